@@ -1,0 +1,13 @@
+//! Watches live streams on Polyv (保利威) and tells Prometheus how they are.
+//!
+//! Data runs one way through the rooms of this house, and no room looks back upstream:
+//!
+//! ```text
+//! configuration ─▶ poller ─▶ polyv ─▶ channel ─▶ exposition ─▶ web
+//!   what to ask     when       asks     knows      renders       serves
+//! ```
+//!
+//! - [`clock`]: time, injected
+//! - [`yaml`]: documents that know the place of their every fault
+pub mod clock;
+pub mod yaml;

@@ -1,0 +1,3 @@
+//! The `polyv-exporter` program.
+
+fn main() {}

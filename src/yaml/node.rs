@@ -1,0 +1,262 @@
+//! A document as a tree of nodes that know their place.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+use super::{Fault, Place};
+
+/// Nesting deeper than this is a mistake or an attack, not a configuration.
+const MAX_DEPTH: usize = 32;
+/// Aliases may repeat nodes; together a document has at most this many.
+const MAX_NODES: usize = 1_000_000;
+
+/// A value with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Where it begins.
+    pub place: Place,
+    /// What it is.
+    pub value: Value,
+}
+
+/// What a node is. Scalars stay as they were written: whether `5` is a number or a text is
+/// decided by whoever reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A text, a number, a truth value or nothing at all.
+    Scalar {
+        /// As written, without quotes.
+        text: String,
+        /// Whether it stood in quotes (or in a block), and so is certainly a text.
+        quoted: bool,
+    },
+    /// A sequence.
+    List(Vec<Node>),
+    /// A mapping, in the order written. Keys may repeat; the reader reports that.
+    Map(Vec<Entry>),
+}
+
+/// A key of a mapping, and what it maps to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands.
+    pub place: Place,
+    /// Its value.
+    pub value: Node,
+}
+
+/// A collection that has begun and not ended yet.
+struct Open {
+    place: Place,
+    anchor: usize,
+    kind: OpenKind,
+}
+
+enum OpenKind {
+    List(Vec<Node>),
+    Map {
+        entries: Vec<Entry>,
+        key: Option<(String, Place)>,
+    },
+}
+
+/// Puts the parser's events together.
+struct Builder {
+    source: Arc<str>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    root: Option<Node>,
+}
+
+// === impl Node ===
+
+impl Node {
+    /// Parses a document.
+    ///
+    /// An empty one is an empty mapping. `source` names the file in faults.
+    ///
+    /// # Errors
+    /// Where the text is not YAML, holds several documents, nests absurdly deep, or has keys
+    /// that are not scalars.
+    pub fn parse(source: &Arc<str>, text: &str) -> Result<Self, Fault> {
+        let mut builder = Builder {
+            source: Arc::clone(source),
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            nodes: 0,
+            root: None,
+        };
+        for event in Parser::new_from_str(text) {
+            let (event, span) = event.map_err(|error| Fault {
+                source: Arc::clone(source),
+                place: Some(Place {
+                    line: error.marker().line(),
+                    column: error.marker().col() + 1,
+                }),
+                message: format!("this is not YAML: {}", error.info()),
+            })?;
+            builder.event(event, span)?;
+        }
+        Ok(builder.root.unwrap_or(Self {
+            place: Place { line: 1, column: 1 },
+            value: Value::Map(Vec::new()),
+        }))
+    }
+
+    /// Whether nothing was written where a value was expected (`key:`, `~` or `null`).
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(&self.value, Value::Scalar { text, quoted: false }
+            if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// What a person would call it.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match &self.value {
+            _ if self.is_null() => "nothing".to_owned(),
+            Value::Scalar { text, .. } => format!("`{text}`"),
+            Value::List(_) => "a list".to_owned(),
+            Value::Map(_) => "a mapping".to_owned(),
+        }
+    }
+
+    /// How many nodes it consists of, itself included.
+    fn count(&self) -> usize {
+        1 + match &self.value {
+            Value::Scalar { .. } => 0,
+            Value::List(items) => items.iter().map(Self::count).sum(),
+            Value::Map(entries) => entries.iter().map(|entry| entry.value.count()).sum(),
+        }
+    }
+}
+
+// === impl Builder ===
+
+impl Builder {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Fault> {
+        let place = Place {
+            line: span.start.line(),
+            column: span.start.col() + 1,
+        };
+        match event {
+            Event::DocumentStart(_) if self.root.is_some() => Err(self.fault(
+                place,
+                "a second document begins here: one file holds one document",
+            )),
+            Event::Scalar(text, style, anchor, _tag) => {
+                let node = Node {
+                    place,
+                    value: Value::Scalar {
+                        text: text.into_owned(),
+                        quoted: style != ScalarStyle::Plain,
+                    },
+                };
+                self.add(node, anchor)
+            }
+            Event::Alias(anchor) => match self.anchors.get(&anchor) {
+                Some(node) => {
+                    let node = node.clone();
+                    self.nodes += node.count();
+                    self.add(node, 0)
+                }
+                None => Err(self.fault(place, "this alias points to nothing that is complete")),
+            },
+            Event::SequenceStart(anchor, _tag) => {
+                self.open(place, anchor, OpenKind::List(Vec::new()))
+            }
+            Event::MappingStart(anchor, _tag) => {
+                let kind = OpenKind::Map {
+                    entries: Vec::new(),
+                    key: None,
+                };
+                self.open(place, anchor, kind)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
+        }
+    }
+
+    fn open(&mut self, place: Place, anchor: usize, kind: OpenKind) -> Result<(), Fault> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(self.fault(place, "this is nested too deep"));
+        }
+        self.open.push(Open {
+            place,
+            anchor,
+            kind,
+        });
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Fault> {
+        let Some(open) = self.open.pop() else {
+            return Ok(());
+        };
+        let value = match open.kind {
+            OpenKind::List(items) => Value::List(items),
+            OpenKind::Map { entries, .. } => Value::Map(entries),
+        };
+        let node = Node {
+            place: open.place,
+            value,
+        };
+        self.add(node, open.anchor)
+    }
+
+    /// Puts a complete node where it belongs.
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Fault> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(self.fault(node.place, "this document has too many nodes"));
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open {
+                kind: OpenKind::List(items),
+                ..
+            }) => items.push(node),
+            Some(Open {
+                kind: OpenKind::Map { entries, key },
+                ..
+            }) => match key.take() {
+                Some((key, place)) => entries.push(Entry {
+                    key,
+                    place,
+                    value: node,
+                }),
+                None => match node.value {
+                    Value::Scalar { text, .. } => *key = Some((text, node.place)),
+                    Value::List(_) | Value::Map(_) => {
+                        return Err(self.fault(
+                            node.place,
+                            "a key must be a word, not a list or a mapping \
+                             (a text with `{` or `[` in it wants quotes)",
+                        ));
+                    }
+                },
+            },
+        }
+        Ok(())
+    }
+
+    fn fault(&self, place: Place, message: &str) -> Fault {
+        Fault {
+            source: Arc::clone(&self.source),
+            place: Some(place),
+            message: message.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! What users rely on, promise by promise, through the public face.

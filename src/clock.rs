@@ -205,13 +205,19 @@ impl Clock {
     /// The present moment.
     #[must_use]
     pub fn moment(&self) -> Moment {
-        Moment(millis(self.epoch.elapsed()))
+        self.moment_of(Instant::now())
     }
 
     /// What the host's wall clock says.
     #[must_use]
     pub fn wall(&self) -> Timestamp {
         self.wall.now()
+    }
+
+    /// The moment of an instant of tokio's.
+    #[must_use]
+    pub fn moment_of(&self, instant: Instant) -> Moment {
+        Moment(millis(instant.saturating_duration_since(self.epoch)))
     }
 
     /// The instant to hand to tokio's timers for `moment`.

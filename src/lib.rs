@@ -8,6 +8,8 @@
 //! ```
 //!
 //! - [`clock`]: time, injected
+//! - [`polyv`]: a client for Polyv's API, with the one limiter
 //! - [`yaml`]: documents that know the place of their every fault
 pub mod clock;
+pub mod polyv;
 pub mod yaml;

@@ -1,0 +1,334 @@
+//! The one limiter for the process.
+//!
+//! Polyv blocks a client IP for 5 minutes that sends more than 1,500 requests in *any* 10
+//! seconds (public docs: limits). A token bucket does not keep such a promise: after a rest it
+//! lets a burst through *and* the regular rate behind it. So this is a sliding window.
+//!
+//! What counts is when Polyv *receives* a call, which happens at some instant between our
+//! sending it and its end. A call therefore holds its place in the window from the moment it
+//! is granted until `per` after its end. Of two calls that had the same place one after the
+//! other, the second was then received at least `per` after the first, whatever the network
+//! did in between; and with as many places as `requests` no window of `per` holds more.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// How many calls may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// At most so many in any window…
+    pub requests: usize,
+    /// … of this length,
+    pub per: Duration,
+    /// and so many at the same time.
+    pub max_in_flight: usize,
+}
+
+/// Grants calls so that the [`RateLimit`] is kept.
+#[derive(Debug)]
+pub struct Limiter {
+    state: Mutex<State>,
+    returned: Notify,
+}
+
+/// The right to make one call, now. Dropping it ends the call.
+#[derive(Debug)]
+#[must_use = "a permit that is dropped is a call that was made"]
+pub struct Permit {
+    limiter: Arc<Limiter>,
+}
+
+/// Until when no call is granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Until that instant at least.
+    Until(Instant),
+    /// Until a call ends.
+    UntilOneEnds,
+}
+
+#[derive(Debug)]
+struct State {
+    limit: RateLimit,
+    in_flight: usize,
+    /// When the latest calls ended, oldest first; as many as the window has places.
+    ended: VecDeque<Instant>,
+}
+
+// === impl RateLimit ===
+
+impl RateLimit {
+    /// How many calls a second can be sustained when a call takes `latency`: a place is taken
+    /// for as long as the call lasts and `per` more.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn sustained_rate(&self, latency: Duration) -> f64 {
+        let latency = latency.as_secs_f64();
+        let by_window = self.requests as f64 / (self.per.as_secs_f64() + latency);
+        if latency > 0.0 {
+            by_window.min(self.max_in_flight as f64 / latency)
+        } else {
+            by_window
+        }
+    }
+}
+
+// === impl Limiter ===
+
+impl Limiter {
+    /// A limiter that counts as half full: a predecessor may just have used up its window.
+    #[must_use]
+    pub fn new(limit: RateLimit) -> Arc<Self> {
+        let now = Instant::now();
+        Arc::new(Self {
+            state: Mutex::new(State {
+                limit,
+                in_flight: 0,
+                ended: std::iter::repeat_n(now, limit.requests / 2).collect(),
+            }),
+            returned: Notify::new(),
+        })
+    }
+
+    /// Changes the limit; the calls made so far go on counting.
+    pub fn set_limit(&self, limit: RateLimit) {
+        self.state().limit = limit;
+        self.returned.notify_waiters();
+    }
+
+    /// The limit in force.
+    #[must_use]
+    pub fn limit(&self) -> RateLimit {
+        self.state().limit
+    }
+
+    /// How many calls are under way.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.state().in_flight
+    }
+
+    /// Grants a call if one may be made now.
+    ///
+    /// # Errors
+    /// How long to wait before it makes sense to ask again.
+    pub fn try_acquire(self: &Arc<Self>) -> Result<Permit, Wait> {
+        self.state().grant(Instant::now())?;
+        Ok(Permit {
+            limiter: Arc::clone(self),
+        })
+    }
+
+    /// Waits until a call may be made.
+    pub async fn acquire(self: &Arc<Self>) -> Permit {
+        loop {
+            // Made before the attempt, so that a call which ends in between is not missed.
+            let returned = self.returned.notified();
+            match self.try_acquire() {
+                Ok(permit) => return permit,
+                Err(Wait::Until(instant)) => {
+                    tokio::select! {
+                        () = sleep_until(instant) => {}
+                        () = returned => {}
+                    }
+                }
+                Err(Wait::UntilOneEnds) => returned.await,
+            }
+        }
+    }
+
+    // A std mutex: it is held for a few instructions and never across an await.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn grant(&mut self, now: Instant) -> Result<(), Wait> {
+        if self.in_flight >= self.limit.max_in_flight {
+            return Err(Wait::UntilOneEnds);
+        }
+        let per = self.limit.per;
+        // An instant exactly `per` ago is outside: the window is half open.
+        let outside = self.ended.partition_point(|ended| *ended + per <= now);
+        let taken = self.in_flight + (self.ended.len() - outside);
+        if taken < self.limit.requests {
+            self.in_flight += 1;
+            return Ok(());
+        }
+        // With a limit that was lowered more than one place has to become free.
+        let surplus = taken - self.limit.requests;
+        match self.ended.get(outside + surplus) {
+            Some(ended) => Err(Wait::Until(*ended + per)),
+            None => Err(Wait::UntilOneEnds),
+        }
+    }
+
+    fn end(&mut self, now: Instant) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.ended.push_back(now);
+        while self.ended.len() > self.limit.requests {
+            self.ended.pop_front();
+        }
+    }
+}
+
+// === impl Permit ===
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.limiter.state().end(Instant::now());
+        self.limiter.returned.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PER: Duration = Duration::from_secs(10);
+
+    fn limit(requests: usize, max_in_flight: usize) -> RateLimit {
+        RateLimit {
+            requests,
+            per: PER,
+            max_in_flight,
+        }
+    }
+
+    /// How many of `instants` (sorted) the fullest half-open window of `per` holds.
+    fn fullest_window(instants: &[Instant], per: Duration) -> usize {
+        (0..instants.len())
+            .map(|first| {
+                instants[first..]
+                    .iter()
+                    .take_while(|instant| **instant < instants[first] + per)
+                    .count()
+            })
+            .max()
+            .unwrap_or(0)
+    }
+
+    #[derive(Debug, Clone)]
+    struct Demand {
+        /// Milliseconds after the one before.
+        after: u64,
+        /// Milliseconds until Polyv receives it.
+        transit: u64,
+        /// Milliseconds from then until its end.
+        rest: u64,
+    }
+
+    fn demand() -> impl Strategy<Value = Demand> {
+        let after = prop_oneof![4 => 0u64..5, 2 => 0u64..200, 1 => 0u64..15_000];
+        let transit = prop_oneof![4 => 0u64..20, 1 => 0u64..3_000];
+        (after, transit, 0u64..2_000).prop_map(|(after, transit, rest)| Demand {
+            after,
+            transit,
+            rest,
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn no_window_ever_holds_more_whatever_is_asked_and_however_slow_the_network(
+            demands in proptest::collection::vec(demand(), 1..400),
+            requests in 1usize..40,
+            max_in_flight in 1usize..60,
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build()
+                .unwrap();
+            let mut received = runtime.block_on(async {
+                let limiter = Limiter::new(limit(requests, max_in_flight));
+                let mut calls = tokio::task::JoinSet::new();
+                for demand in demands {
+                    tokio::time::sleep(Duration::from_millis(demand.after)).await;
+                    let limiter = Arc::clone(&limiter);
+                    calls.spawn(async move {
+                        let permit = limiter.acquire().await;
+                        tokio::time::sleep(Duration::from_millis(demand.transit)).await;
+                        let received = Instant::now();
+                        tokio::time::sleep(Duration::from_millis(demand.rest)).await;
+                        drop(permit);
+                        received
+                    });
+                }
+                calls.join_all().await
+            });
+            received.sort_unstable();
+            prop_assert!(fullest_window(&received, PER) <= requests);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_start_half_of_the_window_is_taken() {
+        let limiter = Limiter::new(limit(10, 100));
+        for _ in 0..5 {
+            drop(limiter.try_acquire().unwrap());
+        }
+        let start = Instant::now();
+        assert_eq!(limiter.try_acquire().unwrap_err(), Wait::Until(start + PER));
+        drop(limiter.acquire().await);
+        assert_eq!(start.elapsed(), PER);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_under_way_holds_its_place_and_for_the_window_after_its_end() {
+        let limiter = Limiter::new(limit(2, 100));
+        tokio::time::advance(PER).await;
+        let hanging = limiter.try_acquire().unwrap();
+        drop(limiter.try_acquire().unwrap());
+        tokio::time::advance(PER).await;
+        drop(limiter.try_acquire().unwrap());
+        drop(hanging);
+        let ended = Instant::now();
+        assert_eq!(limiter.try_acquire().unwrap_err(), Wait::Until(ended + PER));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_calls_are_under_way_than_allowed() {
+        let limiter = Limiter::new(limit(100, 2));
+        let first = limiter.acquire().await;
+        let _second = limiter.acquire().await;
+        assert_eq!(limiter.try_acquire().unwrap_err(), Wait::UntilOneEnds);
+        drop(first);
+        let _third = limiter.acquire().await;
+        assert_eq!(limiter.in_flight(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_changed_limit_goes_on_counting_what_was_sent() {
+        let limiter = Limiter::new(limit(10, 100));
+        for _ in 0..5 {
+            drop(limiter.try_acquire().unwrap());
+        }
+        limiter.set_limit(limit(4, 100));
+        let start = Instant::now();
+        assert_eq!(limiter.try_acquire().unwrap_err(), Wait::Until(start + PER));
+        limiter.set_limit(limit(11, 100));
+        drop(limiter.try_acquire().unwrap());
+        assert_eq!(limiter.try_acquire().unwrap_err(), Wait::Until(start + PER));
+    }
+
+    #[test]
+    fn what_can_be_sustained_depends_on_how_long_a_call_takes() {
+        let limit = limit(1000, 128);
+        assert_eq!(limit.sustained_rate(Duration::ZERO).round(), 100.0);
+        assert_eq!(limit.sustained_rate(Duration::from_secs(10)).round(), 13.0);
+        let half = limit.sustained_rate(Duration::from_millis(500));
+        assert_eq!(half.round(), 95.0);
+    }
+}

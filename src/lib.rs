@@ -7,9 +7,11 @@
 //!   what to ask     when       asks     knows      renders       serves
 //! ```
 //!
+//! - [`channel`]: what is known of one channel; pure
 //! - [`clock`]: time, injected
 //! - [`polyv`]: a client for Polyv's API, with the one limiter
 //! - [`yaml`]: documents that know the place of their every fault
+pub mod channel;
 pub mod clock;
 pub mod polyv;
 pub mod yaml;

@@ -1,0 +1,29 @@
+//! What is known of one channel, and how an answer changes it.
+//!
+//! Pure: no clock, no I/O, no async. Time comes in as an argument — the monotonic clock says
+//! how long something lasts, Polyv's how old a sample is — so that any history can be played
+//! in a test, and steps of the host's clock can't change what is known.
+//!
+//! A [`Channel`] consists of its [state](Presence) and its [streams](Stream). An answer's
+//! samples are [screened](screening) first; what is left goes to the streams, where order,
+//! repetition and lateness mean nothing: a sample *is* its stream and its time.
+
+mod baseline;
+mod presence;
+mod record;
+mod rules;
+mod screening;
+mod series;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub use presence::{Presence, State};
+pub use record::{Channel, Digest};
+pub use rules::Rules;
+pub use screening::{DiscardReason, Discarded};
+pub use series::Reading;
+pub use stream::{Figures, Stream, Values};
+
+/// At most so many streams of a channel are told apart.
+pub const MAX_STREAMS: usize = 8;

@@ -1,0 +1,32 @@
+//! How long things count.
+
+use std::time::Duration;
+
+/// What all channels go by: the configuration's `poll` section, as far as it is about truth
+/// and not about asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// How much history the first question asks for.
+    pub lookback: Duration,
+    /// How often a channel is asked that is not live.
+    pub idle_interval: Duration,
+    /// A stream without a new sample, and a channel without an answer, is no longer known
+    /// after so long (or three of the channel's intervals, where that is longer).
+    pub stale_after: Duration,
+    /// A stream whose newest sample is older than this is not shown.
+    pub max_sample_age: Duration,
+    /// What the minima look back over.
+    pub window: Duration,
+    /// What the maxima look back over.
+    pub sustain: Duration,
+}
+
+impl Rules {
+    /// How long silence is borne from a channel that is asked every `interval`, with all
+    /// intervals at present stretched by `stretch`.
+    #[must_use]
+    pub fn patience(&self, interval: Duration, stretch: f64) -> Duration {
+        self.stale_after
+            .max(interval.mul_f64(3.0 * stretch.max(1.0)))
+    }
+}

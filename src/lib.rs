@@ -9,9 +9,15 @@
 //!
 //! - [`channel`]: what is known of one channel; pure
 //! - [`clock`]: time, injected
+//! - [`config`]: what to ask, and what is expected
+//! - [`exposition`]: the catalogue of metrics, and how channels become text
 //! - [`polyv`]: a client for Polyv's API, with the one limiter
+//! - [`telemetry`]: the exporter's own metrics, and its log
 //! - [`yaml`]: documents that know the place of their every fault
 pub mod channel;
 pub mod clock;
+pub mod config;
+pub mod exposition;
 pub mod polyv;
+pub mod telemetry;
 pub mod yaml;

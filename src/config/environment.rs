@@ -1,0 +1,145 @@
+//! Configuration by environment variables, for a container that has no file.
+
+use std::sync::Arc;
+
+use super::account::DEFAULT_NAME;
+use super::channel::{self, Seen};
+use super::{Account, Api, Channel, Config, Expect, Poll, SecretSource, sections};
+use crate::polyv::{AppSecret, Credentials};
+use crate::yaml::{Fault, Faults};
+
+const APP_ID: &str = "POLYV_APP_ID";
+const APP_SECRET: &str = "POLYV_APP_SECRET";
+const APP_SECRET_FILE: &str = "POLYV_APP_SECRET_FILE";
+const CHANNELS: &str = "POLYV_CHANNELS";
+/// Not needed for a real account: for the simulator, or a gateway of one's own.
+const BASE_URL: &str = "POLYV_API_BASE_URL";
+
+/// Makes a configuration of the variables that `variable` knows.
+pub(super) fn evaluate(variable: impl Fn(&str) -> Option<String>) -> Result<Config, Faults> {
+    let source: Arc<str> = "environment".into();
+    let mut faults = Faults::default();
+    let mut fault = |message: String| {
+        faults.push(Fault {
+            source: Arc::clone(&source),
+            place: None,
+            message,
+        });
+    };
+    let get = |name| variable(name).filter(|value| !value.trim().is_empty());
+
+    let app_id = get(APP_ID);
+    if app_id.is_none() {
+        fault(format!("{APP_ID} is not set"));
+    }
+    let secret = match (get(APP_SECRET), get(APP_SECRET_FILE)) {
+        (Some(secret), None) => AppSecret::new(&secret)
+            .map(SecretSource::Inline)
+            .map_err(|error| format!("{APP_SECRET}: {error}")),
+        (None, Some(path)) => Ok(SecretSource::File(path.trim().into())),
+        (None, None) => Err(format!("neither {APP_SECRET} nor {APP_SECRET_FILE} is set")),
+        (Some(_), Some(_)) => Err(format!("{APP_SECRET} and {APP_SECRET_FILE} are both set")),
+    };
+    let secret = secret.and_then(|source| Ok((source.read()?, source)));
+    let mut api = Api::default();
+    if let Some(text) = get(BASE_URL) {
+        match sections::check_base_url(text.trim()) {
+            Ok(url) => api.base_url = url,
+            Err(why) => fault(format!("{BASE_URL}: {why}")),
+        }
+    }
+    let poll = Poll::default();
+    let mut channels = Vec::new();
+    let mut seen = Seen::default();
+    match get(CHANNELS) {
+        None => fault(format!(
+            "{CHANNELS} is not set: give the channels' ids, separated by commas"
+        )),
+        Some(text) => {
+            for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
+                let name: Arc<str> = CHANNELS.into();
+                match channel::check_id(id).and_then(|()| seen.note(id, &name, None)) {
+                    Ok(()) => channels.push(Channel {
+                        id: id.to_owned(),
+                        name: id.to_owned(),
+                        labels: std::collections::BTreeMap::new(),
+                        live_interval: poll.live_interval,
+                        expect: Expect::default(),
+                    }),
+                    Err(why) => fault(format!("{CHANNELS}: {why}")),
+                }
+            }
+        }
+    }
+    let (app_secret, secret) = match secret {
+        Ok(secret) => secret,
+        Err(why) => {
+            fault(why);
+            return Err(faults);
+        }
+    };
+    let account = Account {
+        name: DEFAULT_NAME.to_owned(),
+        credentials: Credentials {
+            app_id: app_id.map(|id| id.trim().to_owned()).unwrap_or_default(),
+            app_secret,
+        },
+        secret,
+        channels,
+        watched: Vec::new(),
+    };
+    faults.or(Config {
+        api,
+        poll,
+        accounts: vec![account],
+        warnings: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, Faults> {
+        evaluate(|name| {
+            variables
+                .iter()
+                .find(|(other, _)| *other == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn three_variables_are_configuration_enough() {
+        let config = config(&[
+            (APP_ID, "frlr1zazn3"),
+            (APP_SECRET, "secret"),
+            (CHANNELS, "3880533, 3880534,"),
+        ])
+        .unwrap();
+        assert_eq!(config.api.base_url.as_str(), "https://api.polyv.net/");
+        let account = &config.accounts[0];
+        assert_eq!(account.name, "default");
+        let ids: Vec<_> = account.channels.iter().map(|c| c.id.as_str()).collect();
+        assert_eq!(ids, ["3880533", "3880534"]);
+        assert_eq!(account.channels[0].name, "3880533");
+    }
+
+    #[test]
+    fn everything_that_is_missing_or_wrong_is_named() {
+        let faults = config(&[]).unwrap_err().to_string();
+        for name in [APP_ID, APP_SECRET, APP_SECRET_FILE, CHANNELS] {
+            assert!(faults.contains(name), "{name}: {faults}");
+        }
+        let faults = config(&[
+            (APP_ID, "a"),
+            (APP_SECRET, "the-secret"),
+            (APP_SECRET_FILE, "/x"),
+            (CHANNELS, "1,x,1"),
+            (BASE_URL, "api.polyv.net"),
+        ])
+        .unwrap_err();
+        assert_eq!(faults.len(), 4, "{faults}");
+        assert!(!faults.to_string().contains("the-secret"));
+    }
+}

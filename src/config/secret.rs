@@ -1,0 +1,48 @@
+//! Where an account's secret comes from.
+
+use std::path::{Path, PathBuf};
+
+use crate::polyv::AppSecret;
+
+/// Where a secret is to be had, now and later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// It stands in the configuration itself.
+    Inline(AppSecret),
+    /// It is a file's content; read anew when Polyv refuses it.
+    File(PathBuf),
+    /// It is an environment variable's value.
+    Variable(String),
+}
+
+// === impl SecretSource ===
+
+impl SecretSource {
+    /// Reads the secret.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the source, without what is in it.
+    pub fn read(&self) -> Result<AppSecret, String> {
+        match self {
+            Self::Inline(secret) => Ok(secret.clone()),
+            Self::File(path) => read_file(path),
+            Self::Variable(name) => match std::env::var(name) {
+                Ok(value) => AppSecret::new(&value)
+                    .map_err(|_| format!("the environment variable {name} is empty")),
+                Err(std::env::VarError::NotPresent) => {
+                    Err(format!("the environment variable {name} is not set"))
+                }
+                Err(std::env::VarError::NotUnicode(_)) => {
+                    Err(format!("the environment variable {name} is not UTF-8"))
+                }
+            },
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<AppSecret, String> {
+    let shown = path.display();
+    let content = std::fs::read_to_string(path)
+        .map_err(|error| format!("the secret's file {shown} can't be read: {error}"))?;
+    AppSecret::new(&content).map_err(|_| format!("the secret's file {shown} is empty"))
+}

@@ -1,0 +1,148 @@
+//! Where a configuration comes from.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::account::{self, Context};
+use super::channel::Seen;
+use super::{Api, Config, Poll, environment, sections};
+use crate::yaml::{Fault, Faults, Node, Reader};
+
+/// A configuration as it was last read. The files that it names are read when it is
+/// [evaluated](Self::evaluate), so that a channel file that changed counts, and the main file
+/// only when somebody asks for a [reload](Self::reload).
+#[derive(Debug, Clone)]
+pub struct Source(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    File { path: PathBuf, text: Arc<str> },
+    Text { name: Arc<str>, text: Arc<str> },
+    Environment,
+}
+
+// === impl Source ===
+
+impl Source {
+    /// The configuration file at `path`.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub fn file(path: &Path) -> Result<Self, Faults> {
+        let text = std::fs::read_to_string(path).map_err(|error| Fault {
+            source: path.to_string_lossy().into(),
+            place: None,
+            message: format!("the configuration file can't be read: {error}"),
+        })?;
+        Ok(Self(Kind::File {
+            path: path.to_owned(),
+            text: text.into(),
+        }))
+    }
+
+    /// The variables `POLYV_APP_ID`, `POLYV_APP_SECRET` (or `POLYV_APP_SECRET_FILE`) and
+    /// `POLYV_CHANNELS`.
+    #[must_use]
+    pub fn environment() -> Self {
+        Self(Kind::Environment)
+    }
+
+    /// A configuration at hand; its relative paths are the working directory's.
+    #[must_use]
+    pub fn text(name: &str, text: &str) -> Self {
+        Self(Kind::Text {
+            name: name.into(),
+            text: text.into(),
+        })
+    }
+
+    /// Reads the main file anew.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub fn reload(&self) -> Result<Self, Faults> {
+        match &self.0 {
+            Kind::File { path, .. } => Self::file(path),
+            Kind::Text { .. } | Kind::Environment => Ok(self.clone()),
+        }
+    }
+
+    /// Makes a configuration of it, reading the channel files and secrets that it names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn evaluate(&self) -> Result<Config, Faults> {
+        match &self.0 {
+            Kind::File { path, text } => {
+                let directory = path.parent().unwrap_or(Path::new(""));
+                evaluate(path.to_string_lossy().into(), text, directory)
+            }
+            Kind::Text { name, text } => evaluate(Arc::clone(name), text, Path::new("")),
+            Kind::Environment => environment::evaluate(|name| std::env::var(name).ok()),
+        }
+    }
+}
+
+// The text may hold a secret.
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File { path, .. } => write!(f, "file {}", path.display()),
+            Self::Text { name, .. } => write!(f, "text {name}"),
+            Self::Environment => f.write_str("environment"),
+        }
+    }
+}
+
+fn evaluate(name: Arc<str>, text: &str, directory: &Path) -> Result<Config, Faults> {
+    let root = Node::parse(&name, text)?;
+    let mut reader = Reader::new(name);
+    let Some(mut map) = reader.mapping(&root, "a configuration") else {
+        return Err(reader.into_faults());
+    };
+    let mut warnings = Vec::new();
+    let api = map.get("api").map_or_else(Api::default, |node| {
+        sections::api(node, &mut reader, &mut warnings)
+    });
+    let poll = map
+        .get("poll")
+        .map_or_else(Poll::default, |node| sections::poll(node, &mut reader));
+    let mut accounts = Vec::new();
+    if let Some(node) = map.get("accounts") {
+        let mut context = Context {
+            directory,
+            live_interval: poll.live_interval,
+            seen: &mut Seen::default(),
+            names: &mut Vec::new(),
+            warnings: &mut warnings,
+        };
+        let nodes = reader.list(node, "`accounts`");
+        if nodes.is_empty() {
+            reader.fault(node.place, "`accounts` lists no account");
+        }
+        for node in nodes {
+            accounts.extend(account::read(node, &mut reader, &mut context));
+        }
+        let unfilled = accounts
+            .iter()
+            .all(|account| account.channels.is_empty() && account.watched.is_empty());
+        if !accounts.is_empty() && unfilled {
+            reader.fault(
+                node.place,
+                "there is no channel to watch: list some under `channels` or `channel_files`",
+            );
+        }
+    } else {
+        reader.fault(
+            root.place,
+            "there are no `accounts`: whose channels should be watched?",
+        );
+    }
+    map.finish(&mut reader);
+    reader.into_faults().or(Config {
+        api,
+        poll,
+        accounts,
+        warnings,
+    })
+}

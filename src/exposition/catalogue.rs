@@ -1,0 +1,219 @@
+//! Every metric family there is: what `/metrics`, its OpenMetrics form and the page
+//! `docs/metrics.md` all come from.
+
+/// What kind of metric a family is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A value that goes up and down.
+    Gauge,
+    /// A sum that only grows.
+    Counter,
+    /// Counts of observations by size.
+    Histogram,
+}
+
+/// What a family tells of; a heading of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// One channel.
+    Channel,
+    /// One stream of a channel.
+    Stream,
+    /// The calls to Polyv.
+    Api,
+    /// The exporter itself.
+    Exporter,
+    /// The exporter's process.
+    Process,
+}
+
+/// A metric family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Family {
+    /// The name of its samples; a counter's ends in `_total`.
+    pub name: &'static str,
+    /// What it is, in a sentence.
+    pub help: &'static str,
+    /// What kind of metric it is.
+    pub kind: Kind,
+    /// Its unit, which the name ends in (before `_total`); `None` for what is merely counted.
+    pub unit: Option<&'static str>,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// What it tells of.
+    pub subject: Subject,
+}
+
+const CHANNEL: &[&str] = &["account", "channel_id"];
+const STREAM: &[&str] = &["account", "channel_id", "stream"];
+
+/// Declares families: constants to refer to them by, and the list of all.
+macro_rules! families {
+    ($($(#[doc = $doc:literal])* $id:ident = $name:literal, $kind:ident, $unit:expr, $subject:ident, $labels:expr, $help:literal;)*) => {
+        $(
+            #[doc = concat!("`", $name, "`")]
+            pub const $id: Family = Family {
+                name: $name,
+                help: $help,
+                kind: Kind::$kind,
+                unit: $unit,
+                labels: $labels,
+                subject: Subject::$subject,
+            };
+        )*
+
+        /// All families, in the order in which they are shown.
+        pub const ALL: &[Family] = &[$($id),*];
+    };
+}
+
+families! {
+    CHANNEL_INFO = "polyv_channel_info", Gauge, None, Channel,
+        &["account", "channel_id", "channel_name", "…"],
+        "Always 1; carries the channel's configured name (its id where none is configured) and its configured labels.";
+    CHANNEL_STATE = "polyv_channel_state", Gauge, None, Channel,
+        &["account", "channel_id", "state"],
+        "1 for the state the channel is in, 0 for the others: live, not_live, or unknown (not asked yet, or no answer for too long).";
+    CHANNEL_STATE_CHANGED = "polyv_channel_state_changed_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
+        "When the channel entered its present state, as seen here.";
+    CHANNEL_LIVE_TRANSITIONS = "polyv_channel_live_transitions_total", Counter, None, Channel, CHANNEL,
+        "Changes between live and not live; time spent unknown in between does not count.";
+    CHANNEL_POLL_SUCCESS = "polyv_channel_poll_success", Gauge, None, Channel, CHANNEL,
+        "Whether the last poll brought an answer (not live is one); absent before the first poll.";
+    CHANNEL_LAST_POLL_OUTCOME = "polyv_channel_last_poll_outcome", Gauge, None, Channel,
+        &["account", "channel_id", "outcome"],
+        "Always 1; its label says how the last poll ended: why a channel shows nothing. Absent before the first poll.";
+    CHANNEL_LAST_POLL_SUCCESS = "polyv_channel_last_poll_success_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
+        "When a poll last brought an answer; absent before the first.";
+    CHANNEL_LAST_NEW_SAMPLE = "polyv_channel_last_new_sample_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
+        "When a sample that was not known before was last seen here, by our clock; absent before the first.";
+    CHANNEL_LAST_SAMPLE = "polyv_channel_last_sample_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
+        "The newest sample of any of the channel's streams, by the sample's own time; absent before the first.";
+    CHANNEL_EXPECTED_LIVE = "polyv_channel_expected_live", Gauge, None, Channel, CHANNEL,
+        "1 where the configuration expects the channel to be live; absent elsewhere.";
+    CHANNEL_EXPECTED_VIDEO_BITRATE = "polyv_channel_expected_video_bitrate_bps", Gauge, Some("bps"), Channel, CHANNEL,
+        "The video bitrate that the configuration expects, in bits per second; absent where it expects none.";
+    CHANNEL_EXPECTED_VIDEO_FRAMERATE = "polyv_channel_expected_video_framerate_fps", Gauge, Some("fps"), Channel, CHANNEL,
+        "The video frame rate that the configuration expects, in frames per second; absent where it expects none.";
+    CHANNEL_EXPECTED_AUDIO_FRAMERATE = "polyv_channel_expected_audio_framerate_fps", Gauge, Some("fps"), Channel, CHANNEL,
+        "The audio frame rate that the configuration expects, in frames per second; absent where it expects none.";
+
+    STREAM_VIDEO_BITRATE = "polyv_stream_video_bitrate_bps", Gauge, Some("bps"), Stream, STREAM,
+        "The newest sample's video bitrate, in bits per second.";
+    STREAM_VIDEO_BITRATE_MIN = "polyv_stream_video_bitrate_min_bps", Gauge, Some("bps"), Stream, STREAM,
+        "The lowest video bitrate of the last poll.window of samples: a dip between two scrapes still shows.";
+    STREAM_VIDEO_BITRATE_MAX = "polyv_stream_video_bitrate_max_bps", Gauge, Some("bps"), Stream, STREAM,
+        "The highest video bitrate of the last poll.sustain of samples: under a threshold means under it the whole time. Absent until that long is covered.";
+    STREAM_VIDEO_BITRATE_BASELINE = "polyv_stream_video_bitrate_baseline_bps", Gauge, Some("bps"), Stream, STREAM,
+        "The stream's own level: the median video bitrate of the last 30 minutes live, held for 30 minutes at most while the bitrate is under half of it. Absent in the first 2 minutes.";
+    STREAM_VIDEO_FRAMERATE = "polyv_stream_video_framerate_fps", Gauge, Some("fps"), Stream, STREAM,
+        "The newest sample's video frame rate, in frames per second.";
+    STREAM_VIDEO_FRAMERATE_MIN = "polyv_stream_video_framerate_min_fps", Gauge, Some("fps"), Stream, STREAM,
+        "The lowest video frame rate of the last poll.window of samples.";
+    STREAM_VIDEO_FRAMERATE_MAX = "polyv_stream_video_framerate_max_fps", Gauge, Some("fps"), Stream, STREAM,
+        "The highest video frame rate of the last poll.sustain of samples. Absent until that long is covered.";
+    STREAM_AUDIO_FRAMERATE = "polyv_stream_audio_framerate_fps", Gauge, Some("fps"), Stream, STREAM,
+        "The newest sample's audio frame rate, in frames per second.";
+    STREAM_AUDIO_FRAMERATE_MIN = "polyv_stream_audio_framerate_min_fps", Gauge, Some("fps"), Stream, STREAM,
+        "The lowest audio frame rate of the last poll.window of samples.";
+    STREAM_LAST_SAMPLE = "polyv_stream_last_sample_timestamp_seconds", Gauge, Some("seconds"), Stream, STREAM,
+        "The newest sample's own time.";
+    STREAM_LAST_VIDEO_FRAME = "polyv_stream_last_video_frame_timestamp_seconds", Gauge, Some("seconds"), Stream, STREAM,
+        "The newest sample whose video frame rate was above 0; absent if there was none since the channel turned live.";
+    STREAM_LAST_AUDIO_FRAME = "polyv_stream_last_audio_frame_timestamp_seconds", Gauge, Some("seconds"), Stream, STREAM,
+        "The newest sample whose audio frame rate was above 0; absent if there was none since the channel turned live.";
+    STREAM_SAMPLES = "polyv_stream_samples_total", Counter, None, Stream, STREAM,
+        "Distinct samples seen; one that two polls bring counts once.";
+
+    API_REQUESTS = "polyv_api_requests_total", Counter, None, Api, &["account", "endpoint", "outcome"],
+        "Calls to Polyv by how they ended.";
+    API_REQUEST_DURATION = "polyv_api_request_duration_seconds", Histogram, Some("seconds"), Api, &["endpoint"],
+        "How long calls to Polyv took, from sending to the whole answer.";
+    API_RATE_LIMIT_WAIT = "polyv_api_rate_limit_wait_seconds", Histogram, Some("seconds"), Api, &[],
+        "How long calls waited for their turn under api.rate_limit.";
+    API_PAUSED = "polyv_api_paused", Gauge, None, Api, &[],
+        "1 while all calls are held back because Polyv throttled or blocked us.";
+    API_CLOCK_SKEW = "polyv_api_clock_skew_seconds", Gauge, Some("seconds"), Api, &[],
+        "Polyv's clock (its Date header) minus this host's; absent when Polyv has not answered for poll.stale_after.";
+    ACCOUNT_AUTH_SUCCESS = "polyv_account_auth_success", Gauge, None, Api, &["account"],
+        "Polyv's newest verdict on the account's appId and signature: 1 accepted, 0 refused; absent before the first.";
+    SAMPLE_DELAY = "polyv_sample_delay_seconds", Histogram, Some("seconds"), Api, &["account"],
+        "How old a sample was when it was first seen here: Polyv's delay and ours. History from before a channel's first answer is left out.";
+    SAMPLES_DISCARDED = "polyv_samples_discarded_total", Counter, None, Api, &["account", "reason"],
+        "Samples that could not be used, each counted once: bad_time, bad_value (no valid field), future, too_old, too_many_streams.";
+
+    EXPORTER_POLL_LAG = "polyv_exporter_poll_lag_seconds", Gauge, Some("seconds"), Exporter, &[],
+        "How late the most overdue poll is against its planned time; back-off and pause plan anew.";
+    EXPORTER_POLL_STRETCH = "polyv_exporter_poll_stretch_ratio", Gauge, Some("ratio"), Exporter, &[],
+        "Present over configured poll interval; above 1 the budget of calls does not suffice.";
+    EXPORTER_BUILD_INFO = "polyv_exporter_build_info", Gauge, None, Exporter, &["version", "revision", "rust_version"],
+        "Always 1; its labels say what was built.";
+    EXPORTER_RELOAD_SUCCESSFUL = "polyv_exporter_config_last_reload_successful", Gauge, None, Exporter, &[],
+        "Whether the last attempt to load the configuration was successful; where it was not, the one before is in force.";
+    EXPORTER_RELOAD_SUCCESS = "polyv_exporter_config_last_reload_success_timestamp_seconds", Gauge, Some("seconds"), Exporter, &[],
+        "When the configuration in force was loaded.";
+
+    PROCESS_CPU = "process_cpu_seconds_total", Counter, Some("seconds"), Process, &[],
+        "Total user and system CPU time spent in seconds.";
+    PROCESS_MAX_FDS = "process_max_fds", Gauge, None, Process, &[],
+        "Maximum number of open file descriptors.";
+    PROCESS_OPEN_FDS = "process_open_fds", Gauge, None, Process, &[],
+        "Number of open file descriptors.";
+    PROCESS_RESIDENT_MEMORY = "process_resident_memory_bytes", Gauge, Some("bytes"), Process, &[],
+        "Resident memory size in bytes.";
+    PROCESS_START_TIME = "process_start_time_seconds", Gauge, Some("seconds"), Process, &[],
+        "Start time of the process since the Unix epoch in seconds.";
+    PROCESS_THREADS = "process_threads", Gauge, None, Process, &[],
+        "Number of operating-system threads in the process.";
+    PROCESS_VIRTUAL_MEMORY = "process_virtual_memory_bytes", Gauge, Some("bytes"), Process, &[],
+        "Virtual memory size in bytes.";
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// The word behind `# TYPE`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+// === impl Family ===
+
+/// The family of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Family> {
+    ALL.iter().find(|family| family.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rules_of_both_formats() {
+        let mut names = HashSet::new();
+        for family in ALL {
+            assert!(names.insert(family.name), "{} stands twice", family.name);
+            let base = family.name.strip_suffix("_total");
+            assert_eq!(
+                base.is_some(),
+                family.kind == Kind::Counter,
+                "{}",
+                family.name
+            );
+            if let Some(unit) = family.unit {
+                let base = base.unwrap_or(family.name);
+                assert!(base.ends_with(&format!("_{unit}")), "{}", family.name);
+            }
+            assert!(family.help.ends_with('.'), "{}", family.name);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The catalogue as a page for people: `docs/metrics.md`.
+
+use std::fmt::Write;
+
+use super::catalogue::{ALL, Family, Subject};
+
+/// What stands above the tables.
+const INTRODUCTION: &str = "\
+# Metrics
+
+<!-- Made from the catalogue in src/exposition/catalogue.rs: `make docs` writes it anew. -->
+
+All that `polyv-exporter` tells Prometheus, in the text format 0.0.4 or OpenMetrics 1.0, as the
+scraper asks. In OpenMetrics counters' families go without `_total`.
+
+A series of a stream exists only while what it says is true: when the channel stops being live,
+when the stream has brought no new sample for `poll.stale_after` (or three of the channel's
+intervals, where that is longer), when its newest sample is older than `poll.max_sample_age`, or
+when the channel leaves the configuration, its series are gone at the first scrape after. Nothing
+stays frozen at its last value; only time stamps of past events stay.
+
+A field that is missing or absurd in the newest sample (negative, not a number, over 10 Gbit/s,
+over 1,000 frames per second) has no series; an older value never stands in for it.
+
+`stream` is the stream's name where that is a bare one of up to 20 characters. A longer one, or a
+whole push address, would let anybody push to the channel, so only its application and the first 8
+hex digits of HMAC-SHA256(appSecret, stream name) are shown: `recordf/1a2b3c4d`. Samples without a
+name belong to the stream `unnamed`. A channel has at most 8 streams.
+";
+
+/// The values that labels can take, where they are known beforehand.
+const VALUES: &str = "
+## Label values
+
+| label | values |
+| --- | --- |
+| `state` | `live`, `not_live`, `unknown` (not asked yet, or no answer for `poll.stale_after` or three of the channel's intervals, whichever is longer) |
+| `endpoint` | `stream_info` |
+| `outcome` | `ok`, `not_live` (both are answers), `auth_failed`, `clock_skew`, `throttled`, `forbidden`, `rejected` (any other refusal), `server_error`, `timeout`, `connection_failed`, `bad_response` |
+| `reason` | `bad_time`, `bad_value` (no valid field), `future` (over 60 s ahead of Polyv's clock), `too_old` (over 3 hours), `too_many_streams` |
+";
+
+/// The whole page.
+#[must_use]
+pub fn document() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    for (subject, heading) in [
+        (Subject::Channel, "Channels"),
+        (Subject::Stream, "Streams"),
+        (Subject::Api, "Polyv's API"),
+        (Subject::Exporter, "The exporter"),
+        (Subject::Process, "The process"),
+    ] {
+        _ = write!(
+            page,
+            "\n## {heading}\n\n| name | type | labels | what it says |\n| --- | --- | --- | --- |\n"
+        );
+        for family in ALL.iter().filter(|family| family.subject == subject) {
+            row(family, &mut page);
+        }
+    }
+    page.push_str(VALUES);
+    page
+}
+
+fn row(family: &Family, page: &mut String) {
+    let labels: Vec<String> = family
+        .labels
+        .iter()
+        .map(|label| match *label {
+            "…" => "and the configured ones".to_owned(),
+            label => format!("`{label}`"),
+        })
+        .collect();
+    let Family { name, help, .. } = family;
+    let kind = family.kind.as_str();
+    let labels = labels.join(", ");
+    _ = writeln!(page, "| `{name}` | {kind} | {labels} | {help} |");
+}

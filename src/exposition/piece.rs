@@ -1,0 +1,346 @@
+//! One channel's lines, ready to be strung together with the others'.
+
+use std::collections::BTreeMap;
+
+use super::catalogue::{self as c, Family};
+use super::text;
+use crate::channel::{Channel, Figures, State, Stream, Values};
+use crate::clock::{Moment, Timestamp};
+use crate::config::Expect;
+
+/// What the configuration says of a channel, as far as it is shown.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Identity {
+    /// The label `account`.
+    pub account: String,
+    /// The label `channel_id`.
+    pub channel_id: String,
+    /// The label `channel_name`.
+    pub channel_name: String,
+    /// The configured labels.
+    pub labels: BTreeMap<String, String>,
+    /// What is expected of the channel.
+    pub expected: Expect,
+}
+
+/// A channel's rendered lines, family by family.
+#[derive(Debug, Default)]
+pub(super) struct Piece {
+    text: Box<str>,
+    /// Where each family's lines end in the text.
+    ends: Box<[u32]>,
+}
+
+/// All that a channel's lines are made of.
+pub(super) struct Subject<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) channel: &'a Channel,
+    pub(super) streams: Vec<(&'a Stream, Figures)>,
+    /// The host's wall clock minus the monotonic one, in milliseconds.
+    pub(super) wall_offset: i64,
+}
+
+/// How a family's lines for one channel are written.
+struct Generator {
+    family: Family,
+    write: fn(&Subject<'_>, &mut Lines<'_>),
+}
+
+/// Writes the samples of one family.
+struct Lines<'a> {
+    out: &'a mut String,
+    name: &'static str,
+    /// `account="…",channel_id="…"`
+    labels: &'a str,
+}
+
+/// The families of channels and streams: a plain table.
+const GENERATORS: &[Generator] = &[
+    Generator {
+        family: c::CHANNEL_INFO,
+        write: |subject, lines| lines.info(subject.identity),
+    },
+    Generator {
+        family: c::CHANNEL_STATE,
+        write: |subject, lines| {
+            let present = subject.channel.presence().state();
+            for state in State::ALL {
+                let value = if state == present { 1.0 } else { 0.0 };
+                lines.labelled("state", state.as_str(), value);
+            }
+        },
+    },
+    Generator {
+        family: c::CHANNEL_STATE_CHANGED,
+        write: |subject, lines| {
+            lines.instant(Some(subject.wall(subject.channel.presence().since())));
+        },
+    },
+    Generator {
+        family: c::CHANNEL_LIVE_TRANSITIONS,
+        write: |subject, lines| lines.count(subject.channel.presence().transitions()),
+    },
+    Generator {
+        family: c::CHANNEL_POLL_SUCCESS,
+        write: |subject, lines| {
+            let outcome = subject.channel.last_outcome();
+            lines.value(outcome.map(|outcome| if outcome.is_answer() { 1.0 } else { 0.0 }));
+        },
+    },
+    Generator {
+        family: c::CHANNEL_LAST_POLL_OUTCOME,
+        write: |subject, lines| {
+            if let Some(outcome) = subject.channel.last_outcome() {
+                lines.labelled("outcome", outcome.as_str(), 1.0);
+            }
+        },
+    },
+    Generator {
+        family: c::CHANNEL_LAST_POLL_SUCCESS,
+        write: |subject, lines| {
+            lines.instant(subject.channel.last_success().map(|at| subject.wall(at)));
+        },
+    },
+    Generator {
+        family: c::CHANNEL_LAST_NEW_SAMPLE,
+        write: |subject, lines| {
+            lines.instant(subject.channel.last_new_sample().map(|at| subject.wall(at)));
+        },
+    },
+    Generator {
+        family: c::CHANNEL_LAST_SAMPLE,
+        write: |subject, lines| lines.instant(subject.channel.last_sample()),
+    },
+    Generator {
+        family: c::CHANNEL_EXPECTED_LIVE,
+        write: |subject, lines| lines.value(subject.identity.expected.live.then_some(1.0)),
+    },
+    Generator {
+        family: c::CHANNEL_EXPECTED_VIDEO_BITRATE,
+        write: |subject, lines| lines.value(subject.identity.expected.video_bitrate_bps),
+    },
+    Generator {
+        family: c::CHANNEL_EXPECTED_VIDEO_FRAMERATE,
+        write: |subject, lines| lines.value(subject.identity.expected.video_framerate_fps),
+    },
+    Generator {
+        family: c::CHANNEL_EXPECTED_AUDIO_FRAMERATE,
+        write: |subject, lines| lines.value(subject.identity.expected.audio_framerate_fps),
+    },
+    Generator {
+        family: c::STREAM_VIDEO_BITRATE,
+        write: |subject, lines| lines.newest(subject, |values| values.video_bitrate.get()),
+    },
+    Generator {
+        family: c::STREAM_VIDEO_BITRATE_MIN,
+        write: |subject, lines| lines.lowest(subject, |values| values.video_bitrate.get()),
+    },
+    Generator {
+        family: c::STREAM_VIDEO_BITRATE_MAX,
+        write: |subject, lines| lines.highest(subject, |values| values.video_bitrate.get()),
+    },
+    Generator {
+        family: c::STREAM_VIDEO_BITRATE_BASELINE,
+        write: |subject, lines| {
+            lines.each_stream(subject, |_, figures| figures.video_bitrate_baseline);
+        },
+    },
+    Generator {
+        family: c::STREAM_VIDEO_FRAMERATE,
+        write: |subject, lines| lines.newest(subject, |values| values.video_framerate.get()),
+    },
+    Generator {
+        family: c::STREAM_VIDEO_FRAMERATE_MIN,
+        write: |subject, lines| lines.lowest(subject, |values| values.video_framerate.get()),
+    },
+    Generator {
+        family: c::STREAM_VIDEO_FRAMERATE_MAX,
+        write: |subject, lines| lines.highest(subject, |values| values.video_framerate.get()),
+    },
+    Generator {
+        family: c::STREAM_AUDIO_FRAMERATE,
+        write: |subject, lines| lines.newest(subject, |values| values.audio_framerate.get()),
+    },
+    Generator {
+        family: c::STREAM_AUDIO_FRAMERATE_MIN,
+        write: |subject, lines| lines.lowest(subject, |values| values.audio_framerate.get()),
+    },
+    Generator {
+        family: c::STREAM_LAST_SAMPLE,
+        write: |subject, lines| {
+            lines.each_stream(subject, |_, figures| Some(figures.newest_time.as_seconds()));
+        },
+    },
+    Generator {
+        family: c::STREAM_LAST_VIDEO_FRAME,
+        write: |subject, lines| {
+            lines.each_stream(subject, |_, figures| {
+                figures.last_video_frame.map(Timestamp::as_seconds)
+            });
+        },
+    },
+    Generator {
+        family: c::STREAM_LAST_AUDIO_FRAME,
+        write: |subject, lines| {
+            lines.each_stream(subject, |_, figures| {
+                figures.last_audio_frame.map(Timestamp::as_seconds)
+            });
+        },
+    },
+    Generator {
+        family: c::STREAM_SAMPLES,
+        #[allow(clippy::cast_precision_loss)] // exact for 1.4 billion years of samples
+        write: |subject, lines| {
+            lines.each_stream(subject, |stream, _| Some(stream.samples_total() as f64));
+        },
+    },
+];
+
+/// The families whose lines stand in pieces, in that order.
+pub(super) fn families() -> impl Iterator<Item = &'static Family> {
+    GENERATORS.iter().map(|generator| &generator.family)
+}
+
+// === impl Piece ===
+
+impl Piece {
+    /// Renders a channel's lines.
+    pub(super) fn render(subject: &Subject<'_>) -> Self {
+        let mut labels = String::new();
+        text::label("account", &subject.identity.account, &mut labels);
+        labels.push(',');
+        text::label("channel_id", &subject.identity.channel_id, &mut labels);
+
+        let mut out = String::with_capacity(2048);
+        let ends = GENERATORS
+            .iter()
+            .map(|generator| {
+                let mut lines = Lines {
+                    out: &mut out,
+                    name: generator.family.name,
+                    labels: &labels,
+                };
+                (generator.write)(subject, &mut lines);
+                u32::try_from(out.len()).unwrap_or(u32::MAX)
+            })
+            .collect();
+        Self {
+            text: out.into_boxed_str(),
+            ends,
+        }
+    }
+
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// The lines of the family at that place in the table.
+    pub(super) fn of(&self, index: usize) -> &str {
+        let end = |index: usize| self.ends.get(index).map_or(0, |end| *end as usize);
+        let start = index.checked_sub(1).map_or(0, end);
+        self.text.get(start..end(index)).unwrap_or("")
+    }
+}
+
+// === impl Subject ===
+
+impl Subject<'_> {
+    /// When that was, by the host's clock as it is set now.
+    fn wall(&self, moment: Moment) -> Timestamp {
+        let millis = i64::try_from(moment.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millis(self.wall_offset).plus_millis(millis)
+    }
+}
+
+// === impl Lines ===
+
+impl Lines<'_> {
+    fn value(&mut self, value: Option<f64>) {
+        if let Some(value) = value {
+            self.open();
+            self.close(value);
+        }
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn count(&mut self, count: u64) {
+        self.value(Some(count as f64));
+    }
+
+    fn instant(&mut self, instant: Option<Timestamp>) {
+        self.value(instant.map(Timestamp::as_seconds));
+    }
+
+    fn labelled(&mut self, name: &str, label: &str, value: f64) {
+        self.open();
+        self.label(name, label);
+        self.close(value);
+    }
+
+    fn info(&mut self, identity: &Identity) {
+        self.open();
+        self.label("channel_name", &identity.channel_name);
+        for (name, value) in &identity.labels {
+            self.label(name, value);
+        }
+        self.close(1.0);
+    }
+
+    fn newest(&mut self, subject: &Subject<'_>, field: fn(&Values) -> Option<f64>) {
+        self.each_stream(subject, |_, figures| field(&figures.newest));
+    }
+
+    fn lowest(&mut self, subject: &Subject<'_>, field: fn(&Values) -> Option<f64>) {
+        self.each_stream(subject, |_, figures| field(&figures.min));
+    }
+
+    fn highest(&mut self, subject: &Subject<'_>, field: fn(&Values) -> Option<f64>) {
+        self.each_stream(subject, |_, figures| field(&figures.max));
+    }
+
+    fn each_stream(
+        &mut self,
+        subject: &Subject<'_>,
+        value: impl Fn(&Stream, &Figures) -> Option<f64>,
+    ) {
+        for (stream, figures) in &subject.streams {
+            if let Some(value) = value(stream, figures) {
+                self.labelled("stream", stream.name().as_str(), value);
+            }
+        }
+    }
+
+    fn open(&mut self) {
+        self.out.push_str(self.name);
+        self.out.push('{');
+        self.out.push_str(self.labels);
+    }
+
+    fn label(&mut self, name: &str, value: &str) {
+        self.out.push(',');
+        text::label(name, value, self.out);
+    }
+
+    fn close(&mut self, value: f64) {
+        self.out.push_str("} ");
+        text::number(value, self.out);
+        self.out.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_every_family_of_channels_and_streams_in_the_catalogues_order() {
+        let table: Vec<_> = families().map(|family| family.name).collect();
+        let catalogue: Vec<_> = c::ALL
+            .iter()
+            .filter(|family| matches!(family.subject, c::Subject::Channel | c::Subject::Stream))
+            .map(|family| family.name)
+            .collect();
+        assert_eq!(table, catalogue);
+    }
+}

@@ -1,0 +1,157 @@
+//! The two text formats.
+//!
+//! Samples are written alike in both; what differs is what stands around them.
+
+use std::fmt::Write;
+
+use super::catalogue::{Family, Kind};
+
+/// A format that metrics can be asked for in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// The Prometheus text format, 0.0.4.
+    Prometheus,
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+}
+
+// === impl Format ===
+
+impl Format {
+    /// The `Content-Type` of this format.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+
+    /// Writes what stands before a family's samples.
+    pub(super) fn header(self, family: &Family, out: &mut String) {
+        let Family { name, help, .. } = family;
+        let kind = family.kind.as_str();
+        match self {
+            Self::Prometheus => {
+                out.push_str("# HELP ");
+                out.push_str(name);
+                out.push(' ');
+                escape(help, &['\\', '\n'], out);
+                _ = writeln!(out, "\n# TYPE {name} {kind}");
+            }
+            Self::OpenMetrics => {
+                let name = match family.kind {
+                    Kind::Counter => name.strip_suffix("_total").unwrap_or(name),
+                    Kind::Gauge | Kind::Histogram => name,
+                };
+                _ = writeln!(out, "# TYPE {name} {kind}");
+                if let Some(unit) = family.unit {
+                    _ = writeln!(out, "# UNIT {name} {unit}");
+                }
+                out.push_str("# HELP ");
+                out.push_str(name);
+                out.push(' ');
+                escape(help, &['\\', '\n', '"'], out);
+                out.push('\n');
+            }
+        }
+    }
+
+    /// Writes what stands at the very end.
+    pub(super) fn footer(self, out: &mut String) {
+        if self == Self::OpenMetrics {
+            out.push_str("# EOF\n");
+        }
+    }
+}
+
+/// Writes `name="value"`, escaped.
+pub(super) fn label(name: &str, value: &str, out: &mut String) {
+    out.push_str(name);
+    out.push_str("=\"");
+    escape(value, &['\\', '\n', '"'], out);
+    out.push('"');
+}
+
+/// Writes a number as both formats read it.
+pub(super) fn number(value: f64, out: &mut String) {
+    if value.is_nan() {
+        out.push_str("NaN");
+    } else if value.is_infinite() {
+        out.push_str(if value > 0.0 { "+Inf" } else { "-Inf" });
+    } else {
+        _ = write!(out, "{value}");
+    }
+}
+
+/// Writes a histogram's `le`, as a float in both formats: `5.0` and not `5`.
+pub(super) fn bound(value: f64, out: &mut String) {
+    if value.is_finite() {
+        _ = write!(out, "{value:?}");
+    } else {
+        number(value, out);
+    }
+}
+
+fn escape(text: &str, special: &[char], out: &mut String) {
+    for c in text.chars() {
+        if special.contains(&c) {
+            out.push('\\');
+            out.push(if c == '\n' { 'n' } else { c });
+        } else {
+            out.push(c);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut String)) -> String {
+        let mut out = String::new();
+        write(&mut out);
+        out
+    }
+
+    #[test]
+    fn label_values_are_escaped() {
+        let value = "a\"b\\\nc\r…";
+        assert_eq!(
+            written(|out| label("x", value, out)),
+            "x=\"a\\\"b\\\\\\nc\r…\""
+        );
+    }
+
+    #[test]
+    fn numbers_are_written_as_both_formats_read_them() {
+        for (value, text) in [
+            (0.0, "0"),
+            (1_157_120.0, "1157120"),
+            (1_176_815.9, "1176815.9"),
+            (1_700_000_000.123, "1700000000.123"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(written(|out| number(value, out)), text);
+        }
+        assert_eq!(written(|out| bound(5.0, out)), "5.0");
+        assert_eq!(written(|out| bound(0.05, out)), "0.05");
+        assert_eq!(written(|out| bound(f64::INFINITY, out)), "+Inf");
+    }
+
+    #[test]
+    fn open_metrics_names_a_counters_family_without_its_ending() {
+        let family = super::super::catalogue::STREAM_SAMPLES;
+        let header = written(|out| Format::OpenMetrics.header(&family, out));
+        assert!(
+            header.starts_with("# TYPE polyv_stream_samples counter\n"),
+            "{header}"
+        );
+        let header = written(|out| Format::Prometheus.header(&family, out));
+        assert!(
+            header.ends_with("# TYPE polyv_stream_samples_total counter\n"),
+            "{header}"
+        );
+    }
+}

@@ -1,0 +1,289 @@
+//! The exporter's own metrics.
+
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry,
+};
+
+use crate::channel::DiscardReason;
+use crate::clock::Timestamp;
+use crate::exposition::catalogue::{self as c, Family};
+use crate::polyv::Outcome;
+
+/// The one endpoint that is polled.
+const STREAM_INFO: &str = "stream_info";
+
+const REQUEST_SECONDS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const WAIT_SECONDS: [f64; 10] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
+const DELAY_SECONDS: [f64; 12] = [
+    2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 180.0, 300.0, 900.0,
+];
+
+/// The exporter's own metrics. Clones share them.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    request_duration: HistogramVec,
+    rate_limit_wait: Histogram,
+    paused: IntGauge,
+    clock_skew: GaugeVec,
+    auth_success: IntGaugeVec,
+    sample_delay: HistogramVec,
+    samples_discarded: IntCounterVec,
+    poll_lag: Gauge,
+    poll_stretch: Gauge,
+    reloads: Reloads,
+}
+
+/// Whether and when the configuration was loaded.
+#[derive(Clone)]
+pub struct Reloads {
+    successful: IntGauge,
+    success: Gauge,
+}
+
+/// What was built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BuildInfo {
+    /// The version of the program.
+    pub version: &'static str,
+    /// The revision it was built from.
+    pub revision: &'static str,
+    /// The compiler's version.
+    pub rust_version: &'static str,
+}
+
+// === impl BuildInfo ===
+
+impl BuildInfo {
+    /// This very program's.
+    pub const THIS: Self = Self {
+        version: env!("CARGO_PKG_VERSION"),
+        revision: env!("POLYV_EXPORTER_REVISION"),
+        rust_version: env!("POLYV_EXPORTER_RUST_VERSION"),
+    };
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// All metrics, at their beginnings.
+    ///
+    /// # Errors
+    /// Only if the catalogue had a name that is none, or one twice; its tests see to that.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let build = IntGaugeVec::new(opts(&c::EXPORTER_BUILD_INFO), c::EXPORTER_BUILD_INFO.labels)?;
+        let BuildInfo {
+            version,
+            revision,
+            rust_version,
+        } = BuildInfo::THIS;
+        build
+            .with_label_values(&[version, revision, rust_version])
+            .set(1);
+        register(&registry, build)?;
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        let metrics = Self {
+            requests: register(
+                &registry,
+                IntCounterVec::new(opts(&c::API_REQUESTS), c::API_REQUESTS.labels)?,
+            )?,
+            request_duration: register(
+                &registry,
+                HistogramVec::new(
+                    histogram(&c::API_REQUEST_DURATION, &REQUEST_SECONDS),
+                    c::API_REQUEST_DURATION.labels,
+                )?,
+            )?,
+            rate_limit_wait: register(
+                &registry,
+                Histogram::with_opts(histogram(&c::API_RATE_LIMIT_WAIT, &WAIT_SECONDS))?,
+            )?,
+            paused: register(&registry, IntGauge::with_opts(opts(&c::API_PAUSED))?)?,
+            clock_skew: register(&registry, GaugeVec::new(opts(&c::API_CLOCK_SKEW), &[])?)?,
+            auth_success: register(
+                &registry,
+                IntGaugeVec::new(
+                    opts(&c::ACCOUNT_AUTH_SUCCESS),
+                    c::ACCOUNT_AUTH_SUCCESS.labels,
+                )?,
+            )?,
+            sample_delay: register(
+                &registry,
+                HistogramVec::new(
+                    histogram(&c::SAMPLE_DELAY, &DELAY_SECONDS),
+                    c::SAMPLE_DELAY.labels,
+                )?,
+            )?,
+            samples_discarded: register(
+                &registry,
+                IntCounterVec::new(opts(&c::SAMPLES_DISCARDED), c::SAMPLES_DISCARDED.labels)?,
+            )?,
+            poll_lag: register(&registry, Gauge::with_opts(opts(&c::EXPORTER_POLL_LAG))?)?,
+            poll_stretch: register(
+                &registry,
+                Gauge::with_opts(opts(&c::EXPORTER_POLL_STRETCH))?,
+            )?,
+            reloads: Reloads {
+                successful: register(
+                    &registry,
+                    IntGauge::with_opts(opts(&c::EXPORTER_RELOAD_SUCCESSFUL))?,
+                )?,
+                success: register(
+                    &registry,
+                    Gauge::with_opts(opts(&c::EXPORTER_RELOAD_SUCCESS))?,
+                )?,
+            },
+            registry,
+        };
+        metrics.poll_stretch.set(1.0);
+        metrics.request_duration.with_label_values(&[STREAM_INFO]);
+        Ok(metrics)
+    }
+
+    /// Begins an account: all its counters are there, at 0. One that was there goes on.
+    pub fn begin_account(&self, account: &str) {
+        for outcome in Outcome::ALL {
+            self.requests
+                .with_label_values(&[account, STREAM_INFO, outcome.as_str()]);
+        }
+        for reason in DiscardReason::ALL {
+            self.samples_discarded
+                .with_label_values(&[account, reason.as_str()]);
+        }
+        self.sample_delay.with_label_values(&[account]);
+    }
+
+    /// Ends an account that left the configuration.
+    pub fn end_account(&self, account: &str) {
+        // The only error is that there is nothing to remove.
+        for outcome in Outcome::ALL {
+            _ = self
+                .requests
+                .remove_label_values(&[account, STREAM_INFO, outcome.as_str()]);
+        }
+        for reason in DiscardReason::ALL {
+            _ = self
+                .samples_discarded
+                .remove_label_values(&[account, reason.as_str()]);
+        }
+        _ = self.sample_delay.remove_label_values(&[account]);
+        _ = self.auth_success.remove_label_values(&[account]);
+    }
+
+    /// Counts a poll.
+    pub fn polled(&self, account: &str, outcome: Outcome, took: Duration) {
+        self.requests
+            .with_label_values(&[account, STREAM_INFO, outcome.as_str()])
+            .inc();
+        self.request_duration
+            .with_label_values(&[STREAM_INFO])
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts how long a call waited for its turn.
+    pub fn waited(&self, wait: Duration) {
+        self.rate_limit_wait.observe(wait.as_secs_f64());
+    }
+
+    /// Counts how old a new sample was.
+    pub fn sample_delay(&self, account: &str, delay: Duration) {
+        self.sample_delay
+            .with_label_values(&[account])
+            .observe(delay.as_secs_f64());
+    }
+
+    /// Counts samples that could not be used.
+    pub fn discarded(&self, account: &str, reason: DiscardReason, count: u64) {
+        if count > 0 {
+            self.samples_discarded
+                .with_label_values(&[account, reason.as_str()])
+                .inc_by(count);
+        }
+    }
+
+    /// Tells Polyv's newest verdict on an account.
+    pub fn set_auth_success(&self, account: &str, success: bool) {
+        self.auth_success
+            .with_label_values(&[account])
+            .set(i64::from(success));
+    }
+
+    /// Forgets the verdict, because it was on other credentials.
+    pub fn forget_auth(&self, account: &str) {
+        _ = self.auth_success.remove_label_values(&[account]);
+    }
+
+    /// Tells whether all calls are held back.
+    pub fn set_paused(&self, paused: bool) {
+        self.paused.set(i64::from(paused));
+    }
+
+    /// Tells Polyv's clock minus ours, in seconds; `None` where that is not known.
+    pub fn set_clock_skew(&self, skew: Option<f64>) {
+        match skew {
+            Some(skew) => self.clock_skew.with_label_values::<&str>(&[]).set(skew),
+            None => _ = self.clock_skew.remove_label_values::<&str>(&[]),
+        }
+    }
+
+    /// Tells how late the most overdue poll is.
+    pub fn set_poll_lag(&self, lag: Duration) {
+        self.poll_lag.set(lag.as_secs_f64());
+    }
+
+    /// Tells how far intervals are stretched.
+    pub fn set_poll_stretch(&self, stretch: f64) {
+        self.poll_stretch.set(stretch);
+    }
+
+    /// Where reloads of the configuration are told.
+    #[must_use]
+    pub fn reloads(&self) -> &Reloads {
+        &self.reloads
+    }
+
+    /// All of them, for a scrape.
+    #[must_use]
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+}
+
+// === impl Reloads ===
+
+impl Reloads {
+    /// The configuration was loaded.
+    pub fn succeeded(&self, at: Timestamp) {
+        self.successful.set(1);
+        self.success.set(at.as_seconds());
+    }
+
+    /// It was not: the one before is in force.
+    pub fn failed(&self) {
+        self.successful.set(0);
+    }
+}
+
+fn opts(family: &Family) -> Opts {
+    Opts::new(family.name, family.help)
+}
+
+fn histogram(family: &Family, buckets: &[f64]) -> HistogramOpts {
+    HistogramOpts::new(family.name, family.help).buckets(buckets.to_vec())
+}
+
+fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}

@@ -1,0 +1,9 @@
+//! The exporter's own metrics, and its log.
+//!
+//! Channels' metrics are not here: they are [rendered](crate::exposition) when they change.
+
+mod log;
+mod metrics;
+
+pub use log::{LogFormat, LogLevel, start_log};
+pub use metrics::{BuildInfo, Metrics, Reloads};

@@ -11,6 +11,7 @@
 //! - [`clock`]: time, injected
 //! - [`config`]: what to ask, and what is expected
 //! - [`exposition`]: the catalogue of metrics, and how channels become text
+//! - [`poller`]: which channel is asked when
 //! - [`polyv`]: a client for Polyv's API, with the one limiter
 //! - [`telemetry`]: the exporter's own metrics, and its log
 //! - [`yaml`]: documents that know the place of their every fault
@@ -18,6 +19,7 @@ pub mod channel;
 pub mod clock;
 pub mod config;
 pub mod exposition;
+pub mod poller;
 pub mod polyv;
 pub mod telemetry;
 pub mod yaml;

@@ -55,6 +55,16 @@ struct Entry {
     change: Option<Moment>,
 }
 
+// === impl ChannelKey ===
+
+#[cfg(test)]
+impl ChannelKey {
+    /// A key for tests of those who only pass keys on.
+    pub(crate) const fn for_test(key: u64) -> Self {
+        Self(key)
+    }
+}
+
 // === impl Store ===
 
 impl Store {
@@ -109,6 +119,12 @@ impl Store {
             entry.channel.set_live_interval(live_interval);
             inner.render(key, now);
         }
+    }
+
+    /// What all channels go by.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.lock().rules
     }
 
     /// Changes what all channels go by.

@@ -53,6 +53,7 @@ pub enum Wait {
 
 #[derive(Debug)]
 struct State {
+    started: Instant,
     limit: RateLimit,
     in_flight: usize,
     /// When the latest calls ended, oldest first; as many as the window has places.
@@ -86,6 +87,7 @@ impl Limiter {
         let now = Instant::now();
         Arc::new(Self {
             state: Mutex::new(State {
+                started: now,
                 limit,
                 in_flight: 0,
                 ended: std::iter::repeat_n(now, limit.requests / 2).collect(),
@@ -104,6 +106,17 @@ impl Limiter {
     #[must_use]
     pub fn limit(&self) -> RateLimit {
         self.state().limit
+    }
+
+    /// How many calls a second can be sustained now, when a call takes `latency`. At first a
+    /// predecessor's calls take their part.
+    #[must_use]
+    pub fn sustained_rate(&self, latency: Duration) -> f64 {
+        let mut limit = self.limit();
+        if self.state().started.elapsed() < limit.per {
+            limit.requests -= limit.requests / 2;
+        }
+        limit.sustained_rate(latency)
     }
 
     /// How many calls are under way.
@@ -323,12 +336,18 @@ mod tests {
         assert_eq!(limiter.try_acquire().unwrap_err(), Wait::Until(start + PER));
     }
 
-    #[test]
-    fn what_can_be_sustained_depends_on_how_long_a_call_takes() {
-        let limit = limit(1000, 128);
-        assert_eq!(limit.sustained_rate(Duration::ZERO).round(), 100.0);
-        assert_eq!(limit.sustained_rate(Duration::from_secs(10)).round(), 13.0);
-        let half = limit.sustained_rate(Duration::from_millis(500));
-        assert_eq!(half.round(), 95.0);
+    #[tokio::test(start_paused = true)]
+    async fn what_can_be_sustained_depends_on_how_long_a_call_takes() {
+        let limiter = Limiter::new(limit(1000, 128));
+        let rate = |millis| {
+            limiter
+                .sustained_rate(Duration::from_millis(millis))
+                .round()
+        };
+        assert_eq!(rate(0), 50.0, "half is taken");
+        tokio::time::advance(PER).await;
+        assert_eq!(rate(0), 100.0);
+        assert_eq!(rate(500), 95.0);
+        assert_eq!(rate(10_000), 13.0, "128 at a time");
     }
 }

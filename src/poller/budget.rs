@@ -1,0 +1,124 @@
+//! What all channels together need, against what the limiter gives.
+
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::polyv::RateLimit;
+use crate::yaml::format_duration;
+
+/// Plans use so much of what can be sustained: what comes beside them (a second try after a
+/// corrected clock, a probe) finds room.
+const USED: f64 = 0.98;
+/// How long a call takes, before any was made.
+pub(super) const EXPECTED_LATENCY: Duration = Duration::from_millis(100);
+
+/// How many calls a second plans may come to, of so many that can be sustained.
+pub(super) fn capacity(sustained_rate: f64) -> f64 {
+    USED * sustained_rate
+}
+
+/// How fast plans may run for a demand (calls a second) to fit into a capacity.
+pub(super) fn speed(demand: f64, capacity: f64) -> f64 {
+    if demand > capacity {
+        capacity / demand
+    } else {
+        1.0
+    }
+}
+
+/// Calls a second for a channel asked every `interval`.
+pub(super) fn rate(interval: Duration) -> f64 {
+    1.0 / interval.as_secs_f64().max(f64::EPSILON)
+}
+
+/// The limit that a configuration sets.
+#[must_use]
+pub fn limit_of(config: &Config) -> RateLimit {
+    RateLimit {
+        requests: config.api.requests,
+        per: config.api.per,
+        max_in_flight: config.api.max_in_flight,
+    }
+}
+
+/// Says, with the numbers and a remedy, where a configuration asks for more than its budget
+/// gives.
+#[must_use]
+pub fn over_demand(config: &Config) -> Option<String> {
+    let count = config.channel_count();
+    #[allow(clippy::cast_precision_loss)]
+    let idle = count as f64 * rate(config.poll.idle_interval);
+    let live: f64 = config
+        .accounts
+        .iter()
+        .flat_map(|account| &account.channels)
+        .map(|channel| rate(channel.live_interval))
+        .sum();
+    let capacity = capacity(limit_of(config).sustained_rate(EXPECTED_LATENCY));
+    let most = idle.max(live);
+    if most <= capacity {
+        return None;
+    }
+    let stretch = most / capacity;
+    let when = if idle > capacity {
+        ""
+    } else {
+        " when all are live"
+    };
+    let (key, present) = if idle >= live {
+        ("poll.idle_interval", config.poll.idle_interval)
+    } else {
+        ("poll.live_interval", config.poll.live_interval)
+    };
+    let fitting = Duration::from_secs(present.mul_f64(stretch).as_secs() + 1);
+    Some(format!(
+        "{count} channels need {most:.1} calls a second{when}, and api.rate_limit and \
+         api.max_in_flight allow {capacity:.1}: all intervals would be stretched {stretch:.2} \
+         times; with a {key} of {fitting} they would fit",
+        fitting = format_duration(fitting)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Source;
+
+    fn config(channels: usize, poll: &str) -> Config {
+        use std::fmt::Write;
+        let mut text =
+            format!("poll: {poll}\naccounts:\n- app_id: a\n  app_secret: s\n  channels:\n");
+        for id in 0..channels {
+            writeln!(text, "  - id: {id}").unwrap();
+        }
+        Source::text("test", &text).evaluate().unwrap()
+    }
+
+    #[test]
+    fn what_fits_is_no_over_demand() {
+        assert_eq!(over_demand(&config(1400, "{}")), None);
+    }
+
+    #[test]
+    fn over_demand_is_told_with_the_numbers_and_what_would_fit() {
+        let said = over_demand(&config(2000, "{live_interval: 10s}")).unwrap();
+        assert!(
+            said.contains("2000 channels need 200.0 calls a second when all are live"),
+            "{said}"
+        );
+        assert!(said.contains("allow 97.0"), "{said}");
+        assert!(said.contains("poll.live_interval of 21s"), "{said}");
+        let fits = config(2000, "{live_interval: 21s}");
+        assert_eq!(over_demand(&fits), None);
+        // Even with none of them live.
+        let said = over_demand(&config(2000, "{idle_interval: 10s, live_interval: 1m}")).unwrap();
+        assert!(said.contains("need 200.0 calls a second, and"), "{said}");
+        assert!(said.contains("poll.idle_interval of 21s"), "{said}");
+    }
+
+    #[test]
+    fn plans_slow_down_just_as_much_as_they_must() {
+        assert_eq!(speed(50.0, 100.0), 1.0);
+        assert_eq!(speed(200.0, 100.0), 0.5);
+    }
+}

@@ -1,0 +1,265 @@
+//! Which channel is asked when.
+//!
+//! One task owns all plans: it sends what is due, within the limiter, applies answers to
+//! channels in the [store](crate::exposition::Store), and plans anew. Polls themselves run
+//! beside it, one task each, and are gone when it ends.
+//!
+//! What may hold a poll back, from the inside out: its channel's [plan](plan) (phase and
+//! back-off), its account's [gate](gate) (a shared fault, a refused signature) and
+//! [tempo](tempo) (too many failures), the [brake](brake) for all calls (throttled or
+//! blocked), and the limiter. All but the limiter act on the [timeline](timeline) that plans
+//! stand on, so that nothing has to be planned anew when they let go.
+
+mod account;
+mod brake;
+mod budget;
+mod dispatch;
+mod flight;
+mod gate;
+mod landing;
+mod plan;
+mod reload;
+mod report;
+mod status;
+mod tempo;
+mod timeline;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+pub use budget::{limit_of, over_demand};
+pub use reload::rules_of;
+pub use status::Status;
+
+use account::Account;
+use brake::Brake;
+use flight::{Flight, Landing};
+
+use crate::clock::{Moment, Now};
+use crate::config::Config;
+use crate::exposition::Store;
+use crate::polyv::{BadResponse, Error, Limiter, PolyvClock, Settings, Transport};
+use crate::telemetry::Metrics;
+
+/// What the poller works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Polyv's clock.
+    pub clock: Arc<PolyvClock>,
+    /// The one limiter of the process.
+    pub limiter: Arc<Limiter>,
+    /// The channels.
+    pub store: Arc<Store>,
+    /// The exporter's own metrics.
+    pub metrics: Metrics,
+    /// What others see of the poller.
+    pub status: Arc<Status>,
+}
+
+/// A configuration to work by, with what it needs of the outside world.
+pub struct Orders {
+    /// What to ask.
+    pub config: Config,
+    /// How to reach Polyv.
+    pub transport: Arc<dyn Transport>,
+}
+
+/// Where new orders are sent; the answer comes when they are in force.
+pub type Inbox = mpsc::Receiver<(Orders, oneshot::Sender<()>)>;
+
+/// Polls channels.
+pub struct Poller {
+    parts: Parts,
+    settings: Settings,
+    transport: Arc<dyn Transport>,
+    max_in_flight: usize,
+    accounts: Vec<Account>,
+    brake: Brake,
+    /// Whether the probe that may end a pause is under way.
+    pause_probing: bool,
+    flights: JoinSet<Landing>,
+    under_way: HashMap<tokio::task::Id, Flight>,
+    /// Numbers accounts.
+    next_serial: u64,
+    /// Numbers channels, for their phases.
+    next_channel: u32,
+    /// After this every channel counts as asked.
+    ready_at: Moment,
+    /// Whether the host's clock is far from Polyv's, for the log.
+    clock_is_off: bool,
+    wall_offset: i64,
+}
+
+/// How often things are looked after that change by time alone.
+const TICK: Duration = Duration::from_secs(1);
+/// The host's clock was set if it moved by more than this against the monotonic one.
+const CLOCK_SET: u64 = 250;
+
+// === impl Poller ===
+
+impl Poller {
+    /// A poller that works by `orders`. The store has to be empty.
+    #[must_use]
+    pub fn new(parts: Parts, orders: Orders) -> Self {
+        let now = parts.clock.now();
+        let Orders { config, transport } = orders;
+        let mut poller = Self {
+            settings: settings_of(&config),
+            transport: Arc::clone(&transport),
+            max_in_flight: config.api.max_in_flight,
+            accounts: Vec::new(),
+            brake: Brake::new(),
+            pause_probing: false,
+            flights: JoinSet::new(),
+            under_way: HashMap::new(),
+            next_serial: 0,
+            next_channel: 0,
+            ready_at: now.moment + config.poll.idle_interval.max(config.poll.live_interval),
+            clock_is_off: false,
+            wall_offset: wall_offset(&parts.clock),
+            parts,
+        };
+        poller.follow(Orders { config, transport }, now);
+        poller
+    }
+
+    /// Polls until `shutdown`; then nothing of it is left running.
+    pub async fn run(mut self, mut inbox: Inbox, shutdown: CancellationToken) {
+        let mut tick = Instant::now();
+        loop {
+            let now = self.parts.clock.now();
+            if Instant::now() >= tick {
+                self.tick(now);
+                tick = Instant::now() + TICK;
+            }
+            self.retime(now);
+            let wake = self.dispatch(now);
+            self.publish();
+            let wake = wake.map_or(tick, |wake| tick.min(self.parts.clock.host().instant(wake)));
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                Some((orders, done)) = inbox.recv() => {
+                    let now = self.parts.clock.now();
+                    self.follow(orders, now);
+                    // Whoever sent them may be gone.
+                    _ = done.send(());
+                }
+                Some(landed) = self.flights.join_next_with_id(), if !self.flights.is_empty() => {
+                    self.landed(landed);
+                }
+                () = sleep_until(wake) => {}
+            }
+        }
+        self.flights.shutdown().await;
+    }
+
+    fn landed(&mut self, landed: Result<(tokio::task::Id, Landing), tokio::task::JoinError>) {
+        let (id, landing) = match landed {
+            Ok((id, landing)) => (id, landing),
+            Err(failure) => {
+                // A mistake of ours; the channel must not be lost by it.
+                error!(%failure, "a poll ended in a way that it should not");
+                let garbled = BadResponse::Garbled("a fault of the exporter's own".to_owned());
+                let landing = Landing {
+                    took: Duration::ZERO,
+                    result: Err(Error::BadResponse(garbled)),
+                };
+                (failure.id(), landing)
+            }
+        };
+        if let Some(flight) = self.under_way.remove(&id) {
+            let now = self.parts.clock.now();
+            self.land(&flight, landing, now);
+        }
+    }
+
+    /// Looks after what changes by time alone.
+    fn tick(&mut self, now: Now) {
+        self.brake.settle(now.moment);
+        for account in &mut self.accounts {
+            let change = account.tempo.settle(now.moment);
+            report::tempo(&account.name, change, now.moment);
+        }
+        let wall_offset = wall_offset(&self.parts.clock);
+        if wall_offset.abs_diff(self.wall_offset) > CLOCK_SET {
+            report::clock_set(wall_offset - self.wall_offset);
+            self.wall_offset = wall_offset;
+            self.parts.store.set_wall_offset(wall_offset, now);
+        }
+        let skew = self
+            .parts
+            .clock
+            .skew_seconds(self.parts.store.rules().stale_after);
+        report::clock_skew(skew, &mut self.clock_is_off);
+        self.report_turned(now);
+        if !self.parts.status.is_ready() {
+            let all_asked = self
+                .accounts
+                .iter()
+                .all(|account| account.channels().all(|(_, channel)| channel.asked));
+            if all_asked || now.moment >= self.ready_at {
+                self.parts.status.set_ready();
+            }
+        }
+    }
+
+    /// Lets every account's plans run as fast as they may.
+    fn retime(&mut self, now: Now) {
+        let demand: f64 = self.accounts.iter().map(Account::demand).sum();
+        let latency = if demand > 0.0 {
+            let weighted: f64 = self
+                .accounts
+                .iter()
+                .map(|account| account.demand() * account.latency())
+                .sum();
+            weighted / demand
+        } else {
+            0.0
+        };
+        let latency = Duration::from_secs_f64(latency.max(0.0));
+        let sustained = self.parts.limiter.sustained_rate(latency);
+        let budget = budget::speed(demand, budget::capacity(sustained));
+        let ramp = self.brake.speed(now.moment);
+        let mut slowest: f64 = 1.0;
+        for account in &mut self.accounts {
+            let pace = budget * account.tempo.speed(now.moment);
+            account.set_pace(pace, now, &self.parts.store);
+            let speed = if account.runs() { ramp * pace } else { 0.0 };
+            account.timeline.set_speed(speed, now.moment);
+            if speed > 0.0 {
+                slowest = slowest.min(speed);
+            }
+        }
+        self.parts.metrics.set_poll_stretch(1.0 / slowest);
+        self.parts.metrics.set_paused(self.brake.paused().is_some());
+    }
+
+    /// Tells others when the next poll is due.
+    fn publish(&self) {
+        let next = self.accounts.iter().filter_map(Account::next_due).min();
+        self.parts.status.set_next_due(next);
+    }
+}
+
+/// What all clients have in common.
+fn settings_of(config: &Config) -> Settings {
+    Settings {
+        base_url: config.api.base_url.clone(),
+        timeout: config.api.timeout,
+        zone: config.poll.time_zone,
+    }
+}
+
+/// The host's wall clock minus the monotonic one, in milliseconds.
+#[must_use]
+pub fn wall_offset(clock: &PolyvClock) -> i64 {
+    let moment = i64::try_from(clock.host().moment().as_millis()).unwrap_or(i64::MAX);
+    clock.host().wall().as_millis().saturating_sub(moment)
+}

@@ -1,0 +1,223 @@
+//! What the log tells of polling: every trouble once when it begins and once when it ends.
+
+use tracing::{debug, error, info, trace, warn};
+
+use super::account::{Account, Trouble, Watched};
+use super::brake::{self, Role};
+use super::flight::Flight;
+use super::gate::{Closure, Reason};
+use super::landing::{Verdict, lasted};
+use super::tempo;
+use crate::channel::{Discarded, State};
+use crate::clock::Moment;
+use crate::exposition::Turned;
+use crate::polyv::{Error, Outcome};
+
+/// A host whose clock is further off than this should be looked at; beyond 3 minutes Polyv
+/// refuses its signatures.
+const CLOCK_IS_OFF: f64 = 30.0;
+
+/// A failure that others do not share may be chance; one that comes twice is told.
+const TOLD_AFTER: u64 = 2;
+
+/// The brake was put on or let go.
+pub(super) fn brake(change: Option<brake::Change>, now: Moment) {
+    match change {
+        Some(brake::Change::Paused(pause)) => warn!(
+            reason = %pause.reason,
+            pause = crate::yaml::format_duration(pause.delay()),
+            "Polyv throttles or blocks us: all calls are held back"
+        ),
+        Some(brake::Change::Resumed(pause)) => info!(
+            reason = %pause.reason,
+            lasted = lasted(pause.since, now),
+            probes_failed = pause.probes,
+            "Polyv lets us ask again: calls speed up over half a minute"
+        ),
+        None => {}
+    }
+}
+
+/// An account's fault has lasted until its first probe.
+pub(super) fn closed(account: &Account, now: Moment) {
+    if let Some(closure) = account.gate.closure() {
+        warn!(
+            account = %account.name,
+            since = lasted(closure.since, now),
+            failed_calls = closure.failures,
+            "no channel of this account can be asked: trying one call at a time"
+        );
+    }
+}
+
+/// An account's signature was refused.
+pub(super) fn refused(account: &Account, why: Option<&Error>) {
+    if let Some(why) = why {
+        error!(
+            account = %account.name, error = %why,
+            "this account can't sign: check its app_id and its secret, and that the host may \
+             use Polyv's API"
+        );
+    }
+}
+
+/// An account can be asked again.
+pub(super) fn opened(account: &Account, closure: &Closure, outcome: Outcome, now: Moment) {
+    if !account.closure_told {
+        debug!(account = %account.name, "a fault was over before it was tried again");
+        return;
+    }
+    let what = match closure.reason {
+        Reason::Fault => "this account's channels can be asked again",
+        Reason::Refused => "this account's signature is accepted again",
+    };
+    info!(
+        account = %account.name,
+        lasted = lasted(closure.since, now),
+        failed_calls = closure.failures,
+        %outcome,
+        "{what}"
+    );
+}
+
+/// An account was slowed down, or is at full speed again.
+pub(super) fn tempo(account: &str, change: Option<tempo::Change>, now: Moment) {
+    match change {
+        Some(tempo::Change::Slowed { share }) => warn!(
+            account,
+            failed_percent = (share * 100.0).round(),
+            "many calls fail: asking at half the rate"
+        ),
+        Some(tempo::Change::Recovered { began }) => info!(
+            account,
+            lasted = lasted(began, now),
+            "asking at the full rate again"
+        ),
+        None => {}
+    }
+}
+
+/// The host's clock was set.
+pub(super) fn clock_set(millis: i64) {
+    #[allow(clippy::cast_precision_loss)]
+    let seconds = millis as f64 / 1000.0;
+    info!(seconds, "the host's clock was set; time stamps follow it");
+}
+
+/// The host's clock is off, or is not any more.
+pub(super) fn clock_skew(skew: Option<f64>, is_off: &mut bool) {
+    let Some(skew) = skew else {
+        return;
+    };
+    let off = skew.abs() > CLOCK_IS_OFF;
+    if off && !*is_off {
+        warn!(
+            skew_seconds = skew.round(),
+            "this host's clock is not Polyv's; calls are signed with Polyv's time all the same"
+        );
+    } else if *is_off && !off {
+        info!(
+            skew_seconds = skew.round(),
+            "this host's clock is right again"
+        );
+    }
+    *is_off = off;
+}
+
+/// A channel was polled.
+pub(super) fn poll(
+    account: &str,
+    channel: &mut Watched,
+    verdict: Verdict,
+    error: Option<&Error>,
+    quiet: bool,
+    flight: &Flight,
+    now: Moment,
+) {
+    let id = &*channel.id;
+    let outcome = error.map_or(Outcome::Ok, Error::outcome);
+    trace!(
+        account, channel = id, %outcome,
+        took_ms = now.since(flight.started).as_millis(),
+        probe = flight.role != Role::Regular,
+        "polled"
+    );
+    let told_after = match verdict {
+        Verdict::Answered => {
+            if let Some(trouble) = channel.trouble.take()
+                && trouble.told
+            {
+                info!(
+                    account, channel = id, name = %channel.name,
+                    lasted = lasted(trouble.since, now),
+                    failures = trouble.failures,
+                    "the channel answers again"
+                );
+            }
+            return;
+        }
+        Verdict::NotItsFault => return,
+        Verdict::OwnFault => 1,
+        Verdict::Transient => TOLD_AFTER,
+    };
+    let Some(error) = error else {
+        return;
+    };
+    let trouble = channel.trouble.get_or_insert(Trouble {
+        since: flight.started,
+        failures: 0,
+        told: false,
+    });
+    trouble.failures += 1;
+    if trouble.failures >= told_after && !trouble.told && !quiet {
+        trouble.told = true;
+        warn!(
+            account, channel = id, name = %channel.name, %outcome, %error,
+            "the channel can't be asked; trying ever less often, up to 5 minutes"
+        );
+    } else {
+        debug!(account, channel = id, %outcome, %error, "a poll brought no answer");
+    }
+}
+
+/// Samples could not be used.
+pub(super) fn discarded(account: &str, channel: &mut Watched, discarded: &Discarded) {
+    if discarded.is_empty() {
+        return;
+    }
+    let samples: u64 = discarded.counts().map(|(_, count)| count).sum();
+    let fields = discarded.spoiled_fields;
+    let example = discarded.example.as_deref().unwrap_or("");
+    let id = &*channel.id;
+    // Once a channel: the counters tell the rest.
+    if channel.told_discarded {
+        debug!(
+            account,
+            channel = id,
+            samples,
+            fields,
+            example,
+            "parts of an answer make no sense"
+        );
+    } else {
+        channel.told_discarded = true;
+        warn!(
+            account, channel = id, name = %channel.name, samples, fields, example,
+            "parts of an answer make no sense and are left out; more of this channel's are \
+             counted, and logged at debug"
+        );
+    }
+}
+
+/// A channel turned live, not live or unknown.
+pub(super) fn turned(account: &str, channel: &Watched, turned: &Turned) {
+    let id = &*channel.id;
+    let name = &*channel.name;
+    let (from, to) = (turned.from.as_str(), turned.to.as_str());
+    match turned.to {
+        State::Live | State::NotLive if turned.from != State::Unknown => {
+            info!(account, channel = id, name, from, to, "the channel turned");
+        }
+        _ => debug!(account, channel = id, name, from, to, "the channel turned"),
+    }
+}

@@ -14,6 +14,7 @@
 //! - [`poller`]: which channel is asked when
 //! - [`polyv`]: a client for Polyv's API, with the one limiter
 //! - [`telemetry`]: the exporter's own metrics, and its log
+//! - [`web`]: what is served over HTTP
 //! - [`yaml`]: documents that know the place of their every fault
 pub mod channel;
 pub mod clock;
@@ -22,4 +23,5 @@ pub mod exposition;
 pub mod poller;
 pub mod polyv;
 pub mod telemetry;
+pub mod web;
 pub mod yaml;

@@ -1,0 +1,170 @@
+//! Listening where the user says.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, lookup_host};
+
+/// A socket that listens.
+#[derive(Debug)]
+pub struct Listener {
+    /// The socket.
+    pub socket: TcpListener,
+    /// Where it listens: with the port that the system gave out, where it was left to it.
+    pub address: SocketAddr,
+}
+
+/// Why it can't listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The text is no address.
+    #[error("`{0}` is no address to listen on: write `:9847`, `127.0.0.1:9847` or `[::1]:9847`")]
+    NoAddress(String),
+    /// The system refuses.
+    #[error("can't listen on {address}: {error}{hint}")]
+    Refused {
+        /// Where it should have listened.
+        address: String,
+        /// Why it can't.
+        error: io::Error,
+        /// What to do about it.
+        hint: &'static str,
+    },
+}
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// Listens on `text`: `:port` for every address of the host (IPv6 and IPv4; IPv4 alone where
+/// there is no IPv6), or `host:port`, which may be several addresses.
+///
+/// # Errors
+/// Where the text is no address, or the system refuses.
+pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
+    let refused = |error: io::Error| BindError::Refused {
+        address: text.to_owned(),
+        hint: hint(&error),
+        error,
+    };
+    if let Some(port) = text.strip_prefix(':') {
+        let port: u16 = port
+            .parse()
+            .map_err(|_| BindError::NoAddress(text.to_owned()))?;
+        let everywhere = listen((Ipv6Addr::UNSPECIFIED, port).into()).or_else(|error| {
+            if no_ipv6(&error) {
+                listen((Ipv4Addr::UNSPECIFIED, port).into())
+            } else {
+                Err(error)
+            }
+        });
+        return Ok(vec![everywhere.map_err(refused)?]);
+    }
+    if !text.contains(':') {
+        return Err(BindError::NoAddress(text.to_owned()));
+    }
+    let mut listeners: Vec<Listener> = Vec::new();
+    let mut addresses: Vec<SocketAddr> = lookup_host(text)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => BindError::NoAddress(text.to_owned()),
+            _ => refused(error),
+        })?
+        .collect();
+    addresses.dedup();
+    for mut address in addresses {
+        // One name, one port: where the system gives it out, the first address decides.
+        if let Some(first) = listeners.first()
+            && address.port() == 0
+        {
+            address.set_port(first.address.port());
+        }
+        match listen(address) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if no_ipv6(&error) && !listeners.is_empty() => {}
+            Err(error) => return Err(refused(error)),
+        }
+    }
+    if listeners.is_empty() {
+        return Err(BindError::NoAddress(text.to_owned()));
+    }
+    Ok(listeners)
+}
+
+fn listen(address: SocketAddr) -> io::Result<Listener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        // The unspecified address takes IPv4 connections too.
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    // A restart must not wait for connections of the process before.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    let socket = TcpListener::from_std(socket.into())?;
+    let address = socket.local_addr()?;
+    Ok(Listener { socket, address })
+}
+
+fn no_ipv6(error: &io::Error) -> bool {
+    const EAFNOSUPPORT: i32 = 97;
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(EAFNOSUPPORT)
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another program listens there: choose another with --web.listen-address"
+        }
+        io::ErrorKind::PermissionDenied => "; ports under 1024 are for root",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_form_of_an_address_is_understood() {
+        for text in [":0", "127.0.0.1:0", "localhost:0"] {
+            let listeners = bind(text).await.unwrap();
+            assert!(listeners.iter().all(|listener| listener.address.port() > 0));
+            let port = listeners[0].address.port();
+            assert!(
+                listeners
+                    .iter()
+                    .all(|listener| listener.address.port() == port)
+            );
+            let reached = tokio::net::TcpStream::connect(("127.0.0.1", port)).await;
+            assert!(reached.is_ok(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_address_is_refused_with_a_remedy() {
+        for text in [
+            "",
+            "9847",
+            ":x",
+            ":99999",
+            "localhost",
+            "127.0.0.1:",
+            "1:2:3",
+        ] {
+            let error = bind(text).await.unwrap_err().to_string();
+            assert!(
+                error.contains("`:9847`") || error.contains(text),
+                "{text}: {error}"
+            );
+        }
+        let taken = bind("127.0.0.1:0").await.unwrap();
+        let error = bind(&taken[0].address.to_string()).await.unwrap_err();
+        assert!(error.to_string().contains("another program"), "{error}");
+    }
+}

@@ -1,0 +1,16 @@
+//! What the exporter serves: metrics for Prometheus, probes for orchestrators, a page with
+//! links for people.
+//!
+//! A [`Site`] knows what there is to be seen, its [router](Site::router) who sees what; a
+//! [`Server`] carries it over sockets, bounded in every direction so that no client can harm
+//! the others.
+
+mod address;
+mod negotiate;
+mod server;
+mod site;
+
+pub use address::{BindError, Listener, bind};
+pub use negotiate::{accepts_gzip, format};
+pub use server::Server;
+pub use site::{ReloadRequest, Site, check_telemetry_path};

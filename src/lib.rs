@@ -9,6 +9,7 @@
 //!
 //! - [`channel`]: what is known of one channel; pure
 //! - [`clock`]: time, injected
+//! - [`cli`], [`commands`]: the command line, and one file for each command
 //! - [`config`]: what to ask, and what is expected
 //! - [`exposition`]: the catalogue of metrics, and how channels become text
 //! - [`poller`]: which channel is asked when
@@ -17,7 +18,9 @@
 //! - [`web`]: what is served over HTTP
 //! - [`yaml`]: documents that know the place of their every fault
 pub mod channel;
+pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod exposition;
 pub mod poller;

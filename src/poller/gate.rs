@@ -33,8 +33,8 @@ pub(super) struct Gate {
     state: State,
     /// Whether Polyv ever accepted the account's signature.
     proven: bool,
-    /// The channel that failed last, where nothing succeeded since.
-    failing: Option<ChannelKey>,
+    /// The channel that failed last and when that call began, where nothing succeeded since.
+    failing: Option<(ChannelKey, Moment)>,
     /// When the latest call was begun of all those that were answered.
     answered_since: Moment,
 }
@@ -182,7 +182,7 @@ impl Gate {
             }
             State::Closed(_) | State::Open => Change {
                 opened: self.open().opened,
-                ..self.close(Reason::Refused, REFUSED, ended, now)
+                ..self.close(Reason::Refused, REFUSED, ended.started, 1, now)
             },
         }
     }
@@ -201,22 +201,30 @@ impl Gate {
             // An answer to a call that was begun later is newer news.
             State::Open if ended.started < self.answered_since => Change::default(),
             State::Open => {
-                let in_a_row = self.failing.is_some_and(|other| other != ended.channel);
-                self.failing = Some(ended.channel);
-                if in_a_row || ended.only_one {
-                    self.close(Reason::Fault, FAULT, ended, now)
-                } else {
-                    Change::default()
+                let before = self.failing.replace((ended.channel, ended.started));
+                match before {
+                    Some((other, started)) if other != ended.channel => {
+                        self.close(Reason::Fault, FAULT, started, 2, now)
+                    }
+                    _ if ended.only_one => self.close(Reason::Fault, FAULT, ended.started, 1, now),
+                    _ => Change::default(),
                 }
             }
         }
     }
 
-    fn close(&mut self, reason: Reason, steps: Steps, ended: Ended, now: Moment) -> Change {
+    fn close(
+        &mut self,
+        reason: Reason,
+        steps: Steps,
+        since: Moment,
+        failures: u64,
+        now: Moment,
+    ) -> Change {
         let closure = Closure {
             reason,
-            since: ended.started,
-            failures: 1,
+            since,
+            failures,
             until: now + steps.first,
             delay: steps.first,
         };
@@ -321,7 +329,7 @@ mod tests {
             });
             assert_eq!(waits.collect::<Vec<_>>(), [1, 2, 4, 8, 16, 30, 30]);
             let opened = end(&mut gate, a, Outcome::NotLive, 900).opened.unwrap();
-            assert_eq!(opened.failures, 8);
+            assert_eq!(opened.failures, 9);
             assert_eq!(gate.admits(), Admission::All);
         }
     }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
     Opts, Registry,
 };
 
+use super::process::Process;
 use crate::channel::DiscardReason;
 use crate::clock::Timestamp;
 use crate::exposition::catalogue::{self as c, Family};
@@ -39,6 +39,7 @@ pub struct Metrics {
     poll_lag: Gauge,
     poll_stretch: Gauge,
     reloads: Reloads,
+    process: Process,
 }
 
 /// Whether and when the configuration was loaded.
@@ -89,7 +90,6 @@ impl Metrics {
             .with_label_values(&[version, revision, rust_version])
             .set(1);
         register(&registry, build)?;
-        registry.register(Box::new(ProcessCollector::for_self()))?;
         let metrics = Self {
             requests: register(
                 &registry,
@@ -141,6 +141,7 @@ impl Metrics {
                     Gauge::with_opts(opts(&c::EXPORTER_RELOAD_SUCCESS))?,
                 )?,
             },
+            process: Process::new(&registry)?,
             registry,
         };
         metrics.poll_stretch.set(1.0);
@@ -253,6 +254,7 @@ impl Metrics {
     /// All of them, for a scrape.
     #[must_use]
     pub fn gather(&self) -> Vec<MetricFamily> {
+        self.process.refresh();
         self.registry.gather()
     }
 }
@@ -272,7 +274,7 @@ impl Reloads {
     }
 }
 
-fn opts(family: &Family) -> Opts {
+pub(super) fn opts(family: &Family) -> Opts {
     Opts::new(family.name, family.help)
 }
 
@@ -280,7 +282,7 @@ fn histogram(family: &Family, buckets: &[f64]) -> HistogramOpts {
     HistogramOpts::new(family.name, family.help).buckets(buckets.to_vec())
 }
 
-fn register<C: Collector + Clone + 'static>(
+pub(super) fn register<C: Collector + Clone + 'static>(
     registry: &Registry,
     collector: C,
 ) -> Result<C, prometheus::Error> {

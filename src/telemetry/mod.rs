@@ -4,6 +4,7 @@
 
 mod log;
 mod metrics;
+mod process;
 
 pub use log::{LogFormat, LogLevel, start_log};
 pub use metrics::{BuildInfo, Metrics, Reloads};

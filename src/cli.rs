@@ -1,0 +1,239 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::telemetry::{LogFormat, LogLevel};
+
+/// Where the exporter listens.
+pub const LISTEN_ADDRESS: &str = ":9847";
+/// Where the demonstration listens: on this host alone.
+pub const DEMO_LISTEN_ADDRESS: &str = "127.0.0.1:9847";
+
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (revision ",
+    env!("POLYV_EXPORTER_REVISION"),
+    ", rustc ",
+    env!("POLYV_EXPORTER_RUST_VERSION"),
+    ")"
+);
+
+/// Prometheus exporter for the quality of Polyv (保利威) live streams.
+///
+/// Without a command it serves; `polyv-exporter demo` shows it without an account.
+#[derive(Debug, Parser)]
+#[command(name = "polyv-exporter", version = VERSION, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; `serve` where nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The flags of `serve`, for when nothing is said.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Polls the configured channels and serves their metrics
+    Serve(ServeArgs),
+    /// Shows the exporter with a simulated Polyv: no account, no network, no configuration
+    Demo(DemoArgs),
+    /// Plays Polyv's side alone, for tests and rehearsals
+    Simulate(SimulateArgs),
+    /// Validates a configuration and names every fault with its place
+    CheckConfig(CheckConfigArgs),
+    /// Asks Polyv once about a channel and shows what it said
+    Probe(ProbeArgs),
+}
+
+/// Flags of `serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigArgs,
+    /// Where to listen; repeatable. `:9847` is every address of this host
+    #[arg(
+        long = "web.listen-address",
+        value_name = "ADDRESS",
+        env = "POLYV_EXPORTER_WEB_LISTEN_ADDRESS",
+        value_delimiter = ',',
+        default_value = LISTEN_ADDRESS
+    )]
+    pub listen_addresses: Vec<String>,
+    /// Where the metrics are
+    #[arg(
+        long = "web.telemetry-path",
+        value_name = "PATH",
+        env = "POLYV_EXPORTER_WEB_TELEMETRY_PATH",
+        default_value = "/metrics"
+    )]
+    pub telemetry_path: String,
+    /// Allows reloading the configuration with POST /-/reload
+    #[arg(
+        long = "web.enable-lifecycle",
+        env = "POLYV_EXPORTER_WEB_ENABLE_LIFECYCLE",
+        value_parser = FalseyValueParser::new()
+    )]
+    pub enable_lifecycle: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub log: LogArgs,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    /// The configuration file. Without one, `POLYV_APP_ID`, `POLYV_APP_SECRET` (or
+    /// `POLYV_APP_SECRET_FILE`) and `POLYV_CHANNELS` are configuration enough
+    #[arg(
+        long = "config.file",
+        value_name = "FILE",
+        env = "POLYV_EXPORTER_CONFIG_FILE"
+    )]
+    pub file: Option<PathBuf>,
+}
+
+/// How to log.
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
+    /// How much to log
+    #[arg(
+        long = "log.level",
+        value_name = "LEVEL",
+        env = "POLYV_EXPORTER_LOG_LEVEL",
+        default_value = "info"
+    )]
+    pub level: LogLevel,
+    /// How to write it
+    #[arg(
+        long = "log.format",
+        value_name = "FORMAT",
+        env = "POLYV_EXPORTER_LOG_FORMAT",
+        default_value = "logfmt"
+    )]
+    pub format: LogFormat,
+}
+
+/// Flags of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Where to listen; repeatable
+    #[arg(
+        long = "web.listen-address",
+        value_name = "ADDRESS",
+        env = "POLYV_EXPORTER_WEB_LISTEN_ADDRESS",
+        value_delimiter = ',',
+        default_value = DEMO_LISTEN_ADDRESS
+    )]
+    pub listen_addresses: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub log: LogArgs,
+}
+
+/// Flags of `simulate`.
+#[derive(Debug, Clone, Args)]
+pub struct SimulateArgs {
+    /// Where to listen
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "POLYV_EXPORTER_LISTEN",
+        default_value = "127.0.0.1:8899"
+    )]
+    pub listen: String,
+    /// The scenario to play; without one, that of the demonstration
+    #[arg(long, value_name = "FILE", env = "POLYV_EXPORTER_SCENARIO")]
+    pub scenario: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub log: LogArgs,
+}
+
+/// Flags of `check-config`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckConfigArgs {
+    /// The configuration file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Flags of `probe`.
+#[derive(Debug, Clone, Args)]
+pub struct ProbeArgs {
+    /// The channel to ask about
+    #[arg(value_name = "CHANNEL_ID")]
+    pub channel_id: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigArgs,
+    /// The account to ask as; without it, the one whose configuration lists the channel
+    #[arg(long, value_name = "NAME", env = "POLYV_EXPORTER_ACCOUNT")]
+    pub account: Option<String>,
+    /// How to show what Polyv said
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "POLYV_EXPORTER_OUTPUT",
+        default_value = "text"
+    )]
+    pub output: Output,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub log: LogArgs,
+}
+
+/// How a command shows its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Output {
+    /// For a person.
+    #[default]
+    Text,
+    /// For a script.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_the_flags_are_those_of_serve() {
+        let cli = Cli::parse_from(["polyv-exporter", "--config.file", "x.yml"]);
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.config.file, Some(PathBuf::from("x.yml")));
+        assert_eq!(cli.serve.listen_addresses, [LISTEN_ADDRESS]);
+    }
+
+    #[test]
+    fn every_flag_can_be_an_environment_variable() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                if let Some(flag) = argument.get_long()
+                    && !["help", "version"].contains(&flag)
+                {
+                    let expected = format!(
+                        "POLYV_EXPORTER_{}",
+                        flag.to_uppercase().replace(['.', '-'], "_")
+                    );
+                    let variable = argument.get_env().and_then(|name| name.to_str());
+                    assert_eq!(variable, Some(expected.as_str()), "{flag}");
+                }
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

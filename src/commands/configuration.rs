@@ -1,0 +1,36 @@
+//! Which configuration a command works with.
+
+use super::Failure;
+use crate::cli::ConfigArgs;
+use crate::config::{Config, Source};
+
+/// Variables of which one is enough to mean "configured by the environment".
+const VARIABLES: [&str; 4] = [
+    "POLYV_APP_ID",
+    "POLYV_APP_SECRET",
+    "POLYV_APP_SECRET_FILE",
+    "POLYV_CHANNELS",
+];
+
+/// The configuration file, or else the environment.
+pub(super) fn load(arguments: &ConfigArgs) -> Result<(Source, Config), Failure> {
+    let source = match &arguments.file {
+        Some(path) => Source::file(path).map_err(Failure::Configuration)?,
+        None if VARIABLES
+            .iter()
+            .any(|name| std::env::var_os(name).is_some()) =>
+        {
+            Source::environment()
+        }
+        None => {
+            return Err(Failure::Usage(
+                "there is no configuration: give --config.file FILE, or set POLYV_APP_ID, \
+                 POLYV_APP_SECRET (or POLYV_APP_SECRET_FILE) and POLYV_CHANNELS. To see the \
+                 exporter without an account, run `polyv-exporter demo`"
+                    .to_owned(),
+            ));
+        }
+    };
+    let config = source.evaluate().map_err(Failure::Configuration)?;
+    Ok((source, config))
+}

@@ -1,0 +1,31 @@
+//! One file for each command: it wires the rooms together and talks to the person.
+
+mod check_config;
+mod configuration;
+mod exporter;
+mod failure;
+mod output;
+mod probe;
+mod serve;
+mod signals;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+use failure::Failure;
+
+/// Does what the command line says. The exit status is 0 where it was done, 1 where it failed
+/// and 2 where the command line or the configuration is wrong.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Demo(_) | Command::Simulate(_) => todo!(),
+        Command::CheckConfig(arguments) => check_config::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,115 @@
+//! What to do about it.
+
+use super::report::Companions;
+use crate::polyv::{LiveStatus, Outcome};
+
+/// A clock that is further off than this will be in the way of other things too.
+const CLOCK_IS_OFF: f64 = 30.0;
+
+/// Advice on how a probe ended.
+pub(super) fn on(
+    outcome: Outcome,
+    account: &str,
+    no_samples: bool,
+    companions: &Companions,
+) -> Vec<String> {
+    let advice: &[&str] = match outcome {
+        Outcome::Ok if no_samples => return on_no_samples(companions),
+        Outcome::Ok | Outcome::NotLive => &[],
+        Outcome::AuthFailed => {
+            return vec![
+                format!(
+                    "Compare app_id and secret of the account `{account}` with those in Polyv's \
+                     console: they have to belong together."
+                ),
+                "A secret in a file: look for a second line, or for characters that were not \
+                 meant to be there."
+                    .to_owned(),
+            ];
+        }
+        Outcome::ClockSkew => {
+            &["Set this host's clock (NTP): signatures are valid for 3 minutes by Polyv's clock."]
+        }
+        Outcome::Throttled => &[
+            "Polyv counts all calls from this IP address: 1,500 in 10 seconds, and blocks for 5 \
+             minutes beyond. Wait that long, and look for other programs that call Polyv from \
+             here; divide api.rate_limit among exporters.",
+        ],
+        Outcome::Forbidden => &[
+            "The account may not do this: ask Polyv whether the live API is enabled for it and \
+             whether calls are limited to certain IP addresses.",
+        ],
+        Outcome::Rejected => return on_rejected(account, companions),
+        Outcome::ServerError => &["Polyv itself fails; try again in a minute."],
+        Outcome::Timeout | Outcome::ConnectionFailed => &[
+            "Is the address in api.base_url right, and does this host reach it (DNS, firewall)?",
+            "Through a proxy: are HTTPS_PROXY and NO_PROXY set as meant?",
+        ],
+        Outcome::BadResponse => &[
+            "Something else than Polyv may have answered: look at api.base_url, and for a proxy \
+             or a login page in between.",
+        ],
+    };
+    advice.iter().map(|&advice| advice.to_owned()).collect()
+}
+
+/// Advice on this host's clock.
+pub(super) fn on_clock(skew: Option<f64>) -> Option<String> {
+    let skew = skew.filter(|skew| skew.abs() > CLOCK_IS_OFF)?;
+    let direction = if skew > 0.0 { "behind" } else { "ahead of" };
+    Some(format!(
+        "This host's clock is {:.0} s {direction} Polyv's; calls are signed with Polyv's time, \
+         but set it (NTP).",
+        skew.abs()
+    ))
+}
+
+fn on_rejected(account: &str, companions: &Companions) -> Vec<String> {
+    let Some(validity) = &companions.validity else {
+        return vec![
+            "Is the channel's id right? Polyv would not say whether it exists.".to_owned(),
+        ];
+    };
+    if validity.deleted == Some(true) {
+        return vec!["The channel was deleted: take it out of the configuration.".to_owned()];
+    }
+    if validity.ours == Some(false) {
+        return vec![format!(
+            "The channel exists, but is not the account `{account}`'s: list it under its own \
+             account."
+        )];
+    }
+    let mut advice = vec!["The channel exists and is this account's.".to_owned()];
+    advice.push(if companions.status_unknown {
+        "Polyv tells no live status of it, as of seminar channels (研讨会), whose streams can't \
+         be asked for."
+            .to_owned()
+    } else {
+        "The refusal's own words have to tell the rest; ask Polyv with them.".to_owned()
+    });
+    advice
+}
+
+fn on_no_samples(companions: &Companions) -> Vec<String> {
+    match &companions.status {
+        Some(LiveStatus::Live) => vec![
+            "The channel is live and Polyv has no samples of its stream: it probably is not on \
+             Tencent's CDN, or has only just begun."
+                .to_owned(),
+        ],
+        Some(status) => vec![format!(
+            "Polyv has no samples, and calls the channel's status: {status}. It may be turning \
+             live or ending just now; try again in a minute."
+        )],
+        None if companions.status_unknown => vec![
+            "Polyv has no samples, and tells no live status, as of seminar channels (研讨会), \
+             whose streams can't be asked for."
+                .to_owned(),
+        ],
+        None => vec![
+            "Polyv has no samples of this channel's stream; try again in a minute. A channel \
+             that is not on Tencent's CDN never has any."
+                .to_owned(),
+        ],
+    }
+}

@@ -1,0 +1,183 @@
+//! What a probe found, for people and for scripts.
+
+use serde::Serialize;
+
+use super::advice;
+use crate::clock::Timestamp;
+use crate::polyv::{
+    ChannelValidity, Error, LiveStatus, LiveStatusOf, Outcome, RawSample, StreamInfo,
+};
+
+/// What a probe found. Its JSON is documented in `docs/probe.md`.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) account: String,
+    pub(super) channel_id: String,
+    pub(super) channel_name: Option<String>,
+    /// When it was asked, by Polyv's clock.
+    #[serde(serialize_with = "rfc3339")]
+    pub(super) asked_at: Timestamp,
+    /// `live`, `not_live` or `unknown`.
+    pub(super) state: &'static str,
+    pub(super) outcome: &'static str,
+    /// Why there was no answer.
+    pub(super) error: Option<String>,
+    /// Polyv's clock minus this host's.
+    pub(super) clock_skew_seconds: Option<f64>,
+    pub(super) streams: Vec<StreamReport>,
+    /// Samples of the answer that could not be read.
+    pub(super) unreadable_samples: usize,
+    /// What to do.
+    pub(super) advice: Vec<String>,
+}
+
+/// One stream of the channel.
+#[derive(Debug, Serialize)]
+pub(super) struct StreamReport {
+    pub(super) stream: String,
+    pub(super) newest_sample_age_seconds: f64,
+    /// Oldest first.
+    pub(super) samples: Vec<SampleReport>,
+}
+
+/// One sample, as Polyv sent it.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct SampleReport {
+    #[serde(serialize_with = "rfc3339")]
+    pub(super) time: Timestamp,
+    pub(super) video_bitrate_bps: Option<f64>,
+    pub(super) video_framerate_fps: Option<f64>,
+    pub(super) audio_framerate_fps: Option<f64>,
+}
+
+/// Who and what was asked.
+pub(super) struct Asked {
+    pub(super) account: String,
+    pub(super) channel_id: String,
+    pub(super) channel_name: Option<String>,
+    pub(super) at: Timestamp,
+    pub(super) clock_skew_seconds: Option<f64>,
+}
+
+/// What the companions of the stream information say of a channel that puzzles.
+#[derive(Debug, Default)]
+pub(super) struct Companions {
+    pub(super) validity: Option<ChannelValidity>,
+    pub(super) status: Option<LiveStatus>,
+    /// Whether the status was asked for, and the channel was not among the answers.
+    pub(super) status_unknown: bool,
+}
+
+// === impl Companions ===
+
+impl Companions {
+    /// Picks the channel out of the answers. A companion that failed says nothing.
+    pub(super) fn found(
+        channel_id: &str,
+        validity: Result<Vec<ChannelValidity>, Error>,
+        status: Result<Vec<LiveStatusOf>, Error>,
+    ) -> Self {
+        let validity = validity
+            .ok()
+            .and_then(|all| all.into_iter().find(|found| found.channel_id == channel_id));
+        let asked = status.is_ok();
+        let status = status
+            .ok()
+            .and_then(|all| all.into_iter().find(|found| found.channel_id == channel_id))
+            .map(|found| found.status);
+        Self {
+            validity,
+            status_unknown: asked && status.is_none(),
+            status,
+        }
+    }
+}
+
+// === impl Report ===
+
+impl Report {
+    pub(super) fn new(
+        asked: Asked,
+        result: Result<StreamInfo, Error>,
+        companions: &Companions,
+    ) -> Self {
+        let (outcome, error, info) = match result {
+            Ok(info) => (Outcome::Ok, None, info),
+            Err(error) => (error.outcome(), Some(error), StreamInfo::default()),
+        };
+        let state = match outcome {
+            Outcome::Ok => "live",
+            Outcome::NotLive => "not_live",
+            _ => "unknown",
+        };
+        let (streams, unreadable) = streams(&info, asked.at);
+        let mut advice = advice::on(outcome, &asked.account, streams.is_empty(), companions);
+        advice.extend(advice::on_clock(asked.clock_skew_seconds));
+        Self {
+            account: asked.account,
+            channel_id: asked.channel_id,
+            channel_name: asked.channel_name,
+            asked_at: asked.at,
+            state,
+            outcome: outcome.as_str(),
+            error: error
+                .filter(|_| !outcome.is_answer())
+                .map(|error| error.to_string()),
+            clock_skew_seconds: asked.clock_skew_seconds,
+            streams,
+            unreadable_samples: unreadable,
+            advice,
+        }
+    }
+
+    /// Whether Polyv said whether the channel is live.
+    pub(super) fn is_answer(&self) -> bool {
+        self.state != "unknown"
+    }
+}
+
+/// The samples by stream and time, and how many could not be read.
+fn streams(info: &StreamInfo, now: Timestamp) -> (Vec<StreamReport>, usize) {
+    let mut unreadable = info.unreadable;
+    let mut sorted: Vec<(&RawSample, Timestamp)> = Vec::new();
+    for sample in &info.samples {
+        match sample.time.timestamp() {
+            Some(time) => sorted.push((sample, time)),
+            None => unreadable += 1,
+        }
+    }
+    sorted.sort_by(|(a, at), (b, bt)| (&a.stream, at).cmp(&(&b.stream, bt)));
+    let streams = sorted
+        .chunk_by(|(a, _), (b, _)| a.stream == b.stream)
+        .filter_map(|samples| {
+            let (last, newest) = samples.last()?;
+            #[allow(clippy::cast_precision_loss)]
+            let age = now.millis_after(*newest) as f64 / 1000.0;
+            Some(StreamReport {
+                stream: last.stream.to_string(),
+                newest_sample_age_seconds: age,
+                samples: samples
+                    .iter()
+                    .map(|(sample, time)| SampleReport {
+                        time: *time,
+                        video_bitrate_bps: sample.video_bitrate.number(),
+                        video_framerate_fps: sample.video_framerate.number(),
+                        audio_framerate_fps: sample.audio_framerate.number(),
+                    })
+                    .collect(),
+            })
+        })
+        .collect();
+    (streams, unreadable)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn rfc3339<S: serde::Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    let time = chrono::DateTime::from_timestamp_millis(time.as_millis());
+    match time {
+        Some(time) => {
+            serializer.serialize_str(&time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+        }
+        None => serializer.serialize_none(),
+    }
+}

@@ -1,0 +1,49 @@
+//! `serve`: polls the configured channels and serves their metrics.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use super::exporter::{self, Setup};
+use super::{Failure, configuration, signals};
+use crate::cli::ServeArgs;
+use crate::telemetry::start_log;
+use crate::web;
+
+/// Runs until a signal stops it.
+pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
+    start_log(arguments.log.level, arguments.log.format);
+    web::check_telemetry_path(&arguments.telemetry_path).map_err(Failure::Usage)?;
+    let (source, config) = configuration::load(&arguments.config)?;
+    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
+    let done = runtime.block_on(async {
+        let shutdown = CancellationToken::new();
+        signals::stop_on_signal(&shutdown)?;
+        let setup = Setup {
+            source,
+            config,
+            listeners: listen(&arguments.listen_addresses).await?,
+            telemetry_path: arguments.telemetry_path.clone(),
+            enable_lifecycle: arguments.enable_lifecycle,
+            reload_signal: signals::reload_signal()?,
+        };
+        exporter::run(setup, shutdown).await.map_err(Failure::from)
+    });
+    // A file that can't be read (on a network that is down) must not keep us from stopping.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done
+}
+
+/// Listens on all of these.
+pub(super) async fn listen(addresses: &[String]) -> Result<Vec<web::Listener>, Failure> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let bound = web::bind(address).await.map_err(|error| match error {
+            web::BindError::NoAddress(_) => Failure::Usage(error.to_string()),
+            web::BindError::Refused { .. } => Failure::Failed(error.into()),
+        })?;
+        listeners.extend(bound);
+    }
+    Ok(listeners)
+}

@@ -1,0 +1,78 @@
+//! `process_*`: what the operating system says of this process.
+//!
+//! The `prometheus` crate's own collector counts CPU time in whole seconds, which is too
+//! coarse for an exporter that uses a few hundredths of one.
+
+use prometheus::{Counter, Gauge, Registry};
+
+use super::metrics::{opts, register};
+use crate::exposition::catalogue as c;
+
+/// The process's metrics, brought up to date at each scrape.
+#[derive(Clone)]
+pub(super) struct Process {
+    cpu: Counter,
+    max_fds: Gauge,
+    open_fds: Gauge,
+    resident_memory: Gauge,
+    start_time: Gauge,
+    threads: Gauge,
+    virtual_memory: Gauge,
+}
+
+// === impl Process ===
+
+impl Process {
+    pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let gauge = |family| register(registry, Gauge::with_opts(opts(family))?);
+        Ok(Self {
+            cpu: register(registry, Counter::with_opts(opts(&c::PROCESS_CPU))?)?,
+            max_fds: gauge(&c::PROCESS_MAX_FDS)?,
+            open_fds: gauge(&c::PROCESS_OPEN_FDS)?,
+            resident_memory: gauge(&c::PROCESS_RESIDENT_MEMORY)?,
+            start_time: gauge(&c::PROCESS_START_TIME)?,
+            threads: gauge(&c::PROCESS_THREADS)?,
+            virtual_memory: gauge(&c::PROCESS_VIRTUAL_MEMORY)?,
+        })
+    }
+
+    /// Reads `/proc`. What can't be read (no `/proc`, no descriptor left) stays as it was.
+    #[cfg(target_os = "linux")]
+    #[allow(clippy::cast_precision_loss)] // bytes and ticks are far below 2^53
+    pub(super) fn refresh(&self) {
+        use procfs::process::{LimitValue, Process};
+        use procfs::{page_size, ticks_per_second};
+
+        let Ok(this) = Process::myself() else {
+            return;
+        };
+        if let Ok(stat) = this.stat() {
+            let ticks = ticks_per_second() as f64;
+            let cpu = (stat.utime + stat.stime) as f64 / ticks;
+            self.cpu.inc_by((cpu - self.cpu.get()).max(0.0));
+            self.threads.set(stat.num_threads as f64);
+            self.virtual_memory.set(stat.vsize as f64);
+            self.resident_memory.set((stat.rss * page_size()) as f64);
+            // The time of boot is in whole seconds and may move with the clock: read once.
+            if self.start_time.get() == 0.0
+                && let Ok(boot) = procfs::boot_time_secs()
+            {
+                self.start_time
+                    .set(boot as f64 + stat.starttime as f64 / ticks);
+            }
+        }
+        if let Ok(count) = this.fd_count() {
+            self.open_fds.set(count as f64);
+        }
+        if let Ok(limits) = this.limits() {
+            self.max_fds.set(match limits.max_open_files.soft_limit {
+                LimitValue::Value(limit) => limit as f64,
+                LimitValue::Unlimited => f64::INFINITY,
+            });
+        }
+    }
+
+    /// Elsewhere there is no `/proc`.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn refresh(&self) {}
+}

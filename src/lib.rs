@@ -14,9 +14,11 @@
 //! - [`exposition`]: the catalogue of metrics, and how channels become text
 //! - [`poller`]: which channel is asked when
 //! - [`polyv`]: a client for Polyv's API, with the one limiter
+//! - [`simulator`]: a Polyv that behaves as documented, for tests and rehearsals
 //! - [`telemetry`]: the exporter's own metrics, and its log
 //! - [`web`]: what is served over HTTP
 //! - [`yaml`]: documents that know the place of their every fault
+
 pub mod channel;
 pub mod cli;
 pub mod clock;
@@ -25,6 +27,7 @@ pub mod config;
 pub mod exposition;
 pub mod poller;
 pub mod polyv;
+pub mod simulator;
 pub mod telemetry;
 pub mod web;
 pub mod yaml;

@@ -68,11 +68,11 @@ pub(super) fn plain(raw: &RawValue) -> String {
     text_of(raw.get()).map_or_else(|| raw.get().to_owned(), std::borrow::Cow::into_owned)
 }
 
-/// Booleans; the API's other pages write them as `Y` and `N` too.
+/// 1 for yes and 0 for no, by the public docs; elsewhere the API writes `Y` and `N`, or booleans.
 fn truth(raw: &RawValue) -> Option<bool> {
     match plain(raw).as_str() {
-        "true" | "Y" => Some(true),
-        "false" | "N" => Some(false),
+        "1" | "true" | "Y" => Some(true),
+        "0" | "false" | "N" => Some(false),
         _ => None,
     }
 }

@@ -21,7 +21,7 @@ const UNITS: [&str; 6] = ["w", "d", "h", "m", "s", "ms"];
 /// A sentence that says what to write instead.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let expected = "a duration such as `15s`, `5m` or `1h30m`";
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text != "0" {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("{expected}, not `{text}`: did you mean `{text}s`?"));
     }
     let closed_up: String = text.chars().filter(|c| !c.is_whitespace()).collect();

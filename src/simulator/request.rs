@@ -1,0 +1,189 @@
+//! What Polyv is asked.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use hyper::{HeaderMap, Method};
+
+/// A request as it reached Polyv's gateway.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The HTTP method.
+    pub method: Method,
+    /// The path, as it stood in the request line.
+    pub path: String,
+    /// The query as it stood in the request line: encoded, without the question mark.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Who asks; the request limit counts by this.
+    pub client: IpAddr,
+}
+
+/// The decoded parameters of a query, in the order in which they came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Parameters(Vec<(String, String)>);
+
+/// A query that is not properly encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Undecodable;
+
+// === impl Request ===
+
+impl Request {
+    /// A `GET` from the loopback address, as tests without a network send it.
+    #[must_use]
+    pub fn get(path_and_query: &str) -> Self {
+        Self::new(Method::GET, path_and_query, Vec::new())
+    }
+
+    /// A request with a body from the loopback address.
+    #[must_use]
+    pub fn new(method: Method, path_and_query: &str, body: Vec<u8>) -> Self {
+        let (path, query) = path_and_query
+            .split_once('?')
+            .unwrap_or((path_and_query, ""));
+        Self {
+            method,
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers: HeaderMap::new(),
+            body,
+            client: Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+
+    /// Whether the client can read a gzipped answer.
+    pub(super) fn accepts_gzip(&self) -> bool {
+        self.headers
+            .get_all(hyper::header::ACCEPT_ENCODING)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|coding| {
+                let mut parts = coding.split(';').map(str::trim);
+                let name = parts.next().unwrap_or_default();
+                let refused = parts.any(|weight| {
+                    weight
+                        .strip_prefix("q=")
+                        .is_some_and(|q| q.trim_end_matches(['0', '.']).is_empty())
+                });
+                (name.eq_ignore_ascii_case("gzip") || name == "*") && !refused
+            })
+    }
+}
+
+// === impl Parameters ===
+
+impl Parameters {
+    /// Decodes a query the way a Java servlet does: `+` is a space, `%XX` a byte, all UTF-8.
+    pub(super) fn parse(query: &str) -> Result<Self, Undecodable> {
+        query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                Ok((decode(name)?, decode(value)?))
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// The first value of that name.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.iter()
+            .find_map(|(known, value)| (known == name).then_some(value))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether a name came more than once.
+    pub(super) fn has_repeated(&self) -> bool {
+        self.iter().enumerate().any(|(index, (name, _))| {
+            self.iter()
+                .skip(index + 1)
+                .any(|(another, _)| another == name)
+        })
+    }
+}
+
+fn decode(text: &str) -> Result<String, Undecodable> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let (high, low) = (hex(bytes.next())?, hex(bytes.next())?);
+                high << 4 | low
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(decoded).map_err(|_| Undecodable)
+}
+
+fn hex(digit: Option<u8>) -> Result<u8, Undecodable> {
+    match digit.ok_or(Undecodable)? {
+        digit @ b'0'..=b'9' => Ok(digit - b'0'),
+        digit @ b'a'..=b'f' => Ok(digit - b'a' + 10),
+        digit @ b'A'..=b'F' => Ok(digit - b'A' + 10),
+        _ => Err(Undecodable),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_decoded_as_a_servlet_does() {
+        let parameters = Parameters::parse("a=1&b=a%2Bb+c%25&&c&d=%E6%B5%8B=x").unwrap();
+        let pairs: Vec<_> = parameters.iter().collect();
+        assert_eq!(
+            pairs,
+            [("a", "1"), ("b", "a+b c%"), ("c", ""), ("d", "测=x")]
+        );
+        assert_eq!(parameters.get("b"), Some("a+b c%"));
+        assert_eq!(parameters.get("e"), None);
+    }
+
+    #[test]
+    fn what_is_no_encoding_is_not_decoded() {
+        for query in ["a=%", "a=%4", "a=%zz", "a=%ff", "%E6%B5=1"] {
+            assert_eq!(Parameters::parse(query), Err(Undecodable), "{query}");
+        }
+    }
+
+    #[test]
+    fn repeated_names_are_noticed() {
+        assert!(Parameters::parse("a=1&b=2&a=1").unwrap().has_repeated());
+        assert!(!Parameters::parse("a=1&b=2").unwrap().has_repeated());
+    }
+
+    #[test]
+    fn gzip_goes_only_to_who_accepts_it() {
+        for (header, accepted) in [
+            ("gzip", true),
+            ("br, GZIP;q=0.5", true),
+            ("*", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.00", false),
+            ("br", false),
+            ("", false),
+        ] {
+            let mut request = Request::get("/");
+            let value = header.parse().unwrap();
+            request
+                .headers
+                .insert(hyper::header::ACCEPT_ENCODING, value);
+            assert_eq!(request.accepts_gzip(), accepted, "{header}");
+        }
+        assert!(!Request::get("/").accepts_gzip());
+    }
+}

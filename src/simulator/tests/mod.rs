@@ -1,0 +1,90 @@
+//! Polyv without a network: what it answers, told through [`Simulator::react`].
+
+mod answers;
+mod channels;
+mod limits;
+mod lists;
+mod spoiled;
+mod times;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::request::Parameters;
+use super::*;
+use crate::clock::SettableWallClock;
+
+/// 09:38:41 on 2023-04-07 in Beijing: the page's sample call.
+const BEGINNING: Timestamp = Timestamp::from_millis(1_680_831_521_000);
+const STREAM_INFO: &str = "/live/v3/channel/monitor/list-tencent-stream-info";
+const STATUS_VALID: &str = "/live/v4/channel/status-valid";
+const LIVE_STATUS: &str = "/live/v4/channel/live-status/list";
+
+/// A simulation that begins at [`BEGINNING`].
+fn simulator(yaml: &str) -> Simulator {
+    let scenario = Scenario::parse("test", yaml).unwrap();
+    let wall = SettableWallClock::starting_at(BEGINNING);
+    Simulator::new(scenario, Clock::new(Arc::new(wall)))
+}
+
+/// A signed request of the default account.
+fn signed(simulator: &Simulator, path: &str, parameters: &str) -> Request {
+    signed_by(simulator, "simulated", "simulated-secret", path, parameters)
+}
+
+fn signed_by(
+    simulator: &Simulator,
+    app_id: &str,
+    secret: &str,
+    path: &str,
+    parameters: &str,
+) -> Request {
+    let now = simulator.polyv_now().as_millis();
+    let query = format!("appId={app_id}&timestamp={now}&{parameters}");
+    let sign = signature::expected(&Parameters::parse(&query).unwrap(), secret);
+    Request::get(&format!("{path}?{query}&sign={sign}"))
+}
+
+/// What a signed request of the default account is answered.
+fn ask(simulator: &Simulator, path: &str, parameters: &str) -> Answer {
+    let request = signed(simulator, path, parameters);
+    let reaction = simulator.react(&request);
+    reaction.answer().expect("an answer").clone()
+}
+
+fn json(simulator: &Simulator, path: &str, parameters: &str) -> Value {
+    serde_json::from_str(&ask(simulator, path, parameters).text()).unwrap()
+}
+
+/// The samples of a channel's stream information.
+fn samples(simulator: &Simulator, parameters: &str) -> Vec<Value> {
+    let mut answer = json(simulator, STREAM_INFO, parameters);
+    assert_eq!(answer["code"], 200, "{answer}");
+    match answer["data"].take() {
+        Value::Array(samples) => samples,
+        other => panic!("no samples: {other}"),
+    }
+}
+
+/// What a refused question is told.
+fn message(simulator: &Simulator, parameters: &str) -> String {
+    let answer = json(simulator, STREAM_INFO, parameters);
+    assert_ne!(answer["code"], 200, "{answer}");
+    answer["message"].as_str().unwrap().to_owned()
+}
+
+fn number(sample: &Value, field: &str) -> f64 {
+    sample[field].as_str().unwrap().parse().unwrap()
+}
+
+/// A sample's time in milliseconds since 1970, read by other code than wrote it.
+fn time(sample: &Value) -> i64 {
+    let text = sample["time"].as_str().unwrap();
+    let local = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.3f").unwrap();
+    local.and_utc().timestamp_millis() - 8 * 3_600_000
+}
+
+async fn pass(seconds: u64) {
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+}

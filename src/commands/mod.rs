@@ -2,12 +2,14 @@
 
 mod check_config;
 mod configuration;
+mod demo;
 mod exporter;
 mod failure;
 mod output;
 mod probe;
 mod serve;
 mod signals;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -20,7 +22,8 @@ use failure::Failure;
 pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::Demo(_) | Command::Simulate(_) => todo!(),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
     };

@@ -39,7 +39,7 @@ impl Watcher {
         });
         let watcher = watcher
             .inspect_err(|error| {
-                warn!(%error, "files can't be watched; looking every minute instead");
+                warn!(%error, "files cannot be watched; looking every minute instead");
             })
             .ok();
         Self {
@@ -67,7 +67,7 @@ impl Watcher {
                 if let Err(error) = watcher.watch(path, RecursiveMode::NonRecursive) {
                     warn!(
                         directory = %path.display(), %error,
-                        "this directory can't be watched; looking every minute instead"
+                        "this directory cannot be watched; looking every minute instead"
                     );
                 }
             }

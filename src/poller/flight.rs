@@ -75,7 +75,7 @@ async fn renew_secret(client: &Client, source: SecretSource) {
                 });
             }
         }
-        Ok(Err(why)) => warn!(%why, "the secret can't be read anew; trying with the old one"),
+        Ok(Err(why)) => warn!(%why, "the secret cannot be read anew; trying with the old one"),
         Err(_cancelled) => {}
     }
 }

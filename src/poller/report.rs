@@ -55,8 +55,8 @@ pub(super) fn refused(account: &Account, why: Option<&Error>) {
     if let Some(why) = why {
         error!(
             account = %account.name, error = %why,
-            "this account can't sign: check its app_id and its secret, and that the host may \
-             use Polyv's API"
+            "this account cannot sign: check its app_id and its secret, and that the host may \
+             use the live API"
         );
     }
 }
@@ -68,8 +68,8 @@ pub(super) fn opened(account: &Account, closure: &Closure, outcome: Outcome, now
         return;
     }
     let what = match closure.reason {
-        Reason::Fault => "this account's channels can be asked again",
-        Reason::Refused => "this account's signature is accepted again",
+        Reason::Fault => "the channels of this account can be asked again",
+        Reason::Refused => "the signature of this account is accepted again",
     };
     info!(
         account = %account.name,
@@ -101,7 +101,7 @@ pub(super) fn tempo(account: &str, change: Option<tempo::Change>, now: Moment) {
 pub(super) fn clock_set(millis: i64) {
     #[allow(clippy::cast_precision_loss)]
     let seconds = millis as f64 / 1000.0;
-    info!(seconds, "the host's clock was set; time stamps follow it");
+    info!(seconds, "the clock of this host was set; time stamps follow it");
 }
 
 /// The host's clock is off, or is not any more.
@@ -113,12 +113,12 @@ pub(super) fn clock_skew(skew: Option<f64>, is_off: &mut bool) {
     if off && !*is_off {
         warn!(
             skew_seconds = skew.round(),
-            "this host's clock is not Polyv's; calls are signed with Polyv's time all the same"
+            "the clock of this host is not that of Polyv; calls are signed with the time of Polyv all the same"
         );
     } else if *is_off && !off {
         info!(
             skew_seconds = skew.round(),
-            "this host's clock is right again"
+            "the clock of this host is right again"
         );
     }
     *is_off = off;
@@ -173,7 +173,7 @@ pub(super) fn poll(
         trouble.told = true;
         warn!(
             account, channel = id, name = %channel.name, %outcome, %error,
-            "the channel can't be asked; trying ever less often, up to 5 minutes"
+            "the channel cannot be asked; trying ever less often, up to 5 minutes"
         );
     } else {
         debug!(account, channel = id, %outcome, %error, "a poll brought no answer");
@@ -203,7 +203,7 @@ pub(super) fn discarded(account: &str, channel: &mut Watched, discarded: &Discar
         channel.told_discarded = true;
         warn!(
             account, channel = id, name = %channel.name, samples, fields, example,
-            "parts of an answer make no sense and are left out; more of this channel's are \
+            "parts of an answer make no sense and are left out; more of this channel are \
              counted, and logged at debug"
         );
     }

@@ -93,7 +93,7 @@ impl Server {
             match accepted {
                 Ok((stream, _client)) => self.begin(stream),
                 Err(failure) => {
-                    warn!(%failure, "a connection can't be accepted");
+                    warn!(%failure, "a connection cannot be accepted");
                     tokio::time::sleep(BREATH).await;
                 }
             }

@@ -137,7 +137,7 @@ fn compress(text: &str) -> std::io::Result<Vec<u8>> {
 }
 
 fn broken(failure: &dyn std::error::Error) -> Response<Body> {
-    error!(%failure, "metrics can't be rendered");
+    error!(%failure, "metrics cannot be rendered");
     let message = "metrics can't be rendered; see the log\n";
     (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
 }

@@ -1,0 +1,121 @@
+//! `demo`: a simulated Polyv and the exporter in one process, on loopback.
+
+use std::fmt::Write;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use super::exporter::{self, Setup};
+use super::{Failure, output, serve, signals, simulate};
+use crate::cli::DemoArgs;
+use crate::clock::Clock;
+use crate::config::Source;
+use crate::simulator::{Scenario, Simulator};
+use crate::telemetry::start_log;
+use crate::web::{self, Listener};
+
+const SCENARIO: &str = include_str!("scenario.yml");
+const CONFIG: &str = include_str!("config.yml");
+
+/// Runs until a signal stops it.
+pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
+    start_log(arguments.log.level, arguments.log.format);
+    let scenario = Scenario::parse("the demonstration's scenario", SCENARIO)
+        .map_err(Failure::Configuration)?;
+    let plot = plot(&scenario);
+    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
+    runtime.block_on(async {
+        let shutdown = CancellationToken::new();
+        signals::stop_on_signal(&shutdown)?;
+        let listeners = serve::listen(&arguments.listen_addresses).await?;
+        let polyv = web::bind("127.0.0.1:0").await?;
+        let base_url = polyv
+            .first()
+            .map(|listener| format!("http://{}", listener.address))
+            .context("there is no loopback address")?;
+        let source = Source::text(
+            "the demonstration's configuration",
+            &CONFIG.replace("{base_url}", &base_url),
+        );
+        let config = source.evaluate().map_err(Failure::Configuration)?;
+        output::show(&addresses(&listeners, &base_url))?;
+        output::show(&plot)?;
+
+        let simulator = Simulator::new(scenario, Clock::default());
+        let setup = Setup {
+            source,
+            config,
+            listeners,
+            telemetry_path: "/metrics".to_owned(),
+            enable_lifecycle: false,
+            reload_signal: signals::reload_signal()?,
+        };
+        let exporting = async {
+            let done = exporter::run(setup, shutdown.clone()).await;
+            shutdown.cancel();
+            done.map_err(Failure::from)
+        };
+        let (played, exported) =
+            tokio::join!(simulate::play(&simulator, polyv, &shutdown), exporting);
+        exported.and(played)
+    })
+}
+
+fn addresses(listeners: &[Listener], polyv: &str) -> String {
+    let mut text = "polyv-exporter on a simulated Polyv. Open\n\n".to_owned();
+    for listener in listeners {
+        let address = listener.address;
+        _ = writeln!(text, "  http://{address}/         links");
+        _ = writeln!(
+            text,
+            "  http://{address}/metrics  what Prometheus would scrape"
+        );
+    }
+    _ = writeln!(
+        text,
+        "  {polyv}/_simulator/  the simulated Polyv: change a channel's life while it runs\n"
+    );
+    text
+}
+
+/// What each channel is about to do.
+fn plot(scenario: &Scenario) -> String {
+    let mut text = "Its channels, from now on:\n\n".to_owned();
+    for channel in scenario.channels() {
+        let aside = match channel.id() {
+            "1000009" => ", two streams",
+            "1000014" => ", and Polyv fails for it 40 s in every 2 minutes",
+            _ => "",
+        };
+        let (id, name, life) = (channel.id(), channel.name(), channel.life());
+        _ = writeln!(text, "  {id}  {name:<22}  {life}{aside}");
+    }
+    text.push_str("\nCtrl-C ends it.\n\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_lists_the_scenarios_channels_by_their_names() {
+        let scenario = Scenario::parse("scenario", SCENARIO).unwrap();
+        let config = Source::text(
+            "config",
+            &CONFIG.replace("{base_url}", "http://127.0.0.1:1"),
+        );
+        let config = config.evaluate().unwrap();
+        let configured: Vec<_> = config.accounts[0]
+            .channels
+            .iter()
+            .map(|channel| (channel.id.as_str(), channel.name.as_str()))
+            .collect();
+        let played: Vec<_> = scenario
+            .channels()
+            .iter()
+            .map(|channel| (channel.id(), channel.name()))
+            .collect();
+        assert_eq!(configured, played);
+    }
+}

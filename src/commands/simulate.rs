@@ -1,0 +1,74 @@
+//! `simulate`: plays Polyv's side alone.
+
+use std::fmt::Write;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::{Failure, output, serve, signals};
+use crate::cli::SimulateArgs;
+use crate::clock::Clock;
+use crate::simulator::{Scenario, Simulator};
+use crate::telemetry::start_log;
+use crate::web::Listener;
+
+/// Runs until a signal stops it.
+pub(super) fn run(arguments: &SimulateArgs) -> Result<(), Failure> {
+    start_log(arguments.log.level, arguments.log.format);
+    let scenario = match &arguments.scenario {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Failure::Usage(format!(
+                    "the scenario {} can't be read: {error}",
+                    path.display()
+                ))
+            })?;
+            let name = path.to_string_lossy();
+            Scenario::parse(&name, &text).map_err(Failure::Configuration)?
+        }
+        None => Scenario::default(),
+    };
+    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
+    runtime.block_on(async {
+        let shutdown = CancellationToken::new();
+        signals::stop_on_signal(&shutdown)?;
+        let listeners = serve::listen(std::slice::from_ref(&arguments.listen)).await?;
+        let simulator = Simulator::new(scenario, Clock::default());
+        output::show(&announcement(&simulator, &listeners))?;
+        play(&simulator, listeners, &shutdown).await
+    })
+}
+
+/// Answers on all sockets until the shutdown.
+pub(super) async fn play(
+    simulator: &Simulator,
+    listeners: Vec<Listener>,
+    shutdown: &CancellationToken,
+) -> Result<(), Failure> {
+    let mut served = tokio::task::JoinSet::new();
+    for listener in listeners {
+        info!(address = %listener.address, "simulating Polyv");
+        let (simulator, shutdown) = (simulator.clone(), shutdown.clone());
+        served.spawn(async move { simulator.serve(listener.socket, shutdown).await });
+    }
+    while let Some(ended) = served.join_next().await {
+        ended
+            .context("the simulated Polyv failed")?
+            .context("the simulated Polyv can't go on")?;
+    }
+    Ok(())
+}
+
+fn announcement(simulator: &Simulator, listeners: &[Listener]) -> String {
+    let mut text = String::new();
+    for listener in listeners {
+        let address = listener.address;
+        _ = writeln!(text, "A simulated Polyv answers at http://{address}");
+        _ = writeln!(text, "  control: http://{address}/_simulator/");
+    }
+    for account in simulator.accounts() {
+        _ = writeln!(text, "  account: app_id {}", account.app_id);
+    }
+    text
+}

@@ -278,6 +278,5 @@ impl Account {
                 self.queue.insert((watched.plan.due(), key));
             }
         }
-        self.tempo.forget();
     }
 }

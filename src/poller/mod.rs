@@ -231,11 +231,12 @@ impl Poller {
         for account in &mut self.accounts {
             let pace = budget * account.tempo.speed(now.moment);
             account.set_pace(pace, now, &self.parts.store);
-            let speed = if account.runs() { ramp * pace } else { 0.0 };
+            let speed = ramp * pace;
+            // An account that is closed, or all of them paused, has no interval at present to
+            // be compared with the configured one.
+            slowest = slowest.min(if ramp > 0.0 { speed } else { pace });
+            let speed = if account.runs() { speed } else { 0.0 };
             account.timeline.set_speed(speed, now.moment);
-            if speed > 0.0 {
-                slowest = slowest.min(speed);
-            }
         }
         self.parts.metrics.set_poll_stretch(1.0 / slowest);
         self.parts.metrics.set_paused(self.brake.paused().is_some());

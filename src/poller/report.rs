@@ -101,7 +101,10 @@ pub(super) fn tempo(account: &str, change: Option<tempo::Change>, now: Moment) {
 pub(super) fn clock_set(millis: i64) {
     #[allow(clippy::cast_precision_loss)]
     let seconds = millis as f64 / 1000.0;
-    info!(seconds, "the clock of this host was set; time stamps follow it");
+    info!(
+        seconds,
+        "the clock of this host was set; time stamps follow it"
+    );
 }
 
 /// The host's clock is off, or is not any more.

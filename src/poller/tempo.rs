@@ -2,7 +2,8 @@
 //!
 //! A shared fault stops an account. Where calls still come through, but over a fifth of the
 //! recent ones fail by time-out or with a server error and that on several channels, Polyv is
-//! overloaded, and asking at half the rate is what helps.
+//! overloaded, and asking at half the rate is what helps. Calls while the account's gate is
+//! closed do not count: they are few, and tell of the fault that closed it.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -87,11 +88,6 @@ impl Tempo {
         })
     }
 
-    /// Forgets the calls so far: they tell of a fault that is over.
-    pub(super) fn forget(&mut self) {
-        self.recent.clear();
-    }
-
     /// Takes the result of a call.
     pub(super) fn ended(
         &mut self,
@@ -130,7 +126,7 @@ impl Tempo {
             from: speed,
         });
         // The next judgement is on calls at the new rate.
-        self.forget();
+        self.recent.clear();
         first.then_some(Change::Slowed { share })
     }
 }

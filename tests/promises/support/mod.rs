@@ -1,0 +1,5 @@
+//! What tests have in common.
+
+pub mod program;
+pub mod scrape;
+pub mod world;

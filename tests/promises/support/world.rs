@@ -1,0 +1,246 @@
+//! A whole exporter against a simulated Polyv, in memory and in tokio's paused time: hours
+//! pass in milliseconds.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use polyv_exporter::clock::{Clock, SettableWallClock, Timestamp};
+use polyv_exporter::config::Source;
+use polyv_exporter::exposition::{self, Format, Store};
+use polyv_exporter::poller::{self, Orders, Parts, Poller, Status};
+use polyv_exporter::polyv::{Answer, Limiter, PolyvClock, Transport, TransportError};
+use polyv_exporter::simulator::{Delivery, Reaction, Request, Scenario, Simulator, Trouble};
+use polyv_exporter::telemetry::Metrics;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::scrape::Scrape;
+
+/// When the simulations begin: 2026-11-21, somewhen in the night.
+pub const BEGINNING: i64 = 1_795_233_600_000;
+
+/// A Polyv, a host with its clock, and an exporter on it.
+pub struct World {
+    pub simulator: Simulator,
+    pub wall: Arc<SettableWallClock>,
+    clock: Clock,
+    exporter: Option<Exporter>,
+    transport: Arc<InMemory>,
+}
+
+/// A running exporter, without its sockets.
+struct Exporter {
+    parts: Parts,
+    orders: mpsc::Sender<(Orders, oneshot::Sender<()>)>,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// Carries calls to a simulator without a network.
+struct InMemory {
+    simulator: Simulator,
+}
+
+impl World {
+    /// Begins a world in which Polyv plays `scenario`. Nobody watches yet.
+    pub fn new(scenario: &str) -> Self {
+        let beginning = Timestamp::from_millis(BEGINNING);
+        let wall = Arc::new(SettableWallClock::starting_at(beginning));
+        let clock = Clock::new(Arc::clone(&wall) as _);
+        let scenario = Scenario::parse("scenario", scenario).unwrap_or_else(|e| panic!("{e}"));
+        let simulator = Simulator::new(scenario, clock.clone());
+        Self {
+            transport: Arc::new(InMemory {
+                simulator: simulator.clone(),
+            }),
+            simulator,
+            wall,
+            clock,
+            exporter: None,
+        }
+    }
+
+    /// A world with an exporter that has just been started.
+    pub fn watched(scenario: &str, config: &str) -> Self {
+        let mut world = Self::new(scenario);
+        world.start(config);
+        world
+    }
+
+    /// Starts an exporter: a process of its own, which knows nothing of one before.
+    pub fn start(&mut self, config: &str) {
+        let config = Source::text("config", config)
+            .evaluate()
+            .unwrap_or_else(|faults| panic!("{faults}"));
+        let clock = Arc::new(PolyvClock::new(self.clock.clone()));
+        let parts = Parts {
+            limiter: Limiter::new(poller::limit_of(&config)),
+            store: Arc::new(Store::new(
+                poller::rules_of(&config.poll),
+                poller::wall_offset(&clock),
+            )),
+            metrics: Metrics::new().unwrap(),
+            status: Arc::new(Status::default()),
+            clock,
+        };
+        let orders = Orders {
+            config,
+            transport: Arc::clone(&self.transport) as _,
+        };
+        let poller = Poller::new(parts.clone(), orders);
+        let (sender, inbox) = mpsc::channel(1);
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(poller.run(inbox, shutdown.clone()));
+        self.exporter = Some(Exporter {
+            parts,
+            orders: sender,
+            shutdown,
+            task,
+        });
+    }
+
+    /// Stops the exporter, as a signal would.
+    pub async fn stop(&mut self) {
+        let exporter = self.exporter.take().expect("an exporter runs");
+        exporter.shutdown.cancel();
+        exporter.task.await.unwrap();
+    }
+
+    /// Gives the exporter another configuration.
+    pub async fn reload(&mut self, config: &str) {
+        let config = Source::text("config", config)
+            .evaluate()
+            .unwrap_or_else(|faults| panic!("{faults}"));
+        let orders = Orders {
+            config,
+            transport: Arc::clone(&self.transport) as _,
+        };
+        let (done, in_force) = oneshot::channel();
+        let exporter = self.exporter.as_ref().expect("an exporter runs");
+        exporter.orders.send((orders, done)).await.unwrap();
+        in_force.await.unwrap();
+    }
+
+    /// What a scrape says now.
+    pub fn scrape(&self) -> Scrape {
+        let parts = &self.exporter.as_ref().expect("an exporter runs").parts;
+        let now = parts.clock.now();
+        parts.metrics.set_poll_lag(parts.status.lag(now.moment));
+        let skew = parts.clock.skew_seconds(parts.store.rules().stale_after);
+        parts.metrics.set_clock_skew(skew);
+        let own = parts.metrics.gather();
+        Scrape::parse(&exposition::render(
+            &parts.store,
+            &own,
+            Format::Prometheus,
+            now,
+        ))
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.exporter
+            .as_ref()
+            .is_some_and(|e| e.parts.status.is_ready())
+    }
+
+    /// Makes things go wrong, as a list of troubles in a scenario's words.
+    pub fn trouble(&self, troubles: &str) {
+        let troubles = Trouble::parse_list("troubles", troubles).unwrap_or_else(|e| panic!("{e}"));
+        self.simulator.set_troubles(troubles);
+    }
+
+    /// Changes a channel's life, in a scenario's words.
+    pub fn life(&self, channel: &str, life: &str) {
+        let life = polyv_exporter::simulator::Life::parse("life", life)
+            .unwrap_or_else(|faults| panic!("{faults}"));
+        self.simulator.set_life(channel, life).unwrap();
+    }
+
+    /// Seconds since 1970 by the host's clock.
+    pub fn wall_seconds(&self) -> f64 {
+        self.clock.wall().as_seconds()
+    }
+
+    /// Milliseconds of the monotonic clock.
+    pub fn moment(&self) -> u64 {
+        self.clock.moment().as_millis()
+    }
+
+    /// When (milliseconds of the monotonic clock) Polyv received calls, by channel.
+    pub fn received(&self) -> HashMap<String, Vec<u64>> {
+        let mut by_channel: HashMap<String, Vec<u64>> = HashMap::new();
+        for call in self.simulator.received() {
+            let channel = call.channel_id.unwrap_or_default();
+            by_channel
+                .entry(channel)
+                .or_default()
+                .push(call.moment.as_millis());
+        }
+        by_channel
+    }
+
+    /// When Polyv received calls for one channel.
+    pub fn received_for(&self, channel: &str) -> Vec<u64> {
+        self.received().remove(channel).unwrap_or_default()
+    }
+}
+
+/// Lets time pass.
+pub async fn pass(seconds: f64) {
+    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+}
+
+/// How many of `instants` (milliseconds, sorted) the fullest half-open window holds.
+pub fn fullest_window(instants: &[u64], window_ms: u64) -> usize {
+    let mut fullest = 0;
+    let mut first = 0;
+    for last in 0..instants.len() {
+        while instants[last] - instants[first] >= window_ms {
+            first += 1;
+        }
+        fullest = fullest.max(last - first + 1);
+    }
+    fullest
+}
+
+impl Transport for InMemory {
+    fn get(
+        &self,
+        url: Url,
+        max_body: usize,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, TransportError>> + Send + '_>> {
+        Box::pin(async move {
+            let path = format!("{}?{}", url.path(), url.query().unwrap_or(""));
+            let answer = match self.simulator.react(&Request::get(&path)) {
+                Reaction::Answer(answer) => answer,
+                Reaction::Hang => std::future::pending().await,
+                Reaction::Reset => {
+                    return Err(TransportError::Connection("connection reset".to_owned()));
+                }
+            };
+            tokio::time::sleep(answer.after).await;
+            if matches!(answer.delivery, Delivery::CutOff { .. }) {
+                return Err(TransportError::Connection("cut off".to_owned()));
+            }
+            if matches!(answer.delivery, Delivery::Endless { .. }) || answer.body.len() > max_body {
+                return Err(TransportError::TooLarge(max_body));
+            }
+            let date = answer
+                .header("date")
+                .and_then(|date| httpdate::parse_http_date(date).ok())
+                .map(Into::into);
+            Ok(Answer {
+                status: answer.status,
+                date,
+                arrived: Instant::now(),
+                body: answer.body,
+            })
+        })
+    }
+}

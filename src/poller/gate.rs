@@ -21,6 +21,13 @@ const REFUSED: Steps = Steps {
     most: Duration::from_secs(300),
 };
 
+/// How much one call counts in the share of calls that fail lately.
+const SHARE_WEIGHT: f64 = 0.02;
+/// So many failures in a row, over two channels, are a fault that they share.
+const USUALLY_NEEDED: u32 = 2;
+/// A row of failures is no chance where chance makes it so rare.
+const CHANCE: f64 = 0.01;
+
 #[derive(Debug, Clone, Copy)]
 struct Steps {
     first: Duration,
@@ -33,10 +40,23 @@ pub(super) struct Gate {
     state: State,
     /// Whether Polyv ever accepted the account's signature.
     proven: bool,
-    /// The channel that failed last and when that call began, where nothing succeeded since.
-    failing: Option<(ChannelKey, Moment)>,
+    /// The calls that failed one after the other, up to the last one.
+    row: Option<Row>,
+    /// The share of calls that fail lately.
+    failing_share: f64,
     /// When the latest call was begun of all those that were answered.
     answered_since: Moment,
+}
+
+/// Calls that failed one after the other.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    /// When the first one began, and for which channel it was.
+    since: Moment,
+    first: ChannelKey,
+    /// Whether there was another channel among them.
+    several: bool,
+    calls: u32,
 }
 
 #[derive(Debug)]
@@ -107,7 +127,8 @@ impl Gate {
         Self {
             state: State::Open,
             proven: false,
-            failing: None,
+            row: None,
+            failing_share: 0.0,
             answered_since: Moment::from_millis(0),
         }
     }
@@ -127,6 +148,11 @@ impl Gate {
             State::Closed(closure) => Some(closure),
             State::Open => None,
         }
+    }
+
+    /// How many failures in a row more than usual are chance at present.
+    pub(super) fn grace(&self) -> u32 {
+        needed_in_a_row(self.failing_share) - USUALLY_NEEDED
     }
 
     /// Takes the result of a call.
@@ -164,7 +190,8 @@ impl Gate {
 
     /// Polyv answered, whatever it said.
     fn answered(&mut self, ended: Ended) {
-        self.failing = None;
+        self.row = None;
+        self.failing_share -= SHARE_WEIGHT * self.failing_share;
         self.answered_since = self.answered_since.max(ended.started);
     }
 
@@ -198,16 +225,26 @@ impl Gate {
                 }
                 Change::default()
             }
-            // An answer to a call that was begun later is newer news.
-            State::Open if ended.started < self.answered_since => Change::default(),
             State::Open => {
-                let before = self.failing.replace((ended.channel, ended.started));
-                match before {
-                    Some((other, started)) if other != ended.channel => {
-                        self.close(Reason::Fault, FAULT, started, 2, now)
-                    }
-                    _ if ended.only_one => self.close(Reason::Fault, FAULT, ended.started, 1, now),
-                    _ => Change::default(),
+                let needed = needed_in_a_row(self.failing_share);
+                self.failing_share += SHARE_WEIGHT * (1.0 - self.failing_share);
+                if ended.started < self.answered_since {
+                    // An answer to a call that was begun later is newer news.
+                    return Change::default();
+                }
+                let row = self.row.get_or_insert(Row {
+                    since: ended.started,
+                    first: ended.channel,
+                    several: false,
+                    calls: 0,
+                });
+                row.calls += 1;
+                row.several |= row.first != ended.channel;
+                let row = *row;
+                if row.several && row.calls >= needed || ended.only_one {
+                    self.close(Reason::Fault, FAULT, row.since, u64::from(row.calls), now)
+                } else {
+                    Change::default()
                 }
             }
         }
@@ -245,6 +282,16 @@ impl Gate {
             closed: None,
         }
     }
+}
+
+/// How many calls have to fail in a row to be a fault that channels share: two, unless so many
+/// fail anyway that two in a row are chance. (Then the account's tempo is what helps; to stop
+/// at every such row would keep the channels from being asked that can be.)
+fn needed_in_a_row(failing_share: f64) -> u32 {
+    let by_chance = |calls: &u32| failing_share.powf(f64::from(*calls)) > CHANCE;
+    (USUALLY_NEEDED..10)
+        .find(|calls| !by_chance(calls))
+        .unwrap_or(10)
 }
 
 // === impl Closure ===
@@ -332,6 +379,31 @@ mod tests {
             assert_eq!(opened.failures, 9);
             assert_eq!(gate.admits(), Admission::All);
         }
+    }
+
+    #[test]
+    fn two_in_a_row_are_chance_where_a_third_fails_anyway() {
+        let (a, b) = keys();
+        let mut gate = Gate::new();
+        for round in 0..200 {
+            // One in three fails, and sometimes two in a row do.
+            let channel = if round % 2 == 0 { a } else { b };
+            let failed = round % 3 == 0 || round % 12 == 1;
+            let outcome = if failed {
+                Outcome::Timeout
+            } else {
+                Outcome::Ok
+            };
+            let change = end(&mut gate, channel, outcome, round);
+            assert!(round < 100 || change.closed.is_none(), "{round}");
+        }
+        let closed = (200..210)
+            .map(|round| {
+                let channel = if round % 2 == 0 { a } else { b };
+                end(&mut gate, channel, Outcome::Timeout, round).closed
+            })
+            .position(|closed| closed.is_some());
+        assert!((3..=6).contains(&closed.unwrap()), "{closed:?}");
     }
 
     #[test]

@@ -60,6 +60,7 @@ impl Poller {
                 .channel(flight.channel)
                 .is_some_and(|channel| !std::mem::replace(&mut channel.clock_retried, true));
         let forgivable = verdict == Verdict::Transient;
+        let grace = account.gate.grace();
         account.replan(
             flight.channel,
             interval,
@@ -69,9 +70,8 @@ impl Poller {
                 // Polyv's clock is known now.
                 _ if retry => plan.at_once(planned),
                 Verdict::Answered => plan.answered(flight.planned, planned, interval),
-                Verdict::OwnFault | Verdict::Transient => {
-                    plan.failed(flight.planned, planned, interval);
-                }
+                Verdict::OwnFault => plan.failed(flight.planned, planned, interval, 0),
+                Verdict::Transient => plan.failed(flight.planned, planned, interval, grace),
                 Verdict::NotItsFault => plan.in_vain(flight.planned, planned, interval),
             },
         );

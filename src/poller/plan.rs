@@ -43,9 +43,16 @@ impl Plan {
         self.advance(started, now, interval, interval);
     }
 
-    /// It was asked and could not be: again at the next interval, and then ever later.
-    pub(super) fn failed(&mut self, started: Planned, now: Planned, interval: Duration) {
-        let times = 1u32 << self.failures.min(16);
+    /// It was asked and could not be: again at the next interval, and then ever later. The
+    /// first `grace` failures in a row more than one may be chance.
+    pub(super) fn failed(
+        &mut self,
+        started: Planned,
+        now: Planned,
+        interval: Duration,
+        grace: u32,
+    ) {
+        let times = 1u32 << self.failures.saturating_sub(grace).min(16);
         self.failures = self.failures.saturating_add(1);
         let most = MAX_BACK_OFF.max(interval);
         let intervals = whole_intervals(interval.saturating_mul(times).min(most), interval);
@@ -146,7 +153,7 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..8 {
             let due = plan.due();
-            plan.failed(due, due + Duration::from_millis(300), INTERVAL);
+            plan.failed(due, due + Duration::from_millis(300), INTERVAL, 0);
             waits.push(plan.due().since(due).as_secs());
         }
         assert_eq!(waits, [15, 30, 60, 120, 240, 300, 300, 300]);
@@ -157,11 +164,23 @@ mod tests {
     }
 
     #[test]
+    fn failures_that_may_be_chance_are_followed_by_the_next_poll_as_usual() {
+        let mut plan = Plan::first(at(0));
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            let due = plan.due();
+            plan.failed(due, due, INTERVAL, 3);
+            waits.push(plan.due().since(due).as_secs());
+        }
+        assert_eq!(waits, [15, 15, 15, 15, 30, 60]);
+    }
+
+    #[test]
     fn a_channel_asked_rarely_anyway_is_not_asked_more_often_for_failing() {
         let mut plan = Plan::first(at(0));
         let rarely = Duration::from_secs(1800);
-        plan.failed(at(0), at(1), rarely);
-        plan.failed(at(1800), at(1801), rarely);
+        plan.failed(at(0), at(1), rarely, 0);
+        plan.failed(at(1800), at(1801), rarely, 0);
         assert_eq!(plan.due(), at(3600));
     }
 
@@ -170,7 +189,7 @@ mod tests {
         let mut plan = Plan::first(at(7));
         for _ in 0..5 {
             let due = plan.due();
-            plan.failed(due, due, INTERVAL);
+            plan.failed(due, due, INTERVAL, 0);
         }
         let due = plan.due();
         plan.forgive(at(230), INTERVAL);

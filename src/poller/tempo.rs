@@ -20,10 +20,11 @@ const SHARE: f64 = 0.2;
 const CHANNELS: usize = 3;
 /// … of so many calls at least.
 const CALLS: usize = 10;
-/// The rate halves, and returns over so long.
+/// The rate halves, …
+const HALF: f64 = 0.5;
+/// … and returns over so long. If too many calls fail meanwhile, it is halved again, from the
+/// full rate: slower than that, channels would be asked too rarely to know them.
 const RETURN: Duration = Duration::from_secs(60);
-/// It is never halved below this.
-const SLOWEST: f64 = 0.125;
 
 /// An account's tempo.
 #[derive(Debug, Default)]
@@ -43,9 +44,8 @@ struct Call {
 struct Slowed {
     /// Since when it has not been at full speed.
     began: Moment,
-    /// When it was last halved, and what it came to.
+    /// When it was last halved.
     halved: Moment,
-    from: f64,
 }
 
 /// What changed.
@@ -118,12 +118,10 @@ impl Tempo {
         if share <= SHARE || channels.len() < CHANNELS {
             return None;
         }
-        let speed = (self.speed(now) / 2.0).max(SLOWEST);
         let first = self.slowed.is_none();
         self.slowed = Some(Slowed {
             began: self.slowed.map_or(now, |slowed| slowed.began),
             halved: now,
-            from: speed,
         });
         // The next judgement is on calls at the new rate.
         self.recent.clear();
@@ -134,7 +132,7 @@ impl Tempo {
 impl Slowed {
     fn speed(&self, now: Moment) -> f64 {
         let done = now.since(self.halved).as_secs_f64() / RETURN.as_secs_f64();
-        (self.from + (1.0 - self.from) * done).min(1.0)
+        (HALF + (1.0 - HALF) * done).min(1.0)
     }
 }
 
@@ -168,8 +166,7 @@ mod tests {
             play(&mut tempo, 3, 10, 0),
             Some(Change::Slowed { .. })
         ));
-        assert!(tempo.speed(at(0)) <= 0.5);
-        assert!(tempo.speed(at(0)) >= SLOWEST);
+        assert_eq!(tempo.speed(at(0)), 0.5);
     }
 
     #[test]

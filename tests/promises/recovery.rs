@@ -316,7 +316,7 @@ async fn while_a_third_of_the_calls_fails_the_rate_halves_and_nobody_starves() {
             .filter(|call| call.moment.as_millis() > since)
             .count();
         // At the full rate there would be 1,800.
-        assert!((150..=1200).contains(&calls), "{trouble}: {calls}");
+        assert!((500..=1300).contains(&calls), "{trouble}: {calls}");
         let scrape = world.scrape();
         assert!(
             scrape
@@ -324,10 +324,11 @@ async fn while_a_third_of_the_calls_fails_the_rate_halves_and_nobody_starves() {
                 .unwrap()
                 > 1.0
         );
-        for channel in 1000..1080 {
-            let state = scrape.state(&channel.to_string());
-            assert_eq!(state, "live", "{trouble}: {channel}");
-        }
+        // Four failures in a row, 30 seconds apart, happen to one in a hundred: nothing was
+        // heard of that channel for two minutes, and that is what it shows.
+        let live = (1000..1080).filter(|id| scrape.state(&id.to_string()) == "live");
+        let live = live.count();
+        assert!(live >= 76, "{trouble}: {live}");
         world.trouble("[]");
         // The rate is back after a minute, the last channel after its back-off.
         pass(100.0).await;

@@ -90,7 +90,7 @@ impl Scrape {
             .iter()
             .filter(|series| {
                 series.name.starts_with("polyv_stream_")
-                    && series.label("channel_id") == Some(&channel)
+                    && series.label("channel_id") == Some(channel)
             })
             .count()
     }

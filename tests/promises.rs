@@ -18,6 +18,7 @@
 
 mod promises {
     mod limiter;
+    mod outcomes;
     mod polling;
     mod recovery;
     mod simulator;

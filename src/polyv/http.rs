@@ -173,18 +173,18 @@ fn classify(error: reqwest::Error) -> TransportError {
         return TransportError::Timeout;
     }
     let text = reason(&error);
-    if error.is_decode() || is_garbled(&error) {
+    // reqwest calls everything a decoding error that happens while it decodes; whether it was
+    // the connection or what came over it, only the causes tell.
+    let mut http = causes(&error).filter_map(|cause| cause.downcast_ref::<hyper::Error>());
+    let garbled = match http.next() {
+        Some(cause) => cause.is_parse() || cause.is_parse_too_large(),
+        None => error.is_decode(),
+    };
+    if garbled {
         TransportError::Garbled(text)
     } else {
         TransportError::Connection(text)
     }
-}
-
-/// Whether hyper could not make HTTP of what came.
-fn is_garbled(error: &reqwest::Error) -> bool {
-    causes(error)
-        .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
-        .any(|cause| cause.is_parse() || cause.is_parse_too_large())
 }
 
 /// The innermost cause, which is what helps ("Connection refused").

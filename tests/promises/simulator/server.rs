@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use super::served::{Served, within_deadline};
+use crate::promises::support::served::{Served, within_deadline};
 
 #[tokio::test]
 async fn a_signed_question_is_answered_and_a_wrong_signature_is_not() {

@@ -2,4 +2,5 @@
 
 pub mod program;
 pub mod scrape;
+pub mod served;
 pub mod world;

@@ -18,21 +18,26 @@ const STREAM_INFO: &str = "/live/v3/channel/monitor/list-tencent-stream-info";
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A simulator on a port of its own, stopped when dropped.
-pub(super) struct Served {
-    pub(super) simulator: Simulator,
-    pub(super) address: std::net::SocketAddr,
+pub struct Served {
+    pub simulator: Simulator,
+    pub address: std::net::SocketAddr,
     shutdown: CancellationToken,
     task: JoinHandle<std::io::Result<()>>,
-    pub(super) client: reqwest::Client,
+    pub client: reqwest::Client,
 }
 
 impl Served {
-    pub(super) async fn start(yaml: &str) -> Self {
+    pub async fn start(yaml: &str) -> Self {
+        Self::start_at(([127, 0, 0, 1], 0).into(), yaml).await
+    }
+
+    /// The same at an address that is known to be free.
+    pub async fn start_at(address: std::net::SocketAddr, yaml: &str) -> Self {
         // An error only says that another test was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let scenario = Scenario::parse("test", yaml).unwrap();
         let simulator = Simulator::new(scenario, Clock::default());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let (served, token) = (simulator.clone(), shutdown.clone());
@@ -52,7 +57,7 @@ impl Served {
     }
 
     /// The address of a signed question for a channel's stream information.
-    pub(super) fn question(&self, channel: &str) -> String {
+    pub fn question(&self, channel: &str) -> String {
         let now = self.simulator.polyv_now().as_millis().to_string();
         let parameters = BTreeMap::from([
             ("appId", "simulated"),
@@ -76,21 +81,21 @@ impl Served {
         format!("{STREAM_INFO}?{query}sign={sign}")
     }
 
-    pub(super) async fn get(&self, path: &str) -> reqwest::Result<reqwest::Response> {
+    pub async fn get(&self, path: &str) -> reqwest::Result<reqwest::Response> {
         let url = format!("http://{}{path}", self.address);
         within_deadline(self.client.get(url).send()).await
     }
 
-    pub(super) async fn ask(&self, channel: &str) -> reqwest::Result<reqwest::Response> {
+    pub async fn ask(&self, channel: &str) -> reqwest::Result<reqwest::Response> {
         self.get(&self.question(channel)).await
     }
 
-    pub(super) async fn ask_json(&self, channel: &str) -> Value {
+    pub async fn ask_json(&self, channel: &str) -> Value {
         let text = self.ask(channel).await.unwrap().text().await.unwrap();
         serde_json::from_str(&text).unwrap()
     }
 
-    pub(super) async fn control(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub async fn control(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let url = format!("http://{}/_simulator/{path}", self.address);
         let method = method.parse().unwrap();
         let request = self.client.request(method, url).body(body.to_owned());
@@ -100,13 +105,13 @@ impl Served {
         (status, serde_json::from_str(&text).unwrap())
     }
 
-    pub(super) async fn trouble(&self, yaml: &str) {
+    pub async fn trouble(&self, yaml: &str) {
         let (status, answer) = self.control("PUT", "troubles", &format!("[{yaml}]")).await;
         assert_eq!(status, 200, "{answer}");
     }
 
     /// Stops it, and tells how long that took.
-    pub(super) async fn stop(mut self) -> Duration {
+    pub async fn stop(mut self) -> Duration {
         let begin = Instant::now();
         self.shutdown.cancel();
         within_deadline(&mut self.task).await.unwrap().unwrap();
@@ -121,7 +126,7 @@ impl Drop for Served {
 }
 
 /// The future's outcome; a panic where it hangs.
-pub(super) async fn within_deadline<F: Future>(future: F) -> F::Output {
+pub async fn within_deadline<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(DEADLINE, future)
         .await
         .expect("an end before the deadline")

@@ -24,4 +24,5 @@ mod promises {
     mod simulator;
     mod support;
     mod truth;
+    mod values;
 }

@@ -66,7 +66,11 @@ const MESSAGE: usize = 200;
 #[must_use]
 pub fn open(http_status: u16, body: &[u8]) -> Opened<'_> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    let envelope = serde_json::from_slice::<Envelope<'_>>(body).ok();
+    // A list would be read by the order of its items, which means nothing here.
+    let object = body.trim_ascii_start().starts_with(b"{");
+    let envelope = serde_json::from_slice::<Envelope<'_>>(body)
+        .ok()
+        .filter(|_| object);
     let code = envelope
         .as_ref()
         .and_then(|envelope| integer(envelope.code));
@@ -327,6 +331,7 @@ mod tests {
             "<html></html>",
             r#"{"code":200,"data":["#,
             "[]",
+            "[200,\"\",null,[]]",
             "null",
             r#"{"code":2.5}"#,
         ] {

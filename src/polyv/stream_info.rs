@@ -120,9 +120,11 @@ impl StreamInfo {
             unreadable: 0,
         };
         for element in elements {
+            // A list would be read by the order of its items, which means nothing here.
+            let object = element.get().starts_with('{');
             match serde_json::from_str::<Element<'_>>(element.get()) {
-                Ok(element) => info.samples.push(element.read(zone, namer)),
-                Err(_) => info.unreadable += 1,
+                Ok(element) if object => info.samples.push(element.read(zone, namer)),
+                _ => info.unreadable += 1,
             }
         }
         Ok(info)
@@ -213,13 +215,13 @@ mod tests {
                 {}]"#,
         )
         .unwrap();
-        assert_eq!(info.unreadable, 4 + 1 - 1);
-        assert_eq!(info.samples.len(), 3);
-        let spoiled = &info.samples[1];
+        assert_eq!(info.unreadable, 5);
+        assert_eq!(info.samples.len(), 2);
+        let spoiled = &info.samples[0];
         assert!(matches!(spoiled.video_bitrate, Field::Unreadable(_)));
         assert!(matches!(spoiled.video_framerate, Field::Unreadable(_)));
         assert_eq!(spoiled.audio_framerate, Field::Missing);
         assert!(spoiled.time.timestamp().is_some());
-        assert!(matches!(info.samples[2].time, SampleTime::Unreadable(_)));
+        assert!(matches!(info.samples[1].time, SampleTime::Unreadable(_)));
     }
 }

@@ -21,8 +21,11 @@ mod promises {
     mod outcomes;
     mod polling;
     mod recovery;
+    mod reload;
+    mod secrets;
     mod simulator;
     mod support;
     mod truth;
     mod values;
+    mod web;
 }

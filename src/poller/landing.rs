@@ -81,7 +81,9 @@ impl Poller {
         let Some(channel) = account.channel(flight.channel) else {
             return;
         };
-        channel.asked = true;
+        if !std::mem::replace(&mut channel.asked, true) {
+            self.unasked = self.unasked.saturating_sub(1);
+        }
         if verdict == Verdict::Answered {
             channel.clock_retried = false;
         }

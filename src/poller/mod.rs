@@ -90,7 +90,9 @@ pub struct Poller {
     next_serial: u64,
     /// Numbers channels, for their phases.
     next_channel: u32,
-    /// After this every channel counts as asked.
+    /// How many channels were not asked yet.
+    unasked: usize,
+    /// Then it is ready even so.
     ready_at: Moment,
     /// Whether the host's clock is far from Polyv's, for the log.
     clock_is_off: bool,
@@ -121,6 +123,7 @@ impl Poller {
             under_way: HashMap::new(),
             next_serial: 0,
             next_channel: 0,
+            unasked: 0,
             ready_at: now.moment + config.poll.idle_interval.max(config.poll.live_interval),
             clock_is_off: false,
             wall_offset: wall_offset(&parts.clock),
@@ -141,7 +144,7 @@ impl Poller {
             }
             self.retime(now);
             let wake = self.dispatch(now);
-            self.publish();
+            self.publish(now);
             let wake = wake.map_or(tick, |wake| tick.min(self.parts.clock.host().instant(wake)));
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -199,15 +202,6 @@ impl Poller {
             .skew_seconds(self.parts.store.rules().stale_after);
         report::clock_skew(skew, &mut self.clock_is_off);
         self.report_turned(now);
-        if !self.parts.status.is_ready() {
-            let all_asked = self
-                .accounts
-                .iter()
-                .all(|account| account.channels().all(|(_, channel)| channel.asked));
-            if all_asked || now.moment >= self.ready_at {
-                self.parts.status.set_ready();
-            }
-        }
     }
 
     /// Lets every account's plans run as fast as they may.
@@ -242,8 +236,11 @@ impl Poller {
         self.parts.metrics.set_paused(self.brake.paused().is_some());
     }
 
-    /// Tells others when the next poll is due.
-    fn publish(&self) {
+    /// Tells others when the next poll is due, and whether it is ready.
+    fn publish(&self, now: Now) {
+        if self.unasked == 0 || now.moment >= self.ready_at {
+            self.parts.status.set_ready();
+        }
         let next = self.accounts.iter().filter_map(Account::next_due).min();
         self.parts.status.set_next_due(next);
     }

@@ -58,6 +58,8 @@ impl Poller {
         for wanted in &config.accounts {
             self.follow_channels(wanted, now);
         }
+        let channels = self.accounts.iter().flat_map(Account::channels);
+        self.unasked = channels.filter(|(_, channel)| !channel.asked).count();
         info!(
             accounts = config.accounts.len(),
             channels = config.channel_count(),

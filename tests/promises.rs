@@ -17,6 +17,8 @@
 )]
 
 mod promises {
+    mod commands;
+    mod documents;
     mod limiter;
     mod outcomes;
     mod polling;
@@ -28,4 +30,6 @@ mod promises {
     mod truth;
     mod values;
     mod web;
+    mod with_prometheus;
+    mod with_python;
 }

@@ -1,6 +1,7 @@
 //! Which configuration a command works with.
 
 use super::Failure;
+use super::failure::faulty_configuration;
 use crate::cli::ConfigArgs;
 use crate::config::{Config, Source};
 
@@ -15,7 +16,7 @@ const VARIABLES: [&str; 4] = [
 /// The configuration file, or else the environment.
 pub(super) fn load(arguments: &ConfigArgs) -> Result<(Source, Config), Failure> {
     let source = match &arguments.file {
-        Some(path) => Source::file(path).map_err(Failure::Configuration)?,
+        Some(path) => Source::file(path).map_err(faulty_configuration)?,
         None if VARIABLES
             .iter()
             .any(|name| std::env::var_os(name).is_some()) =>
@@ -31,6 +32,6 @@ pub(super) fn load(arguments: &ConfigArgs) -> Result<(Source, Config), Failure> 
             ));
         }
     };
-    let config = source.evaluate().map_err(Failure::Configuration)?;
+    let config = source.evaluate().map_err(faulty_configuration)?;
     Ok((source, config))
 }

@@ -13,8 +13,13 @@ pub(super) enum Failure {
     Told,
     /// The command line is wrong.
     Usage(String),
-    /// The configuration is wrong.
-    Configuration(Faults),
+    /// A file that the person wrote is wrong.
+    Faulty {
+        /// What kind of file.
+        what: &'static str,
+        /// What is wrong with it.
+        faults: Faults,
+    },
 }
 
 impl Failure {
@@ -31,12 +36,28 @@ impl Failure {
                 eprintln!("polyv-exporter: {message}");
                 ExitCode::from(2)
             }
-            Self::Configuration(faults) => {
+            Self::Faulty { what, faults } => {
                 eprintln!("{faults}");
-                eprintln!("polyv-exporter: the configuration is faulty");
+                eprintln!("polyv-exporter: the {what} is faulty");
                 ExitCode::from(2)
             }
         }
+    }
+}
+
+/// The configuration is wrong.
+pub(super) fn faulty_configuration(faults: Faults) -> Failure {
+    Failure::Faulty {
+        what: "configuration",
+        faults,
+    }
+}
+
+/// The scenario is wrong.
+pub(super) fn faulty_scenario(faults: Faults) -> Failure {
+    Failure::Faulty {
+        what: "scenario",
+        faults,
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::failure::faulty_scenario;
 use super::{Failure, output, serve, signals};
 use crate::cli::SimulateArgs;
 use crate::clock::Clock;
@@ -25,7 +26,7 @@ pub(super) fn run(arguments: &SimulateArgs) -> Result<(), Failure> {
                 ))
             })?;
             let name = path.to_string_lossy();
-            Scenario::parse(&name, &text).map_err(Failure::Configuration)?
+            Scenario::parse(&name, &text).map_err(faulty_scenario)?
         }
         None => Scenario::default(),
     };

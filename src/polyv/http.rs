@@ -202,6 +202,20 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stat
 mod tests {
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn connections_are_made_anew_after_five_minutes() {
+        let base = Url::parse("http://127.0.0.1:1").unwrap();
+        let transport = HttpTransport::new(&base).unwrap();
+        let since = || transport.clients.lock().unwrap().since;
+        let first = since();
+        tokio::time::advance(CONNECTIONS_LIVE - Duration::from_secs(1)).await;
+        _ = transport.client();
+        assert_eq!(since(), first);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        _ = transport.client();
+        assert!(since() > first);
+    }
+
     #[test]
     fn loopback_is_this_host_and_nothing_else() {
         for (url, loopback) in [

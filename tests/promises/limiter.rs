@@ -1,5 +1,11 @@
 //! What Polyv receives never exceeds the limit, in any window.
 
+use std::time::{Duration, Instant};
+
+use polyv_exporter::simulator::Simulator;
+
+use super::support::program::{DEADLINE, Exporter, quick_config, replace};
+use super::support::served::Served;
 use super::support::world::{World, fullest_window, pass};
 
 fn config(more: &str, channels: usize, interval: &str) -> String {
@@ -25,7 +31,12 @@ fn scenario(channels: usize) -> String {
 }
 
 fn received(world: &World) -> Vec<u64> {
-    let received = world.simulator.received();
+    received_of(&world.simulator)
+}
+
+/// When Polyv received calls, none of which it found too many.
+fn received_of(simulator: &Simulator) -> Vec<u64> {
+    let received = simulator.received();
     assert!(received.iter().all(|call| call.answered != "blocked"));
     received
         .iter()
@@ -123,4 +134,47 @@ async fn bursts_of_work_stay_within_the_limit() {
         "{}",
         fullest_window(&calls, 10_000)
     );
+}
+
+#[tokio::test]
+async fn over_real_http_a_reload_and_a_crash_stay_within_the_limit_too() {
+    let polyv = Served::start(
+        "limits: {requests: 30, per: 2s, for: 5m, as: 429}
+channels: [{id: 1000, count: 60}]
+troubles: [{trouble: latency, median: 20ms, p99: 300ms}]",
+    )
+    .await;
+    let config = |channels: u32| {
+        let channels: Vec<_> = (1000..1000 + channels)
+            .map(|id| format!("{{id: {id}}}"))
+            .collect();
+        quick_config(polyv.address, &format!("[{}]", channels.join(", "))).replace(
+            "timeout: 1s",
+            "timeout: 1s, rate_limit: {requests: 20, per: 2s}",
+        )
+    };
+    let mut exporter = Exporter::start(&config(40)).await;
+    let calls = || polyv.simulator.received().len();
+    let until = async |count: usize| {
+        let begin = Instant::now();
+        while calls() < count {
+            assert!(begin.elapsed() < DEADLINE);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    until(40).await;
+    replace(&exporter.config_path(), &config(60));
+    assert_eq!(exporter.reload().await.0, 200);
+    until(80).await;
+    // A crash in the middle of everything, and a successor at once that knows of nothing.
+    exporter.program.signal("KILL");
+    exporter.program.ended().await;
+    let crashed = calls();
+    let successor = Exporter::start(&config(60)).await;
+    until(crashed + 40).await;
+    drop(successor);
+    let received = received_of(&polyv.simulator);
+    assert!(fullest_window(&received[..crashed], 2_000) <= 20);
+    assert!(fullest_window(&received[crashed..], 2_000) <= 20);
+    assert!(fullest_window(&received, 2_000) <= 30);
 }

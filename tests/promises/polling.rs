@@ -199,3 +199,31 @@ async fn it_is_ready_when_every_channel_was_asked_or_a_poll_interval_has_passed(
     pass(1.6).await;
     assert!(world.is_ready());
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_lag_tells_how_late_the_most_overdue_poll_is() {
+    let config = |requests: u32| {
+        config("{}", 1000..1100).replace(
+            "poll:",
+            &format!("api: {{rate_limit: {{requests: {requests}, per: 10s}}}}\npoll:"),
+        )
+    };
+    let mut world = World::watched("channels: [{id: 1000, count: 100}]", &config(1000));
+    for _ in 0..60 {
+        pass(1.0).await;
+        let lag = world.scrape().get("polyv_exporter_poll_lag_seconds", &[]);
+        assert!(lag.unwrap() < 0.01, "{lag:?}");
+    }
+    // The window holds more than is allowed now: for a while nothing may be sent.
+    world.reload(&config(20)).await;
+    let mut worst: f64 = 0.0;
+    for _ in 0..10 {
+        pass(1.0).await;
+        let lag = world.scrape().get("polyv_exporter_poll_lag_seconds", &[]);
+        worst = worst.max(lag.unwrap());
+    }
+    assert!((3.0..=10.0).contains(&worst), "{worst}");
+    pass(120.0).await;
+    let lag = world.scrape().get("polyv_exporter_poll_lag_seconds", &[]);
+    assert!(lag.unwrap() < 1.0, "it is made up for: {lag:?}");
+}

@@ -6,6 +6,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use super::exporter::{self, Setup};
+use super::failure::{faulty_configuration, faulty_scenario};
 use super::{Failure, output, serve, signals, simulate};
 use crate::cli::DemoArgs;
 use crate::clock::Clock;
@@ -20,8 +21,8 @@ const CONFIG: &str = include_str!("config.yml");
 /// Runs until a signal stops it.
 pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     start_log(arguments.log.level, arguments.log.format);
-    let scenario = Scenario::parse("the demonstration's scenario", SCENARIO)
-        .map_err(Failure::Configuration)?;
+    let scenario =
+        Scenario::parse("the demonstration's scenario", SCENARIO).map_err(faulty_scenario)?;
     let plot = plot(&scenario);
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
     runtime.block_on(async {
@@ -37,7 +38,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
             "the demonstration's configuration",
             &CONFIG.replace("{base_url}", &base_url),
         );
-        let config = source.evaluate().map_err(Failure::Configuration)?;
+        let config = source.evaluate().map_err(faulty_configuration)?;
         output::show(&addresses(&listeners, &base_url))?;
         output::show(&plot)?;
 

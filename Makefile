@@ -1,0 +1,40 @@
+# The one list of chores. `make help` shows it.
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Shows this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.PHONY: demo
+demo: ## Shows the exporter on a simulated Polyv, at http://127.0.0.1:9847
+	cargo run --locked -- demo
+
+.PHONY: test
+test: ## Installs what the tests need where it may, and runs them all
+	scripts/test
+
+.PHONY: build
+build: ## Builds target/release/polyv-exporter
+	cargo build --locked --release
+
+.PHONY: lint
+lint: ## Checks format and code with warnings denied
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+.PHONY: deny
+deny: ## Checks the dependencies' licences, sources and duplicates (needs cargo-deny)
+	cargo deny --locked check bans licenses sources
+
+.PHONY: docs
+docs: ## Writes docs/metrics.md anew from the catalogue
+	UPDATE_DOCS=1 cargo test --locked --test promises the_page_on_metrics_is_the_catalogue
+
+.PHONY: load
+load: ## Polls 1,000 live channels on one core for a minute and shows lag and memory
+	scripts/load
+
+.PHONY: clean
+clean: ## Removes everything that was built or fetched
+	cargo clean

@@ -1,0 +1,180 @@
+//! The real Prometheus, and its own judge of metrics.
+//!
+//! Needs `prometheus` and `promtool` in the path: `make test` sees to it, or leaves these
+//! tests out and says so.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::support::program::{DEADLINE, Exporter, Program, address_in, client, quick_config};
+use super::support::served::Served;
+
+/// A Prometheus that scrapes one exporter every second.
+struct Prometheus {
+    _program: Program,
+    _directory: tempfile::TempDir,
+    url: String,
+}
+
+impl Prometheus {
+    async fn scraping(exporter: &Exporter) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("prometheus.yml");
+        std::fs::write(
+            &config,
+            format!(
+                "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
+                 scrape_configs: [{{job_name: polyv, static_configs: [{{targets: ['{}']}}]}}]\n",
+                exporter.address
+            ),
+        )
+        .unwrap();
+        let mut command = Command::new("prometheus");
+        command
+            .arg("--config.file")
+            .arg(&config)
+            .arg("--storage.tsdb.path")
+            .arg(directory.path().join("data"))
+            .args(["--web.listen-address", "127.0.0.1:0"]);
+        let mut program = Program::start(&mut command);
+        let line = program.logged(&["Listening on", "address=127.0.0.1"]).await;
+        let url = format!("http://{}", address_in(&line));
+        Self {
+            _program: program,
+            _directory: directory,
+            url,
+        }
+    }
+
+    /// The result of an expression at a time (now, where there is none).
+    async fn query(&self, expression: &str, time: Option<f64>) -> Vec<Value> {
+        let mut url = url::Url::parse(&format!("{}/api/v1/query", self.url)).unwrap();
+        url.query_pairs_mut().append_pair("query", expression);
+        if let Some(time) = time {
+            url.query_pairs_mut().append_pair("time", &time.to_string());
+        }
+        let text = client()
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(answer["status"], "success", "{text}");
+        answer["data"]["result"].as_array().unwrap().clone()
+    }
+
+    /// The value of an expression, once it has one.
+    async fn value(&self, expression: &str) -> f64 {
+        let begin = Instant::now();
+        loop {
+            if let [one] = self.query(expression, None).await.as_slice() {
+                return one["value"][1].as_str().unwrap().parse().unwrap();
+            }
+            assert!(
+                begin.elapsed() < DEADLINE,
+                "{expression} never has one value"
+            );
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn prometheus_knows_what_polyv_sent_and_nothing_of_a_stream_that_ended() {
+    let polyv = Served::start(
+        "noise: 0
+sample_every: 1s
+channels:
+- {id: 1, bitrate_bps: 1157120, video_framerate_fps: 13, audio_framerate_fps: 46}
+- {id: 2, life: offline}",
+    )
+    .await;
+    let config = quick_config(
+        polyv.address,
+        "[{id: 1, name: \"Main \\\"stage\\\"\", labels: {team: events}}, {id: 2}]",
+    );
+    let exporter = Exporter::start(&config).await;
+    let prometheus = Prometheus::scraping(&exporter).await;
+    let stream = "{account=\"main\",channel_id=\"1\",stream=\"recordf\",job=\"polyv\"}";
+    for (name, value) in [
+        ("polyv_stream_video_bitrate_bps", 1_157_120.0),
+        ("polyv_stream_video_framerate_fps", 13.0),
+        ("polyv_stream_audio_framerate_fps", 46.0),
+    ] {
+        assert_eq!(
+            prometheus.value(&format!("{name}{stream}")).await,
+            value,
+            "{name}"
+        );
+    }
+    let live = "polyv_channel_state{channel_id=\"1\",state=\"live\"}";
+    assert_eq!(prometheus.value(live).await, 1.0);
+    let info = "polyv_channel_info{channel_name=\"Main \\\"stage\\\"\",team=\"events\"}";
+    assert_eq!(prometheus.value(info).await, 1.0);
+    assert_eq!(prometheus.value("up{job=\"polyv\"}").await, 1.0);
+    let counted = "polyv_api_requests_total{outcome=\"not_live\"} > 0";
+    prometheus.value(counted).await;
+    let buckets = "count(polyv_api_request_duration_seconds_bucket{le=\"5.0\"})";
+    assert_eq!(prometheus.value(buckets).await, 1.0);
+
+    polyv.control("PUT", "channels/1/life", "offline").await;
+    let not_live = "polyv_channel_state{channel_id=\"1\",state=\"not_live\"}";
+    prometheus.value(&format!("{not_live} == 1")).await;
+    // The first scrape that says so is the first without the stream.
+    let scrapes = prometheus.query(&format!("{not_live}[5m]"), None).await;
+    let first = scrapes[0]["values"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|sample| sample[1] == "1")
+        .unwrap();
+    let first = first[0].as_f64().unwrap();
+    let gone = "count({__name__=~\"polyv_stream_.*\",channel_id=\"1\"})";
+    let at_first = prometheus.query(gone, Some(first + 0.001)).await;
+    assert!(at_first.is_empty(), "{at_first:?}");
+    let before = prometheus.query(gone, Some(first - 0.001)).await;
+    assert!(!before.is_empty(), "the scrape before had the stream");
+    assert_eq!(prometheus.value(not_live).await, 1.0);
+}
+
+#[tokio::test]
+async fn prometheus_own_judge_has_nothing_to_say_about_the_metrics() {
+    let polyv = Served::start(
+        "channels: [{id: 1, streams: [a, b]}, {id: 2, life: offline}, {id: 3, life: deleted}]",
+    )
+    .await;
+    let config = quick_config(
+        polyv.address,
+        "[{id: 1, expect: {live: true, video_bitrate_bps: 1, video_framerate_fps: 1, audio_framerate_fps: 1}}, {id: 2}, {id: 3}]",
+    );
+    let exporter = Exporter::start(&config).await;
+    let scrape = exporter
+        .until("everything is there", |s| {
+            s.state("1") == "live" && s.state("2") == "not_live" && s.outcome("3").is_some()
+        })
+        .await;
+    // Every family of the catalogue is among them.
+    for family in polyv_exporter::exposition::catalogue::ALL {
+        let shown = scrape.text.contains(&format!("\n{}", family.name));
+        assert!(shown, "{} is not there", family.name);
+    }
+    let mut judge = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is in the path");
+    let mut input = judge.stdin.take().unwrap();
+    input.write_all(scrape.text.as_bytes()).unwrap();
+    drop(input);
+    let judged = judge.wait_with_output().unwrap();
+    let said = super::support::program::said(&judged);
+    assert!(judged.status.success() && said.is_empty(), "{said}");
+}

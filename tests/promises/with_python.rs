@@ -1,0 +1,73 @@
+//! A strict OpenMetrics parser: that of Python's `prometheus_client`.
+//!
+//! Needs a Python that has it, named by `POLYV_TEST_PYTHON` (else `python3`): `make test` sees
+//! to it, or leaves these tests out and says so.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use super::support::program::{Exporter, quick_config, said};
+use super::support::served::Served;
+
+const PARSE: &str = "
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+families = list(text_string_to_metric_families(sys.stdin.buffer.read().decode()))
+for family in families:
+    print(family.type, family.name, family.unit, len(family.samples))
+";
+
+#[tokio::test]
+async fn a_strict_parser_accepts_the_open_metrics_form() {
+    let polyv = Served::start(
+        "channels: [{id: 1, streams: [a, b]}, {id: 2, life: offline}, {id: 3, life: deleted}]",
+    )
+    .await;
+    let config = quick_config(
+        polyv.address,
+        r#"[{id: 1, name: "a\"b\\\nc", labels: {team: "\\\""}, expect: {live: true}}, {id: 2}, {id: 3}]"#,
+    );
+    let exporter = Exporter::start(&config).await;
+    exporter
+        .until("everything is there", |s| {
+            s.state("1") == "live" && s.state("2") == "not_live" && s.outcome("3").is_some()
+        })
+        .await;
+    let request = exporter
+        .client
+        .get(exporter.url("/metrics"))
+        .header("accept", "application/openmetrics-text; version=1.0.0");
+    let text = request.send().await.unwrap().text().await.unwrap();
+    let python = std::env::var("POLYV_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let parse = |text: &str| {
+        let mut parser = Command::new(&python)
+            .args(["-c", PARSE])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("there is a Python");
+        let mut input = parser.stdin.take().unwrap();
+        input.write_all(text.as_bytes()).unwrap();
+        drop(input);
+        parser.wait_with_output().unwrap()
+    };
+    let parsed = parse(&text);
+    let families = said(&parsed);
+    assert!(parsed.status.success(), "{families}");
+    for line in [
+        "gauge polyv_channel_info  3",
+        "gauge polyv_channel_state  9",
+        "counter polyv_channel_live_transitions  3",
+        "counter polyv_stream_samples  2",
+        "gauge polyv_stream_video_bitrate_bps bps 2",
+        "counter polyv_api_requests  11",
+        "histogram polyv_api_request_duration_seconds seconds 11",
+        "gauge polyv_exporter_poll_stretch_ratio ratio 1",
+        "counter process_cpu_seconds seconds 1",
+    ] {
+        assert!(families.contains(line), "{line}:\n{families}");
+    }
+    // It is strict: it does not accept the same without its end.
+    assert!(!parse(text.trim_end_matches("# EOF\n")).status.success());
+}

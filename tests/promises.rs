@@ -13,7 +13,9 @@
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    clippy::cast_precision_loss
+    clippy::cast_precision_loss,
+    clippy::format_collect,
+    clippy::too_many_lines
 )]
 
 mod promises {

@@ -128,7 +128,8 @@ impl Channel {
         self.answered(Outcome::Ok, now);
         self.presence.live(now);
         let mut digest = Digest::default();
-        Sieve::discard_unreadable(info.unreadable, &mut digest.discarded);
+        self.sieve
+            .discard_unreadable(info.unreadable, &mut digest.discarded);
         let mut samples: Vec<Sample> = info
             .samples
             .iter()
@@ -152,6 +153,7 @@ impl Channel {
         for of_stream in known {
             self.take(of_stream, now, rules, &mut digest);
         }
+        self.sieve.settle();
         if digest.new_samples > 0 {
             self.last_new_sample = Some(now.moment);
             self.max_range = None;

@@ -2,7 +2,7 @@
 //!
 //! A bad value spoils its field only, a bad time its sample. Nothing here spoils an answer.
 
-use std::collections::VecDeque;
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
@@ -45,10 +45,16 @@ pub(super) struct Sample {
     pub(super) values: Values,
 }
 
-/// Remembers what was discarded lately, so that it is counted once.
+/// Remembers what was discarded of the answer before, so that it is counted once: answers
+/// overlap, and where no sample was ever fit for use the same history is asked for again.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sieve {
-    remembered: VecDeque<u64>,
+    /// Of the answer before, sorted.
+    before: Box<[u64]>,
+    /// Of this one.
+    present: HashSet<u64>,
+    /// How many elements of the answer before were no samples.
+    unreadable: usize,
 }
 
 /// A sample may be so far ahead of Polyv's clock.
@@ -58,8 +64,8 @@ pub(super) const IDENTITIES: Duration = Duration::from_secs(3 * 3600);
 /// Higher bitrates (10 Gbit/s) and frame rates are mistakes.
 const MAX_BITRATE: f64 = 10e9;
 const MAX_FRAMERATE: f64 = 1000.0;
-/// How many discarded samples are remembered, for each channel.
-const REMEMBERED: usize = 128;
+/// How many discarded samples are remembered at most, for each channel.
+const REMEMBERED: usize = 4096;
 
 // === impl DiscardReason ===
 
@@ -181,27 +187,30 @@ impl Sieve {
         }
     }
 
-    /// Counts what was no sample at all.
-    pub(super) fn discard_unreadable(count: usize, discarded: &mut Discarded) {
-        for _ in 0..count {
+    /// Counts what was no sample at all. Such an element has no identity; but where there are
+    /// no more of them than in the answer before, they are taken for the same.
+    pub(super) fn discard_unreadable(&mut self, count: usize, discarded: &mut Discarded) {
+        let before = std::mem::replace(&mut self.unreadable, count);
+        for _ in before..count {
             discarded.add(DiscardReason::BadValue, || {
                 "an element that is no sample".to_owned()
             });
         }
     }
 
+    /// The answer is through.
+    pub(super) fn settle(&mut self) {
+        let present = std::mem::take(&mut self.present);
+        let mut before: Box<[u64]> = present.into_iter().take(REMEMBERED).collect();
+        before.sort_unstable();
+        self.before = before;
+    }
+
     fn is_new(&mut self, identity: impl Hash) -> bool {
         let mut hasher = DefaultHasher::new();
         identity.hash(&mut hasher);
         let hash = hasher.finish();
-        if self.remembered.contains(&hash) {
-            return false;
-        }
-        if self.remembered.len() == REMEMBERED {
-            self.remembered.pop_front();
-        }
-        self.remembered.push_back(hash);
-        true
+        self.present.insert(hash) && self.before.binary_search(&hash).is_err()
     }
 }
 

@@ -395,6 +395,34 @@ fn discarded_samples_are_counted_once_by_reason_and_move_nothing() {
 }
 
 #[test]
+fn what_is_discarded_counts_once_however_much_it_is_and_however_often_it_is_sent() {
+    let mut channel = channel();
+    let answer = StreamInfo {
+        samples: (0..420).map(|n| sample(3600 + 5 * n)).collect(),
+        unreadable: 3,
+    };
+    let first = channel.live(now(100), &answer, &RULES);
+    assert_eq!(
+        discarded(&first),
+        [(DiscardReason::BadValue, 3), (DiscardReason::Future, 420)]
+    );
+    for seconds in [115, 130, 145] {
+        let again = channel.live(now(seconds), &answer, &RULES);
+        assert_eq!(discarded(&again), []);
+    }
+    // What is new among them counts.
+    let more = StreamInfo {
+        samples: (1..421).map(|n| sample(3600 + 5 * n)).collect(),
+        unreadable: 4,
+    };
+    let next = channel.live(now(160), &more, &RULES);
+    assert_eq!(
+        discarded(&next),
+        [(DiscardReason::BadValue, 1), (DiscardReason::Future, 1)]
+    );
+}
+
+#[test]
 fn at_most_eight_streams_and_the_newest_win() {
     let of = |name: &str, seconds: i64| RawSample {
         stream: StreamName::new(name),

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::Signal;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+use super::reloader::{self, Reloader};
 use crate::clock::Clock;
-use crate::config::{Config, Source, Watcher};
+use crate::config::{Config, Source};
 use crate::exposition::Store;
 use crate::poller::{self, Orders, Parts, Poller, Status};
 use crate::polyv::{HttpTransport, Limiter, PolyvClock, Transport};
 use crate::telemetry::{BuildInfo, Metrics};
-use crate::web::{Listener, ReloadRequest, Server, Site};
-use crate::yaml::Faults;
+use crate::web::{Listener, Server, Site};
 
 /// What an exporter is started with.
 pub(super) struct Setup {
@@ -74,15 +74,14 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     }
 
     let (inbox, orders) = mpsc::channel(1);
-    let reloader = Reloader {
+    let reloader = Reloader::new(reloader::Parts {
         source,
         config,
         transport,
         metrics,
         clock,
         poller: inbox,
-        failure: None,
-    };
+    });
     // Each of the three ends at the shutdown. One that ended before would leave an exporter
     // that looks alive, so whichever ends ends all.
     let serving = Server::new(site.router(), shutdown.clone()).run(setup.listeners);
@@ -113,145 +112,8 @@ pub(super) fn transport(config: &Config) -> Result<Arc<dyn Transport>, String> {
     Ok(Arc::new(HttpTransport::new(&config.api.base_url)?))
 }
 
-fn warn_of(config: &Config) {
+pub(super) fn warn_of(config: &Config) {
     for warning in &config.warnings {
         warn!("{warning}");
     }
-}
-
-/// Loads the configuration anew when asked, or when a channel file changed. The only one who
-/// does, so that no two reloads get in each other's way.
-struct Reloader {
-    source: Source,
-    /// What is in force.
-    config: Config,
-    transport: Arc<dyn Transport>,
-    metrics: Metrics,
-    clock: Arc<PolyvClock>,
-    poller: mpsc::Sender<(Orders, oneshot::Sender<()>)>,
-    /// What was wrong at the last attempt.
-    failure: Option<String>,
-}
-
-/// What a reload is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    /// Somebody asked for it.
-    Asked,
-    /// A channel file may have changed.
-    Noticed,
-}
-
-impl Reloader {
-    async fn run(
-        mut self,
-        mut asked: mpsc::Receiver<ReloadRequest>,
-        mut signal: Signal,
-        shutdown: CancellationToken,
-    ) {
-        let mut watcher = Watcher::new();
-        watcher.watch(self.watched());
-        loop {
-            let (cause, request) = tokio::select! {
-                () = shutdown.cancelled() => return,
-                Some(()) = signal.recv() => (Cause::Asked, None),
-                Some(request) = asked.recv() => (Cause::Asked, Some(request)),
-                () = watcher.changed() => (Cause::Noticed, None),
-            };
-            let result = self.reload(cause).await;
-            watcher.watch(self.watched());
-            if let Some(request) = request {
-                // Whoever asked may not wait any more.
-                _ = request.send(result);
-            }
-        }
-    }
-
-    fn watched(&self) -> Vec<std::path::PathBuf> {
-        self.config
-            .accounts
-            .iter()
-            .flat_map(|account| account.watched.iter().cloned())
-            .collect()
-    }
-
-    async fn reload(&mut self, cause: Cause) -> Result<(), String> {
-        match self.try_reload(cause).await {
-            Ok(()) => {
-                self.failure = None;
-                self.metrics.reloads().succeeded(self.clock.host().wall());
-                Ok(())
-            }
-            Err(Refused::Unchanged) => {
-                // Put right again, perhaps: what is in force is what the files say.
-                if self.failure.take().is_some() {
-                    info!("the configuration is valid again, and what is in force");
-                    self.metrics.reloads().succeeded(self.clock.host().wall());
-                }
-                Ok(())
-            }
-            Err(Refused::Faulty(why)) => {
-                self.metrics.reloads().failed();
-                // What is looked at every minute need not be said every minute.
-                if cause == Cause::Asked || self.failure.as_ref() != Some(&why) {
-                    for line in why.lines() {
-                        error!("{line}");
-                    }
-                    error!("the new configuration is faulty; the old one goes on");
-                }
-                self.failure = Some(why.clone());
-                Err(why)
-            }
-        }
-    }
-
-    async fn try_reload(&mut self, cause: Cause) -> Result<(), Refused> {
-        let source = self.source.clone();
-        // Files may be on a network that is down.
-        let read = tokio::task::spawn_blocking(move || {
-            let source = match cause {
-                Cause::Asked => source.reload()?,
-                Cause::Noticed => source,
-            };
-            let config = source.evaluate()?;
-            Ok::<_, Faults>((source, config))
-        });
-        let (source, config) = read
-            .await
-            .map_err(|failure| Refused::Faulty(failure.to_string()))?
-            .map_err(|faults| Refused::Faulty(faults.to_string()))?;
-        if cause == Cause::Noticed && config == self.config {
-            return Err(Refused::Unchanged);
-        }
-        let transport = if config.api.base_url == self.config.api.base_url {
-            Arc::clone(&self.transport)
-        } else {
-            transport(&config).map_err(Refused::Faulty)?
-        };
-        warn_of(&config);
-        let orders = Orders {
-            config: config.clone(),
-            transport: Arc::clone(&transport),
-        };
-        let (done, in_force) = oneshot::channel();
-        let stopping = || Refused::Faulty("the exporter is stopping".to_owned());
-        self.poller
-            .send((orders, done))
-            .await
-            .map_err(|_| stopping())?;
-        in_force.await.map_err(|_| stopping())?;
-        self.source = source;
-        self.config = config;
-        self.transport = transport;
-        info!("the configuration was loaded anew");
-        Ok(())
-    }
-}
-
-/// Why there was no reload.
-enum Refused {
-    /// There is nothing new.
-    Unchanged,
-    /// The new configuration is faulty.
-    Faulty(String),
 }

@@ -7,6 +7,7 @@ mod exporter;
 mod failure;
 mod output;
 mod probe;
+mod reloader;
 mod serve;
 mod signals;
 mod simulate;

@@ -53,8 +53,11 @@ pub(super) fn read_all(
         .collect()
 }
 
-/// Checks an id.
-pub(super) fn check_id(id: &str) -> Result<(), String> {
+/// Checks a channel's id.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_id(id: &str) -> Result<(), String> {
     let digits = id.bytes().all(|byte| byte.is_ascii_digit());
     if digits && (1..=MAX_DIGITS).contains(&id.len()) {
         return Ok(());

@@ -42,9 +42,17 @@ pub(super) fn evaluate(variable: impl Fn(&str) -> Option<String>) -> Result<Conf
     };
     let secret = secret.and_then(|source| Ok((source.read()?, source)));
     let mut api = Api::default();
+    let mut warnings = Vec::new();
     if let Some(text) = get(BASE_URL) {
         match sections::check_base_url(text.trim()) {
-            Ok(url) => api.base_url = url,
+            Ok(url) => {
+                warnings.extend(sections::plain_http(&url).map(|warning| Fault {
+                    source: Arc::clone(&source),
+                    place: None,
+                    message: format!("{BASE_URL}: {warning}"),
+                }));
+                api.base_url = url;
+            }
             Err(why) => fault(format!("{BASE_URL}: {why}")),
         }
     }
@@ -69,6 +77,9 @@ pub(super) fn evaluate(variable: impl Fn(&str) -> Option<String>) -> Result<Conf
                     Err(why) => fault(format!("{CHANNELS}: {why}")),
                 }
             }
+            if !text.contains(|c: char| c != ',' && !c.is_whitespace()) {
+                fault(format!("{CHANNELS} names no channel"));
+            }
         }
     }
     let (app_secret, secret) = match secret {
@@ -92,7 +103,7 @@ pub(super) fn evaluate(variable: impl Fn(&str) -> Option<String>) -> Result<Conf
         api,
         poll,
         accounts: vec![account],
-        warnings: Vec::new(),
+        warnings,
     })
 }
 
@@ -141,5 +152,24 @@ mod tests {
         .unwrap_err();
         assert_eq!(faults.len(), 4, "{faults}");
         assert!(!faults.to_string().contains("the-secret"));
+        let faults = config(&[(APP_ID, "a"), (APP_SECRET, "s"), (CHANNELS, " , ")]);
+        let faults = faults.unwrap_err().to_string();
+        assert!(faults.contains("names no channel"), "{faults}");
+    }
+
+    #[test]
+    fn plain_http_to_another_host_is_warned_of() {
+        let warnings = |base_url| {
+            let variables = [
+                (APP_ID, "a"),
+                (APP_SECRET, "s"),
+                (CHANNELS, "1"),
+                (BASE_URL, base_url),
+            ];
+            config(&variables).unwrap().warnings.len()
+        };
+        assert_eq!(warnings("http://gateway.example.com"), 1);
+        assert_eq!(warnings("http://127.0.0.1:8899"), 0);
+        assert_eq!(warnings("https://gateway.example.com"), 0);
     }
 }

@@ -43,13 +43,11 @@ fn check(name: &str) -> Result<(), String> {
     let reserved =
         RESERVED.contains(&name) || name.starts_with("__") || name.starts_with("exported_");
     if reserved {
+        let plain = name.trim_start_matches('_').trim_start_matches("exported_");
+        let plain = if plain.is_empty() { "label" } else { plain };
         return Err(format!(
-            "the label `{name}` is reserved; did you mean `channel_{plain}` or another name of \
-             your own?",
-            plain = name
-                .trim_start_matches('_')
-                .trim_start_matches("exported_")
-                .trim_start_matches("channel_")
+            "the label `{name}` is reserved; did you mean `my_{plain}` or another name of your \
+             own?"
         ));
     }
     let mut bytes = name.bytes();
@@ -68,4 +66,22 @@ fn check(name: &str) -> Result<(), String> {
         "`{name}` can't be a label: letters, digits and `_` only, and no digit first; did you \
          mean `{meant}`?"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_suggested_instead_may_be_used() {
+        for name in RESERVED
+            .into_iter()
+            .chain(["__x", "exported_", "exported_id", "__"])
+        {
+            let why = check(name).unwrap_err();
+            let (_, suggested) = why.split_once("did you mean `").unwrap();
+            let suggested = suggested.split('`').next().unwrap();
+            assert_eq!(check(suggested), Ok(()), "{why}");
+        }
+    }
 }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use chrono::FixedOffset;
 use url::Url;
 
+pub use channel::check_id as check_channel_id;
 pub use secret::SecretSource;
 pub use source::Source;
 pub use watch::Watcher;

@@ -27,14 +27,11 @@ pub(super) fn api(node: &Node, reader: &mut Reader, warnings: &mut Vec<Fault>) -
     if let Some(node) = map.get("base_url")
         && let Some(url) = base_url(node, reader)
     {
-        if url.scheme() == "http" && !is_loopback(&url) {
+        if let Some(warning) = plain_http(&url) {
             warnings.push(Fault {
                 source: reader.source().clone(),
                 place: Some(node.place),
-                message: format!(
-                    "`base_url` {url} is plain HTTP: signed calls can be read and repeated on \
-                     the way; use https"
-                ),
+                message: format!("`base_url` {warning}"),
             });
         }
         api.base_url = url;
@@ -136,6 +133,13 @@ pub(super) fn check_base_url(text: &str) -> Result<Url, String> {
         return Err("it must not carry a query string or a fragment".to_owned());
     }
     Ok(url)
+}
+
+/// What is to be said about an address that anybody on the way can listen to.
+pub(super) fn plain_http(url: &Url) -> Option<String> {
+    (url.scheme() == "http" && !is_loopback(url)).then(|| {
+        format!("{url} is plain HTTP: signed calls can be read and repeated on the way; use https")
+    })
 }
 
 fn base_url(node: &Node, reader: &mut Reader) -> Option<Url> {

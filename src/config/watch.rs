@@ -1,5 +1,6 @@
 //! Notices that channel files changed.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ const LOOK: Duration = Duration::from_secs(60);
 pub struct Watcher {
     notify: Option<notify::RecommendedWatcher>,
     directories: Vec<PathBuf>,
+    /// Those of which it was said that they can't be watched.
+    told: HashSet<PathBuf>,
     events: watch::Receiver<()>,
 }
 
@@ -45,6 +48,7 @@ impl Watcher {
         Self {
             notify: watcher,
             directories: Vec::new(),
+            told: HashSet::new(),
             events,
         }
     }
@@ -64,11 +68,18 @@ impl Watcher {
                     directory
                 };
                 // Watching one again sees to it that it is the one which has the name now.
-                if let Err(error) = watcher.watch(path, RecursiveMode::NonRecursive) {
-                    warn!(
-                        directory = %path.display(), %error,
-                        "this directory cannot be watched; looking every minute instead"
-                    );
+                match watcher.watch(path, RecursiveMode::NonRecursive) {
+                    Ok(()) => {
+                        self.told.remove(directory);
+                    }
+                    Err(error) => {
+                        if self.told.insert(directory.clone()) {
+                            warn!(
+                                directory = %path.display(), %error,
+                                "this directory cannot be watched; looking every minute instead"
+                            );
+                        }
+                    }
                 }
             }
         }

@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
 use super::budget;
 use super::gate::{Admission, Gate};
 use super::plan::Plan;
@@ -21,6 +23,8 @@ pub(super) struct Account {
     pub(super) name: Arc<str>,
     pub(super) client: Arc<Client>,
     pub(super) secret: SecretSource,
+    /// Held while the secret is read anew.
+    pub(super) reading_secret: Arc<Mutex<()>>,
     /// Counts the credentials it has had.
     pub(super) credentials: u64,
     pub(super) timeline: Timeline,
@@ -42,6 +46,8 @@ pub(super) struct Account {
     queue: BTreeSet<(Planned, ChannelKey)>,
     /// The channels whose plans were put off by failures that others may come to share.
     troubled: HashSet<ChannelKey>,
+    /// The channel that was probed last.
+    last_probed: Option<ChannelKey>,
 }
 
 /// A channel as the poller needs to know it.
@@ -49,7 +55,6 @@ pub(super) struct Account {
 pub(super) struct Watched {
     pub(super) id: Arc<str>,
     pub(super) name: Arc<str>,
-    pub(super) live_interval: Duration,
     /// How often it is asked, as things are.
     interval: Duration,
     plan: Plan,
@@ -88,6 +93,7 @@ impl Account {
             name,
             client,
             secret,
+            reading_secret: Arc::default(),
             credentials: 0,
             timeline: Timeline::new(now),
             gate: Gate::new(),
@@ -101,10 +107,11 @@ impl Account {
             channels: HashMap::new(),
             queue: BTreeSet::new(),
             troubled: HashSet::new(),
+            last_probed: None,
         }
     }
 
-    /// Adds a channel, first to be asked after `phase` of its interval.
+    /// Adds a channel, to be asked at `phase` of its interval.
     pub(super) fn add(
         &mut self,
         key: ChannelKey,
@@ -114,15 +121,14 @@ impl Account {
         phase: f64,
         now: Moment,
     ) {
-        let due = self.timeline.now(now) + live_interval.mul_f64(phase);
-        self.queue.insert((due, key));
+        let plan = Plan::new(phase, self.timeline.now(now), live_interval);
+        self.queue.insert((plan.due(), key));
         self.demand += budget::rate(live_interval);
         let watched = Watched {
             id,
             name,
-            live_interval,
             interval: live_interval,
-            plan: Plan::first(due),
+            plan,
             asked: false,
             clock_retried: false,
             trouble: None,
@@ -182,6 +188,11 @@ impl Account {
         }
     }
 
+    /// By how much intervals are stretched, as far as the store knows.
+    pub(super) fn stretch(&self) -> f64 {
+        1.0 / self.told_pace
+    }
+
     /// Whether plans may run at all: not while the gate is closed, nor while the one call is
     /// under way that goes alone.
     pub(super) fn runs(&self) -> bool {
@@ -214,13 +225,27 @@ impl Account {
         self.queue.pop_first()
     }
 
+    /// Takes a channel to be probed: each in its turn, since one may fail by a fault of its
+    /// own.
+    pub(super) fn take_probe(&mut self) -> Option<ChannelKey> {
+        let waiting = || self.queue.iter().map(|(_, key)| *key);
+        let key = waiting()
+            .filter(|key| Some(*key) > self.last_probed)
+            .min()
+            .or_else(|| waiting().min())?;
+        let due = self.channels.get(&key)?.plan.due();
+        self.queue.remove(&(due, key));
+        self.last_probed = Some(key);
+        Some(key)
+    }
+
     /// Plans a channel's next poll after one has ended. `forgivable` says whether a back-off
-    /// is for a failure that others may come to share.
+    /// is for a failure that others may come to share; `None` leaves that as it is.
     pub(super) fn replan(
         &mut self,
         key: ChannelKey,
         interval: Duration,
-        forgivable: bool,
+        forgivable: Option<bool>,
         now: Moment,
         change: impl FnOnce(&mut Plan, Planned),
     ) {
@@ -233,34 +258,41 @@ impl Account {
         self.queue.remove(&(watched.plan.due(), key));
         change(&mut watched.plan, planned);
         self.queue.insert((watched.plan.due(), key));
-        if forgivable && watched.plan.failures() > 0 {
-            self.troubled.insert(key);
-        } else {
-            self.troubled.remove(&key);
+        match forgivable {
+            None => {}
+            Some(true) if watched.plan.failures() > 0 => {
+                self.troubled.insert(key);
+            }
+            Some(_) => {
+                self.troubled.remove(&key);
+            }
         }
     }
 
-    /// Changes how often a live channel is asked.
-    pub(super) fn set_live_interval(
-        &mut self,
-        key: ChannelKey,
-        live_interval: Duration,
-        interval: Duration,
-        now: Moment,
-    ) {
-        let Some(watched) = self.channels.get_mut(&key) else {
+    /// Changes how often a channel is asked.
+    pub(super) fn set_interval(&mut self, key: ChannelKey, interval: Duration, now: Moment) {
+        let Some(watched) = self.channels.get(&key) else {
             return;
         };
-        watched.live_interval = live_interval;
-        if watched.interval == interval {
-            return;
-        }
         // One that is under way plans anew at its end, and is not in the queue.
-        if self.queue.contains(&(watched.plan.due(), key)) {
-            let forgivable = self.troubled.contains(&key);
-            self.replan(key, interval, forgivable, now, |plan, planned| {
+        if watched.interval != interval && self.queue.contains(&(watched.plan.due(), key)) {
+            self.replan(key, interval, None, now, |plan, planned| {
                 plan.hurry(planned, interval);
             });
+        }
+    }
+
+    /// All that was found out about asking Polyv is void: there is another one to ask, or
+    /// with other credentials. All channels are back on schedule.
+    pub(super) fn begin_anew(&mut self, now: Moment) {
+        self.credentials += 1;
+        self.gate = Gate::new();
+        self.tempo = Tempo::default();
+        self.closure_told = false;
+        self.troubled = self.channels.keys().copied().collect();
+        self.forgive_all(now);
+        for watched in self.channels.values_mut() {
+            watched.told_discarded = false;
         }
     }
 

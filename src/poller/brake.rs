@@ -134,6 +134,13 @@ impl Brake {
         }
     }
 
+    /// Ends a pause that is over but for a probe, where nobody is left to be asked.
+    pub(super) fn lift(&mut self, now: Moment) -> Option<Change> {
+        let pause = *self.paused().filter(|pause| pause.until <= now)?;
+        self.state = State::Off;
+        Some(Change::Resumed(pause))
+    }
+
     /// Takes the result of a call.
     pub(super) fn ended(&mut self, ended: Ended, now: Moment) -> Option<Change> {
         self.settle(now);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::account::Account;
 use super::brake::Role;
-use super::flight::{Flight, fly};
+use super::flight::{Flight, Renewal, fly};
 use super::gate::{Admission, Reason};
 use super::{Poller, report};
 use crate::clock::{Moment, Now};
@@ -90,7 +90,11 @@ impl Poller {
             (Role::Regular, Some(due)) => now.moment.since(due),
             _ => Duration::ZERO,
         };
-        let Some((_, key)) = account.take_first() else {
+        let key = match role {
+            Role::Regular => account.take_first().map(|(_, key)| key),
+            Role::AccountProbe | Role::PauseProbe => account.take_probe(),
+        };
+        let Some(key) = key else {
             return;
         };
         let Some(channel) = account.channel(key) else {
@@ -108,8 +112,11 @@ impl Poller {
             .gate
             .closure()
             .is_some_and(|closure| closure.reason == Reason::Refused);
-        let renew = match &account.secret {
-            source @ SecretSource::File(_) if refused => Some(source.clone()),
+        let renewal = match &account.secret {
+            source @ SecretSource::File(_) if refused => Some(Renewal {
+                source: source.clone(),
+                reading: Arc::clone(&account.reading_secret),
+            }),
             _ => None,
         };
         account.in_flight += 1;
@@ -135,7 +142,7 @@ impl Poller {
         let client = Arc::clone(&account.client);
         let task = self
             .flights
-            .spawn(fly(client, renew, permit, channel_id, asked));
+            .spawn(fly(client, renewal, permit, channel_id, asked));
         self.under_way.insert(task.id(), flight);
         // One call may be all that is allowed.
         let speed = if account.runs() {
@@ -149,7 +156,8 @@ impl Poller {
     /// When something may be sent that may not yet.
     fn next_wake(&self, now: Moment) -> Option<Moment> {
         if let Some(until) = self.brake.next_probe() {
-            return (!self.pause_probing).then_some(until);
+            // A probe that is due already waits for a channel to ask.
+            return Some(until).filter(|until| !self.pause_probing && *until > now);
         }
         self.accounts
             .iter()

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -12,6 +13,9 @@ use crate::clock::Moment;
 use crate::config::SecretSource;
 use crate::exposition::ChannelKey;
 use crate::polyv::{Client, Credentials, Error, Outcome, Permit, Range, StreamInfo};
+
+/// A file that takes longer to read is not waited for.
+const SECRET_READ: Duration = Duration::from_secs(5);
 
 /// What is known of a poll from its beginning to its end.
 #[derive(Debug, Clone)]
@@ -44,16 +48,26 @@ impl Landing {
     }
 }
 
+/// A secret that may have been replaced, to be read anew.
+pub(super) struct Renewal {
+    pub(super) source: SecretSource,
+    /// Held while it is read: a file that does not let itself be read is tried by one at a
+    /// time.
+    pub(super) reading: Arc<Mutex<()>>,
+}
+
 /// Asks. Where the account's secret may have been replaced, it is read anew before.
 pub(super) async fn fly(
     client: Arc<Client>,
-    renew: Option<SecretSource>,
+    renewal: Option<Renewal>,
     permit: Permit,
     channel_id: Arc<str>,
     asked: Range,
 ) -> Landing {
-    if let Some(source) = renew {
-        renew_secret(&client, source).await;
+    if let Some(renewal) = renewal
+        && let Err(why) = renew_secret(&client, renewal).await
+    {
+        warn!(%why, "the secret cannot be read anew; trying with the old one");
     }
     let sent = Instant::now();
     let result = client.stream_info(permit, &channel_id, asked).await;
@@ -63,19 +77,26 @@ pub(super) async fn fly(
     }
 }
 
-async fn renew_secret(client: &Client, source: SecretSource) {
-    let read = tokio::task::spawn_blocking(move || source.read()).await;
-    match read {
-        Ok(Ok(app_secret)) => {
-            let present = client.credentials();
-            if present.app_secret != app_secret {
-                client.set_credentials(Credentials {
-                    app_id: present.app_id.clone(),
-                    app_secret,
-                });
-            }
-        }
-        Ok(Err(why)) => warn!(%why, "the secret cannot be read anew; trying with the old one"),
-        Err(_cancelled) => {}
+async fn renew_secret(client: &Client, renewal: Renewal) -> Result<(), String> {
+    let Renewal { source, reading } = renewal;
+    let too_slow = || format!("reading it takes over {SECRET_READ:?}");
+    let lock = reading.try_lock_owned().map_err(|_| too_slow())?;
+    let read = tokio::task::spawn_blocking(move || {
+        let read = source.read();
+        drop(lock);
+        read
+    });
+    // The file may be on a network that is down, and the poll holds up its account.
+    let app_secret = tokio::time::timeout(SECRET_READ, read)
+        .await
+        .map_err(|_| too_slow())?
+        .map_err(|failure| failure.to_string())??;
+    let present = client.credentials();
+    if present.app_secret != app_secret {
+        client.set_credentials(Credentials {
+            app_id: present.app_id.clone(),
+            app_secret,
+        });
     }
+    Ok(())
 }

@@ -59,7 +59,10 @@ impl Poller {
             && account
                 .channel(flight.channel)
                 .is_some_and(|channel| !std::mem::replace(&mut channel.clock_retried, true));
-        let forgivable = verdict == Verdict::Transient;
+        let forgivable = match verdict {
+            Verdict::NotItsFault => None,
+            other => Some(other == Verdict::Transient),
+        };
         let grace = account.gate.grace();
         account.replan(
             flight.channel,
@@ -72,11 +75,11 @@ impl Poller {
                 Verdict::Answered => plan.answered(flight.planned, planned, interval),
                 Verdict::OwnFault => plan.failed(flight.planned, planned, interval, 0),
                 Verdict::Transient => plan.failed(flight.planned, planned, interval, grace),
-                Verdict::NotItsFault => plan.in_vain(flight.planned, planned, interval),
+                Verdict::NotItsFault => plan.in_vain(planned, interval),
             },
         );
 
-        let quiet = retry || forgivable && account.tempo.is_moving();
+        let quiet = retry || verdict == Verdict::Transient && account.tempo.is_moving();
         let name = Arc::clone(&account.name);
         let Some(channel) = account.channel(flight.channel) else {
             return;

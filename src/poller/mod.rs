@@ -186,6 +186,9 @@ impl Poller {
     /// Looks after what changes by time alone.
     fn tick(&mut self, now: Now) {
         self.brake.settle(now.moment);
+        if self.accounts.iter().all(|a| a.channel_count() == 0) && !self.pause_probing {
+            report::brake(self.brake.lift(now.moment), now.moment);
+        }
         for account in &mut self.accounts {
             let change = account.tempo.settle(now.moment);
             report::tempo(&account.name, change, now.moment);

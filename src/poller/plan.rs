@@ -9,11 +9,14 @@ const MAX_BACK_OFF: Duration = Duration::from_secs(300);
 
 /// The plan for one channel.
 ///
-/// Its instants are those of its account's [timeline](super::timeline), and always a whole
-/// number of intervals after the one before: that keeps the channel's phase, so that polls
-/// which were spread evenly stay so.
+/// Its instants are those of its account's [timeline](super::timeline), and of the channel's
+/// own grid on it: at an interval of 15 s and a phase of 0.4 those are 6 s, 21 s, 36 s and so
+/// on. So polls that are spread evenly at one interval are at any other, and stay so whatever
+/// happens in between.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
+    /// Which part of an interval its instants lie behind the beginning of one, below 1.
+    phase: f64,
     due: Planned,
     /// How often in a row it could not be asked, by a fault of its own.
     failures: u32,
@@ -22,9 +25,13 @@ pub(super) struct Plan {
 // === impl Plan ===
 
 impl Plan {
-    /// To be asked first at `due`.
-    pub(super) const fn first(due: Planned) -> Self {
-        Self { due, failures: 0 }
+    /// To be asked first within one interval from now.
+    pub(super) fn new(phase: f64, now: Planned, interval: Duration) -> Self {
+        Self {
+            phase,
+            due: slot(phase, now, interval),
+            failures: 0,
+        }
     }
 
     /// When it is to be asked.
@@ -40,7 +47,7 @@ impl Plan {
     /// It was asked, beginning at `started`, and answered.
     pub(super) fn answered(&mut self, started: Planned, now: Planned, interval: Duration) {
         self.failures = 0;
-        self.advance(started, now, interval, interval);
+        self.due = self.next(started, now, interval);
     }
 
     /// It was asked and could not be: again at the next interval, and then ever later. The
@@ -56,12 +63,14 @@ impl Plan {
         self.failures = self.failures.saturating_add(1);
         let most = MAX_BACK_OFF.max(interval);
         let intervals = whole_intervals(interval.saturating_mul(times).min(most), interval);
-        self.advance(started, now, interval.saturating_mul(intervals), interval);
+        let more = interval.saturating_mul(intervals.saturating_sub(1));
+        self.due = self.next(started, now, interval) + more;
     }
 
-    /// It was asked in vain, by no fault of its own.
-    pub(super) fn in_vain(&mut self, started: Planned, now: Planned, interval: Duration) {
-        self.advance(started, now, interval, interval);
+    /// It was asked in vain, by no fault of its own, and so is as due as it was: the account's
+    /// time stands still while it is asked in vain, and its own plan with it.
+    pub(super) fn in_vain(&mut self, now: Planned, interval: Duration) {
+        self.due = slot(self.phase, now, interval);
     }
 
     /// To be asked again at once.
@@ -75,27 +84,28 @@ impl Plan {
         self.hurry(now, interval);
     }
 
-    /// To be asked within one interval from now, in its phase.
+    /// To be asked within one interval from now.
     pub(super) fn hurry(&mut self, now: Planned, interval: Duration) {
-        let surplus = self.due.since(now + interval);
-        if !surplus.is_zero() {
-            let intervals = whole_intervals(surplus, interval) + 1;
-            self.due = self.due - interval.saturating_mul(intervals);
-        }
+        self.due = self.due.min(slot(self.phase, now, interval));
     }
 
-    /// Moves on by `by` at first, and then by whole intervals until that is not too soon: in
-    /// the future, and half an interval after the beginning of the poll before. (A probe may
-    /// have come before the time that was planned.)
-    fn advance(&mut self, started: Planned, now: Planned, by: Duration, interval: Duration) {
-        let earliest = now.max(started + interval / 2);
-        self.due = self.due + by;
-        let missing = earliest.since(self.due);
-        if !missing.is_zero() {
-            let intervals = whole_intervals(missing, interval) + 1;
-            self.due = self.due + interval.saturating_mul(intervals);
-        }
+    /// The next instant after a poll: in the future, and not close behind the poll's
+    /// beginning, which may have been at any time (a probe, or another interval).
+    fn next(&self, started: Planned, now: Planned, interval: Duration) -> Planned {
+        let earliest = (now + Duration::from_micros(1)).max(started + interval / 4);
+        slot(self.phase, earliest, interval)
     }
+}
+
+/// The first instant of a grid at `from` or after it.
+fn slot(phase: f64, from: Planned, interval: Duration) -> Planned {
+    let first = Planned::default() + interval.mul_f64(phase);
+    let missing = from.since(first);
+    if missing.is_zero() {
+        return first;
+    }
+    let intervals = missing.as_micros().div_ceil(interval.as_micros().max(1));
+    first + interval.saturating_mul(u32::try_from(intervals).unwrap_or(u32::MAX))
 }
 
 /// How many whole intervals there are in a duration.
@@ -114,9 +124,16 @@ mod tests {
         Planned::default() + Duration::from_secs(seconds)
     }
 
+    /// A plan whose instants are 7 s, 22 s, 37 s and so on.
+    fn plan() -> Plan {
+        let plan = Plan::new(7.0 / 15.0, at(0), INTERVAL);
+        assert_eq!(plan.due(), at(7));
+        plan
+    }
+
     #[test]
     fn polls_keep_their_phase_however_long_they_take() {
-        let mut plan = Plan::first(at(7));
+        let mut plan = plan();
         for poll in 1..10 {
             let due = plan.due();
             plan.answered(due, due + Duration::from_secs(poll), INTERVAL);
@@ -128,28 +145,37 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_that_turns_live_is_asked_at_the_shorter_interval_from_then_on() {
-        let mut plan = Plan::first(at(30));
-        plan.answered(at(30), at(30), Duration::from_secs(30));
-        assert_eq!(plan.due(), at(60));
-        plan.answered(at(60), at(60), Duration::from_secs(5));
-        assert_eq!(plan.due(), at(65));
+    fn channels_that_are_spread_at_one_interval_are_at_another() {
+        for (before, after) in [(5, 60), (60, 5), (15, 30), (30, 15), (7, 11)] {
+            let (before, after) = (Duration::from_secs(before), Duration::from_secs(after));
+            let mut dues: Vec<u128> = (0..100u32)
+                .map(|channel| {
+                    let phase = f64::from(channel) / 100.0;
+                    let mut plan = Plan::new(phase, at(1000), before);
+                    plan.answered(plan.due(), plan.due(), after);
+                    plan.answered(plan.due(), plan.due(), after);
+                    plan.due().since(Planned::default()).as_micros() % after.as_micros()
+                })
+                .collect();
+            dues.sort_unstable();
+            let widest = dues.windows(2).map(|two| two[1] - two[0]).max().unwrap();
+            assert!(widest <= after.as_micros() / 99, "{before:?} to {after:?}");
+        }
     }
 
     #[test]
     fn a_poll_before_its_time_does_not_bring_a_second_one_close_behind() {
-        let mut plan = Plan::first(at(30));
-        plan.answered(at(29), at(29), INTERVAL);
-        assert_eq!(plan.due(), at(45));
+        let mut plan = plan();
+        plan.answered(at(20), at(20), INTERVAL);
+        assert_eq!(plan.due(), at(37));
         // The one that was planned is soon enough.
-        let mut plan = Plan::first(at(30));
-        plan.answered(at(10), at(10), INTERVAL);
-        assert_eq!(plan.due(), at(45));
+        plan.answered(at(30), at(30), INTERVAL);
+        assert_eq!(plan.due(), at(37));
     }
 
     #[test]
     fn faults_back_off_by_doubling_up_to_five_minutes_in_phase() {
-        let mut plan = Plan::first(at(7));
+        let mut plan = plan();
         let mut waits = Vec::new();
         for _ in 0..8 {
             let due = plan.due();
@@ -165,7 +191,7 @@ mod tests {
 
     #[test]
     fn failures_that_may_be_chance_are_followed_by_the_next_poll_as_usual() {
-        let mut plan = Plan::first(at(0));
+        let mut plan = plan();
         let mut waits = Vec::new();
         for _ in 0..6 {
             let due = plan.due();
@@ -177,27 +203,33 @@ mod tests {
 
     #[test]
     fn a_channel_asked_rarely_anyway_is_not_asked_more_often_for_failing() {
-        let mut plan = Plan::first(at(0));
         let rarely = Duration::from_secs(1800);
+        let mut plan = Plan::new(0.0, at(0), rarely);
         plan.failed(at(0), at(1), rarely, 0);
         plan.failed(at(1800), at(1801), rarely, 0);
         assert_eq!(plan.due(), at(3600));
     }
 
     #[test]
+    fn asked_in_vain_however_often_it_is_as_due_as_it_was() {
+        let mut plan = plan();
+        for _ in 0..100 {
+            plan.in_vain(at(10), INTERVAL);
+        }
+        assert_eq!(plan.due(), at(22));
+    }
+
+    #[test]
     fn what_is_forgiven_is_back_on_schedule_within_an_interval_and_in_phase() {
-        let mut plan = Plan::first(at(7));
+        let mut plan = plan();
         for _ in 0..5 {
             let due = plan.due();
             plan.failed(due, due, INTERVAL, 0);
         }
-        let due = plan.due();
         plan.forgive(at(230), INTERVAL);
-        assert!(plan.due() > at(230) && plan.due() <= at(245));
-        assert_eq!(due.since(plan.due()).as_secs() % 15, 0);
+        assert_eq!(plan.due(), at(232));
         // What is due soon anyway stays.
-        let due = plan.due();
-        plan.forgive(at(230), INTERVAL);
-        assert_eq!(plan.due(), due);
+        plan.forgive(at(231), INTERVAL);
+        assert_eq!(plan.due(), at(232));
     }
 }

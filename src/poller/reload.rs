@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::account::Account;
-use super::gate::Gate;
 use super::{Orders, Poller, budget, over_demand, settings_of};
 use crate::channel::{Channel, Rules};
 use crate::clock::Now;
@@ -27,7 +26,8 @@ impl Poller {
             warn!("{warning}");
         }
         let settings = settings_of(&config);
-        let same_polyv = settings == self.settings && Arc::ptr_eq(&transport, &self.transport);
+        let same_polyv = settings.base_url == self.settings.base_url;
+        let same_client = settings == self.settings && Arc::ptr_eq(&transport, &self.transport);
         self.settings = settings;
         self.transport = transport;
         self.max_in_flight = config.api.max_in_flight;
@@ -42,7 +42,15 @@ impl Poller {
         for wanted in &config.accounts {
             let account = match before.remove(wanted.name.as_str()) {
                 Some(mut account) => {
-                    self.renew(&mut account, wanted, same_polyv);
+                    let same_credentials = *account.client.credentials() == wanted.credentials;
+                    if !same_client || !same_credentials {
+                        account.client = self.client(wanted);
+                    }
+                    account.secret = wanted.secret.clone();
+                    if !same_polyv || !same_credentials {
+                        account.begin_anew(now.moment);
+                        self.parts.metrics.forget_auth(&wanted.name);
+                    }
                     account
                 }
                 None => self.begin(wanted, now),
@@ -77,21 +85,6 @@ impl Poller {
             wanted.secret.clone(),
             now.moment,
         )
-    }
-
-    /// An account that stays, perhaps with other credentials or another Polyv to ask.
-    fn renew(&self, account: &mut Account, wanted: &config::Account, same_polyv: bool) {
-        account.secret = wanted.secret.clone();
-        let same_credentials = *account.client.credentials() == wanted.credentials;
-        if same_credentials && same_polyv {
-            return;
-        }
-        // What was found out about the old ones says nothing about these.
-        account.client = self.client(wanted);
-        account.credentials += 1;
-        account.gate = Gate::new();
-        account.closure_told = false;
-        self.parts.metrics.forget_auth(&wanted.name);
     }
 
     fn client(&self, wanted: &config::Account) -> Arc<Client> {
@@ -131,12 +124,8 @@ impl Poller {
                     if let Some(watched) = account.channel(key) {
                         watched.name = channel.name.as_str().into();
                         let interval = interval.filter(|_| watched.asked);
-                        account.set_live_interval(
-                            key,
-                            channel.live_interval,
-                            interval.unwrap_or(channel.live_interval),
-                            now.moment,
-                        );
+                        let interval = interval.unwrap_or(channel.live_interval);
+                        account.set_interval(key, interval, now.moment);
                     }
                 }
                 None => {
@@ -144,6 +133,11 @@ impl Poller {
                         .parts
                         .store
                         .insert(identity, channel.live_interval, now);
+                    // It is asked as rarely as the others, so be as patient with it.
+                    let key_alone = std::iter::once(key);
+                    self.parts
+                        .store
+                        .set_stretch(key_alone, account.stretch(), now);
                     let phase = (f64::from(self.next_channel) * GOLDEN).fract();
                     self.next_channel = self.next_channel.wrapping_add(1);
                     account.add(

@@ -56,7 +56,7 @@ struct State {
     started: Instant,
     limit: RateLimit,
     in_flight: usize,
-    /// When the latest calls ended, oldest first; as many as the window has places.
+    /// When the calls ended that still count, and perhaps some before, oldest first.
     ended: VecDeque<Instant>,
 }
 
@@ -168,8 +168,7 @@ impl State {
             return Err(Wait::UntilOneEnds);
         }
         let per = self.limit.per;
-        // An instant exactly `per` ago is outside: the window is half open.
-        let outside = self.ended.partition_point(|ended| *ended + per <= now);
+        let outside = self.outside(now);
         let taken = self.in_flight + (self.ended.len() - outside);
         if taken < self.limit.requests {
             self.in_flight += 1;
@@ -183,12 +182,19 @@ impl State {
         }
     }
 
+    /// How many of the calls that ended do not count any more. One that ended exactly `per`
+    /// ago does not: the window is half open.
+    fn outside(&self, now: Instant) -> usize {
+        let per = self.limit.per;
+        self.ended.partition_point(|ended| *ended + per <= now)
+    }
+
     fn end(&mut self, now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        // By age and not by number: a limit that is lowered and raised again must not forget.
+        let outside = self.outside(now);
+        self.ended.drain(..outside);
         self.ended.push_back(now);
-        while self.ended.len() > self.limit.requests {
-            self.ended.pop_front();
-        }
     }
 }
 
@@ -334,6 +340,20 @@ mod tests {
         limiter.set_limit(limit(11, 100));
         drop(limiter.try_acquire().unwrap());
         assert_eq!(limiter.try_acquire().unwrap_err(), Wait::Until(start + PER));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_that_is_lowered_and_raised_again_forgets_nothing() {
+        let limiter = Limiter::new(limit(10, 100));
+        let start = Instant::now();
+        let mut permits: Vec<_> = (0..5).map(|_| limiter.try_acquire().unwrap()).collect();
+        limiter.set_limit(limit(2, 100));
+        permits.pop();
+        limiter.set_limit(limit(10, 100));
+        assert_eq!(limiter.try_acquire().unwrap_err(), Wait::Until(start + PER));
+        tokio::time::advance(PER).await;
+        assert!(limiter.try_acquire().is_ok());
+        assert_eq!(permits.len(), 4);
     }
 
     #[tokio::test(start_paused = true)]

@@ -72,6 +72,7 @@ pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
         })?
         .collect();
     addresses.dedup();
+    let mut without_ipv6 = None;
     for mut address in addresses {
         // One name, one port: where the system gives it out, the first address decides.
         if let Some(first) = listeners.first()
@@ -81,14 +82,15 @@ pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
         }
         match listen(address) {
             Ok(listener) => listeners.push(listener),
-            Err(error) if no_ipv6(&error) && !listeners.is_empty() => {}
+            Err(error) if no_ipv6(&error) => without_ipv6 = Some(error),
             Err(error) => return Err(refused(error)),
         }
     }
-    if listeners.is_empty() {
-        return Err(BindError::NoAddress(text.to_owned()));
+    match without_ipv6 {
+        _ if !listeners.is_empty() => Ok(listeners),
+        Some(error) => Err(refused(error)),
+        None => Err(BindError::NoAddress(text.to_owned())),
     }
-    Ok(listeners)
 }
 
 fn listen(address: SocketAddr) -> io::Result<Listener> {

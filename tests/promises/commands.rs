@@ -50,7 +50,7 @@ fn check_config_names_the_place_and_the_remedy_of_every_fault() {
         (
             format!("{account}  channels:\n  - {{id: 1, labels: {{stream: x}}}}\n"),
             ":5:22:",
-            "is reserved; did you mean `channel_stream`",
+            "is reserved; did you mean `my_stream`",
         ),
         (
             format!("accounts:\n- app_id: a\n  app_secret_file: nowhere\n{one}"),
@@ -231,6 +231,7 @@ fn wrong_usage_is_told_with_a_remedy_and_exit_status_2() {
             vec!["probe", "1", "--config.file", path, "--account", "x"],
             "there is no account `x`",
         ),
+        (vec!["probe", "", "--config.file", path], "is a number"),
         (
             vec!["simulate", "--scenario", "/nowhere.yml"],
             "can't be read",
@@ -476,6 +477,20 @@ async fn a_probe_says_what_to_do_about_each_kind_of_failure() {
             "{trouble: forbidden}",
             1,
             "limited to certain IP addresses",
+        ),
+        (
+            "3",
+            &config,
+            "{trouble: forbidden, endpoints: [stream_info]}",
+            1,
+            "but is not the account `main`'s",
+        ),
+        (
+            "5",
+            &config,
+            "{trouble: bad_values, defects: [bad_time]}",
+            0,
+            "none of them can be used",
         ),
         (
             "5",

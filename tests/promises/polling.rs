@@ -44,6 +44,49 @@ async fn polls_are_spread_evenly_from_the_first_round_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn channels_that_are_not_live_are_spread_over_their_interval_too() {
+    for (poll, fewest, most) in [
+        ("{}", 8, 12),
+        ("{live_interval: 5s, idle_interval: 1m}", 3, 7),
+    ] {
+        let world = World::watched(
+            "channels: [{id: 1000, count: 300, life: offline}]",
+            &config(poll, 1000..1300),
+        );
+        pass(360.0).await;
+        for (second, calls) in by_second(&world, 360_000).into_iter().enumerate().skip(120) {
+            let usual = (fewest..=most).contains(&calls);
+            assert!(usual, "{poll}: {calls} calls in second {second}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_added_while_intervals_are_stretched_is_as_little_forgotten_as_others() {
+    // 30 calls a second are wanted and 2 are to be had, so each is asked every 150 seconds.
+    let of = |count: u32| {
+        let channels = config("{live_interval: 10s}", 1000..1000 + count);
+        format!("api: {{rate_limit: {{requests: 20, per: 10s}}}}\n{channels}")
+    };
+    let mut world = World::watched("channels: [{id: 1000, count: 301}]", &of(300));
+    pass(1000.0).await;
+    world.reload(&of(301)).await;
+    pass(400.0).await;
+    let since = world
+        .scrape()
+        .of("polyv_channel_state_changed_timestamp_seconds", "1300");
+    for _ in 0..20 {
+        pass(60.0).await;
+        let scrape = world.scrape();
+        assert_eq!(scrape.state("1300"), "live");
+        assert_eq!(
+            scrape.of("polyv_channel_state_changed_timestamp_seconds", "1300"),
+            since
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_channel_keeps_its_phase_and_its_interval() {
     let world = World::watched(
         "channels: [{id: 1000, count: 50}, {id: 2000, count: 50, life: offline}]

@@ -33,10 +33,14 @@ fn fleet(troubles: &str) -> World {
 fn fleet_of(live: u32, not_live: u32, troubles: &str) -> World {
     let ids = (1000..1000 + live).chain(5000..5000 + not_live);
     let channels: Vec<_> = ids.map(|id| format!("{{id: {id}}}")).collect();
+    let others = match not_live {
+        0 => String::new(),
+        _ => format!(", {{id: 5000, count: {not_live}, life: offline}}"),
+    };
     World::watched(
         &format!(
             "accounts: [{{app_id: main, app_secret: s}}]
-channels: [{{id: 1000, count: {live}}}, {{id: 5000, count: {not_live}, life: offline}}]
+channels: [{{id: 1000, count: {live}}}{others}]
 troubles: {troubles}"
         ),
         &format!(
@@ -95,6 +99,90 @@ async fn after_a_quarter_of_an_hour_without_polyv_all_are_right_again_in_time() 
         pass(120.0).await;
         assert_all_right(&world, trouble);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_with_few_channels_is_right_again_as_soon_as_one_with_many() {
+    for live in [1, 2, 3, 10] {
+        for trouble in ["error_500", "hang", "reset", "{trouble: throttled}"] {
+            let world = fleet_of(live, 0, "[]");
+            pass(100.0).await;
+            world.trouble(&format!("[{trouble}]"));
+            pass(900.0).await;
+            world.trouble("[]");
+            let pause = if trouble.contains("throttled") {
+                310.0
+            } else {
+                30.0
+            };
+            pass(pause + INTERVAL + TIME_OUT).await;
+            assert_all_right(&world, &format!("{live} channels, {trouble}"));
+            // And from then on each is asked as always.
+            let since = world.moment();
+            pass(300.0).await;
+            for channel in 1000..1000 + live {
+                let polls = world.received_for(&channel.to_string());
+                let polls: Vec<_> = polls.into_iter().filter(|at| *at >= since).collect();
+                assert!(polls.len() >= 17, "{live}, {trouble}: {polls:?}");
+            }
+            assert_all_right(&world, &format!("{live} channels, {trouble}"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_fails_by_itself_does_not_keep_its_account_closed() {
+    let world = fleet_of(2, 0, "[]");
+    pass(100.0).await;
+    world.trouble("[error_500]");
+    pass(300.0).await;
+    // Polyv is back, but for one of the two: the probes find the other one.
+    world.trouble("[{trouble: error_500, channels: ['1000']}]");
+    pass(2.0 * (30.0 + TIME_OUT) + INTERVAL).await;
+    assert_eq!(world.scrape().state("1001"), "live");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_that_says_where_polyv_is_ends_every_back_off() {
+    let scenario = "accounts: [{app_id: main, app_secret: s}]
+channels: [{id: 1000, count: 3}]
+troubles: [html]";
+    let config = "accounts: [{name: main, app_id: main, app_secret: s, channels: [{id: 1000}, {id: 1001}, {id: 1002}]}]";
+    let mut world = World::watched(scenario, config);
+    pass(1000.0).await;
+    assert_eq!(
+        world.scrape().outcome("1000").as_deref(),
+        Some("bad_response")
+    );
+    world.trouble("[]");
+    let repaired = format!("api: {{base_url: 'https://gateway.example.com'}}\n{config}");
+    world.reload(&repaired).await;
+    pass(INTERVAL + TIME_OUT + INTERVAL).await;
+    assert_all_right(&world, "after the reload");
+    // What says nothing about where and as whom to ask leaves all as it is.
+    let proven = world.scrape().get("polyv_account_auth_success", &[]);
+    world
+        .reload(&repaired.replace("{base_url", "{timeout: 20s, base_url"))
+        .await;
+    assert_eq!(proven, Some(1.0));
+    assert_eq!(
+        world.scrape().get("polyv_account_auth_success", &[]),
+        proven
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_ends_where_nobody_is_left_to_be_asked() {
+    let mut world = fleet_of(3, 0, "[]");
+    pass(100.0).await;
+    world.trouble("[throttled]");
+    pass(20.0).await;
+    assert_eq!(world.scrape().get("polyv_api_paused", &[]), Some(1.0));
+    world
+        .reload("accounts: [{name: main, app_id: main, app_secret: s, channel_files: [/nowhere/*.yml]}]")
+        .await;
+    pass(60.0).await;
+    assert_eq!(world.scrape().get("polyv_api_paused", &[]), Some(0.0));
 }
 
 #[tokio::test(start_paused = true)]

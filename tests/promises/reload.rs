@@ -219,6 +219,55 @@ async fn channel_files_are_re_read_when_they_change_in_any_way() {
 }
 
 #[tokio::test]
+async fn what_a_reload_found_wrong_stays_wrong_whatever_channel_files_say() {
+    let polyv = Served::start(FOUR).await;
+    let config = with_files(&polyv, "channels/*.yml");
+    let exporter = Exporter::start_with(&config, |_| {}).await;
+    let directory = exporter.directory.path().join("channels");
+    std::fs::create_dir(&directory).unwrap();
+    assert_eq!(exporter.reload().await.0, 200);
+    replace(&exporter.config_path(), "accounts: [");
+    assert_eq!(exporter.reload().await.0, 500);
+    // Looking at the channel files says nothing about the rest, whether they are new or not.
+    replace(&directory.join("a.yml"), "- id: 2\n");
+    until_channels(&exporter, 2).await;
+    let successful = |s: &super::support::scrape::Scrape| {
+        s.get("polyv_exporter_config_last_reload_successful", &[])
+    };
+    assert_eq!(successful(&exporter.scrape().await), Some(0.0));
+    replace(&exporter.config_path(), &config);
+    assert_eq!(exporter.reload().await.0, 200);
+    assert_eq!(successful(&exporter.scrape().await), Some(1.0));
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_let_itself_be_read_keeps_nobody_from_stopping_it() {
+    let polyv = Served::start(FOUR).await;
+    let mut exporter = Exporter::start(&with_files(&polyv, "channels/*.yml")).await;
+    let directory = exporter.directory.path().join("channels");
+    std::fs::create_dir(&directory).unwrap();
+    let pipe = directory.join("z.yml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    exporter.program.signal("HUP");
+    // Opening it for writing succeeds once somebody reads it; and as long as it is open, the
+    // reader waits.
+    let opening = tokio::task::spawn_blocking(move || {
+        std::fs::OpenOptions::new().write(true).open(pipe).unwrap()
+    });
+    let open = opening.await.unwrap();
+    assert_eq!(
+        exporter.scrape().await.all("polyv_channel_info", &[]).len(),
+        1
+    );
+    let begin = std::time::Instant::now();
+    exporter.program.signal("TERM");
+    assert_eq!(exporter.program.ended().await.code(), Some(0));
+    assert!(begin.elapsed() < std::time::Duration::from_secs(10));
+    drop(open);
+}
+
+#[tokio::test]
 async fn a_swap_of_symbolic_links_as_kubernetes_does_it_is_noticed() {
     let polyv = Served::start(FOUR).await;
     let mounts = tempfile::tempdir().unwrap();

@@ -6,15 +6,30 @@ use crate::polyv::{LiveStatus, Outcome};
 /// A clock that is further off than this will be in the way of other things too.
 const CLOCK_IS_OFF: f64 = 30.0;
 
+/// What was answered of a live channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Samples {
+    /// Nothing.
+    None,
+    /// Nothing of use.
+    Unusable,
+    /// Samples.
+    Some,
+}
+
 /// Advice on how a probe ended.
 pub(super) fn on(
     outcome: Outcome,
     account: &str,
-    no_samples: bool,
+    samples: Samples,
     companions: &Companions,
 ) -> Vec<String> {
     let advice: &[&str] = match outcome {
-        Outcome::Ok if no_samples => return on_no_samples(companions),
+        Outcome::Ok if samples == Samples::None => return on_no_samples(companions),
+        Outcome::Ok if samples == Samples::Unusable => &[
+            "Polyv sent samples, and none of them can be used: their times or values are not as \
+             documented. Is poll.time_zone as Polyv's times need it?",
+        ],
         Outcome::Ok | Outcome::NotLive => &[],
         Outcome::AuthFailed => {
             return vec![
@@ -35,6 +50,7 @@ pub(super) fn on(
              minutes beyond. Wait that long, and look for other programs that call Polyv from \
              here; divide api.rate_limit among exporters.",
         ],
+        Outcome::Forbidden if companions.explains() => return on_rejected(account, companions),
         Outcome::Forbidden => &[
             "The account may not do this: ask Polyv whether the live API is enabled for it and \
              whether calls are limited to certain IP addresses.",

@@ -13,7 +13,7 @@ use anyhow::Context;
 use super::{Failure, configuration, exporter, output};
 use crate::cli::{Output, ProbeArgs};
 use crate::clock::Clock;
-use crate::config::{Account, Config};
+use crate::config::{Account, Config, check_channel_id};
 use crate::poller;
 use crate::polyv::{Client, Error, Limiter, PolyvClock, Range, Settings, StreamInfo};
 use crate::telemetry::start_log;
@@ -25,6 +25,7 @@ const LOOKBACK: Duration = Duration::from_secs(600);
 /// Asks, shows, and says what to do where something is wrong.
 pub(super) fn run(arguments: &ProbeArgs) -> Result<(), Failure> {
     start_log(arguments.log.level, arguments.log.format);
+    check_channel_id(&arguments.channel_id).map_err(Failure::Usage)?;
     let (_source, config) = configuration::load(&arguments.config)?;
     let account = choose(&config, arguments)?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;

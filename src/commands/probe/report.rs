@@ -91,6 +91,13 @@ impl Companions {
             status,
         }
     }
+
+    /// Whether the channel is one that this account can't ask for.
+    pub(super) fn explains(&self) -> bool {
+        self.validity
+            .as_ref()
+            .is_some_and(|validity| validity.deleted == Some(true) || validity.ours == Some(false))
+    }
 }
 
 // === impl Report ===
@@ -111,7 +118,12 @@ impl Report {
             _ => "unknown",
         };
         let (streams, unreadable) = streams(&info, asked.at);
-        let mut advice = advice::on(outcome, &asked.account, streams.is_empty(), companions);
+        let samples = match (&info.samples[..], &streams[..]) {
+            ([], _) => advice::Samples::None,
+            (_, []) => advice::Samples::Unusable,
+            _ => advice::Samples::Some,
+        };
+        let mut advice = advice::on(outcome, &asked.account, samples, companions);
         advice.extend(advice::on_clock(asked.clock_skew_seconds));
         Self {
             account: asked.account,

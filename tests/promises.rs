@@ -33,5 +33,6 @@ mod promises {
     mod values;
     mod web;
     mod with_prometheus;
+    mod with_prometheus_rules;
     mod with_python;
 }

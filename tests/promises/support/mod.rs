@@ -1,6 +1,7 @@
 //! What tests have in common.
 
 pub mod program;
+pub mod promtool;
 pub mod scrape;
 pub mod served;
 pub mod world;

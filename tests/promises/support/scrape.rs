@@ -29,6 +29,11 @@ impl Scrape {
         }
     }
 
+    /// All series.
+    pub fn series(&self) -> &[Series] {
+        &self.series
+    }
+
     /// The series of that name with (at least) these labels.
     pub fn all(&self, name: &str, labels: &[(&str, &str)]) -> Vec<&Series> {
         self.series

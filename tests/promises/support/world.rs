@@ -89,6 +89,7 @@ impl World {
             status: Arc::new(Status::default()),
             clock,
         };
+        parts.metrics.reloads().succeeded(self.clock.wall());
         let orders = Orders {
             config,
             transport: Arc::clone(&self.transport) as _,

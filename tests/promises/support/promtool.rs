@@ -1,0 +1,134 @@
+//! Prometheus' own tool for rules, fed with what an exporter said in simulated hours.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use super::program::{run, said};
+use super::scrape::Scrape;
+
+/// Where the shipped rules are.
+pub fn rules() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("alerts/polyv.rules.yml")
+}
+
+pub fn promtool(arguments: &[&str]) -> Output {
+    run(Command::new("promtool").args(arguments))
+}
+
+/// What Prometheus would have stored of some scrapes.
+pub struct Recording {
+    /// Seconds between two scrapes.
+    interval: u64,
+    scrapes: usize,
+    instances: usize,
+    series: BTreeMap<String, Vec<Option<f64>>>,
+    checks: String,
+}
+
+/// An alert that fires, with its channel's id where it has one.
+pub type Firing<'a> = (&'a str, &'a str);
+
+impl Recording {
+    pub fn new(interval: u64) -> Self {
+        Self {
+            interval,
+            scrapes: 0,
+            instances: 0,
+            series: BTreeMap::new(),
+            checks: String::new(),
+        }
+    }
+
+    /// Takes the next scrape, of exporters of one fleet that all say the same.
+    pub fn add(&mut self, scrape: &Scrape, instances: &[&str]) {
+        for instance in instances {
+            let target = format!("instance=\"{instance}\",job=\"polyv\"");
+            self.point(format!("up{{{target}}}"), 1.0);
+            for series in scrape.series() {
+                let labels: String = series
+                    .labels
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value:?},"))
+                    .collect();
+                self.point(format!("{}{{{labels}{target}}}", series.name), series.value);
+            }
+        }
+        self.scrapes += 1;
+        self.instances = instances.len();
+    }
+
+    fn point(&mut self, series: String, value: f64) {
+        let points = self.series.entry(series).or_default();
+        points.resize(self.scrapes, None);
+        points.push(Some(value));
+    }
+
+    /// Demands that at that time (seconds from the first scrape) just these alerts fire.
+    pub fn expect(&mut self, seconds: u64, firing: &[Firing<'_>]) {
+        self.expect_among("alertname=~\".+\"", seconds, firing);
+    }
+
+    /// The same of those alerts alone that a selector picks.
+    pub fn expect_among(&mut self, selector: &str, seconds: u64, firing: &[Firing<'_>]) {
+        write!(
+            self.checks,
+            "      - expr: sum by (alertname, channel_id) (ALERTS{{alertstate=\"firing\",{selector}}})
+        eval_time: {seconds}s
+        exp_samples:
+"
+        )
+        .unwrap();
+        for (alert, channel) in firing {
+            let channel = match *channel {
+                "" => String::new(),
+                id => format!(",channel_id=\"{id}\""),
+            };
+            // One alert for a channel or an account, and one for each exporter.
+            let of_exporters = channel.is_empty() && *alert != "PolyvApiAuthFailed";
+            let value = if of_exporters { self.instances } else { 1 };
+            let labels = format!("{{alertname=\"{alert}\"{channel}}}");
+            writeln!(
+                self.checks,
+                "          - {{labels: '{labels}', value: {value}}}"
+            )
+            .unwrap();
+        }
+    }
+
+    /// Plays the shipped rules on it, and panics where a demand is not met.
+    pub fn judge(self, what: &str) {
+        let mut file = format!(
+            "rule_files: [{}]\nevaluation_interval: 10s\ngroup_eval_order: [polyv-channels, polyv-exporter]\ntests:\n  - interval: {}s\n    input_series:\n",
+            rules().display(),
+            self.interval
+        );
+        for (series, points) in &self.series {
+            let values: Vec<String> = (0..self.scrapes)
+                .map(|at| {
+                    let before = at > 0 && points.get(at - 1).is_some_and(Option::is_some);
+                    match points.get(at).copied().flatten() {
+                        Some(value) => value.to_string(),
+                        // A scrape without a series ends it.
+                        None if before => "stale".to_owned(),
+                        None => "_".to_owned(),
+                    }
+                })
+                .collect();
+            writeln!(
+                file,
+                "      - {{series: '{}', values: '{}'}}",
+                series.replace('\'', "''"),
+                values.join(" ")
+            )
+            .unwrap();
+        }
+        write!(file, "    promql_expr_test:\n{}", self.checks).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.yml");
+        std::fs::write(&path, file).unwrap();
+        let judged = promtool(&["test", "rules", path.to_str().unwrap()]);
+        assert!(judged.status.success(), "{what}:\n{}", said(&judged));
+    }
+}

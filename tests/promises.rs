@@ -10,6 +10,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
+    clippy::unchecked_time_subtraction,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -32,6 +34,7 @@ mod promises {
     mod truth;
     mod values;
     mod web;
+    mod with_alertmanager;
     mod with_prometheus;
     mod with_prometheus_rules;
     mod with_python;

@@ -5,85 +5,10 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
-use super::support::program::{DEADLINE, Exporter, Program, address_in, client, quick_config};
+use super::support::monitoring::Prometheus;
+use super::support::program::{Exporter, quick_config};
 use super::support::served::Served;
-
-/// A Prometheus that scrapes one exporter every second.
-struct Prometheus {
-    _program: Program,
-    _directory: tempfile::TempDir,
-    url: String,
-}
-
-impl Prometheus {
-    async fn scraping(exporter: &Exporter) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let config = directory.path().join("prometheus.yml");
-        std::fs::write(
-            &config,
-            format!(
-                "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
-                 scrape_configs: [{{job_name: polyv, static_configs: [{{targets: ['{}']}}]}}]\n",
-                exporter.address
-            ),
-        )
-        .unwrap();
-        let mut command = Command::new("prometheus");
-        command
-            .arg("--config.file")
-            .arg(&config)
-            .arg("--storage.tsdb.path")
-            .arg(directory.path().join("data"))
-            .args(["--web.listen-address", "127.0.0.1:0"]);
-        let mut program = Program::start(&mut command);
-        let line = program.logged(&["Listening on", "address=127.0.0.1"]).await;
-        let url = format!("http://{}", address_in(&line));
-        Self {
-            _program: program,
-            _directory: directory,
-            url,
-        }
-    }
-
-    /// The result of an expression at a time (now, where there is none).
-    async fn query(&self, expression: &str, time: Option<f64>) -> Vec<Value> {
-        let mut url = url::Url::parse(&format!("{}/api/v1/query", self.url)).unwrap();
-        url.query_pairs_mut().append_pair("query", expression);
-        if let Some(time) = time {
-            url.query_pairs_mut().append_pair("time", &time.to_string());
-        }
-        let text = client()
-            .get(url)
-            .send()
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap();
-        let answer: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(answer["status"], "success", "{text}");
-        answer["data"]["result"].as_array().unwrap().clone()
-    }
-
-    /// The value of an expression, once it has one.
-    async fn value(&self, expression: &str) -> f64 {
-        let begin = Instant::now();
-        loop {
-            if let [one] = self.query(expression, None).await.as_slice() {
-                return one["value"][1].as_str().unwrap().parse().unwrap();
-            }
-            assert!(
-                begin.elapsed() < DEADLINE,
-                "{expression} never has one value"
-            );
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    }
-}
 
 #[tokio::test]
 async fn prometheus_knows_what_polyv_sent_and_nothing_of_a_stream_that_ended() {
@@ -100,7 +25,7 @@ channels:
         "[{id: 1, name: \"Main \\\"stage\\\"\", labels: {team: events}}, {id: 2}]",
     );
     let exporter = Exporter::start(&config).await;
-    let prometheus = Prometheus::scraping(&exporter).await;
+    let prometheus = Prometheus::start(&[exporter.address], "1s", None).await;
     let stream = "{account=\"main\",channel_id=\"1\",stream=\"recordf\",job=\"polyv\"}";
     for (name, value) in [
         ("polyv_stream_video_bitrate_bps", 1_157_120.0),

@@ -31,6 +31,10 @@ deny: ## Checks the dependencies' licences, sources and duplicates (needs cargo-
 docs: ## Writes docs/metrics.md anew from the catalogue
 	UPDATE_DOCS=1 cargo test --locked --test promises the_page_on_metrics_is_the_catalogue
 
+.PHONY: dashboards
+dashboards: ## Writes dashboards/*.json anew from dashboards/source
+	target/test-tools/python/bin/python3 -B dashboards/source/build.py
+
 .PHONY: load
 load: ## Polls 1,000 live channels on one core for a minute and shows lag and memory
 	scripts/load

@@ -36,6 +36,7 @@ mod promises {
     mod web;
     mod with_alertmanager;
     mod with_prometheus;
+    mod with_prometheus_dashboards;
     mod with_prometheus_rules;
     mod with_python;
 }

@@ -1,12 +1,13 @@
-//! A strict OpenMetrics parser: that of Python's `prometheus_client`.
+//! A strict OpenMetrics parser, that of Python's `prometheus_client`, and Grafana's builders of
+//! dashboards.
 //!
-//! Needs a Python that has it, named by `POLYV_TEST_PYTHON` (else `python3`): `make test` sees
+//! Needs a Python that has them, named by `POLYV_TEST_PYTHON` (else `python3`): `make test` sees
 //! to it, or leaves these tests out and says so.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use super::support::program::{Exporter, quick_config, said};
+use super::support::program::{Exporter, quick_config, run, said};
 use super::support::served::Served;
 
 const PARSE: &str = "
@@ -16,6 +17,35 @@ families = list(text_string_to_metric_families(sys.stdin.buffer.read().decode())
 for family in families:
     print(family.type, family.name, family.unit, len(family.samples))
 ";
+
+fn python() -> String {
+    std::env::var("POLYV_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned())
+}
+
+#[test]
+fn the_dashboards_are_what_their_source_makes() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards");
+    let made = tempfile::tempdir().unwrap();
+    let output = run(Command::new(python())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .arg(root.join("source/build.py"))
+        .arg(made.path()));
+    assert!(output.status.success(), "{}", said(&output));
+    let mut count = 0;
+    for entry in std::fs::read_dir(made.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap();
+        let made = std::fs::read_to_string(&path).unwrap();
+        let committed = std::fs::read_to_string(root.join(name)).unwrap_or_default();
+        assert!(
+            made == committed,
+            "{} and its source have parted ways: `make dashboards` writes it anew",
+            root.join(name).display()
+        );
+        count += 1;
+    }
+    assert_eq!(count, 3);
+}
 
 #[tokio::test]
 async fn a_strict_parser_accepts_the_open_metrics_form() {
@@ -38,9 +68,8 @@ async fn a_strict_parser_accepts_the_open_metrics_form() {
         .get(exporter.url("/metrics"))
         .header("accept", "application/openmetrics-text; version=1.0.0");
     let text = request.send().await.unwrap().text().await.unwrap();
-    let python = std::env::var("POLYV_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let parse = |text: &str| {
-        let mut parser = Command::new(&python)
+        let mut parser = Command::new(python())
             .args(["-c", PARSE])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -38,7 +38,7 @@ fn the_page_on_metrics_is_the_catalogue() {
 
 #[test]
 fn every_configuration_that_is_shown_is_valid() {
-    for page in ["README.md", "docs/configuration.md"] {
+    for page in ["README.md", "docs/configuration.md", "docs/alerts.md"] {
         let text = read(page);
         let mut checked = 0;
         for block in blocks(&text, "yaml") {
@@ -131,8 +131,9 @@ fn the_defaults_that_are_shown_are_the_defaults() {
 
 #[test]
 fn links_between_pages_lead_somewhere() {
-    let mut pages: Vec<PathBuf> = std::fs::read_dir(root().join("docs"))
-        .unwrap()
+    let mut pages: Vec<PathBuf> = ["docs", "docs/runbooks"]
+        .into_iter()
+        .flat_map(|folder| std::fs::read_dir(root().join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
         .collect();

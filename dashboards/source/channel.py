@@ -131,23 +131,23 @@ def over_time(board: build.Dashboard) -> build.Dashboard:
         "/.*best half minute/", [models.DynamicConfigValue("custom.hideFrom", {"viz": True, "legend": False, "tooltip": False})]
     )
 
-    def frames(kind: str, zero: str, ref_max: bool) -> list:
-        targets = [
+    def frames(kind: str) -> list[parts.Query]:
+        return [
             parts.query(stream(f"polyv_stream_{kind}_framerate_fps"), "{{stream}}", "A"),
-            parts.query(stream(f"polyv_stream_{kind}_framerate_min_fps", "min"), "{{stream}} lowest", "B"),
+            parts.query(
+                stream(f"polyv_stream_{kind}_framerate_min_fps", "min"), "{{stream}} lowest", "B"
+            ),
             parts.query(of_channel(f"polyv_channel_expected_{kind}_framerate_fps"), "expected", "C"),
         ]
-        if ref_max:
-            targets.append(
-                parts.query(stream("polyv_stream_video_framerate_max_fps"), "{{stream}} best half minute", "D")
-            )
-        return targets
 
+    best = parts.query(
+        stream("polyv_stream_video_framerate_max_fps"), "{{stream}} best half minute", "D"
+    )
     video = parts.lines(
         "Video frame rate",
         "Each stream's newest sample, the lowest of the last 90 seconds, and the highest of the last"
         " 30. Zero means a picture that stands still. A gap means not live, or no such value.",
-        frames("video", "", True),
+        [*frames("video"), best],
         unit="suffix: fps",
     )
     audio = parts.lines(
@@ -155,7 +155,7 @@ def over_time(board: build.Dashboard) -> build.Dashboard:
         "Each stream's newest sample, and the lowest of the last 90 seconds. AAC has 43 frames a"
         " second at 44.1 kHz and 47 at 48 kHz. Zero means that there is no sound track; silence has"
         " frames too. A gap means not live, or no such value.",
-        frames("audio", "", False),
+        frames("audio"),
         unit="suffix: fps",
     )
     age = parts.lines(
@@ -236,7 +236,12 @@ def details(board: build.Dashboard) -> build.Dashboard:
         "New samples",
         "How many samples a minute each stream brings: about 12, one every 5 seconds. Zero means"
         " that none comes. A gap means not live.",
-        [parts.query(f"60 * {stream('polyv_stream_samples_total').replace('(polyv', '(rate(polyv').removesuffix(')')}[$__rate_interval]))", "{{stream}}")],
+        [
+            parts.query(
+                f"60 * max by (stream) (rate(polyv_stream_samples_total{{{OF}}}[$__rate_interval]))",
+                "{{stream}}",
+            )
+        ],
         unit="short",
         width=10,
     ).height(7)

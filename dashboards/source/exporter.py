@@ -13,7 +13,7 @@ ACCOUNT = f'account=~"$account",{OF}'
 ALL = "histogram_quantile(%s, sum by (le%s) (rate(%s_bucket{%s}[$__rate_interval])))"
 
 
-def quantiles(metric: str, selector: str, label: str = "") -> list:
+def quantiles(metric: str, selector: str, label: str = "") -> list[parts.Query]:
     """The middle, the worst twentieth and the worst hundredth of a histogram."""
     by = f", {label}" if label else ""
     legend = f"{{{{{label}}}}} " if label else ""

@@ -16,6 +16,8 @@ from grafana_foundation_sdk.models import common as units
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+Query = prometheus.Dataquery
+
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 OVERVIEW, CHANNEL, EXPORTER = "polyv-overview", "polyv-channel", "polyv-exporter"
@@ -54,17 +56,17 @@ def state(selector: str) -> str:
     )
 
 
-def query(expr: str, legend: str = "", ref: str = "A") -> prometheus.Dataquery:
+def query(expr: str, legend: str = "", ref: str = "A") -> Query:
     """A query over the time range."""
-    return prometheus.Dataquery().expr(expr).legend_format(legend).ref_id(ref).range()
+    return Query().expr(expr).legend_format(legend).ref_id(ref).range()
 
 
-def instant(expr: str, legend: str = "", ref: str = "A") -> prometheus.Dataquery:
+def instant(expr: str, legend: str = "", ref: str = "A") -> Query:
     """A query for the present."""
-    return prometheus.Dataquery().expr(expr).legend_format(legend).ref_id(ref).instant()
+    return Query().expr(expr).legend_format(legend).ref_id(ref).instant()
 
 
-def row_of_table(expr: str, ref: str) -> prometheus.Dataquery:
+def row_of_table(expr: str, ref: str) -> Query:
     """A query for the present whose labels become columns."""
     return instant(expr, ref=ref).format(PromQueryFormat.TABLE)
 
@@ -107,7 +109,7 @@ def number(
 def lines(
     title: str,
     description: str,
-    targets: Sequence[prometheus.Dataquery],
+    targets: Sequence[Query],
     *,
     unit: str,
     width: int = 12,
@@ -160,7 +162,7 @@ def dashed(panel: timeseries.Panel, pattern: str, color: str) -> timeseries.Pane
 def states(
     title: str,
     description: str,
-    targets: Sequence[prometheus.Dataquery],
+    targets: Sequence[Query],
     values: dict[str, models.ValueMappingResult],
     *,
     width: int = 24,

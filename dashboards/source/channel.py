@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models import common as units
 from grafana_foundation_sdk.models import dashboard as models
 
 import parts
-from parts import BAD, CHANNEL, GOOD, MEDIOCRE, OFF, UNKNOWN
+from parts import BAD, CHANNEL, GOOD, OFF, UNKNOWN
 
 OF = 'account=~"$account",channel_id="$channel"'
 NOT_LIVE = "No data means that the channel is not live, or that Polyv has no such value."
@@ -55,12 +55,13 @@ def figures(board: build.Dashboard) -> build.Dashboard:
             "Bitrate of its level",
             "The weakest stream's best half minute, as a part of the expected bitrate, or where"
             " none is configured of its own usual level. Zero means no video for that long. No"
-            " data means not live, or not for long enough.",
+            " data means not live, not for long enough, or that Prometheus has not got the alert"
+            " rules.",
             f"min(channel:polyv_stream_video_bitrate_of_expected:min{{{OF}}}"
             f" or channel:polyv_stream_video_bitrate_of_baseline:min{{{OF}}})",
             unit="percentunit",
             width=3,
-        ).thresholds(parts.steps((None, BAD), (0.5, MEDIOCRE), (0.75, GOOD))),
+        ).thresholds(parts.steps((None, "text"))),
         parts.number(
             "Video",
             f"The weakest stream's newest video frame rate. Zero means a picture that stands still. {NOT_LIVE}",
@@ -103,8 +104,8 @@ def over_time(board: build.Dashboard) -> build.Dashboard:
     bitrate = parts.lines(
         "Video bitrate",
         "Each stream's newest sample, and the lowest of the last 90 seconds, so that a dip between"
-        " two scrapes still shows. Dashed: what is expected, the stream's own usual level, and"
-        " where the page begins. Zero means that no video comes. A gap means not live.",
+        " two scrapes still shows. Dotted: the highest of the last 30 seconds, which the alerts look"
+        " at. Dashed: what is expected, the stream's own usual level, and where the page begins. Zero means that no video comes. A gap means not live.",
         [
             parts.query(stream("polyv_stream_video_bitrate_bps"), "{{stream}}", "A"),
             parts.query(stream("polyv_stream_video_bitrate_min_bps", "min"), "{{stream}} lowest", "B"),
@@ -128,7 +129,8 @@ def over_time(board: build.Dashboard) -> build.Dashboard:
     bitrate = parts.dashed(bitrate, "/.*usual level/", OFF)
     bitrate = parts.dashed(bitrate, "page below", BAD)
     bitrate = bitrate.override_by_regexp(
-        "/.*best half minute/", [models.DynamicConfigValue("custom.hideFrom", {"viz": True, "legend": False, "tooltip": False})]
+        "/.*best half minute/",
+        [models.DynamicConfigValue("custom.lineStyle", {"fill": "dot", "dash": [0, 8]})],
     )
 
     def frames(kind: str) -> list[parts.Query]:

@@ -101,7 +101,7 @@ def calls(board: build.Dashboard) -> build.Dashboard:
     outcomes = parts.lines(
         "Calls by outcome",
         "Calls a second to Polyv, by how they ended. ok and not_live are answers; all others are"
-        " failures. Zero means that no call ended so.",
+        " failures. What is not shown did not occur. No data means that no call was made.",
         [
             parts.query(
                 f"sum by (endpoint, outcome) (rate(polyv_api_requests_total{{{ACCOUNT}}}[$__rate_interval])) > 0",
@@ -224,8 +224,8 @@ def itself(board: build.Dashboard) -> build.Dashboard:
     )
     memory = parts.lines(
         "Memory",
-        "What the exporter holds in memory, and what it has reserved of addresses. It grows with"
-        " channels that are live, and then stays.",
+        "What the exporter holds in memory, and on the right what it has reserved of addresses,"
+        " which costs nothing. It grows with channels that are live, and then stays.",
         [
             parts.query(f"max {BY} (process_resident_memory_bytes{ours})", "{{instance}} resident", "A"),
             parts.query(f"max {BY} (process_virtual_memory_bytes{ours})", "{{instance}} virtual", "B"),
@@ -233,7 +233,7 @@ def itself(board: build.Dashboard) -> build.Dashboard:
         unit="bytes",
     ).override_by_regexp(
         "/.*virtual/",
-        [models.DynamicConfigValue("custom.hideFrom", {"viz": True, "legend": False, "tooltip": False})],
+        [models.DynamicConfigValue("custom.axisPlacement", "right")],
     )
     files = parts.lines(
         "Files and threads",
@@ -261,7 +261,7 @@ def itself(board: build.Dashboard) -> build.Dashboard:
         " force.",
         [
             (
-                "Build",
+                "",
                 f"max by (instance, version, revision, rust_version) (polyv_exporter_build_info{{{OF}}})",
             ),
             ("Running for", f"time() - max {BY} (process_start_time_seconds{ours})"),
@@ -275,7 +275,6 @@ def itself(board: build.Dashboard) -> build.Dashboard:
     )
     versions = parts.column(versions, "Running for", unit="dtdurations", decimals=0)
     versions = parts.column(versions, "Configured for", unit="dtdurations", decimals=0)
-    versions = versions.override_by_name("Build", parts.hidden())
     for panel in (lag, scrape, series, cpu, memory, files, versions):
         board = board.with_panel(panel)
     return board

@@ -18,7 +18,10 @@ def of_the_worst(expr: str) -> str:
 
 def figures(board: build.Dashboard) -> build.Dashboard:
     """Numbers of channels."""
-    by_state = "Zero means that there is none. No data means that Prometheus has no exporter to ask."
+    by_state = (
+        "Zero means that there is none. No data means that Prometheus has no exporter to ask, or has"
+        " not got the alert rules."
+    )
     return (
         board.with_panel(
             parts.number(
@@ -47,8 +50,7 @@ def figures(board: build.Dashboard) -> build.Dashboard:
         .with_panel(
             parts.number(
                 "Troubled",
-                "Channels for which a page or a warning fires. Zero means that none does, or that"
-                " Prometheus has not got the alert rules.",
+                f"Channels for which a page or a warning fires. {by_state}",
                 f"count(channel:polyv_channel_trouble:max{{{OF}}} >= 2)"
                 " or 0 * count(channel:polyv_channel_info:max)",
             ).thresholds(parts.steps((None, GOOD), (1, BAD)))
@@ -82,20 +84,22 @@ def channels(board: build.Dashboard) -> build.Dashboard:
     panel = parts.list_of(
         "Channels",
         "The channels that are worst off first, up to 500. Bitrate and frame rates are those of"
-        " the weakest stream in its newest sample; `of level` is its best half minute as a part of"
-        " what is expected, or else of its own usual level. 0 is a measured 0; an empty cell means"
-        " that the channel is not live, or that Polyv has no such value.",
+        " the weakest stream in its newest sample; its best half minute is shown as a part of what"
+        " is expected, or where nothing is, of its own usual level. 0 is a measured 0; an empty cell"
+        " means that the channel is not live, or that Polyv has no such value. No rows mean that"
+        " Prometheus has no exporter to ask, or has not got the alert rules.",
         [
             ("Alert", f"max {one} ({WORST})"),
             ("Firing", of_the_worst(f'count {one} (ALERTS{{alertstate="firing",{OF}}})')),
             ("State", of_the_worst(parts.state(OF))),
             ("Bitrate", of_the_worst(f"min {one} (polyv_stream_video_bitrate_bps{{{OF}}})")),
             (
-                "of level",
-                of_the_worst(
-                    f"(channel:polyv_stream_video_bitrate_of_expected:min{{{OF}}}"
-                    f" or channel:polyv_stream_video_bitrate_of_baseline:min{{{OF}}})"
-                ),
+                "of expected",
+                of_the_worst(f"channel:polyv_stream_video_bitrate_of_expected:min{{{OF}}}"),
+            ),
+            (
+                "of usual",
+                of_the_worst(f"channel:polyv_stream_video_bitrate_of_baseline:min{{{OF}}}"),
             ),
             ("Video", of_the_worst(f"min {one} (polyv_stream_video_framerate_fps{{{OF}}})")),
             ("Audio", of_the_worst(f"min {one} (polyv_stream_audio_framerate_fps{{{OF}}})")),
@@ -107,7 +111,7 @@ def channels(board: build.Dashboard) -> build.Dashboard:
                 ),
             ),
             (
-                "Name",
+                "",
                 of_the_worst(
                     "max by (account, channel_id, channel_name)"
                     f" (channel:polyv_channel_info:max{{{OF}}})"
@@ -125,17 +129,14 @@ def channels(board: build.Dashboard) -> build.Dashboard:
     panel = parts.column(panel, "Firing", unit="short", width=80)
     panel = parts.column(panel, "State", values=parts.STATES, width=90)
     panel = parts.column(panel, "Bitrate", unit="bps", decimals=2)
-    panel = parts.column(
-        panel,
-        "of level",
-        unit="percentunit",
-        decimals=0,
-        limits=[(None, BAD), (0.5, MEDIOCRE), (0.75, GOOD)],
-    )
+    # Where the page and the warning begin.
+    for name, page, warning in (("of expected", 0.5, 0.75), ("of usual", 0.25, 0.5)):
+        limits = [(None, BAD), (page, MEDIOCRE), (warning, GOOD)]
+        panel = parts.column(panel, name, unit="percentunit", decimals=0, limits=limits)
     for name in ("Video", "Audio"):
         panel = parts.column(panel, name, unit="suffix: fps", decimals=1)
     panel = parts.column(panel, "Sample age", unit="s", decimals=0)
-    return board.with_panel(panel.override_by_name("Name", parts.hidden()))
+    return board.with_panel(panel)
 
 
 def timeline(board: build.Dashboard) -> build.Dashboard:
@@ -152,7 +153,8 @@ def timeline(board: build.Dashboard) -> build.Dashboard:
         parts.states(
             "States",
             "What the 30 channels were that changed most in this time range; choose channels above"
-            " to see others. A gap means that no exporter answered Prometheus.",
+            " to see others. A gap means that no exporter answered Prometheus, and no data also that it"
+            " has not got the alert rules.",
             [parts.query(expr, "{{channel_name}}")],
             parts.STATES,
             height=12,

@@ -204,7 +204,7 @@ def list_of(
     width: int = 24,
     height: int = 12,
 ) -> table.Panel:
-    """A table: its rows have the labels `keys`, its columns are queries."""
+    """A table: its rows have the labels `keys`, its columns are queries by their names."""
     panel = (
         table.Panel()
         .title(title)
@@ -219,14 +219,17 @@ def list_of(
     refs = [chr(ord("A") + index) for index in range(len(columns))]
     for ref, (_, expr) in zip(refs, columns, strict=True):
         panel = panel.with_target(row_of_table(expr, ref))
-    names = dict(keys) | {f"Value #{ref}": name for ref, (name, _) in zip(refs, columns, strict=True)}
+    values = {f"Value #{ref}": name for ref, (name, _) in zip(refs, columns, strict=True)}
+    names = dict(keys) | {value: name for value, name in values.items() if name}
     order = {name: index for index, name in enumerate(names)}
+    # A query without a name is there for its labels.
+    left_out = {"Time": True} | {value: True for value, name in values.items() if not name}
     return panel.with_transformation(
         models.DataTransformerConfig(id_val="merge", options={})
     ).with_transformation(
         models.DataTransformerConfig(
             id_val="organize",
-            options={"excludeByName": {"Time": True}, "indexByName": order, "renameByName": names},
+            options={"excludeByName": left_out, "indexByName": order, "renameByName": names},
         )
     )
 
@@ -264,11 +267,6 @@ def column(
     if width is not None:
         put("custom.width", width)
     return panel.override_by_name(name, properties)
-
-
-def hidden() -> list[models.DynamicConfigValue]:
-    """For a column whose query is there for its labels: its value says nothing."""
-    return [models.DynamicConfigValue("custom.hidden", True)]
 
 
 def query_variable(
@@ -326,21 +324,23 @@ def channel(*, many: bool) -> build.QueryVariable:
         "query_result(group by (channel_id, channel_name)"
         ' (polyv_channel_info{account=~"$account"}))',
         many=many,
-        regex='/channel_id="(?<value>[^"]+)",channel_name="(?<text>[^"]+)"/',
+        regex='/channel_id="(?<value>[^"]+)",channel_name="(?<text>.+)"}/',
         description="Channels by their configured name.",
     )
 
 
 def link(title: str, uid: str) -> build.DashboardLink:
     """A link to another of the dashboards, which keeps the time range and the variables."""
+    one = uid == CHANNEL
+    # There one channel is chosen, and "all of them" would be none.
     return (
         build.DashboardLink(title)
         .type(models.DashboardLinkType.LINK)
         .icon("dashboard")
-        .url(f"/d/{uid}")
+        .url(f"/d/{uid}?${{datasource:queryparam}}&${{account:queryparam}}" if one else f"/d/{uid}")
         .tooltip(title)
         .keep_time(True)
-        .include_vars(True)
+        .include_vars(not one)
     )
 
 

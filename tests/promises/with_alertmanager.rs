@@ -24,7 +24,7 @@ fn example_for(pager: &Pager) -> String {
     let mut in_email = false;
     for line in text.lines() {
         in_email = line == "    email_configs:" || in_email && line.starts_with("      ");
-        if !in_email && !line.contains("url: http://prometheus") {
+        if !in_email && !line.contains("url: http://prometheus") && !line.contains("max_alerts") {
             kept.push_str(line);
             kept.push('\n');
         }

@@ -28,12 +28,46 @@ fn the_rules_are_valid_and_pass_their_own_tests() {
     assert!(tested.status.success(), "{}", said(&tested));
 }
 
-/// Scrapes from now to `until` (seconds since the beginning of the recording).
-async fn record(world: &World, recording: &mut Recording, at: &mut u64, interval: u64, until: u64) {
-    while *at < until {
-        recording.add(&world.scrape(), &["a:9847", "b:9847"]);
-        pass(interval as f64).await;
-        *at += interval;
+/// Two exporters of one fleet, each with a Polyv of its own that plays the same.
+struct Pair {
+    worlds: [World; 2],
+    recording: Recording,
+    /// Seconds between two scrapes.
+    interval: u64,
+    /// Seconds since the beginning of the recording.
+    at: u64,
+}
+
+impl Pair {
+    fn new(scenario: &str, configs: [&str; 2], interval: u64) -> Self {
+        Self {
+            worlds: configs.map(|config| World::watched(scenario, config)),
+            recording: Recording::new(interval),
+            interval,
+            at: 0,
+        }
+    }
+
+    /// Scrapes both until that second.
+    async fn until(&mut self, second: u64) {
+        while self.at < second {
+            self.recording
+                .add(&self.worlds.each_ref().map(World::scrape));
+            pass(self.interval as f64).await;
+            self.at += self.interval;
+        }
+    }
+
+    fn life(&self, channel: &str, life: &str) {
+        for world in &self.worlds {
+            world.life(channel, life);
+        }
+    }
+
+    fn trouble(&self, troubles: &str) {
+        for world in &self.worlds {
+            world.trouble(troubles);
+        }
     }
 }
 
@@ -88,86 +122,107 @@ const SLOW: &[Firing<'_>] = &[
     ("PolyvChannelOfflineUnexpectedly", "9"),
     ("PolyvChannelWentOffline", "10"),
 ];
+const ALL: &str = "alertname=~\".+\"";
+const OF_CHANNELS: &str = "alertname=~\"PolyvStream.*|PolyvChannel.*\"";
 /// What always fires: for a channel that is live on another CDN, and for one that was deleted.
 const ALWAYS: &[Firing<'_>] = &[
     ("PolyvChannelWithoutSamples", "90"),
     ("PolyvChannelStateUnknown", "91"),
 ];
 
-fn fleet(delay: u64) -> World {
-    let lives = CHANNELS
+/// Both watch the same channels, each at other moments.
+fn fleet(delay: u64, interval: u64) -> Pair {
+    let lives: String = CHANNELS
         .iter()
         .map(|(id, _, _)| format!("{{id: {id}}}, "))
-        .collect::<String>();
-    let expected = CHANNELS
-        .iter()
-        .map(|(id, _, expect)| format!("{{id: {id}, expect: {expect}}}, "))
-        .collect::<String>();
-    World::watched(
-        &format!(
-            "sample_delay: {delay}s
+        .collect();
+    let scenario = format!(
+        "sample_delay: {delay}s
 channels: [{lives}{{id: 90, life: empty}}, {{id: 91, life: deleted}}, {{id: 92, live_for: 0s, life: audio_only}},
   {{id: 93, streams: [a, b]}}, {{id: 94}}, {{id: 95}}, {{id: 96}}]
 troubles: [{{trouble: latency, median: 300ms, p99: 1s}}]"
-        ),
-        &format!(
-            "accounts: [{{app_id: simulated, app_secret: simulated-secret, channels: [{expected}{{id: 90}}, {{id: 91}}, {{id: 92}},
-  {{id: 93}}, {{id: 94, expect: {{live: true}}}}, {{id: 95}}, {{id: 96}}]}}]"
-        ),
-    )
+    );
+    let others = ["90", "91", "92", "93", "95", "96"];
+    let mut channels: Vec<String> = CHANNELS
+        .iter()
+        .map(|(id, _, expect)| format!("{{id: {id}, expect: {expect}}}"))
+        .chain(others.map(|id| format!("{{id: {id}}}")))
+        .chain(["{id: 94, expect: {live: true}}".to_owned()])
+        .collect();
+    let mut config = || {
+        channels.reverse();
+        format!(
+            "accounts: [{{app_id: simulated, app_secret: simulated-secret, channels: [{}]}}]",
+            channels.join(", ")
+        )
+    };
+    Pair::new(&scenario, [&config(), &config()], interval)
+}
+
+/// Plays everybody's trouble, and demands the alerts for it.
+async fn play(mut pair: Pair, delay: u64, among: &str) -> Recording {
+    pair.until(600).await;
+    // A broadcast ends as planned and another one begins.
+    pair.life("95", "offline");
+    pair.until(900).await;
+    pair.life("95", "steady");
+    pair.until(BEGIN).await;
+    for (id, life, _) in CHANNELS {
+        pair.life(id, life);
+    }
+    // An encoder reconnects, and a bitrate dips: too short to wake anybody.
+    pair.life("94", "{phase: offline, for: 8s}");
+    pair.life("96", "{phase: bitrate_drop, to: 0.1, for: 15s}");
+    pair.until(BEGIN + TROUBLE).await;
+    for (id, _, _) in CHANNELS {
+        pair.life(id, "steady");
+    }
+    pair.until(BEGIN + 1500).await;
+
+    let (mut recording, interval) = (pair.recording, pair.interval);
+    // 95 had been live for 10 minutes: for the operator's information, and for no more.
+    recording.expect_among(among, 540, ALWAYS);
+    let ended = [ALWAYS, &[("PolyvChannelWentOffline", "95")]].concat();
+    recording.expect_among(among, 870, &ended);
+    recording.expect_among(among, BEGIN, ALWAYS);
+    let seen = BEGIN + delay;
+    recording.expect_among(ARE_QUICK, seen + 15, &[]);
+    // Half a minute of samples, one every 5 s; then it is polled, scraped and evaluated.
+    recording.expect_among(ARE_QUICK, seen + 30 + 5 + 15 + interval + 10, QUICK);
+    recording.expect_among(among, BEGIN + TROUBLE - 10, &[ALWAYS, QUICK, SLOW].concat());
+    recording.expect_among(among, BEGIN + 1490, ALWAYS);
+    recording
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_trouble_of_a_stream_fires_its_alert_and_nothing_else_does() {
     for (interval, delay) in [(15, 0), (15, 20), (60, 20), (15, 150), (60, 150)] {
-        let what = format!("scraped every {interval} s, samples {delay} s late");
-        let world = fleet(delay);
-        let mut recording = Recording::new(interval);
-        let mut at = 0;
-        record(&world, &mut recording, &mut at, interval, 600).await;
-        // A broadcast ends as planned and another one begins.
-        world.life("95", "offline");
-        record(&world, &mut recording, &mut at, interval, 900).await;
-        world.life("95", "steady");
-        record(&world, &mut recording, &mut at, interval, BEGIN).await;
-        for (id, life, _) in CHANNELS {
-            world.life(id, life);
-        }
-        // An encoder reconnects, and a bitrate dips: too short to wake anybody.
-        world.life("94", "{phase: offline, for: 8s}");
-        world.life("96", "{phase: bitrate_drop, to: 0.1, for: 15s}");
-        record(&world, &mut recording, &mut at, interval, BEGIN + TROUBLE).await;
-        for (id, _, _) in CHANNELS {
-            world.life(id, "steady");
-        }
-        record(&world, &mut recording, &mut at, interval, BEGIN + 1500).await;
+        let recording = play(fleet(delay, interval), delay, ALL).await;
+        recording.judge(&format!(
+            "scraped every {interval} s, samples {delay} s late"
+        ));
+    }
+}
 
-        // 95 had been live for 10 minutes: for the operator's information, and for no more.
-        recording.expect(540, ALWAYS);
-        let ended = [ALWAYS, &[("PolyvChannelWentOffline", "95")]].concat();
-        recording.expect(870, &ended);
-        recording.expect(BEGIN, ALWAYS);
-        let seen = BEGIN + delay;
-        recording.expect_among(ARE_QUICK, seen + 15, &[]);
-        // Half a minute of samples, one every 5 s; then it is polled, scraped and evaluated.
-        recording.expect_among(ARE_QUICK, seen + 30 + 5 + 15 + interval + 10, QUICK);
-        recording.expect(BEGIN + TROUBLE - 10, &[ALWAYS, QUICK, SLOW].concat());
-        recording.expect(BEGIN + 1490, ALWAYS);
-        recording.judge(&what);
+#[tokio::test(start_paused = true)]
+async fn an_exporter_that_lost_its_way_to_polyv_hides_nothing_that_the_other_one_sees() {
+    for trouble in ["reset", "hang"] {
+        let pair = fleet(20, 15);
+        pair.worlds[0].trouble(&format!("[{{trouble: {trouble}, after: 5m}}]"));
+        let recording = play(pair, 20, OF_CHANNELS).await;
+        recording.judge(trouble);
     }
 }
 
 /// Four channels that are live all the time, and what goes wrong with Polyv from minute 10 to 20.
 async fn played(trouble: &str, config: &str, interval: u64) -> Recording {
-    let world = World::watched("channels: [{id: 1, count: 4}]", config);
-    let mut recording = Recording::new(interval);
-    let mut at = 0;
-    record(&world, &mut recording, &mut at, interval, 600).await;
-    world.trouble(&format!("[{trouble}]"));
-    record(&world, &mut recording, &mut at, interval, 1200).await;
-    world.trouble("[]");
-    record(&world, &mut recording, &mut at, interval, 3600).await;
-    recording
+    let mut pair = Pair::new("channels: [{id: 1, count: 4}]", [config; 2], interval);
+    pair.until(600).await;
+    pair.trouble(&format!("[{trouble}]"));
+    pair.until(1200).await;
+    pair.trouble("[]");
+    pair.until(3600).await;
+    pair.recording
 }
 
 const FOUR: &str = "accounts: [{app_id: simulated, app_secret: simulated-secret, channels: [{id: 1}, {id: 2}, {id: 3}, {id: 4}]}]";
@@ -182,11 +237,10 @@ async fn while_polyv_fails_channels_are_unknown_and_no_stream_is_blamed() {
         let mut recording = played(trouble, FOUR, interval).await;
         recording.expect(600, &[]);
         let unknown = of_all_four("PolyvChannelStateUnknown");
-        let of_channels = "alertname=~\"PolyvStream.*|PolyvChannel.*\"";
-        recording.expect_among(of_channels, 700, &[]);
-        recording.expect_among(of_channels, 1190, &unknown);
+        recording.expect_among(OF_CHANNELS, 700, &[]);
+        recording.expect_among(OF_CHANNELS, 1190, &unknown);
         // A channel that failed by itself is asked every 5 minutes at last.
-        recording.expect_among(of_channels, 1600, &[]);
+        recording.expect_among(OF_CHANNELS, 1600, &[]);
         recording.expect(3590, &[]);
         recording.judge(trouble);
     }
@@ -232,12 +286,14 @@ async fn a_clock_that_is_off_and_a_channel_that_flaps_are_warned_of() {
         recording.expect(3590, &[]);
         recording.judge("the clock");
 
-        let world = World::watched(
+        let config = "accounts: [{app_id: simulated, app_secret: simulated-secret, channels: [{id: 1}, {id: 2}]}]";
+        let mut pair = Pair::new(
             "channels: [{id: 1}, {id: 2, life: {repeat: [{phase: steady, for: 2m}, {phase: offline, for: 2m}]}}]",
-            "accounts: [{app_id: simulated, app_secret: simulated-secret, channels: [{id: 1}, {id: 2}]}]",
+            [config; 2],
+            interval,
         );
-        let mut recording = Recording::new(interval);
-        record(&world, &mut recording, &mut 0, interval, 1800).await;
+        pair.until(1800).await;
+        let mut recording = pair.recording;
         recording.expect_among("alertname=\"PolyvChannelFlapping\"", 300, &[]);
         recording.expect_among(
             "alertname=\"PolyvChannelFlapping\"",

@@ -41,10 +41,10 @@ impl Recording {
         }
     }
 
-    /// Takes the next scrape, of exporters of one fleet that all say the same.
-    pub fn add(&mut self, scrape: &Scrape, instances: &[&str]) {
-        for instance in instances {
-            let target = format!("instance=\"{instance}\",job=\"polyv\"");
+    /// Takes the next scrapes, one of each exporter of a fleet.
+    pub fn add(&mut self, scrapes: &[Scrape]) {
+        for (number, scrape) in scrapes.iter().enumerate() {
+            let target = format!("instance=\"exporter-{number}:9847\",job=\"polyv\"");
             self.point(format!("up{{{target}}}"), 1.0);
             for series in scrape.series() {
                 let labels: String = series
@@ -56,7 +56,7 @@ impl Recording {
             }
         }
         self.scrapes += 1;
-        self.instances = instances.len();
+        self.instances = scrapes.len();
     }
 
     fn point(&mut self, series: String, value: f64) {

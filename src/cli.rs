@@ -1,11 +1,18 @@
 //! The command line.
 
+mod operations;
+
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::telemetry::{LogFormat, LogLevel};
+
+pub use operations::{
+    ChatCommand, ChatModerationArgs, IntervalArg, LinkArgs, ModerationArgs, ModerationCommand,
+    NotifyArg, OperationArgs, SendArgs, SessionCommand, StrategyArg, SwitchArg, ViewerTypeArg,
+};
 
 /// Where the exporter listens.
 pub const LISTEN_ADDRESS: &str = ":9847";
@@ -48,6 +55,19 @@ pub enum Command {
     CheckConfig(CheckConfigArgs),
     /// Asks Polyv once about a channel and shows what it said
     Probe(ProbeArgs),
+    /// Changes what Polyv knows of a channel's sessions
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Changes a channel's video moderation
+    #[command(subcommand)]
+    Moderation(ModerationCommand),
+    /// Sends chat messages, and changes chat moderation
+    #[command(subcommand)]
+    Chat(ChatCommand),
+    /// Writes completions for a shell
+    Completions(CompletionsArgs),
+    /// Writes the manual page
+    Man,
 }
 
 /// Flags of `serve`.
@@ -186,6 +206,25 @@ pub struct ProbeArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub log: LogArgs,
+}
+
+/// Flags of `completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// A shell that completions can be had for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
 }
 
 /// How a command shows its result.

@@ -1,10 +1,13 @@
 //! One file for each command: it wires the rooms together and talks to the person.
 
+mod asking;
 mod check_config;
+mod completions;
 mod configuration;
 mod demo;
 mod exporter;
 mod failure;
+mod operations;
 mod output;
 mod probe;
 mod reloader;
@@ -14,7 +17,7 @@ mod simulate;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{ChatCommand, Cli, Command, ModerationCommand, SessionCommand};
 use failure::Failure;
 
 /// Does what the command line says. The exit status is 0 where it was done, 1 where it failed
@@ -27,6 +30,12 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Session(SessionCommand::Link(arguments)) => operations::link(&arguments),
+        Command::Moderation(ModerationCommand::Set(arguments)) => operations::moderate(&arguments),
+        Command::Chat(ChatCommand::Send(arguments)) => operations::send(&arguments),
+        Command::Chat(ChatCommand::Moderation(arguments)) => operations::switch(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man => completions::manual(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::error::{BadResponse, Error};
-use super::transport::{Transport, TransportError};
+use super::transport::{Content, Outgoing, Transport, TransportError};
+use super::write::{Effect, Preview, WriteError, WriteRequest};
 use super::{
     ChannelValidity, Credentials, LiveStatusOf, Permit, PolyvClock, Range, StreamInfo, StreamNamer,
     envelope, live_status, sign, status_valid, stream_info,
@@ -122,21 +123,79 @@ impl Client {
             .await
     }
 
-    /// Makes a signed call, and reads the `data` of its answer.
-    async fn call<T>(
+    /// Changes something at Polyv.
+    ///
+    /// # Errors
+    /// Why there was no success, and whether it took effect all the same.
+    pub async fn write<T>(
+        &self,
+        permit: Permit,
+        request: &WriteRequest<T>,
+    ) -> Result<T, WriteError> {
+        let content = request.content.clone();
+        let params = request.params.clone();
+        self.exchange(permit, request.path, params, content, request.read)
+            .await
+    }
+
+    /// What [`write`](Self::write) would send, fit to be shown: without its signature.
+    #[must_use]
+    pub fn preview<T>(&self, request: &WriteRequest<T>) -> Preview {
+        let mut url = self.signed(request.path, request.params.clone());
+        let shown: Vec<(String, String)> = url
+            .query_pairs()
+            .filter(|(name, _)| name != "sign")
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        url.query_pairs_mut().clear().extend_pairs(shown);
+        Preview {
+            url: format!("{url}&sign=***"),
+            body: match &request.content {
+                Content::PostJson(body) => serde_json::from_slice(body.as_ref()).ok(),
+                Content::Get | Content::Post => None,
+            },
+        }
+    }
+
+    /// Makes a signed call that changes nothing, and reads the `data` of its answer.
+    pub(super) async fn call<T>(
         &self,
         permit: Permit,
         path: &str,
         params: Vec<(&'static str, String)>,
         read: impl FnOnce(Option<&RawValue>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let url = self.signed(path, params);
-        let answer = timeout(self.settings.timeout, self.transport.get(url, MAX_BODY)).await;
+        let answered = self.exchange(permit, path, params, Content::Get, read);
+        answered.await.map_err(|failed| failed.error)
+    }
+
+    /// Makes a signed call, and reads the `data` of its answer.
+    async fn exchange<T>(
+        &self,
+        permit: Permit,
+        path: &str,
+        params: Vec<(&'static str, String)>,
+        content: Content,
+        read: impl FnOnce(Option<&RawValue>) -> Result<T, Error>,
+    ) -> Result<T, WriteError> {
+        let call = Outgoing {
+            url: self.signed(path, params),
+            content,
+        };
+        let answer = timeout(self.settings.timeout, self.transport.send(call, MAX_BODY)).await;
         drop(permit);
         let answer = match answer {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(self.failed(error)),
-            Err(_elapsed) => return Err(self.failed(TransportError::Timeout)),
+            Ok(Err(error)) => {
+                let effect = match error {
+                    TransportError::Timeout | TransportError::Unreachable(_) => Effect::None,
+                    TransportError::Connection(_)
+                    | TransportError::TooLarge(_)
+                    | TransportError::Garbled(_) => Effect::Unknown,
+                };
+                return Err(effect.of(self.failed(error)));
+            }
+            Err(_elapsed) => return Err(Effect::Unknown.of(self.failed(TransportError::Timeout))),
         };
         let opened = envelope::open(answer.status, &answer.body);
         // Only Polyv itself tells Polyv's time; a gateway's error page does not.
@@ -147,13 +206,21 @@ impl Client {
                 _ => self.clock.learn(date, moment),
             }
         }
-        read(opened.data?)
+        let enveloped = opened.enveloped;
+        let data = opened.data.map_err(|error| match error {
+            Error::ServerError(_) => Effect::Unknown.of(error),
+            refusal if enveloped => Effect::None.of(refusal),
+            other => Effect::Unknown.of(other),
+        })?;
+        read(data).map_err(|error| Effect::Unknown.of(error))
     }
 
     fn failed(&self, error: TransportError) -> Error {
         match error {
             TransportError::Timeout => Error::Timeout(self.settings.timeout),
-            TransportError::Connection(reason) => Error::ConnectionFailed(reason),
+            TransportError::Unreachable(reason) | TransportError::Connection(reason) => {
+                Error::ConnectionFailed(reason)
+            }
             TransportError::TooLarge(limit) => Error::BadResponse(BadResponse::TooLarge { limit }),
             TransportError::Garbled(reason) => Error::BadResponse(BadResponse::Garbled(reason)),
         }

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use super::transport::{Answer, Transport, TransportError};
+use super::transport::{Answer, Content, Outgoing, Transport, TransportError};
 
 /// A connection that was idle for so long is closed by us, before a server in between closes
 /// it under a request.
@@ -94,13 +95,23 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn get(
+    fn send(
         &self,
-        url: Url,
+        call: Outgoing,
         max_body: usize,
     ) -> Pin<Box<dyn Future<Output = Result<Answer, TransportError>> + Send + '_>> {
         Box::pin(async move {
-            let mut response = self.client().get(url).send().await.map_err(classify)?;
+            let client = self.client();
+            let request = match call.content {
+                Content::Get => client.get(call.url),
+                // Some servers refuse a POST that does not say how long it is.
+                Content::Post => client.post(call.url).header(CONTENT_LENGTH, 0),
+                Content::PostJson(body) => client
+                    .post(call.url)
+                    .header(CONTENT_TYPE, "application/json")
+                    .body(body),
+            };
+            let mut response = request.send().await.map_err(classify)?;
             let arrived = Instant::now();
             let status = response.status().as_u16();
             let date = response
@@ -173,6 +184,9 @@ fn classify(error: reqwest::Error) -> TransportError {
         return TransportError::Timeout;
     }
     let text = reason(&error);
+    if error.is_connect() {
+        return TransportError::Unreachable(text);
+    }
     // reqwest calls everything a decoding error that happens while it decodes; whether it was
     // the connection or what came over it, only the causes tell.
     let mut http = causes(&error).filter_map(|cause| cause.downcast_ref::<hyper::Error>());

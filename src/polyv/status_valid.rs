@@ -69,7 +69,7 @@ pub(super) fn plain(raw: &RawValue) -> String {
 }
 
 /// 1 for yes and 0 for no, by the public docs; elsewhere the API writes `Y` and `N`, or booleans.
-fn truth(raw: &RawValue) -> Option<bool> {
+pub(super) fn truth(raw: &RawValue) -> Option<bool> {
     match plain(raw).as_str() {
         "1" | "true" | "Y" => Some(true),
         "0" | "false" | "N" => Some(false),

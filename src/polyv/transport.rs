@@ -22,13 +22,37 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// What is sent. (Its address carries a signature, so it can't be shown.)
+#[derive(Clone)]
+pub struct Outgoing {
+    /// Where to, with all parameters.
+    pub url: Url,
+    /// What is in it.
+    pub content: Content,
+}
+
+/// What is in a call, beside its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing: a `GET`.
+    Get,
+    /// Nothing, in a `POST`.
+    Post,
+    /// JSON, in a `POST`.
+    PostJson(Bytes),
+}
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// It took too long to connect.
+    /// It took too long to connect; nothing was sent.
     #[error("no connection in time")]
     Timeout,
-    /// There is no connection, or it broke. The reason never contains the address asked for.
+    /// There is no connection; nothing was sent. The reason never contains the address asked
+    /// for.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The connection broke; what was sent may have arrived.
     #[error("{0}")]
     Connection(String),
     /// The body is larger than the limit, which is told.
@@ -45,13 +69,13 @@ pub enum TransportError {
 /// hour of Polyv can be played in milliseconds of paused time, where no socket may be waited
 /// for.
 pub trait Transport: Send + Sync + 'static {
-    /// Sends a `GET` and brings the whole answer, of at most `max_body` bytes.
+    /// Sends a call and brings the whole answer, of at most `max_body` bytes.
     ///
     /// The address carries a signature: implementations never put it into an error or a log.
     /// The total time is bounded by the caller, who drops the future.
-    fn get(
+    fn send(
         &self,
-        url: Url,
+        call: Outgoing,
         max_body: usize,
     ) -> Pin<Box<dyn Future<Output = Result<Answer, TransportError>> + Send + '_>>;
 }

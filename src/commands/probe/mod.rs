@@ -5,17 +5,15 @@ mod report;
 mod text;
 mod trend;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 
-use super::{Failure, configuration, exporter, output};
+use super::asking::{Asker, choose};
+use super::{Failure, configuration, output};
 use crate::cli::{Output, ProbeArgs};
-use crate::clock::Clock;
 use crate::config::{Account, Config, check_channel_id};
-use crate::poller;
-use crate::polyv::{Client, Error, Limiter, PolyvClock, Range, Settings, StreamInfo};
+use crate::polyv::{Error, Range, StreamInfo};
 use crate::telemetry::start_log;
 use report::{Companions, Report};
 
@@ -27,7 +25,7 @@ pub(super) fn run(arguments: &ProbeArgs) -> Result<(), Failure> {
     start_log(arguments.log.level, arguments.log.format);
     check_channel_id(&arguments.channel_id).map_err(Failure::Usage)?;
     let (_source, config) = configuration::load(&arguments.config)?;
-    let account = choose(&config, arguments)?;
+    let account = choose(&config, &arguments.channel_id, arguments.account.as_deref())?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
     let report = runtime.block_on(ask(&config, account, &arguments.channel_id))?;
     let shown = match arguments.output {
@@ -46,51 +44,12 @@ pub(super) fn run(arguments: &ProbeArgs) -> Result<(), Failure> {
     }
 }
 
-/// The account to ask as.
-fn choose<'a>(config: &'a Config, arguments: &ProbeArgs) -> Result<&'a Account, Failure> {
-    let names = || {
-        let names: Vec<_> = config.accounts.iter().map(|a| a.name.as_str()).collect();
-        names.join(", ")
-    };
-    if let Some(name) = &arguments.account {
-        return config
-            .accounts
-            .iter()
-            .find(|account| account.name == *name)
-            .ok_or_else(|| {
-                Failure::Usage(format!(
-                    "there is no account `{name}`; the configuration has: {}",
-                    names()
-                ))
-            });
-    }
-    match (
-        config.account_of(&arguments.channel_id),
-        config.accounts.as_slice(),
-    ) {
-        (Some(account), _) | (None, [account]) => Ok(account),
-        _ => Err(Failure::Usage(format!(
-            "no account of the configuration lists channel {}: say with --account which one \
-             to ask as ({})",
-            arguments.channel_id,
-            names()
-        ))),
-    }
-}
-
 async fn ask(config: &Config, account: &Account, channel_id: &str) -> anyhow::Result<Report> {
-    let clock = Arc::new(PolyvClock::new(Clock::default()));
-    let limiter = Limiter::new(poller::limit_of(config));
-    let client = Client::new(
-        Settings {
-            base_url: config.api.base_url.clone(),
-            timeout: config.api.timeout,
-            zone: config.poll.time_zone,
-        },
-        exporter::transport(config).map_err(anyhow::Error::msg)?,
-        Arc::clone(&clock),
-        account.credentials.clone(),
-    );
+    let Asker {
+        client,
+        limiter,
+        clock,
+    } = Asker::new(config, account)?;
     let question = async || -> Result<StreamInfo, Error> {
         let permit = limiter.acquire().await;
         let range = Range::since(clock.now().polyv - LOOKBACK);

@@ -11,14 +11,15 @@ use polyv_exporter::clock::{Clock, SettableWallClock, Timestamp};
 use polyv_exporter::config::Source;
 use polyv_exporter::exposition::{self, Format, Store};
 use polyv_exporter::poller::{self, Orders, Parts, Poller, Status};
-use polyv_exporter::polyv::{Answer, Limiter, PolyvClock, Transport, TransportError};
+use polyv_exporter::polyv::{
+    Answer, Content, Limiter, Outgoing, PolyvClock, Transport, TransportError,
+};
 use polyv_exporter::simulator::{Delivery, Reaction, Request, Scenario, Simulator, Trouble};
 use polyv_exporter::telemetry::Metrics;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use super::scrape::Scrape;
 
@@ -211,12 +212,15 @@ pub fn fullest_window(instants: &[u64], window_ms: u64) -> usize {
 }
 
 impl Transport for InMemory {
-    fn get(
+    fn send(
         &self,
-        url: Url,
+        call: Outgoing,
         max_body: usize,
     ) -> Pin<Box<dyn Future<Output = Result<Answer, TransportError>> + Send + '_>> {
         Box::pin(async move {
+            // The poller only asks.
+            assert_eq!(call.content, Content::Get);
+            let url = call.url;
             let path = format!("{}?{}", url.path(), url.query().unwrap_or(""));
             let answer = match self.simulator.react(&Request::get(&path)) {
                 Reaction::Answer(answer) => answer,

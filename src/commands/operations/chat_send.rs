@@ -1,0 +1,245 @@
+//! `chat send`
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::verdict::{Ending, Trouble, Verdict};
+use super::{Failure, Operator, messages, operate};
+use crate::cli::SendArgs;
+use crate::polyv::{ChatMessage, ChatResult, Effect, send_chat_messages};
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+enum Fate {
+    Sent {
+        /// Polyv's id of it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
+    /// Polyv will not have it.
+    Refused { reason: String },
+    /// It may be sent again.
+    NotSent { reason: String },
+    /// It may have been sent.
+    Unknown { reason: String },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    msg_id: &'a str,
+    #[serde(flatten)]
+    fate: &'a Fate,
+}
+
+pub(crate) fn run(arguments: &SendArgs) -> Result<(), Failure> {
+    let messages = messages::read(arguments)?;
+    let batch_size = usize::from(arguments.batch_size);
+    let dry_run = arguments.operation.dry_run;
+    operate(&arguments.operation, async |operator| {
+        if dry_run {
+            let requests: Vec<_> = messages
+                .chunks(batch_size)
+                .map(|batch| send_chat_messages(&operator.channel_id, batch))
+                .map(|request| operator.preview(&request))
+                .collect();
+            return Verdict::dry_run(&operator, &requests);
+        }
+        let fates = send(&operator, &messages, batch_size).await;
+        verdict(&operator, &messages, &fates, arguments.unsent.as_deref())
+    })
+}
+
+/// Sends batch after batch, up to the first that fails as a whole.
+async fn send(operator: &Operator, messages: &[ChatMessage], batch_size: usize) -> Vec<Fate> {
+    let bar = progress(messages.len(), batch_size);
+    let mut fates = Vec::with_capacity(messages.len());
+    for batch in messages.chunks(batch_size) {
+        let request = send_chat_messages(&operator.channel_id, batch);
+        match operator.write(&request).await {
+            Ok(results) => fates.extend(matched(batch, results)),
+            Err(trouble) => {
+                fates.extend(std::iter::repeat_n(fate_of_batch(&trouble), batch.len()));
+                break;
+            }
+        }
+        bar.set_position(fates.len() as u64);
+    }
+    bar.finish_and_clear();
+    let reason = "a call before it failed".to_owned();
+    fates.resize(messages.len(), Fate::NotSent { reason });
+    fates
+}
+
+/// Drawn on a terminal, and only where there is something to wait for.
+fn progress(messages: usize, batch_size: usize) -> ProgressBar {
+    if messages <= batch_size {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} messages");
+    ProgressBar::new(messages as u64)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn fate_of_batch(trouble: &Trouble) -> Fate {
+    let reason = trouble.what.clone();
+    match (trouble.effect, trouble.outcome) {
+        (Effect::Unknown, _) => Fate::Unknown { reason },
+        (Effect::None, Some("rejected")) => Fate::Refused { reason },
+        (Effect::None, _) => Fate::NotSent { reason },
+    }
+}
+
+/// The fates of a batch's messages. The order of results means nothing.
+fn matched(batch: &[ChatMessage], results: Vec<ChatResult>) -> Vec<Fate> {
+    let mut results: HashMap<String, ChatResult> = results
+        .into_iter()
+        .map(|result| (result.msg_id.clone(), result))
+        .collect();
+    batch
+        .iter()
+        .map(|message| match results.remove(&message.msg_id) {
+            Some(result) => match result.sent {
+                Some(true) => Fate::Sent { id: result.id },
+                Some(false) => Fate::Refused {
+                    reason: result.reason,
+                },
+                None => Fate::Unknown {
+                    reason: "Polyv's answer does not say whether it was sent".to_owned(),
+                },
+            },
+            None => Fate::Unknown {
+                reason: "Polyv's answer says nothing of it".to_owned(),
+            },
+        })
+        .collect()
+}
+
+fn verdict(
+    operator: &Operator,
+    messages: &[ChatMessage],
+    fates: &[Fate],
+    unsent_file: Option<&Path>,
+) -> Verdict {
+    let count = |is: fn(&Fate) -> bool| fates.iter().filter(|fate| is(fate)).count();
+    let sent = count(|fate| matches!(fate, Fate::Sent { .. }));
+    let refused = count(|fate| matches!(fate, Fate::Refused { .. }));
+    let not_sent = count(|fate| matches!(fate, Fate::NotSent { .. }));
+    let unknown = count(|fate| matches!(fate, Fate::Unknown { .. }));
+    let ending = match (sent, unknown) {
+        _ if sent == messages.len() => Ending::Done,
+        (_, 1..) => Ending::Unknown,
+        (0, 0) => Ending::NotDone,
+        (1.., 0) => Ending::Partly,
+    };
+    let mut text = String::new();
+    for (message, fate) in messages.iter().zip(fates) {
+        let (word, why) = match fate {
+            Fate::Sent { id } => ("sent", id.as_deref().unwrap_or("")),
+            Fate::Refused { reason } => ("refused", reason.as_str()),
+            Fate::NotSent { reason } => ("not sent", reason.as_str()),
+            Fate::Unknown { reason } => ("unknown", reason.as_str()),
+        };
+        let id = message.msg_id.escape_debug();
+        _ = writeln!(text, "{word:<9} {id}  {why}");
+    }
+    _ = write!(text, "Channel {}: {sent} sent", operator.channel_id);
+    for (number, word) in [
+        (refused, "refused"),
+        (not_sent, "not sent"),
+        (unknown, "unknown"),
+    ] {
+        if number > 0 {
+            _ = write!(text, ", {number} {word}");
+        }
+    }
+    if unknown > 0 {
+        text.push_str(
+            "\n→ Those that are unknown may have been sent, and were not sent again. Look at \
+             the chat before you do.",
+        );
+    }
+    let unsent: Vec<&ChatMessage> = messages
+        .iter()
+        .zip(fates)
+        .filter(|(_, fate)| matches!(fate, Fate::NotSent { .. }))
+        .map(|(message, _)| message)
+        .collect();
+    if !unsent.is_empty() {
+        tell_unsent(&unsent, unsent_file, &mut text);
+    }
+    let lines: Vec<_> = messages
+        .iter()
+        .zip(fates)
+        .map(|(message, fate)| Line {
+            msg_id: &message.msg_id,
+            fate,
+        })
+        .collect();
+    Verdict::new(operator, ending, text)
+        .with("messages", &lines)
+        .with("unsent", &unsent)
+}
+
+/// Writes messages that were not sent where somebody wants them, or shows them.
+fn tell_unsent(unsent: &[&ChatMessage], file: Option<&Path>, text: &mut String) {
+    let json = serde_json::to_string_pretty(unsent).unwrap_or_default();
+    if let Some(path) = file {
+        match std::fs::write(path, format!("{json}\n")) {
+            Ok(()) => {
+                _ = write!(
+                    text,
+                    "\n→ To send those that were not sent: --file {}",
+                    path.display()
+                );
+                return;
+            }
+            Err(error) => _ = write!(text, "\n{} can't be written: {error}", path.display()),
+        }
+    }
+    _ = write!(
+        text,
+        "\n→ To send those that were not sent, give this to --file:\n{json}"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_matched_by_id_whatever_their_order() {
+        let message = |id: &str| ChatMessage {
+            msg_id: id.to_owned(),
+            viewer_id: "v".to_owned(),
+            nick_name: "n".to_owned(),
+            content: "c".to_owned(),
+            avatar: None,
+            session_id: None,
+            viewer_type: None,
+        };
+        let result = |id: &str, sent: Option<bool>| ChatResult {
+            msg_id: id.to_owned(),
+            id: Some(format!("polyv-{id}")),
+            sent,
+            reason: "why".to_owned(),
+        };
+        let batch = ["a", "b", "c", "d"].map(message);
+        let results = vec![
+            result("d", None),
+            result("somebody else's", Some(true)),
+            result("b", Some(false)),
+            result("a", Some(true)),
+        ];
+        let fates = matched(&batch, results);
+        assert!(matches!(&fates[0], Fate::Sent { id: Some(id) } if id == "polyv-a"));
+        assert!(matches!(&fates[1], Fate::Refused { reason } if reason == "why"));
+        assert!(matches!(&fates[2], Fate::Unknown { .. }));
+        assert!(matches!(&fates[3], Fate::Unknown { .. }));
+    }
+}

@@ -1,0 +1,156 @@
+//! The messages to send: from the command line, a file or standard input.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::io::Read;
+use std::path::Path;
+
+use ring::rand;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Failure;
+use crate::cli::{SendArgs, ViewerTypeArg};
+use crate::polyv::{ChatMessage, ViewerType};
+
+/// A message as people write it: one without an id gets one.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Written {
+    msg_id: Option<String>,
+    viewer_id: String,
+    nick_name: String,
+    content: String,
+    avatar: Option<String>,
+    session_id: Option<String>,
+    viewer_type: Option<ViewerType>,
+}
+
+/// The messages, checked as Polyv checks them.
+///
+/// # Errors
+/// Every fault, each with the message's number and the field; then nothing is to be sent.
+pub(super) fn read(arguments: &SendArgs) -> Result<Vec<ChatMessage>, Failure> {
+    let (of, written) = match &arguments.file {
+        Some(path) => from_file(path)?,
+        None => (String::new(), vec![Ok(from_flags(arguments))]),
+    };
+    let mut messages = Vec::new();
+    let mut faults = String::new();
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let alone = written.len() == 1 && arguments.file.is_none();
+    for (number, written) in (1..).zip(written) {
+        let place = if alone {
+            String::new()
+        } else {
+            format!("{of}: message {number}: ")
+        };
+        let message = match written {
+            Ok(written) => written.into_message()?,
+            Err(why) => {
+                _ = writeln!(faults, "{place}{why}");
+                continue;
+            }
+        };
+        for fault in message.check().err().into_iter().flatten() {
+            _ = writeln!(faults, "{place}{fault}");
+        }
+        if let Some(first) = seen.insert(message.msg_id.clone(), number) {
+            let id = message.msg_id.escape_debug();
+            _ = writeln!(
+                faults,
+                "{place}its `msgId` `{id}` is that of message {first}"
+            );
+        }
+        messages.push(message);
+    }
+    if faults.is_empty() {
+        Ok(messages)
+    } else {
+        Err(Failure::Usage(format!(
+            "nothing was sent:\n{}",
+            faults.trim_end()
+        )))
+    }
+}
+
+/// An id that nobody had before: 32 hex digits.
+///
+/// # Errors
+/// Where the system has no randomness to give.
+pub(super) fn random_id() -> anyhow::Result<String> {
+    let bytes = rand::generate::<[u8; 16]>(&rand::SystemRandom::new())
+        .map_err(|_unspecified| anyhow::anyhow!("the system has no randomness for an id"))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes.expose())))
+}
+
+fn from_flags(arguments: &SendArgs) -> Written {
+    Written {
+        msg_id: arguments.msg_id.clone(),
+        viewer_id: arguments.viewer_id.clone().unwrap_or_default(),
+        nick_name: arguments.nickname.clone().unwrap_or_default(),
+        content: arguments.content.clone().unwrap_or_default(),
+        avatar: arguments.avatar.clone(),
+        session_id: arguments.session_id.clone(),
+        viewer_type: arguments.viewer_type.map(|kind| match kind {
+            ViewerTypeArg::Viewer => ViewerType::Viewer,
+            ViewerTypeArg::Student => ViewerType::Student,
+            ViewerTypeArg::Slice => ViewerType::Slice,
+        }),
+    }
+}
+
+/// What is in a file, message by message, and what to call the file.
+#[allow(clippy::type_complexity)]
+fn from_file(path: &Path) -> Result<(String, Vec<Result<Written, String>>), Failure> {
+    let from_stdin = path == Path::new("-");
+    let name = if from_stdin {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    };
+    let text = if from_stdin {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let usage = |why: String| Failure::Usage(format!("{name}: {why}"));
+    let text = text.map_err(|error| usage(format!("it can't be read: {error}")))?;
+    let list: Vec<Value> = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+        .map_err(|error| usage(format!("a JSON list of messages was expected: {error}")))?;
+    if list.is_empty() {
+        return Err(usage("there is no message in it".to_owned()));
+    }
+    let written = list
+        .into_iter()
+        .map(|value| {
+            if value.is_object() {
+                serde_json::from_value(value).map_err(|error| error.to_string())
+            } else {
+                Err("it is no JSON object".to_owned())
+            }
+        })
+        .collect();
+    Ok((name, written))
+}
+
+impl Written {
+    fn into_message(self) -> anyhow::Result<ChatMessage> {
+        let msg_id = match self.msg_id {
+            Some(id) => id,
+            None => random_id()?,
+        };
+        // Polyv is never sent a blank value.
+        let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        Ok(ChatMessage {
+            msg_id,
+            viewer_id: self.viewer_id,
+            nick_name: self.nick_name,
+            content: self.content,
+            avatar: given(self.avatar),
+            session_id: given(self.session_id),
+            viewer_type: self.viewer_type,
+        })
+    }
+}

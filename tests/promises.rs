@@ -24,6 +24,7 @@ mod promises {
     mod commands;
     mod documents;
     mod limiter;
+    mod operations;
     mod outcomes;
     mod polling;
     mod recovery;

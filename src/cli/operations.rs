@@ -174,7 +174,7 @@ pub struct SendArgs {
         long,
         value_name = "TEXT",
         env = "POLYV_EXPORTER_CONTENT",
-        required_unless_present = "file",
+        required_unless_present = "messages",
         requires_all = ["viewer_id", "nickname"]
     )]
     pub content: Option<String>,
@@ -203,12 +203,12 @@ pub struct SendArgs {
     pub viewer_type: Option<ViewerTypeArg>,
     /// Many messages: a JSON list of them, as Polyv writes them; `-` is standard input
     #[arg(
-        long,
+        long = "file",
         value_name = "FILE",
         env = "POLYV_EXPORTER_FILE",
         conflicts_with_all = ["content", "viewer_id", "nickname", "msg_id", "avatar", "session_id", "viewer_type"]
     )]
-    pub file: Option<PathBuf>,
+    pub messages: Option<PathBuf>,
     /// How many messages go in one call
     #[arg(
         long,

@@ -31,14 +31,14 @@ struct Written {
 /// # Errors
 /// Every fault, each with the message's number and the field; then nothing is to be sent.
 pub(super) fn read(arguments: &SendArgs) -> Result<Vec<ChatMessage>, Failure> {
-    let (of, written) = match &arguments.file {
+    let (of, written) = match &arguments.messages {
         Some(path) => from_file(path)?,
         None => (String::new(), vec![Ok(from_flags(arguments))]),
     };
     let mut messages = Vec::new();
     let mut faults = String::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
-    let alone = written.len() == 1 && arguments.file.is_none();
+    let alone = written.len() == 1 && arguments.messages.is_none();
     for (number, written) in (1..).zip(written) {
         let place = if alone {
             String::new()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::chance::Chance;
 use super::life::Life;
 use super::phase::{NotLive, Phase};
+use super::remembered::Remembered;
 use super::samples::Sample;
 use super::time::MediaTime;
 use super::timeline::Timeline;
@@ -20,6 +21,8 @@ pub struct Channel {
     pub(super) live_for: Duration,
     pub(super) sample_delay: Option<Duration>,
     pub(super) life: Life,
+    /// Chat messages with any of these in them are refused.
+    pub(super) refused_words: Vec<String>,
 }
 
 /// Whose channel it is.
@@ -63,6 +66,8 @@ pub(super) struct LiveChannel {
     pub(super) calls: u64,
     /// The newest sample that was sent, of each stream.
     pub(super) newest_sent: Vec<Sample>,
+    /// What the writing operations have left behind.
+    pub(super) remembered: Remembered,
     /// Media time up to which samples had appeared when the delay was last changed: what has
     /// appeared does not vanish again.
     appeared: Option<MediaTime>,
@@ -81,6 +86,12 @@ impl Channel {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether a chat message that says this is refused.
+    pub(super) fn refuses(&self, content: &str) -> bool {
+        let mut words = self.refused_words.iter();
+        words.any(|word| content.contains(word.as_str()))
     }
 
     /// The life that it begins with.
@@ -118,6 +129,7 @@ impl LiveChannel {
             chance: Chance::new(seed).and_text(&spec.id),
             calls: 0,
             newest_sent: Vec::new(),
+            remembered: Remembered::default(),
             appeared: None,
             spec,
         }

@@ -2,23 +2,22 @@
 //! looks like in the end.
 
 use std::borrow::Cow;
-use std::io::Write as _;
-
-use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
 use super::chance::Chance;
 use super::checks;
+use super::delivery::deliver;
 use super::envelope::{Dressing, Envelope, Refusal};
 use super::limits::Verdict;
-use super::operations::{self, Operation, Question};
-use super::reaction::{Answer, Delivery, Reaction};
+use super::operations::{self, FORM, Operation, Question, Takes};
+use super::reaction::{Answer, Reaction};
 use super::received::{Received, shorten};
 use super::request::{Parameters, Request, Undecodable};
 use super::troubles::{self, Met, Spoils, Target, WrongType};
 use super::world::{Instant, State, World};
 use crate::clock::Timestamp;
+
+/// The longest body that is passed on: nginx's default.
+const LONGEST_BODY: usize = 1 << 20;
 
 /// A call on its way.
 struct Call<'a> {
@@ -35,8 +34,8 @@ type Outcome = (Reaction, &'static str);
 
 /// Polyv's reaction, and what its clock says at that.
 pub(super) fn react(world: &World, request: &Request) -> (Reaction, Timestamp) {
-    let parameters = Parameters::parse(&request.query);
     let operation = operations::at(&request.path);
+    let parameters = parameters(request, operation);
     let mut state = world.state();
     // Looked up once it is this call's turn, so that the log and the limits see time pass.
     let now = world.now();
@@ -83,6 +82,19 @@ pub(super) fn react(world: &World, request: &Request) -> (Reaction, Timestamp) {
         answered,
     });
     (reaction, polyv_now)
+}
+
+/// The parameters of the query, and of the form where the operation takes one.
+fn parameters(request: &Request, operation: Option<&Operation>) -> Result<Parameters, Undecodable> {
+    let query = Parameters::parse(&request.query)?;
+    let takes_form = operation.is_some_and(|operation| {
+        operation.takes == Takes::Form && operation.method == request.method
+    });
+    if takes_form && request.media_type() == FORM && request.body.len() <= LONGEST_BODY {
+        query.and_form(&request.body)
+    } else {
+        Ok(query)
+    }
 }
 
 /// The call as troubles look at it; counts it.
@@ -152,8 +164,19 @@ impl Call<'_> {
             }
         }
         if let Some((instead, name)) = &met.instead {
+            if met.instead_takes_effect
+                && !self.is_too_long()
+                && let (Ok(parameters), Some(operation)) = (self.parameters, self.operation)
+            {
+                // Whatever it would have been answered: nobody hears of it.
+                let _ = self.ask(world, state, met, skew_ms, parameters, operation);
+            }
             let reaction = instead.reaction(self.envelope, &self.request_id, refuse);
             return (reaction, name);
+        }
+        if self.is_too_long() {
+            let answer = Answer::bare(413, "Request Entity Too Large");
+            return (answer.into(), "too_large");
         }
         let Ok(parameters) = self.parameters else {
             return (Answer::bare(400, "Bad Request").into(), "undecodable");
@@ -183,21 +206,27 @@ impl Call<'_> {
             let message = format!("Request method '{}' not supported", self.request.method);
             return Err(Refusal::of_the_question(message, "wrong_method"));
         }
+        operation.takes.check(self.request)?;
         let now = self.now.media;
         let polyv_now = now.said_with_skew(skew_ms);
         let account =
-            checks::authenticate(parameters, operation.required, &world.accounts, polyv_now)?;
-        if let Some(refusal) = &met.refusal {
-            return Err(refusal.clone());
-        }
+            checks::authenticate(parameters, operation.required, &world.accounts, polyv_now)
+                .map_err(|refusal| refusal.with_signature_code(&world.settings))?;
         let question = Question {
-            app_id: &account.app_id,
+            account,
             parameters,
+            body: &self.request.body,
             now,
             skew_ms,
             settings: &world.settings,
             spoils: &met.spoils,
         };
+        if let Some(refusal) = &met.refusal {
+            if met.refusal_takes_effect {
+                let _ = (operation.answer)(&question, &mut state.channels);
+            }
+            return Err(refusal.clone());
+        }
         let success = (operation.answer)(&question, &mut state.channels)?;
         let data = match met.spoils.wrong_type {
             Some(wrong_type) => wrong_type.reshape(success.data),
@@ -210,38 +239,24 @@ impl Call<'_> {
         let body = operation
             .envelope
             .success(&data, &self.request_id, dressing);
-        Ok((self.deliver(world, 200, body, &met.spoils), success.word))
+        let answer = deliver(&world.settings, self.request, 200, body, &met.spoils);
+        Ok((answer, success.word))
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.request.body.len() > LONGEST_BODY
     }
 
     fn refusal(&self, world: &World, refusal: &Refusal, spoils: &Spoils) -> Answer {
+        let settings = &world.settings;
         let status = match refusal.code {
             // Not every code that a scenario invents is an HTTP status.
-            code @ 200..=599 if world.settings.http_status_is_code => code,
+            code @ 200..=599 if settings.http_status_is_code => code,
             _ => 200,
         };
-        let body = self.envelope.failure(refusal, &self.request_id);
-        self.deliver(world, status, body, spoils)
-    }
-
-    /// The body on its way out, with what may happen to it there.
-    fn deliver(&self, world: &World, status: u16, body: String, spoils: &Spoils) -> Answer {
-        let mut body = body.into_bytes();
-        if spoils.truncated {
-            body.truncate(body.len() * 2 / 3);
-        }
-        let mut answer = Answer::json(status, body);
-        if world.settings.gzip && self.request.accepts_gzip() {
-            answer.body = gzip(&answer.body);
-            answer = answer
-                .with_header("content-encoding", "gzip")
-                .with_header("vary", "Accept-Encoding");
-        }
-        if spoils.cut_off {
-            let promised = u64::try_from(answer.body.len()).unwrap_or(u64::MAX);
-            answer.body.truncate(answer.body.len() / 2);
-            answer.delivery = Delivery::CutOff { promised };
-        }
-        answer
+        let nothing = settings.refusal_data;
+        let body = self.envelope.failure(refusal, &self.request_id, nothing);
+        deliver(settings, self.request, status, body, spoils)
     }
 }
 
@@ -249,13 +264,6 @@ impl From<Answer> for Reaction {
     fn from(answer: Answer) -> Self {
         Self::Answer(answer)
     }
-}
-
-fn gzip(body: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    // Writing to memory never fails.
-    let _ = encoder.write_all(body);
-    encoder.finish().unwrap_or_default().into()
 }
 
 /// A request id in the form of the pages' samples.

@@ -16,7 +16,8 @@
 //!   [`Simulator::serve`] the same on a socket
 //! - `scenario`: reading scenario files; `world`: what there is while it runs
 //! - `gateway`: a call's way; `limits`, `troubles`, `checks`, `signature`, `envelope`: its
-//!   stations; `operations`: one file for each call that Polyv knows
+//!   stations; `operations`: one file for each thing that Polyv knows; `delivery`: the way out
+//! - `remembered`: what the operations that write have left behind on a channel
 //! - `channel`, `life`, `phase`, `timeline`: what happens to a channel; `samples`, `encode`:
 //!   what Polyv's monitoring tells of it
 //! - `control`: changing all this while it runs; `received`: what clients did
@@ -26,6 +27,7 @@ mod chance;
 mod channel;
 mod checks;
 mod control;
+mod delivery;
 mod encode;
 mod envelope;
 mod gateway;
@@ -35,6 +37,7 @@ mod operations;
 mod phase;
 mod reaction;
 mod received;
+mod remembered;
 mod request;
 mod samples;
 mod scenario;
@@ -60,6 +63,7 @@ pub use life::{Life, NothingLasts};
 pub use phase::{FrozenBitrate, NotLive, Phase};
 pub use reaction::{Answer, Delivery, Reaction};
 pub use received::Received;
+pub use remembered::{Message, Remembered, VideoModeration};
 pub use request::Request;
 pub use scenario::{Account, DEFAULT_SCENARIO, Scenario};
 pub use troubles::Trouble;
@@ -155,6 +159,18 @@ impl Simulator {
     #[must_use]
     pub fn received_since(&self, sequence: u64) -> Vec<Received> {
         self.world.state().log.since(sequence).cloned().collect()
+    }
+
+    /// What the writing operations have left behind on a channel: switches, settings, linked
+    /// ids, messages.
+    ///
+    /// # Errors
+    /// Where there is no such channel.
+    pub fn remembered(&self, channel_id: &str) -> Result<Remembered, UnknownChannel> {
+        let state = self.world.state();
+        let channel = state.channels.by_id.get(channel_id);
+        let channel = channel.ok_or_else(|| UnknownChannel(channel_id.to_owned()))?;
+        Ok(channel.remembered.clone())
     }
 
     /// Gives a channel another life from now on. Its past stays as it was.

@@ -23,7 +23,7 @@ pub struct Received {
     pub moment: Moment,
     /// The client's address.
     pub client: IpAddr,
-    /// The operation: `stream_info`, `status_valid`, `live_status`; the path, where it is none.
+    /// The operation, such as `stream_info` or `live_status`; the path, where it is none.
     pub endpoint: Cow<'static, str>,
     /// `appId`.
     pub app_id: Option<String>,

@@ -1,7 +1,9 @@
 //! What Polyv is asked.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method};
 
 /// A request as it reached Polyv's gateway.
@@ -21,11 +23,11 @@ pub struct Request {
     pub client: IpAddr,
 }
 
-/// The decoded parameters of a query, in the order in which they came.
+/// The decoded parameters of a call, in the order in which they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Parameters(Vec<(String, String)>);
 
-/// A query that is not properly encoded.
+/// A query or a form that is not properly encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Undecodable;
 
@@ -52,6 +54,28 @@ impl Request {
             body,
             client: Ipv4Addr::LOCALHOST.into(),
         }
+    }
+
+    /// A `POST` from the loopback address with a body of that type.
+    #[must_use]
+    pub fn post(
+        path_and_query: &str,
+        content_type: &'static str,
+        body: impl Into<Vec<u8>>,
+    ) -> Self {
+        let mut request = Self::new(Method::POST, path_and_query, body.into());
+        request
+            .headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        request
+    }
+
+    /// `Content-Type` without its parameters, in lower case; empty where there is none.
+    pub(super) fn media_type(&self) -> String {
+        let value = self.headers.get(CONTENT_TYPE);
+        let value = value.and_then(|value| value.to_str().ok());
+        let media_type = value.unwrap_or_default().split(';').next();
+        media_type.unwrap_or_default().trim().to_ascii_lowercase()
     }
 
     /// Whether the client can read a gzipped answer.
@@ -90,6 +114,13 @@ impl Parameters {
             .map(Self)
     }
 
+    /// Those of a form come behind those of the query, as a servlet has it.
+    pub(super) fn and_form(mut self, body: &[u8]) -> Result<Self, Undecodable> {
+        let form = std::str::from_utf8(body).map_err(|_| Undecodable)?;
+        self.0.extend(Self::parse(form)?.0);
+        Ok(self)
+    }
+
     /// The first value of that name.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.iter()
@@ -104,11 +135,9 @@ impl Parameters {
 
     /// Whether a name came more than once.
     pub(super) fn has_repeated(&self) -> bool {
-        self.iter().enumerate().any(|(index, (name, _))| {
-            self.iter()
-                .skip(index + 1)
-                .any(|(another, _)| another == name)
-        })
+        // A form may hold very many.
+        let mut seen = HashSet::new();
+        !self.iter().all(|(name, _)| seen.insert(name))
     }
 }
 
@@ -164,6 +193,24 @@ mod tests {
     fn repeated_names_are_noticed() {
         assert!(Parameters::parse("a=1&b=2&a=1").unwrap().has_repeated());
         assert!(!Parameters::parse("a=1&b=2").unwrap().has_repeated());
+    }
+
+    #[test]
+    fn a_form_adds_to_the_query_and_repeats_it() {
+        let query = Parameters::parse("a=1").unwrap();
+        let both = query.clone().and_form(b"b=%E6%B5%8B+x").unwrap();
+        let pairs: Vec<_> = both.iter().collect();
+        assert_eq!(pairs, [("a", "1"), ("b", "测 x")]);
+        assert!(query.clone().and_form(b"a=1").unwrap().has_repeated());
+        assert_eq!(query.clone().and_form(b"\xff"), Err(Undecodable));
+        assert_eq!(query.clone().and_form(b""), Ok(query));
+    }
+
+    #[test]
+    fn a_media_type_is_read_without_its_parameters() {
+        let request = Request::post("/", "Application/JSON; charset=UTF-8", "");
+        assert_eq!(request.media_type(), "application/json");
+        assert_eq!(Request::get("/").media_type(), "");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) const PREFIX: &str = "/_simulator";
 const HELP: &str = "\
 This is a simulated Polyv. Control it while it runs (bodies are YAML or JSON):
 
-GET    /_simulator/channels                    what each channel is doing
+GET    /_simulator/channels                    what each channel is doing, and what it remembers
 PUT    /_simulator/channels/ID                 add a channel, or put another in its place
 DELETE /_simulator/channels/ID                 delete a channel
 PUT    /_simulator/channels/ID/life            another life from now on: bitrate_drop

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use super::refused::Refused;
 use crate::simulator::channel::LiveChannel;
 use crate::simulator::encode::whole;
+use crate::simulator::operations::describe_video_moderation;
 use crate::simulator::samples::Sample;
 use crate::simulator::time::BeijingTime;
 use crate::simulator::world::{Instant, State};
-use crate::simulator::{Received, Simulator, UnknownChannel};
+use crate::simulator::{Message, Received, Simulator, UnknownChannel};
 use crate::yaml::format_duration;
 
 /// Calls of the receive log in one answer.
@@ -57,6 +58,8 @@ fn show(channel: &LiveChannel, state: &State, now: Instant) -> Value {
         .iter()
         .map(|sample| show_sample(sample, state.skew_ms))
         .collect();
+    let remembered = &channel.remembered;
+    let messages: Vec<Value> = remembered.messages.iter().map(show_message).collect();
     json!({
         "id": channel.spec.id,
         "name": channel.spec.name,
@@ -66,6 +69,10 @@ fn show(channel: &LiveChannel, state: &State, now: Instant) -> Value {
         "sample_delay": format_duration(delay),
         "normal": streams,
         "newest_sent": sent,
+        "chat_moderation": remembered.chat_moderation,
+        "video_moderation": describe_video_moderation(&remembered.video_moderation),
+        "external_session_ids": remembered.external_session_ids,
+        "messages": messages,
     })
 }
 
@@ -81,6 +88,20 @@ fn show_sample(sample: &Sample, skew_ms: i64) -> Value {
         "audio_framerate_fps": whole(sample.audio),
         "time": time,
         "time_ms": at.as_millis(),
+    })
+}
+
+/// A chat message in the words in which it was sent.
+fn show_message(message: &Message) -> Value {
+    json!({
+        "msgId": message.msg_id,
+        "id": message.id,
+        "viewerId": message.viewer_id,
+        "nickName": message.nick_name,
+        "content": message.content,
+        "avatar": message.avatar,
+        "sessionId": message.session_id,
+        "viewerType": message.viewer_type,
     })
 }
 

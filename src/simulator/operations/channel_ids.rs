@@ -22,8 +22,7 @@ pub(super) fn parse(parameters: &Parameters, name: &str, most: usize) -> Result<
             Refusal::of_the_question(message, "invalid_parameter")
         })?;
     if ids.len() > most {
-        let message = format!("param length is incorrect: {name}");
-        return Err(Refusal::of_the_question(message, "invalid_parameter"));
+        return Err(Refusal::length(name));
     }
     Ok(ids)
 }

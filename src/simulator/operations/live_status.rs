@@ -6,7 +6,7 @@
 
 use hyper::Method;
 
-use super::{Channels, Operation, Question, Success, channel_ids};
+use super::{Channels, Operation, Question, Success, Takes, channel_ids};
 use crate::simulator::envelope::{Envelope, Refusal};
 use crate::simulator::phase::Phase;
 
@@ -15,6 +15,7 @@ pub(super) const OPERATION: Operation = Operation {
     path: "/live/v4/channel/live-status/list",
     endpoint: "live_status",
     envelope: Envelope::V4,
+    takes: Takes::Query,
     required: &["channelIds"],
     answer,
 };
@@ -26,7 +27,7 @@ fn answer(question: &Question<'_>, channels: &mut Channels) -> Result<Success, R
         .filter_map(|id| {
             let channel = channels.by_id.get(&id.to_string())?;
             let exists = *channel.phase(question.now) != Phase::Deleted;
-            (exists && channel.belongs_to(question.app_id)).then_some((id, channel))
+            (exists && channel.belongs_to(&question.account.app_id)).then_some((id, channel))
         })
         .collect();
     // An order that is stable, and nobody's.

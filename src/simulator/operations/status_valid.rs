@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use hyper::Method;
 
-use super::{Channels, Operation, Question, Success, channel_ids};
+use super::{Channels, Operation, Question, Success, Takes, channel_ids};
 use crate::simulator::envelope::{Envelope, Refusal};
 use crate::simulator::phase::Phase;
 
@@ -17,6 +17,7 @@ pub(super) const OPERATION: Operation = Operation {
     path: "/live/v4/channel/status-valid",
     endpoint: "status_valid",
     envelope: Envelope::V4,
+    takes: Takes::Query,
     required: &["channels"],
     answer,
 };
@@ -27,7 +28,7 @@ fn answer(question: &Question<'_>, channels: &mut Channels) -> Result<Success, R
     for (index, id) in ids.into_iter().enumerate() {
         let channel = channels.by_id.get(&id.to_string());
         let deleted = channel.is_some_and(|channel| *channel.phase(question.now) == Phase::Deleted);
-        let own = channel.is_some_and(|channel| channel.belongs_to(question.app_id));
+        let own = channel.is_some_and(|channel| channel.belongs_to(&question.account.app_id));
         let comma = if index > 0 { "," } else { "" };
         let (deleted, own) = (u8::from(deleted), u8::from(own));
         // Writing to a string never fails.

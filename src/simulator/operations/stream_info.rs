@@ -5,7 +5,7 @@
 
 use hyper::Method;
 
-use super::{Channels, Operation, Question, Success};
+use super::{Channels, Operation, Question, Success, Takes};
 use crate::clock::Timestamp;
 use crate::simulator::channel::StreamName;
 use crate::simulator::encode::Encoding;
@@ -21,6 +21,7 @@ pub(super) const OPERATION: Operation = Operation {
     path: "/live/v3/channel/monitor/list-tencent-stream-info",
     endpoint: "stream_info",
     envelope: Envelope::V3,
+    takes: Takes::Query,
     required: &["channelId"],
     answer,
 };
@@ -31,16 +32,7 @@ const FARTHEST_BACK_MS: i64 = 7 * 24 * 3_600_000;
 fn answer(question: &Question<'_>, channels: &mut Channels) -> Result<Success, Refusal> {
     let general_delay = channels.sample_delay;
     let now = question.now;
-    let channel = question
-        .parameters
-        .get("channelId")
-        .and_then(|id| channels.by_id.get_mut(id))
-        .filter(|channel| channel.belongs_to(question.app_id))
-        .filter(|channel| *channel.phase(now) != Phase::Deleted)
-        .ok_or_else(|| {
-            let message = question.settings.unknown_channel.clone();
-            Refusal::of_the_question(message, "unknown_channel")
-        })?;
+    let channel = channels.asked_for(question)?;
     let polyv_now = now.said_with_skew(question.skew_ms);
     let (start, end) = range(question.parameters, polyv_now)?;
     let phase = channel.phase(now);

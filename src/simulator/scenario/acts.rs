@@ -7,9 +7,20 @@ use super::{keys, signed_duration_ms};
 use crate::simulator::envelope::Refusal;
 use crate::simulator::limits::BlockForm;
 use crate::simulator::troubles::{
-    Act, BadValues, Defect, Form, Instead, Latency, Spoil, ValueField, WrongType,
+    Act, BadValues, Defect, Effect, Form, Instead, Latency, Spoil, ValueField, WrongType,
 };
 use crate::yaml::{Mapping, Reader};
+
+/// The troubles at the gateway that may as well meet the answer on its way back.
+const LOSES_ANSWERS: [&str; 7] = [
+    "hang",
+    "reset",
+    "bad_gateway",
+    "html",
+    "answer",
+    "gzip_bomb",
+    "endless",
+];
 
 /// What the trouble of that name does; `None` where it lacks what it needs, which then is on
 /// record.
@@ -27,24 +38,41 @@ pub(super) fn read_act(reader: &mut Reader, entry: &mut Mapping<'_>, name: &str)
         "error_500" => {
             let mut message = "undefined error".to_owned();
             keys::text(reader, entry, "message", &mut message);
-            Act::Refuse(Refusal::of_the_server(message, "error_500"))
+            let refusal = Refusal::of_the_server(message, "error_500");
+            Act::Refuse(refusal, read_effect(reader, entry))
         }
-        "forbidden" => Act::Refuse(Refusal::forbidden()),
+        "forbidden" => Act::Refuse(Refusal::forbidden(), Effect::None),
         "rejected" => {
             let mut message = "param validate error".to_owned();
             let mut code = 400;
             keys::text(reader, entry, "message", &mut message);
             keys::parsed(reader, entry, "code", "a whole number", &mut code);
-            Act::Refuse(Refusal {
+            let refusal = Refusal {
                 code,
                 ..Refusal::of_the_question(message, "rejected")
-            })
+            };
+            Act::Refuse(refusal, Effect::None)
         }
         _ => match read_spoil(reader, entry, name) {
             Some(spoil) => Act::Spoil(spoil),
-            None => Act::Instead(read_instead(reader, entry, name)?),
+            None => {
+                let instead = read_instead(reader, entry, name)?;
+                let effect = if LOSES_ANSWERS.contains(&name) {
+                    read_effect(reader, entry)
+                } else {
+                    Effect::None
+                };
+                Act::Instead(instead, effect)
+            }
         },
     })
+}
+
+fn read_effect(reader: &mut Reader, entry: &mut Mapping<'_>) -> Effect {
+    let mut effect = Effect::None;
+    let words = [("none", Effect::None), ("taken", Effect::Taken)];
+    keys::choice(reader, entry, "effect", &words, &mut effect);
+    effect
 }
 
 fn read_latency(reader: &mut Reader, entry: &mut Mapping<'_>) -> Latency {

@@ -132,6 +132,7 @@ fn read_rest(
     };
     let live_for = keys::optional_duration(reader, entry, "live_for");
     let sample_delay = keys::optional_duration(reader, entry, "sample_delay");
+    let refused_words = keys::texts(reader, entry, "refuses_messages_with");
     let life = life?;
     let live_for = live_for.unwrap_or(if life.at(0).is_live() {
         LIVE_FOR
@@ -146,6 +147,7 @@ fn read_rest(
         live_for,
         sample_delay,
         life,
+        refused_words: refused_words.into_iter().map(|(word, _)| word).collect(),
     })
 }
 

@@ -15,9 +15,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::channel::Channel;
+use super::envelope::Nothing;
 use super::limits::Limits;
 use super::samples::Sampling;
-use super::settings::{Order, Settings};
+use super::settings::{CensorGet, CensorUpdate, Order, Settings};
 use super::troubles::Trouble;
 use crate::yaml::{Faults, Mapping, Node, Reader};
 
@@ -49,6 +50,8 @@ pub struct Account {
     /// `appSecret`: of no use with the real Polyv, but a secret all the same where somebody
     /// writes a real one into a scenario.
     pub app_secret: SecretString,
+    /// Whether it has the feature that has to be enabled for an account.
+    pub(super) video_moderation: bool,
 }
 
 // === impl Account ===
@@ -60,6 +63,7 @@ impl Account {
         Self {
             app_id: app_id.to_owned(),
             app_secret: SecretString::from(app_secret),
+            video_moderation: true,
         }
     }
 
@@ -116,6 +120,10 @@ impl Scenario {
                 gzip: false,
                 http_status_is_code: false,
                 unknown_channel: "illegal channel id".to_owned(),
+                invalid_signature_code: 400,
+                refusal_data: Nothing::EmptyText,
+                censor_update: CensorUpdate::After,
+                censor_get: CensorGet::Letters,
             },
             accounts: vec![Account::default_one()],
             channels: Vec::new(),
@@ -181,6 +189,7 @@ impl Scenario {
             "unknown_channel",
             &mut settings.unknown_channel,
         );
+        read_contradictions(reader, keys, settings);
         keys::duration(reader, keys, "sample_delay", &mut self.sample_delay);
         if let Some(node) = keys.get("clock_skew")
             && let Some(ms) = signed_duration_ms(reader, node, "`clock_skew`")
@@ -188,6 +197,48 @@ impl Scenario {
             self.clock_skew_ms = ms;
         }
     }
+}
+
+/// What Polyv's pages contradict each other in.
+fn read_contradictions(reader: &mut Reader, keys: &mut Mapping<'_>, settings: &mut Settings) {
+    keys::choice(
+        reader,
+        keys,
+        "invalid_signature_code",
+        &[("400", 400), ("401", 401), ("403", 403)],
+        &mut settings.invalid_signature_code,
+    );
+    keys::choice(
+        reader,
+        keys,
+        "refusal_data",
+        &[
+            ("empty_text", Nothing::EmptyText),
+            ("null_value", Nothing::Null),
+            ("absent", Nothing::Absent),
+        ],
+        &mut settings.refusal_data,
+    );
+    keys::choice(
+        reader,
+        keys,
+        "censor_update_answers",
+        &[
+            ("after", CensorUpdate::After),
+            ("before", CensorUpdate::Before),
+        ],
+        &mut settings.censor_update,
+    );
+    keys::choice(
+        reader,
+        keys,
+        "censor_get_answers",
+        &[
+            ("letters", CensorGet::Letters),
+            ("booleans", CensorGet::Booleans),
+        ],
+        &mut settings.censor_get,
+    );
 }
 
 fn read_accounts(reader: &mut Reader, node: &Node) -> Vec<Account> {
@@ -198,6 +249,8 @@ fn read_accounts(reader: &mut Reader, node: &Node) -> Vec<Account> {
         };
         let app_id = keys::required_text(reader, &mut keys, "app_id", "an account");
         let secret = keys::required_text(reader, &mut keys, "app_secret", "an account");
+        let mut video_moderation = true;
+        keys::truth(reader, &mut keys, "video_moderation", &mut video_moderation);
         keys.finish(reader);
         let (Some(app_id), Some(secret)) = (app_id, secret) else {
             continue;
@@ -207,7 +260,10 @@ fn read_accounts(reader: &mut Reader, node: &Node) -> Vec<Account> {
             reader.fault(item.place, message);
             continue;
         }
-        accounts.push(Account::new(&app_id, &secret));
+        accounts.push(Account {
+            video_moderation,
+            ..Account::new(&app_id, &secret)
+        });
     }
     if accounts.is_empty() {
         reader.fault(node.place, "`accounts` must have at least one account");

@@ -63,6 +63,38 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     ("noise: 2", "`noise` must be a number from 0 to 1, not `2`"),
     ("clock_skew: ten", "`clock_skew` must be a duration"),
+    (
+        "invalid_signature_code: forbidden",
+        "`invalid_signature_code` must be one of `400`, `401`, `403`",
+    ),
+    (
+        "refusal_data: none",
+        "`refusal_data` must be one of `empty_text`, `null_value`, `absent`",
+    ),
+    (
+        "censor_update_answers: never",
+        "`censor_update_answers` must be one of `after`, `before`",
+    ),
+    (
+        "censor_get_answers: digits",
+        "`censor_get_answers` must be one of `letters`, `booleans`",
+    ),
+    (
+        "accounts: [{app_id: a, app_secret: b, video_moderation: maybe}]",
+        "`video_moderation` must be `true` or `false`",
+    ),
+    (
+        "channels: [{id: 1, refuses_messages_with: spam}]",
+        "1:43: `refuses_messages_with` must be a list",
+    ),
+    (
+        "troubles: [{trouble: hang, effect: perhaps}]",
+        "`effect` must be one of `none`, `taken`",
+    ),
+    (
+        "troubles: [{trouble: throttled, effect: taken}]",
+        "1:33: unknown key `effect`",
+    ),
     ("accounts: []", "`accounts` must have at least one account"),
     (
         "accounts: [{app_id: a}]",
@@ -197,7 +229,7 @@ fn every_trouble_can_be_named_alone_and_with_all_its_keys() {
 - {trouble: latency, median: 300ms, p99: 1s}
 - {trouble: clock_skew, by: -10m}
 - {trouble: hang, account: a, channels: [\"1\"], endpoints: [stream_info], share: 0.3}
-- {trouble: reset, after: 60s, for: 30s, every: 5m}
+- {trouble: reset, effect: taken, after: 60s, for: 30s, every: 5m}
 - {trouble: block, as: 429}
 - {trouble: throttled}
 - {trouble: bad_gateway}
@@ -207,7 +239,7 @@ fn every_trouble_can_be_named_alone_and_with_all_its_keys() {
 - {trouble: enveloped_redirect, to: \"http://localhost/\"}
 - {trouble: gzip_bomb}
 - {trouble: endless, chunk: 1, pause: 1s}
-- {trouble: error_500, message: sorry}
+- {trouble: error_500, message: sorry, effect: none}
 - {trouble: forbidden}
 - {trouble: rejected, message: no, code: 403}
 - {trouble: truncated_json}

@@ -26,7 +26,8 @@ const GRACE: Duration = Duration::from_millis(500);
 /// How long a connection may be idle: nginx's default, and longer than clients keep theirs,
 /// so that it is they who close.
 const IDLE: Duration = Duration::from_secs(75);
-/// A control call's body may be a large scenario; nothing that Polyv is sent is larger.
+/// A control call's body may be a large scenario; what Polyv takes is shorter by far, and the
+/// gateway says so.
 const LONGEST_BODY: usize = 4 << 20;
 /// Connections that cannot be accepted in a row before the listener counts as broken, and
 /// the pause after each (when file descriptors run out, some may come back).

@@ -2,9 +2,14 @@
 
 mod answers;
 mod channels;
+mod effects;
 mod limits;
 mod lists;
+mod messages;
+mod moderation;
+mod pages;
 mod spoiled;
+mod switches;
 mod times;
 
 use std::sync::Arc;
@@ -55,6 +60,44 @@ fn ask(simulator: &Simulator, path: &str, parameters: &str) -> Answer {
 
 fn json(simulator: &Simulator, path: &str, parameters: &str) -> Value {
     serde_json::from_str(&ask(simulator, path, parameters).text()).unwrap()
+}
+
+const RELEVANCE: &str = "/live/v3/channel/session/relevance";
+const MODERATION_UPDATE: &str = "/live/v4/channel/video-moderation/update";
+const MODERATION_GET: &str = "/live/v4/channel/video-moderation/get";
+const AUDIT: &str = "/live/v4/chat/message/audit";
+const CENSOR_UPDATE: &str = "/live/v3/channel/chat/update-censor-enabled";
+const CENSOR_GET: &str = "/live/v3/channel/chat/get-censor-enabled";
+
+/// A request of the default account with all parameters in the query, signed, and a JSON body.
+fn post(simulator: &Simulator, path: &str, parameters: &str, body: &str) -> Request {
+    let signed = signed(simulator, path, parameters);
+    Request::post(
+        &format!("{path}?{}", signed.query),
+        "application/json;charset=UTF-8",
+        body,
+    )
+}
+
+/// What such a request is answered.
+fn told(simulator: &Simulator, request: &Request) -> Value {
+    let reaction = simulator.react(request);
+    serde_json::from_str(&reaction.answer().expect("an answer").text()).unwrap()
+}
+
+fn tell(simulator: &Simulator, path: &str, parameters: &str, body: &str) -> Value {
+    told(simulator, &post(simulator, path, parameters, body))
+}
+
+/// The words of a refusal in either envelope.
+fn refused(answer: &Value) -> &str {
+    assert_eq!(answer["code"], 400, "{answer}");
+    let words = answer.get("message").unwrap_or(&answer["error"]["desc"]);
+    words.as_str().unwrap()
+}
+
+fn trouble(simulator: &Simulator, yaml: &str) {
+    simulator.set_troubles(Trouble::parse_list("test", &format!("[{yaml}]")).unwrap());
 }
 
 /// The samples of a channel's stream information.

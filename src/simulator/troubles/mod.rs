@@ -74,9 +74,19 @@ pub(super) enum TimeWindow {
 pub(super) enum Act {
     Delay(Latency),
     Skew { ms: i64 },
-    Instead(Instead),
-    Refuse(Refusal),
+    Instead(Instead, Effect),
+    Refuse(Refusal, Effect),
     Spoil(Spoil),
+}
+
+/// Whether a call that gets no good answer has taken effect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It never came as far.
+    #[default]
+    None,
+    /// It was checked and carried out, and only the answer is lost.
+    Taken,
 }
 
 /// How long answers take: log-normally distributed, as latencies tend to be.
@@ -112,7 +122,11 @@ pub(super) struct Met {
     pub(super) delay: Duration,
     pub(super) skew_ms: i64,
     pub(super) instead: Option<(Instead, &'static str)>,
+    /// Whether the call takes effect all the same.
+    pub(super) instead_takes_effect: bool,
     pub(super) refusal: Option<Refusal>,
+    /// Whether the call takes effect all the same.
+    pub(super) refusal_takes_effect: bool,
     pub(super) spoils: Spoils,
 }
 
@@ -212,13 +226,15 @@ impl Troubles {
             match &trouble.act {
                 Act::Delay(latency) => met.delay += latency.draw(target.chance.and(index)),
                 Act::Skew { ms } => met.skew_ms = met.skew_ms.saturating_add(*ms),
-                Act::Instead(instead) => {
-                    met.instead
-                        .get_or_insert_with(|| (instead.clone(), trouble.name));
+                Act::Instead(instead, effect) if met.instead.is_none() => {
+                    met.instead = Some((instead.clone(), trouble.name));
+                    met.instead_takes_effect = *effect == Effect::Taken;
                 }
-                Act::Refuse(refusal) => {
-                    met.refusal.get_or_insert_with(|| refusal.clone());
+                Act::Refuse(refusal, effect) if met.refusal.is_none() => {
+                    met.refusal = Some(refusal.clone());
+                    met.refusal_takes_effect = *effect == Effect::Taken;
                 }
+                Act::Instead(..) | Act::Refuse(..) => {}
                 Act::Spoil(spoil) => met.spoils.add(spoil, target.number, trouble.name),
             }
         }

@@ -3,3 +3,4 @@
 mod control;
 mod server;
 mod troubles;
+mod writes;

@@ -58,12 +58,18 @@ impl Served {
 
     /// The address of a signed question for a channel's stream information.
     pub fn question(&self, channel: &str) -> String {
+        let query = self.signed(&[("channelId", channel)]);
+        format!("{STREAM_INFO}?{query}")
+    }
+
+    /// These parameters and the common ones, signed; none of them needs encoding.
+    pub fn signed(&self, parameters: &[(&str, &str)]) -> String {
         let now = self.simulator.polyv_now().as_millis().to_string();
-        let parameters = BTreeMap::from([
-            ("appId", "simulated"),
-            ("channelId", channel),
-            ("timestamp", &now),
-        ]);
+        let common = [("appId", "simulated"), ("timestamp", now.as_str())];
+        let parameters: BTreeMap<&str, &str> = common
+            .into_iter()
+            .chain(parameters.iter().copied())
+            .collect();
         let mut signed = String::from("simulated-secret");
         let mut query = String::new();
         for (name, value) in &parameters {
@@ -78,12 +84,24 @@ impl Served {
                 let _ = write!(hex, "{byte:02X}");
                 hex
             });
-        format!("{STREAM_INFO}?{query}sign={sign}")
+        format!("{query}sign={sign}")
     }
 
     pub async fn get(&self, path: &str) -> reqwest::Result<reqwest::Response> {
         let url = format!("http://{}{path}", self.address);
         within_deadline(self.client.get(url).send()).await
+    }
+
+    /// Sends a body of that type with `POST`.
+    pub async fn post(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> reqwest::Result<reqwest::Response> {
+        let url = format!("http://{}{path}", self.address);
+        let request = self.client.post(url).header("content-type", content_type);
+        within_deadline(request.body(body).send()).await
     }
 
     pub async fn ask(&self, channel: &str) -> reqwest::Result<reqwest::Response> {

@@ -383,13 +383,13 @@ async fn each_message_of_many_has_its_own_fate_and_what_was_not_sent_can_be_sent
     let (status, text) = setup.run(&send(unsent)).await;
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains("25 sent"), "{text}");
-    let sent: Vec<_> = setup
+    let ids: Vec<_> = setup
         .remembered()
         .messages
         .into_iter()
         .map(|m| m.msg_id)
         .collect();
-    assert_eq!(sent, (0..25).map(|n| format!("m{n}")).collect::<Vec<_>>());
+    assert_eq!(ids, (0..25).map(|n| format!("m{n}")).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -64,7 +64,8 @@ async fn send(operator: &Operator, messages: &[ChatMessage], batch_size: usize) 
         match operator.write(&request).await {
             Ok(results) => fates.extend(matched(batch, results)),
             Err(trouble) => {
-                fates.extend(std::iter::repeat_n(fate_of_batch(&trouble), batch.len()));
+                let fate = fate_of_batch(&trouble, batch.len());
+                fates.extend(std::iter::repeat_n(fate, batch.len()));
                 break;
             }
         }
@@ -86,11 +87,13 @@ fn progress(messages: usize, batch_size: usize) -> ProgressBar {
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn fate_of_batch(trouble: &Trouble) -> Fate {
+/// Which message of several Polyv refused a call for, it does not say: then all may be sent
+/// again, a few at a time.
+fn fate_of_batch(trouble: &Trouble, messages: usize) -> Fate {
     let reason = trouble.what.clone();
     match (trouble.effect, trouble.outcome) {
         (Effect::Unknown, _) => Fate::Unknown { reason },
-        (Effect::None, Some("rejected")) => Fate::Refused { reason },
+        (Effect::None, Some("rejected")) if messages == 1 => Fate::Refused { reason },
         (Effect::None, _) => Fate::NotSent { reason },
     }
 }

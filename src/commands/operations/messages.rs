@@ -100,9 +100,11 @@ fn from_flags(arguments: &SendArgs) -> Written {
     }
 }
 
+/// A message as it was written, or why it can't be read.
+type Entry = Result<Written, String>;
+
 /// What is in a file, message by message, and what to call the file.
-#[allow(clippy::type_complexity)]
-fn from_file(path: &Path) -> Result<(String, Vec<Result<Written, String>>), Failure> {
+fn from_file(path: &Path) -> Result<(String, Vec<Entry>), Failure> {
     let from_stdin = path == Path::new("-");
     let name = if from_stdin {
         "standard input".to_owned()

@@ -53,13 +53,7 @@ pub struct LinkArgs {
     #[allow(missing_docs)]
     pub operation: OperationArgs,
     /// The id: 32 characters
-    #[arg(
-        long,
-        value_name = "ID32",
-        env = "POLYV_EXPORTER_EXTERNAL_ID",
-        required_unless_present = "generate",
-        conflicts_with = "generate"
-    )]
+    #[arg(long, value_name = "ID32", env = "POLYV_EXPORTER_EXTERNAL_ID")]
     pub external_id: Option<String>,
     /// Makes an id and shows it
     #[arg(
@@ -87,8 +81,7 @@ pub struct ModerationArgs {
     #[arg(
         long,
         env = "POLYV_EXPORTER_ENABLED",
-        value_parser = FalseyValueParser::new(),
-        conflicts_with = "disabled"
+        value_parser = FalseyValueParser::new()
     )]
     pub enabled: bool,
     /// Turns it off

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::error::{BadResponse, Error};
-use super::limits::{InvalidField, optional, required, shortened};
+use super::limits::{InvalidField, given, required, shortened};
 use super::number::text_of;
 use super::status_valid::truth;
 use super::write::WriteRequest;
@@ -126,7 +126,8 @@ impl ChatMessage {
             required("viewerId", &self.viewer_id, 64),
             required("nickName", &self.nick_name, 128),
             required("content", &self.content, 2000),
-            optional("avatar", self.avatar.as_deref().unwrap_or(""), 200),
+            given("avatar", self.avatar.as_deref(), 200),
+            given("sessionId", self.session_id.as_deref(), usize::MAX),
         ];
         let faults: Vec<_> = checks.into_iter().filter_map(Result::err).collect();
         if faults.is_empty() {

@@ -209,6 +209,8 @@ impl Client {
         let enveloped = opened.enveloped;
         let data = opened.data.map_err(|error| match error {
             Error::ServerError(_) => Effect::Unknown.of(error),
+            // Words that nobody knows, with such a status, may be those of a gateway.
+            Error::Rejected(_) if answer.status >= 500 => Effect::Unknown.of(error),
             refusal if enveloped => Effect::None.of(refusal),
             other => Effect::Unknown.of(other),
         })?;

@@ -180,12 +180,15 @@ fn tls(needed: bool) -> Result<rustls::ClientConfig, String> {
 /// Sorts reqwest's errors, and takes the signed address out of them.
 fn classify(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
-    if error.is_timeout() {
-        return TransportError::Timeout;
-    }
     let text = reason(&error);
+    // Only then is it certain that nothing was sent: an established connection can time out
+    // as well, in the system's hands.
     if error.is_connect() {
-        return TransportError::Unreachable(text);
+        return if error.is_timeout() {
+            TransportError::Timeout
+        } else {
+            TransportError::Unreachable(text)
+        };
     }
     // reqwest calls everything a decoding error that happens while it decodes; whether it was
     // the connection or what came over it, only the causes tell.

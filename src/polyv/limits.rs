@@ -35,11 +35,6 @@ pub(super) fn required(field: &'static str, text: &str, most: usize) -> Result<(
     if text.trim().is_empty() {
         return Err(InvalidField::Empty { field });
     }
-    optional(field, text, most)
-}
-
-/// Checks a text that may be empty.
-pub(super) fn optional(field: &'static str, text: &str, most: usize) -> Result<(), InvalidField> {
     let length = length(text);
     if length > most {
         return Err(InvalidField::TooLong {
@@ -49,6 +44,15 @@ pub(super) fn optional(field: &'static str, text: &str, most: usize) -> Result<(
         });
     }
     Ok(())
+}
+
+/// Checks a text that may be left out, but not be blank: a blank one must never be sent.
+pub(super) fn given(
+    field: &'static str,
+    text: Option<&str>,
+    most: usize,
+) -> Result<(), InvalidField> {
+    text.map_or(Ok(()), |text| required(field, text, most))
 }
 
 /// A text from outside, short enough for a message.

@@ -58,6 +58,8 @@ impl ExternalSessionId {
     /// # Errors
     /// Where it is not 32 UTF-16 units long: Polyv's servers are Java.
     pub fn new(id: &str) -> Result<Self, WrongLength> {
+        // Nothing but blanks is nothing; a blank parameter must never be sent.
+        let id = if id.trim().is_empty() { "" } else { id };
         match limits::length(id) {
             LENGTH => Ok(Self(id.to_owned())),
             other => Err(WrongLength(other)),
@@ -84,7 +86,8 @@ mod tests {
     #[test]
     fn an_id_has_32_characters_as_java_counts_them() {
         assert!(ExternalSessionId::new("w11V61QWoK3332313778613940858739").is_ok());
-        for (id, length) in [("", 0), ("a", 1), (&"a".repeat(33)[..], 33)] {
+        let blank = " ".repeat(32);
+        for (id, length) in [("", 0), (&blank, 0), ("a", 1), (&"a".repeat(33)[..], 33)] {
             assert_eq!(ExternalSessionId::new(id), Err(WrongLength(length)));
         }
         // An emoji is two.

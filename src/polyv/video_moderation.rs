@@ -39,7 +39,7 @@ pub struct PresentModeration {
     /// How strict it is.
     pub strategy: Option<Strategy>,
     /// Who is told of what was found.
-    pub notify: Notify,
+    pub notify: Option<Notify>,
 }
 
 /// How often a screenshot is taken.
@@ -92,7 +92,7 @@ struct Data<'a> {
     illegal_notify: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_field_names)] // the names are Polyv's
 struct NotifyData<'a> {
@@ -164,22 +164,32 @@ impl PresentModeration {
                     "the moderation settings were expected".to_owned(),
                 ))
             })?;
-        let notify: NotifyData<'_> = data
-            .illegal_notify
-            .and_then(|raw| serde_json::from_str(raw.get()).ok())
-            .unwrap_or_default();
-        let on = |raw: Option<&RawValue>| raw.and_then(truth).unwrap_or(false);
         let word = |raw: Option<&RawValue>| raw.map(plain).unwrap_or_default();
         Ok(Self {
             enabled: data.moderation_enabled.and_then(truth),
             interval: ImageInterval::of_seconds(&word(data.image_frequency)),
             strategy: Strategy::of_word(&word(data.moderation_strategy)),
-            notify: Notify {
-                platform: on(notify.platform_enabled),
-                monitor: on(notify.monitor_enabled),
-                assistant: on(notify.assistant_enabled),
-                talent: on(notify.talent_enabled),
-            },
+            notify: data.illegal_notify.and_then(Notify::read),
+        })
+    }
+}
+
+impl Notify {
+    /// `None` where it is not as documented. What is left out is `N`, by the page.
+    fn read(raw: &RawValue) -> Option<Self> {
+        let data: NotifyData<'_> = serde_json::from_str(raw.get())
+            .ok()
+            .filter(|_| raw.get().starts_with('{'))?;
+        let on = |raw: Option<&RawValue>| match raw {
+            None => Some(false),
+            Some(raw) if raw.get() == "null" => Some(false),
+            Some(raw) => truth(raw),
+        };
+        Some(Self {
+            platform: on(data.platform_enabled)?,
+            monitor: on(data.monitor_enabled)?,
+            assistant: on(data.assistant_enabled)?,
+            talent: on(data.talent_enabled)?,
         })
     }
 }
@@ -190,7 +200,7 @@ impl From<&VideoModeration> for PresentModeration {
             enabled: Some(settings.enabled),
             interval: Some(settings.interval),
             strategy: Some(settings.strategy),
-            notify: settings.notify,
+            notify: Some(settings.notify),
         }
     }
 }
@@ -302,7 +312,17 @@ mod tests {
         assert_eq!(read_odd.enabled, Some(false));
         assert_eq!(read_odd.interval, Some(ImageInterval::Seconds20));
         assert_eq!(read_odd.strategy, None);
-        assert!(read_odd.notify.talent && !read_odd.notify.monitor);
+        let notify = read_odd.notify.unwrap();
+        assert!(notify.talent && !notify.monitor);
+        // Who is told must not be forgotten for being written oddly.
+        for odd in [
+            r#"{"illegalNotify": "{\"platformEnabled\":\"Y\"}"}"#,
+            r#"{"illegalNotify": {"platformEnabled": "yes"}}"#,
+            r#"{"illegalNotify": []}"#,
+            r#"{"illegalNotify": null}"#,
+        ] {
+            assert_eq!(read(odd).unwrap().notify, None, "{odd}");
+        }
         for nothing in ["null", r#""""#, "{}"] {
             assert_eq!(read(nothing).unwrap(), PresentModeration::default());
         }

@@ -53,14 +53,21 @@ async fn switch(
                 "{from_to}: Polyv accepted that, and says that it is {} all the same",
                 word(after)
             );
-            Verdict::new(operator, Ending::NotDone, text).with("after", &after)
+            Verdict::new(operator, Ending::NotDone, text)
+                .with("after", &after)
+                .with(
+                    "error",
+                    &"it was accepted, and was not so when it was read back",
+                )
         }
         Err(trouble) => {
             let text = format!(
                 "{from_to}: Polyv accepted that, but it could not be read back. {}",
                 trouble.what
             );
-            Verdict::new(operator, Ending::Unknown, text).with("error", &trouble.what)
+            Verdict::new(operator, Ending::Unknown, text)
+                .with("error", &trouble.what)
+                .with("outcome", &trouble.outcome)
         }
     };
     Ok(verdict.with("before", &before))

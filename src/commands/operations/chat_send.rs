@@ -32,6 +32,8 @@ enum Fate {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
+    /// Which of the messages that were given it is, from 1.
+    number: usize,
     msg_id: &'a str,
     #[serde(flatten)]
     fate: &'a Fate,
@@ -50,13 +52,25 @@ pub(crate) fn run(arguments: &SendArgs) -> Result<(), Failure> {
                 .collect();
             return Verdict::dry_run(&operator, &requests);
         }
-        let fates = send(&operator, &messages, batch_size).await;
-        verdict(&operator, &messages, &fates, arguments.unsent.as_deref())
+        let (fates, trouble) = send(&operator, &messages, batch_size).await;
+        let unsent = arguments.unsent.as_deref();
+        let verdict = verdict(&operator, &messages, &fates, unsent);
+        match trouble {
+            Some(trouble) => verdict
+                .with("error", &trouble.what)
+                .with("outcome", &trouble.outcome),
+            None => verdict,
+        }
     })
 }
 
 /// Sends batch after batch, up to the first that fails as a whole.
-async fn send(operator: &Operator, messages: &[ChatMessage], batch_size: usize) -> Vec<Fate> {
+async fn send(
+    operator: &Operator,
+    messages: &[ChatMessage],
+    batch_size: usize,
+) -> (Vec<Fate>, Option<Trouble>) {
+    let mut failed = None;
     let bar = progress(messages.len(), batch_size);
     let mut fates = Vec::with_capacity(messages.len());
     for batch in messages.chunks(batch_size) {
@@ -66,6 +80,7 @@ async fn send(operator: &Operator, messages: &[ChatMessage], batch_size: usize) 
             Err(trouble) => {
                 let fate = fate_of_batch(&trouble, batch.len());
                 fates.extend(std::iter::repeat_n(fate, batch.len()));
+                failed = Some(trouble);
                 break;
             }
         }
@@ -74,7 +89,7 @@ async fn send(operator: &Operator, messages: &[ChatMessage], batch_size: usize) 
     bar.finish_and_clear();
     let reason = "a call before it failed".to_owned();
     fates.resize(messages.len(), Fate::NotSent { reason });
-    fates
+    (fates, failed)
 }
 
 /// Drawn on a terminal, and only where there is something to wait for.
@@ -141,7 +156,7 @@ fn verdict(
         (1.., 0) => Ending::Partly,
     };
     let mut text = String::new();
-    for (message, fate) in messages.iter().zip(fates) {
+    for (number, (message, fate)) in (1..).zip(messages.iter().zip(fates)) {
         let (word, why) = match fate {
             Fate::Sent { id } => ("sent", id.as_deref().unwrap_or("")),
             Fate::Refused { reason } => ("refused", reason.as_str()),
@@ -149,7 +164,13 @@ fn verdict(
             Fate::Unknown { reason } => ("unknown", reason.as_str()),
         };
         let id = message.msg_id.escape_debug();
-        _ = writeln!(text, "{word:<9} {id}  {why}");
+        _ = write!(text, "{word:<9} {number:>3}  {id}  {why}");
+        if !matches!(fate, Fate::Sent { .. }) {
+            // So that it is found where it may be: in the file, or in the chat.
+            let content: String = message.content.chars().take(30).collect();
+            _ = write!(text, "  “{}”", content.escape_debug());
+        }
+        text.push('\n');
     }
     _ = write!(text, "Channel {}: {sent} sent", operator.channel_id);
     for (number, word) in [
@@ -173,13 +194,13 @@ fn verdict(
         .filter(|(_, fate)| matches!(fate, Fate::NotSent { .. }))
         .map(|(message, _)| message)
         .collect();
-    if !unsent.is_empty() {
+    if !unsent.is_empty() || unsent_file.is_some() {
         tell_unsent(&unsent, unsent_file, &mut text);
     }
-    let lines: Vec<_> = messages
-        .iter()
-        .zip(fates)
-        .map(|(message, fate)| Line {
+    let lines: Vec<_> = (1..)
+        .zip(messages.iter().zip(fates))
+        .map(|(number, (message, fate))| Line {
+            number,
             msg_id: &message.msg_id,
             fate,
         })
@@ -189,17 +210,17 @@ fn verdict(
         .with("unsent", &unsent)
 }
 
-/// Writes messages that were not sent where somebody wants them, or shows them.
+/// Writes messages that were not sent where somebody wants them, or shows them. A file is
+/// written even where there are none: what an earlier run left there must not be sent again.
 fn tell_unsent(unsent: &[&ChatMessage], file: Option<&Path>, text: &mut String) {
     let json = serde_json::to_string_pretty(unsent).unwrap_or_default();
     if let Some(path) = file {
         match std::fs::write(path, format!("{json}\n")) {
             Ok(()) => {
-                _ = write!(
-                    text,
-                    "\n→ To send those that were not sent: --file {}",
-                    path.display()
-                );
+                if !unsent.is_empty() {
+                    let path = path.display();
+                    _ = write!(text, "\n→ To send those that were not sent: --file {path}");
+                }
                 return;
             }
             Err(error) => _ = write!(text, "\n{} can't be written: {error}", path.display()),

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ring::rand;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Failure;
 use crate::cli::{SendArgs, ViewerTypeArg};
@@ -119,7 +119,8 @@ fn from_file(path: &Path) -> Result<(String, Vec<Entry>), Failure> {
     };
     let usage = |why: String| Failure::Usage(format!("{name}: {why}"));
     let text = text.map_err(|error| usage(format!("it can't be read: {error}")))?;
-    let list: Vec<Value> = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+    // Raw, so that a field that stands twice is found.
+    let list: Vec<Box<RawValue>> = serde_json::from_str(text.trim_start_matches('\u{feff}'))
         .map_err(|error| usage(format!("a JSON list of messages was expected: {error}")))?;
     if list.is_empty() {
         return Err(usage("there is no message in it".to_owned()));
@@ -127,8 +128,8 @@ fn from_file(path: &Path) -> Result<(String, Vec<Entry>), Failure> {
     let written = list
         .into_iter()
         .map(|value| {
-            if value.is_object() {
-                serde_json::from_value(value).map_err(|error| error.to_string())
+            if value.get().starts_with('{') {
+                serde_json::from_str(value.get()).map_err(|error| error.to_string())
             } else {
                 Err("it is no JSON object".to_owned())
             }
@@ -143,15 +144,13 @@ impl Written {
             Some(id) => id,
             None => random_id()?,
         };
-        // Polyv is never sent a blank value.
-        let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         Ok(ChatMessage {
             msg_id,
             viewer_id: self.viewer_id,
             nick_name: self.nick_name,
             content: self.content,
-            avatar: given(self.avatar),
-            session_id: given(self.session_id),
+            avatar: self.avatar,
+            session_id: self.session_id,
             viewer_type: self.viewer_type,
         })
     }

@@ -57,7 +57,10 @@ where
             interrupted,
         };
         Ok::<_, anyhow::Error>(work(operator).await)
-    })?;
+    });
+    // A name that is still being looked up must not keep the person waiting.
+    runtime.shutdown_background();
+    let verdict = verdict?;
     output::show(&verdict.shown(arguments.output)?)?;
     if verdict.is_success() {
         Ok(())
@@ -91,24 +94,26 @@ impl Operator {
 
     /// Changes something, once.
     async fn write<T>(&self, request: &WriteRequest<T>) -> Result<T, Trouble> {
+        match self.attempt(request).await {
+            // Refused for the time it was signed at, which is known now.
+            Err(trouble) if trouble.is_clock_skew() => self.attempt(request).await,
+            other => other,
+        }
+    }
+
+    async fn attempt<T>(&self, request: &WriteRequest<T>) -> Result<T, Trouble> {
         let permit = tokio::select! {
+            // Whoever wants to leave begins nothing new.
+            biased;
             () = self.interrupted.cancelled() => return Err(Trouble::interrupted(Effect::None)),
             permit = self.asker.limiter.acquire() => permit,
-        };
-        let writing = async {
-            match self.asker.client.write(permit, request).await {
-                // Refused for the time it was signed at, which is known now.
-                Err(failed) if is_clock_skew(&failed.error) => {
-                    let permit = self.asker.limiter.acquire().await;
-                    self.asker.client.write(permit, request).await
-                }
-                other => other,
-            }
         };
         tokio::select! {
             // An answer that is there counts, even where somebody wants to leave.
             biased;
-            done = writing => done.map_err(|failed| Trouble::new(&failed.error, failed.effect)),
+            done = self.asker.client.write(permit, request) => {
+                done.map_err(|failed| Trouble::new(&failed.error, failed.effect))
+            }
             () = self.interrupted.cancelled() => Err(Trouble::interrupted(Effect::Unknown)),
         }
     }
@@ -117,8 +122,4 @@ impl Operator {
     fn preview<T>(&self, request: &WriteRequest<T>) -> crate::polyv::Preview {
         self.asker.client.preview(request)
     }
-}
-
-fn is_clock_skew(error: &Error) -> bool {
-    matches!(error, Error::ClockSkew(_))
 }

@@ -6,9 +6,15 @@ use crate::cli::LinkArgs;
 use crate::polyv::{ExternalSessionId, link_sessions};
 
 pub(crate) fn run(arguments: &LinkArgs) -> Result<(), Failure> {
-    let id = match &arguments.external_id {
-        Some(id) => ExternalSessionId::new(id),
-        None => ExternalSessionId::new(&messages::random_id()?),
+    // By value, since a variable may say `false`.
+    let id = match (&arguments.external_id, arguments.generate) {
+        (Some(id), false) => ExternalSessionId::new(id),
+        (None, true) => ExternalSessionId::new(&messages::random_id()?),
+        (None, false) | (Some(_), true) => {
+            return Err(Failure::Usage(
+                "give either --external-id ID32 or --generate".to_owned(),
+            ));
+        }
     };
     let id = id.map_err(|error| Failure::Usage(error.to_string()))?;
     let dry_run = arguments.operation.dry_run;

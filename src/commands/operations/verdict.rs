@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Operator;
 use crate::cli::Output;
-use crate::polyv::{Effect, Error, Preview};
+use crate::polyv::{Effect, Error, Outcome, Preview};
 
 /// What came of an operation.
 pub(super) struct Verdict {
@@ -62,6 +62,11 @@ impl Trouble {
             what,
             outcome: Some(error.outcome().as_str()),
         }
+    }
+
+    /// Whether Polyv refused it for our clock, so that it certainly had no effect.
+    pub(super) fn is_clock_skew(&self) -> bool {
+        self.effect == Effect::None && self.outcome == Some(Outcome::ClockSkew.as_str())
     }
 
     pub(super) fn interrupted(effect: Effect) -> Self {

@@ -68,14 +68,21 @@ async fn set(
             let text = format!(
                 "{text}\nPolyv accepted that, and says all the same (wanted → found):{differs}"
             );
-            Verdict::new(operator, Ending::NotDone, text).with("found", &found)
+            Verdict::new(operator, Ending::NotDone, text)
+                .with("found", &found)
+                .with(
+                    "error",
+                    &"it was accepted, and was not so when it was read back",
+                )
         }
         Err(trouble) => {
             let text = format!(
                 "{text}\nPolyv accepted that, but it could not be read back. {}",
                 trouble.what
             );
-            Verdict::new(operator, Ending::Unknown, text).with("error", &trouble.what)
+            Verdict::new(operator, Ending::Unknown, text)
+                .with("error", &trouble.what)
+                .with("outcome", &trouble.outcome)
         }
     };
     Ok(verdict.with("before", &before).with("after", &after))
@@ -126,12 +133,15 @@ fn strategy(settings: &PresentModeration) -> String {
 }
 
 fn notify(settings: &PresentModeration) -> String {
-    let Notify {
+    let Some(Notify {
         platform,
         monitor,
         assistant,
         talent,
-    } = settings.notify;
+    }) = settings.notify
+    else {
+        return "unknown".to_owned();
+    };
     let who: Vec<_> = [
         (platform, "platform"),
         (monitor, "monitor"),
@@ -154,7 +164,12 @@ impl Wanted {
     fn of(arguments: &ModerationArgs) -> Result<Self, Failure> {
         let wanted = Self {
             enabled: match (arguments.enabled, arguments.disabled) {
-                (true, _) => Some(true),
+                (true, true) => {
+                    return Err(Failure::Usage(
+                        "give either --enabled or --disabled".to_owned(),
+                    ));
+                }
+                (true, false) => Some(true),
                 (false, true) => Some(false),
                 (false, false) => None,
             },
@@ -206,7 +221,10 @@ impl Wanted {
                 .strategy
                 .or(present.strategy)
                 .ok_or_else(|| missing("--strategy"))?,
-            notify: self.notify.unwrap_or(present.notify),
+            notify: self
+                .notify
+                .or(present.notify)
+                .ok_or_else(|| missing("--notify"))?,
         })
     }
 }

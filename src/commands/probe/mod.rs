@@ -27,7 +27,10 @@ pub(super) fn run(arguments: &ProbeArgs) -> Result<(), Failure> {
     let (_source, config) = configuration::load(&arguments.config)?;
     let account = choose(&config, &arguments.channel_id, arguments.account.as_deref())?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
-    let report = runtime.block_on(ask(&config, account, &arguments.channel_id))?;
+    let report = runtime.block_on(ask(&config, account, &arguments.channel_id));
+    // A name that is still being looked up must not keep the person waiting.
+    runtime.shutdown_background();
+    let report = report?;
     let shown = match arguments.output {
         Output::Text => text::write(&report, config.poll.time_zone),
         Output::Json => {

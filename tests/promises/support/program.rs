@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::scrape::Scrape;
@@ -38,8 +39,8 @@ pub fn said(output: &Output) -> String {
 /// A running program; killed when dropped.
 pub struct Program {
     child: Child,
-    log: Arc<Mutex<String>>,
-    output: Arc<Mutex<String>>,
+    log: Collected,
+    output: Collected,
 }
 
 impl Program {
@@ -57,12 +58,12 @@ impl Program {
 
     /// All that it logged so far.
     pub fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+        self.log.so_far()
     }
 
     /// All that it wrote to standard output so far.
     pub fn output(&self) -> String {
-        self.output.lock().unwrap().clone()
+        self.output.so_far()
     }
 
     pub fn id(&self) -> u32 {
@@ -77,11 +78,19 @@ impl Program {
         assert!(sent.unwrap().success());
     }
 
+    /// Whether it has ended. All that it wrote has been collected then.
+    fn end(&mut self) -> Option<ExitStatus> {
+        let status = self.child.try_wait().unwrap()?;
+        self.log.finish();
+        self.output.finish();
+        Some(status)
+    }
+
     /// Waits until it ends.
     pub async fn ended(&mut self) -> ExitStatus {
         let begin = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.end() {
                 return status;
             }
             assert!(
@@ -97,6 +106,8 @@ impl Program {
     pub async fn logged(&mut self, parts: &[&str]) -> String {
         let begin = Instant::now();
         loop {
+            // Before the log is read, so that an ended program's log is whole.
+            let ended = self.end();
             let log = self.log();
             let found = log
                 .lines()
@@ -104,7 +115,7 @@ impl Program {
             if let Some(line) = found {
                 return line.to_owned();
             }
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = ended {
                 panic!("it ended with {status}:\n{log}");
             }
             assert!(begin.elapsed() < DEADLINE, "no line with {parts:?}:\n{log}");
@@ -245,15 +256,35 @@ pub fn replace(path: &Path, content: &str) {
     std::fs::rename(&temporary, path).unwrap();
 }
 
-fn collect(stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+/// What a program writes, line by line, as it comes.
+struct Collected {
+    text: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Collected {
+    fn so_far(&self) -> String {
+        self.text.lock().unwrap().clone()
+    }
+
+    /// Waits for the last line. Only for a program that ended: it says nothing more.
+    fn finish(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+    }
+}
+
+fn collect(stream: impl Read + Send + 'static) -> Collected {
     let text = Arc::new(Mutex::new(String::new()));
     let collected = Arc::clone(&text);
-    std::thread::spawn(move || {
+    let reader = std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             let mut text = collected.lock().unwrap();
             text.push_str(&line);
             text.push('\n');
         }
     });
-    text
+    let reader = Some(reader);
+    Collected { text, reader }
 }

@@ -6,7 +6,9 @@
 //! the others.
 
 mod address;
+mod lifecycle;
 mod negotiate;
+mod scrape;
 mod server;
 mod site;
 

@@ -1,23 +1,14 @@
 //! What there is to be seen.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
-};
-use axum::http::{Response, StatusCode};
-use axum::response::IntoResponse;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use tokio::sync::{mpsc, oneshot};
-use tracing::error;
 
-use super::negotiate;
+use super::{lifecycle, scrape};
 use crate::exposition::{self, Format, Store};
 use crate::poller::Status;
 use crate::polyv::PolyvClock;
@@ -80,97 +71,22 @@ impl Site {
         }
         let telemetry_path = self.telemetry_path.clone();
         router
-            .route(&telemetry_path, get(metrics))
-            .route(HEALTHY, get(|| async { "polyv-exporter works.\n" }))
-            .route(READY, get(ready))
-            .route(RELOAD, post(reload))
+            .route(&telemetry_path, get(scrape::metrics))
+            .route(HEALTHY, get(lifecycle::healthy))
+            .route(READY, get(lifecycle::ready))
+            .route(RELOAD, post(lifecycle::reload))
             .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here; see /\n") })
             .with_state(Arc::new(self))
     }
 
     /// Everything there is to scrape.
-    fn scrape(&self, format: Format) -> String {
+    pub(super) fn scrape(&self, format: Format) -> String {
         let now = self.clock.now();
         self.metrics.set_poll_lag(self.status.lag(now.moment));
         let stale_after = self.store.rules().stale_after;
         self.metrics
             .set_clock_skew(self.clock.skew_seconds(stale_after));
         exposition::render(&self.store, &self.metrics.gather(), format, now)
-    }
-}
-
-async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response<Body> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let format = negotiate::format(text(&ACCEPT));
-    let gzip = negotiate::accepts_gzip(text(&ACCEPT_ENCODING));
-    // Thousands of channels take milliseconds, and the threads that poll must not wait.
-    let rendered = tokio::task::spawn_blocking(move || {
-        let text = site.scrape(format);
-        if gzip {
-            compress(&text).map(Body::from)
-        } else {
-            Ok(Body::from(text))
-        }
-    });
-    match rendered.await {
-        Ok(Ok(body)) => {
-            let mut response = Response::new(body);
-            let headers = response.headers_mut();
-            let content_type = HeaderValue::from_static(format.content_type());
-            headers.insert(CONTENT_TYPE, content_type);
-            headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-            if gzip {
-                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            }
-            response
-        }
-        Ok(Err(failure)) => broken(&failure),
-        Err(failure) => broken(&failure),
-    }
-}
-
-fn compress(text: &str) -> std::io::Result<Vec<u8>> {
-    // Fast: the tenth that a slower level saves is worth less than its time.
-    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
-    encoder.write_all(text.as_bytes())?;
-    encoder.finish()
-}
-
-fn broken(failure: &dyn std::error::Error) -> Response<Body> {
-    error!(%failure, "metrics cannot be rendered");
-    let message = "metrics can't be rendered; see the log\n";
-    (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
-}
-
-async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, &'static str) {
-    if site.status.is_ready() {
-        (StatusCode::OK, "polyv-exporter is ready.\n")
-    } else {
-        let message = "polyv-exporter is not ready: not every channel was asked yet.\n";
-        (StatusCode::SERVICE_UNAVAILABLE, message)
-    }
-}
-
-async fn reload(State(site): State<Arc<Site>>) -> (StatusCode, String) {
-    let Some(requests) = &site.reload else {
-        let message = "Reloading over HTTP is not enabled: start with --web.enable-lifecycle.\n";
-        return (StatusCode::FORBIDDEN, message.to_owned());
-    };
-    let (request, answer) = oneshot::channel();
-    if requests.send(request).await.is_err() {
-        let message = "The exporter is stopping.\n".to_owned();
-        return (StatusCode::SERVICE_UNAVAILABLE, message);
-    }
-    match answer.await {
-        Ok(Ok(())) => (StatusCode::OK, "Reloaded.\n".to_owned()),
-        Ok(Err(why)) => {
-            let message = format!("The old configuration goes on; the new one is faulty:\n{why}\n");
-            (StatusCode::INTERNAL_SERVER_ERROR, message)
-        }
-        Err(_stopping) => {
-            let message = "The exporter is stopping.\n".to_owned();
-            (StatusCode::SERVICE_UNAVAILABLE, message)
-        }
     }
 }
 

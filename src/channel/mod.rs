@@ -7,9 +7,15 @@
 //! A [`Channel`] consists of its [state](Presence) and its [streams](Stream). An answer's
 //! samples are [screened](screening) first; what is left goes to the streams, where order,
 //! repetition and lateness mean nothing: a sample *is* its stream and its time.
+//!
+//! For people there are also its [problems](Channel::problems), how the
+//! [last polls](Channel::answers) ended, and half an hour of [history](Channel::histories).
 
+mod answers;
 mod baseline;
+mod history;
 mod presence;
+mod problem;
 mod record;
 mod rules;
 mod screening;
@@ -18,7 +24,10 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use answers::Run;
+pub use history::{HISTORY, Lowest, history_step};
 pub use presence::{Presence, State};
+pub use problem::{Problem, ProblemKind, Severity};
 pub use record::{Channel, Digest};
 pub use rules::Rules;
 pub use screening::{DiscardReason, Discarded};

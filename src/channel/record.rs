@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::MAX_STREAMS;
+use super::answers::{Answers, Run};
+use super::history::{Lowest, shared_step};
 use super::presence::{Presence, State};
 use super::rules::Rules;
 use super::screening::{DiscardReason, Discarded, Sample, Sieve};
@@ -17,6 +19,7 @@ pub struct Channel {
     live_interval: Duration,
     presence: Presence,
     last_outcome: Option<Outcome>,
+    answers: Answers,
     last_success: Option<Moment>,
     last_new_sample: Option<Moment>,
     last_sample: Option<Timestamp>,
@@ -57,6 +60,7 @@ impl Channel {
             live_interval,
             presence: Presence::new(now),
             last_outcome: None,
+            answers: Answers::default(),
             last_success: None,
             last_new_sample: None,
             last_sample: None,
@@ -82,6 +86,11 @@ impl Channel {
     #[must_use]
     pub fn last_outcome(&self) -> Option<Outcome> {
         self.last_outcome
+    }
+
+    /// How the last polls ended, newest first.
+    pub fn answers(&self) -> impl Iterator<Item = &Run> {
+        self.answers.newest_first()
     }
 
     /// When a poll last brought an answer.
@@ -159,22 +168,28 @@ impl Channel {
             self.max_range = None;
         }
         self.forget_old_streams(now, rules);
+        let new_samples = u64::try_from(digest.new_samples).unwrap_or(u64::MAX);
+        self.answers
+            .push(Outcome::Ok, None, new_samples, now.moment);
         digest
     }
 
     /// The channel is not live.
     pub fn not_live(&mut self, now: Now, rules: &Rules) {
         self.answered(Outcome::NotLive, now);
+        self.answers.push(Outcome::NotLive, None, 0, now.moment);
         self.presence.not_live(now);
+        let step = self.history_step(rules);
         for stream in &mut self.streams {
-            stream.end_broadcast();
+            stream.end_broadcast(step);
         }
         self.forget_old_streams(now, rules);
     }
 
-    /// There was no answer.
-    pub fn no_answer(&mut self, outcome: Outcome) {
+    /// There was no answer; `words` say why.
+    pub fn no_answer(&mut self, outcome: Outcome, words: &str, now: Moment) {
         self.last_outcome = Some(outcome);
+        self.answers.push(outcome, Some(words), 0, now);
     }
 
     /// The answer to `asked` was too large: the next question asks for half of it.
@@ -216,6 +231,24 @@ impl Channel {
                     .is_some_and(|until| until > now.moment)
             })
             .filter_map(|stream| Some((stream, stream.figures(rules)?)))
+    }
+
+    /// What each of its streams was like over the last half hour, those that are not shown any
+    /// more included.
+    pub fn histories<'a>(
+        &'a self,
+        rules: &Rules,
+    ) -> impl Iterator<Item = (&'a StreamName, Vec<Lowest>)> {
+        let step = self.history_step(rules);
+        self.streams
+            .iter()
+            .map(move |stream| (stream.name(), stream.history(step)))
+    }
+
+    /// In what steps its streams' histories are.
+    #[must_use]
+    pub fn history_step(&self, rules: &Rules) -> Duration {
+        shared_step(rules.history_step, self.streams.len())
     }
 
     fn answered(&mut self, outcome: Outcome, now: Now) {
@@ -267,12 +300,13 @@ impl Channel {
             return;
         };
         let not_before = self.presence.not_before();
+        let step = self.history_step(rules);
         let Some(stream) = self.streams.get_mut(index) else {
             return;
         };
         for sample in samples {
             let current = not_before.is_none_or(|before| sample.time > before);
-            match stream.take(sample.time, sample.values, current, now.moment) {
+            match stream.take(sample.time, sample.values, current, now.moment, step) {
                 Taken::New => {
                     digest.new_samples += 1;
                     if self.watched_since.is_some_and(|since| sample.time > since) {
@@ -289,7 +323,7 @@ impl Channel {
                 ),
             }
         }
-        stream.settle(rules, now.polyv);
+        stream.settle(rules, now.polyv, step);
     }
 
     /// Where a stream stands, after making a place for it if it is new and there is one: its
@@ -321,8 +355,9 @@ impl Channel {
 
     /// Streams of which not even an identity is left need no place.
     fn forget_old_streams(&mut self, now: Now, rules: &Rules) {
+        let step = self.history_step(rules);
         self.streams.retain_mut(|stream| {
-            stream.settle(rules, now.polyv);
+            stream.settle(rules, now.polyv, step);
             !stream.is_forgotten()
         });
     }

@@ -19,6 +19,9 @@ pub struct Rules {
     pub window: Duration,
     /// What the maxima look back over.
     pub sustain: Duration,
+    /// In what steps a channel's history is kept, where it has one stream
+    /// ([`history_step`](super::history_step)).
+    pub history_step: Duration,
 }
 
 impl Rules {

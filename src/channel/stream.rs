@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::baseline::Baseline;
+use super::history::{History, Lowest};
 use super::rules::Rules;
 use super::screening::IDENTITIES;
 use super::series::{Reading, Series};
@@ -22,8 +23,8 @@ pub struct Values {
 
 /// One stream of a channel.
 ///
-/// Two things with different lives: the identities of samples, which outlive a broadcast, and
-/// the figures of the present broadcast, which end with it.
+/// Two things with different lives: the identities of samples and their history, which outlive
+/// a broadcast, and the figures of the present broadcast, which end with it.
 #[derive(Debug, Clone)]
 pub struct Stream {
     name: StreamName,
@@ -33,6 +34,8 @@ pub struct Stream {
     forgotten: Option<Timestamp>,
     samples_total: u64,
     last_new: Moment,
+    /// The samples that are not the present broadcast's recent ones.
+    history: History,
     broadcast: Broadcast,
 }
 
@@ -120,6 +123,7 @@ impl Stream {
             forgotten: None,
             samples_total: 0,
             last_new: now,
+            history: History::default(),
             broadcast: Broadcast::default(),
         }
     }
@@ -154,6 +158,7 @@ impl Stream {
         values: Values,
         current: bool,
         now: Moment,
+        step: Duration,
     ) -> Taken {
         if self.forgotten.is_some_and(|forgotten| time <= forgotten) {
             return Taken::TooOld;
@@ -164,19 +169,25 @@ impl Stream {
         if !self.seen.insert(time, ()) {
             return Taken::Again;
         }
+        if !current {
+            self.history.push(time, values, step);
+        }
         self.samples_total += 1;
         self.last_new = now;
         Taken::New
     }
 
     /// Brings windows and level up to date, and forgets what is too old to matter.
-    pub(super) fn settle(&mut self, rules: &Rules, polyv: Timestamp) {
+    pub(super) fn settle(&mut self, rules: &Rules, polyv: Timestamp, step: Duration) {
         let forgotten = &mut self.forgotten;
         self.seen
             .keep(polyv - IDENTITIES, MAX_IDENTITIES, |time, ()| {
                 *forgotten = Some(forgotten.map_or(time, |known| known.max(time)));
             });
-        self.broadcast.settle(rules);
+        self.broadcast.settle(rules, |time, values| {
+            self.history.push(time, values, step);
+        });
+        self.history.settle(polyv, step);
     }
 
     /// Whether nothing is left of it: all its samples are hours old.
@@ -184,9 +195,21 @@ impl Stream {
         self.seen.len() == 0
     }
 
-    /// The broadcast is over: its figures go, the identities stay.
-    pub(super) fn end_broadcast(&mut self) {
-        self.broadcast = Broadcast::default();
+    /// The broadcast is over: its figures go, the identities and the history stay.
+    pub(super) fn end_broadcast(&mut self, step: Duration) {
+        let over = std::mem::take(&mut self.broadcast);
+        for (time, values) in over.recent.iter() {
+            self.history.push(time, values, step);
+        }
+    }
+
+    /// What it was like over the last half hour, oldest first, in steps of `step` or coarser.
+    pub(super) fn history(&self, step: Duration) -> Vec<Lowest> {
+        let mut all = self.history.clone();
+        for (time, values) in self.broadcast.recent.iter() {
+            all.push(time, values, step);
+        }
+        all.iter().collect()
     }
 
     /// What it shows; `None` where the present broadcast has no sample yet.
@@ -204,7 +227,8 @@ impl Broadcast {
         self.baseline.insert(time, values.video_bitrate.get());
     }
 
-    fn settle(&mut self, rules: &Rules) {
+    /// `leaves` is told of every sample that is not recent any more.
+    fn settle(&mut self, rules: &Rules, mut leaves: impl FnMut(Timestamp, Values)) {
         let Some((newest, _)) = self.recent.last() else {
             return;
         };
@@ -214,6 +238,7 @@ impl Broadcast {
             newest - span - max_gap(rules.sustain),
             MAX_RECENT,
             |time, values| {
+                leaves(time, values);
                 if has_frames(values.video_framerate) {
                     *video = (*video).max(Some(time));
                 }

@@ -15,6 +15,7 @@ const RULES: Rules = Rules {
     max_sample_age: Duration::from_secs(15 * 60),
     window: Duration::from_secs(90),
     sustain: Duration::from_secs(30),
+    history_step: Duration::from_secs(10),
 };
 const INTERVAL: Duration = Duration::from_secs(15);
 const START: i64 = 1_700_000_000_000;
@@ -176,7 +177,7 @@ fn a_channel_without_answers_is_unknown_and_keeps_what_it_knew() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
     for seconds in (75..900).step_by(15) {
-        channel.no_answer(Outcome::Timeout);
+        channel.no_answer(Outcome::Timeout, "no answer", now(0).moment);
         channel.expire(now(seconds), &RULES, 1.0);
     }
     assert_eq!(channel.presence().state(), State::Unknown);

@@ -46,7 +46,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     let parts = Parts {
         limiter: Limiter::new(poller::limit_of(&config)),
         store: Arc::new(Store::new(
-            poller::rules_of(&config.poll),
+            poller::rules_of(&config),
             poller::wall_offset(&clock),
         )),
         status: Arc::new(Status::default()),
@@ -60,6 +60,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
         metrics: metrics.clone(),
         status: Arc::clone(&parts.status),
         clock: Arc::clone(&clock),
+        started: clock.host().wall(),
         telemetry_path: setup.telemetry_path,
         reload: setup.enable_lifecycle.then_some(requests),
     };

@@ -6,6 +6,8 @@
 //! first lets [expire](Store::expire) what is due and then shows nothing that is not true any
 //! more. The exporter's own few metrics are gathered by the `prometheus` crate and
 //! [encoded](own) here, in both formats.
+//!
+//! Pages for people get [views](View) instead, made when somebody looks.
 
 pub mod catalogue;
 mod document;
@@ -13,11 +15,13 @@ mod own;
 mod piece;
 mod store;
 mod text;
+mod view;
 
 pub use document::document;
 pub use piece::Identity;
 pub use store::{ChannelKey, Store, Turned};
 pub use text::Format;
+pub use view::{Answer, Detail, StreamHistory, StreamView, View};
 
 use prometheus::proto::MetricFamily;
 

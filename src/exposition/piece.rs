@@ -247,7 +247,7 @@ impl Piece {
 
 impl Subject<'_> {
     /// When that was, by the host's clock as it is set now.
-    fn wall(&self, moment: Moment) -> Timestamp {
+    pub(super) fn wall(&self, moment: Moment) -> Timestamp {
         let millis = i64::try_from(moment.as_millis()).unwrap_or(i64::MAX);
         Timestamp::from_millis(self.wall_offset).plus_millis(millis)
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::piece::{Identity, Piece, Subject};
+use super::view::{Detail, StreamHistory, View};
 use crate::channel::{Channel, Rules, State};
 use crate::clock::{Moment, Now};
 
@@ -37,6 +38,8 @@ struct Inner {
     rules: Rules,
     wall_offset: i64,
     next_key: u64,
+    /// Counts changes of channels.
+    version: u64,
     /// In the order in which they were added.
     entries: BTreeMap<ChannelKey, Entry>,
     /// When time alone changes which channel next.
@@ -47,13 +50,18 @@ struct Inner {
 
 #[derive(Debug)]
 struct Entry {
-    identity: Identity,
+    identity: Arc<Identity>,
     channel: Channel,
+    /// The store's version when it last changed.
+    version: u64,
     /// How far the channel's intervals are stretched at present.
     stretch: f64,
     piece: Arc<Piece>,
     change: Option<Moment>,
 }
+
+/// Channels that are looked at under one lock.
+const AT_A_TIME: usize = 64;
 
 // === impl ChannelKey ===
 
@@ -77,6 +85,7 @@ impl Store {
                 rules,
                 wall_offset,
                 next_key: 0,
+                version: 0,
                 entries: BTreeMap::new(),
                 changes: BTreeSet::new(),
                 turned: Vec::new(),
@@ -90,8 +99,9 @@ impl Store {
         let key = ChannelKey(inner.next_key);
         inner.next_key += 1;
         let entry = Entry {
-            identity,
+            identity: Arc::new(identity),
             channel: Channel::new(live_interval, now.moment),
+            version: 0,
             stretch: 1.0,
             piece: Arc::default(),
             change: None,
@@ -115,7 +125,7 @@ impl Store {
     pub fn describe(&self, key: ChannelKey, identity: Identity, live_interval: Duration, now: Now) {
         let mut inner = self.lock();
         if let Some(entry) = inner.entries.get_mut(&key) {
-            entry.identity = identity;
+            entry.identity = Arc::new(identity);
             entry.channel.set_live_interval(live_interval);
             inner.render(key, now);
         }
@@ -226,6 +236,83 @@ impl Store {
             .collect()
     }
 
+    /// Grows with every change of any channel.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.lock().version
+    }
+
+    /// All channels as they are now. Answers are not kept waiting: it looks at a few at a time,
+    /// so some may be a little newer than others.
+    #[must_use]
+    pub fn views(&self, now: Now) -> Vec<View> {
+        let mut views = Vec::new();
+        self.scan(now, |inner, key, entry| {
+            views.push(inner.view(key, entry, now));
+            true
+        });
+        views
+    }
+
+    /// Finds a channel by its number. Numbers are unique over all accounts.
+    #[must_use]
+    pub fn find(&self, channel_id: &str, now: Now) -> Option<ChannelKey> {
+        let mut found = None;
+        self.scan(now, |_, key, entry| {
+            if entry.identity.channel_id == channel_id {
+                found = Some(key);
+            }
+            found.is_none()
+        });
+        found
+    }
+
+    /// A channel with all that is remembered of it. `None` where there is no such channel any
+    /// more.
+    #[must_use]
+    pub fn detail(&self, key: ChannelKey, now: Now) -> Option<Detail> {
+        let mut inner = self.lock();
+        inner.expire(now);
+        let entry = inner.entries.get(&key)?;
+        let view = inner.view(key, entry, now);
+        Some(Detail::new(view, &inner.subject(entry, now), &inner.rules))
+    }
+
+    /// A channel's streams' last half hour; empty where there is no such channel any more.
+    #[must_use]
+    pub fn histories(&self, key: ChannelKey) -> Vec<StreamHistory> {
+        let inner = self.lock();
+        let Some(entry) = inner.entries.get(&key) else {
+            return Vec::new();
+        };
+        entry
+            .channel
+            .histories(&inner.rules)
+            .map(|(name, steps)| StreamHistory {
+                name: name.clone(),
+                steps,
+            })
+            .collect()
+    }
+
+    /// Looks at channels in their order, a few under each lock, until `look` has seen enough.
+    fn scan(&self, now: Now, mut look: impl FnMut(&Inner, ChannelKey, &Entry) -> bool) {
+        let mut next = Some(ChannelKey(0));
+        while let Some(from) = next.take() {
+            let mut inner = self.lock();
+            inner.expire(now);
+            for (n, (key, entry)) in inner.entries.range(from..).enumerate() {
+                if n == AT_A_TIME {
+                    next = Some(*key);
+                    break;
+                }
+                if !look(&inner, *key, entry) {
+                    return;
+                }
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -253,6 +340,24 @@ impl Inner {
         }
     }
 
+    fn subject<'a>(&'a self, entry: &'a Entry, now: Now) -> Subject<'a> {
+        Subject {
+            identity: &entry.identity,
+            channel: &entry.channel,
+            streams: entry
+                .channel
+                .shown(now, &self.rules, entry.stretch)
+                .collect(),
+            wall_offset: self.wall_offset,
+        }
+    }
+
+    fn view(&self, key: ChannelKey, entry: &Entry, now: Now) -> View {
+        let identity = Arc::clone(&entry.identity);
+        let subject = self.subject(entry, now);
+        View::new(key, entry.version, identity, &subject, now.moment)
+    }
+
     fn render_all(&mut self, now: Now) {
         let keys: Vec<_> = self.entries.keys().copied().collect();
         for key in keys {
@@ -261,22 +366,19 @@ impl Inner {
     }
 
     fn render(&mut self, key: ChannelKey, now: Now) {
+        let Some(entry) = self.entries.get(&key) else {
+            return;
+        };
+        let piece = Piece::render(&self.subject(entry, now));
+        let Entry {
+            channel, stretch, ..
+        } = entry;
+        let change = channel.next_change(now, &self.rules, *stretch);
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
-        let Entry {
-            identity,
-            channel,
-            stretch,
-            ..
-        } = entry;
-        let piece = Piece::render(&Subject {
-            identity,
-            channel,
-            streams: channel.shown(now, &self.rules, *stretch).collect(),
-            wall_offset: self.wall_offset,
-        });
-        let change = channel.next_change(now, &self.rules, *stretch);
+        self.version += 1;
+        entry.version = self.version;
         let before = std::mem::replace(&mut entry.change, change);
         entry.piece = Arc::new(piece);
         if before != change {

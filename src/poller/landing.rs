@@ -195,7 +195,7 @@ fn apply(
             if let Error::BadResponse(BadResponse::TooLarge { .. }) = error {
                 channel.too_large(flight.asked, now);
             }
-            channel.no_answer(error.outcome());
+            channel.no_answer(error.outcome(), &error.to_string(), now.moment);
         }
     }
     Digest::default()

@@ -7,9 +7,9 @@ use tracing::{info, warn};
 
 use super::account::Account;
 use super::{Orders, Poller, budget, over_demand, settings_of};
-use crate::channel::{Channel, Rules};
+use crate::channel::{Channel, Rules, history_step};
 use crate::clock::Now;
-use crate::config::{self, Poll};
+use crate::config::{self, Config};
 use crate::exposition::{ChannelKey, Identity};
 use crate::polyv::Client;
 
@@ -32,7 +32,7 @@ impl Poller {
         self.transport = transport;
         self.max_in_flight = config.api.max_in_flight;
         self.parts.limiter.set_limit(budget::limit_of(&config));
-        self.parts.store.set_rules(rules_of(&config.poll), now);
+        self.parts.store.set_rules(rules_of(&config), now);
 
         let mut before: HashMap<Arc<str>, Account> = self
             .accounts
@@ -158,9 +158,10 @@ impl Poller {
     }
 }
 
-/// The part of `poll` that is about truth and not about asking.
+/// The part of a configuration that is about truth and not about asking.
 #[must_use]
-pub fn rules_of(poll: &Poll) -> Rules {
+pub fn rules_of(config: &Config) -> Rules {
+    let poll = &config.poll;
     Rules {
         lookback: poll.lookback,
         idle_interval: poll.idle_interval,
@@ -168,5 +169,6 @@ pub fn rules_of(poll: &Poll) -> Rules {
         max_sample_age: poll.max_sample_age,
         window: poll.window,
         sustain: poll.sustain,
+        history_step: history_step(config.channel_count()),
     }
 }

@@ -28,17 +28,17 @@ const DELAY_SECONDS: [f64; 12] = [
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
-    requests: IntCounterVec,
+    pub(super) requests: IntCounterVec,
     request_duration: HistogramVec,
     rate_limit_wait: Histogram,
-    paused: IntGauge,
-    clock_skew: GaugeVec,
-    auth_success: IntGaugeVec,
+    pub(super) paused: IntGauge,
+    pub(super) clock_skew: GaugeVec,
+    pub(super) auth_success: IntGaugeVec,
     sample_delay: HistogramVec,
     samples_discarded: IntCounterVec,
-    poll_lag: Gauge,
-    poll_stretch: Gauge,
-    reloads: Reloads,
+    pub(super) poll_lag: Gauge,
+    pub(super) poll_stretch: Gauge,
+    pub(super) reloads: Reloads,
     process: Process,
 }
 
@@ -266,6 +266,17 @@ impl Reloads {
     pub fn succeeded(&self, at: Timestamp) {
         self.successful.set(1);
         self.success.set(at.as_seconds());
+    }
+
+    /// Whether the last one was loaded.
+    pub(super) fn is_successful(&self) -> bool {
+        self.successful.get() != 0
+    }
+
+    /// When the one in force was loaded.
+    #[allow(clippy::cast_possible_truncation)] // it was whole milliseconds
+    pub(super) fn success(&self) -> Timestamp {
+        Timestamp::from_millis((self.success.get() * 1000.0).round() as i64)
     }
 
     /// It was not: the one before is in force.

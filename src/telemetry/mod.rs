@@ -2,9 +2,11 @@
 //!
 //! Channels' metrics are not here: they are [rendered](crate::exposition) when they change.
 
+mod glance;
 mod log;
 mod metrics;
 mod process;
 
+pub use glance::Glance;
 pub use log::{LogFormat, LogLevel, start_log};
 pub use metrics::{BuildInfo, Metrics, Reloads};

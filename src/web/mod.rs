@@ -6,8 +6,12 @@
 //! the others.
 
 mod address;
+mod api;
 mod lifecycle;
 mod negotiate;
+mod page;
+mod query;
+mod respond;
 mod scrape;
 mod server;
 mod site;

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::Uri;
 use axum::routing::{get, post};
+use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{lifecycle, scrape};
-use crate::exposition::{self, Format, Store};
+use super::respond::{self, Refused};
+use super::{api, lifecycle, page, scrape};
+use crate::clock::{Now, Timestamp};
+use crate::exposition::{self, Detail, Format, Store, View};
 use crate::poller::Status;
 use crate::polyv::PolyvClock;
-use crate::telemetry::{BuildInfo, Metrics};
+use crate::telemetry::{Glance, Metrics};
 
 /// A request to load the configuration anew. The answer says what was wrong with it, if
 /// something was.
@@ -29,10 +31,23 @@ pub struct Site {
     pub status: Arc<Status>,
     /// Polyv's clock.
     pub clock: Arc<PolyvClock>,
+    /// When the exporter was started, which tells its answers from another one's.
+    pub started: Timestamp,
     /// Where metrics are.
     pub telemetry_path: String,
     /// Where reloads are asked for; `None` where that is not allowed over HTTP.
     pub reload: Option<mpsc::Sender<ReloadRequest>>,
+}
+
+/// What is known at one moment.
+pub(super) struct Present {
+    pub(super) now: Now,
+    /// The host's clock.
+    pub(super) wall: Timestamp,
+    /// Whatever changes from now on has a higher version.
+    pub(super) version: u64,
+    pub(super) views: Vec<View>,
+    pub(super) glance: Glance,
 }
 
 const HEALTHY: &str = "/-/healthy";
@@ -52,7 +67,8 @@ pub fn check_telemetry_path(path: &str) -> Result<(), String> {
             "`{path}` can't be a path for metrics: write one such as `/metrics`"
         ));
     }
-    if path.starts_with("/-/") || path.starts_with("/api/") {
+    let taken = ["/-/", "/api/", "/assets/", "/channels/", "/fragments/"];
+    if taken.iter().any(|taken| path.starts_with(taken)) {
         return Err(format!(
             "`{path}` can't be the path for metrics: something else is there"
         ));
@@ -66,8 +82,9 @@ impl Site {
     /// Who sees what.
     pub fn router(self) -> Router {
         let mut router = Router::new();
+        // Where metrics are at `/` there is no place for a page.
         if self.telemetry_path != "/" {
-            router = router.route("/", get(landing_page));
+            router = router.merge(page::routes());
         }
         let telemetry_path = self.telemetry_path.clone();
         router
@@ -75,33 +92,76 @@ impl Site {
             .route(HEALTHY, get(lifecycle::healthy))
             .route(READY, get(lifecycle::ready))
             .route(RELOAD, post(lifecycle::reload))
-            .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here; see /\n") })
+            .route("/api/v1/channels", get(api::channels))
+            .route("/api/v1/channels/{id}", get(api::channel))
+            .fallback(|| async { respond::not_found() })
             .with_state(Arc::new(self))
     }
 
     /// Everything there is to scrape.
     pub(super) fn scrape(&self, format: Format) -> String {
+        let now = self.refresh();
+        exposition::render(&self.store, &self.metrics.gather(), format, now)
+    }
+
+    /// All channels, and the exporter.
+    pub(super) fn present(&self) -> Present {
+        let present = self.alone();
+        Present {
+            views: self.store.views(present.now),
+            ..present
+        }
+    }
+
+    /// The exporter without its channels.
+    pub(super) fn alone(&self) -> Present {
+        let now = self.refresh();
+        Present {
+            now,
+            wall: self.clock.host().wall(),
+            version: self.store.version(),
+            views: Vec::new(),
+            glance: self.metrics.glance(),
+        }
+    }
+
+    /// A channel, by its number.
+    pub(super) fn detail(&self, channel_id: &str, now: Now) -> Option<Detail> {
+        let key = self.store.find(channel_id, now)?;
+        self.store.detail(key, now)
+    }
+
+    /// What a page that knows all up to `version` asks with the next time.
+    pub(super) fn cursor(&self, version: u64) -> String {
+        format!("{:x}.{version}", self.started.as_millis())
+    }
+
+    /// Up to which version that is; `None` where it is another exporter's, or none at all.
+    pub(super) fn since(&self, cursor: &str) -> Option<u64> {
+        let (started, version) = cursor.split_once('.')?;
+        let ours = format!("{:x}", self.started.as_millis());
+        version.parse().ok().filter(|_| started == ours)
+    }
+
+    /// Brings those metrics up to date that change by time alone.
+    fn refresh(&self) -> Now {
         let now = self.clock.now();
         self.metrics.set_poll_lag(self.status.lag(now.moment));
         let stale_after = self.store.rules().stale_after;
         self.metrics
             .set_clock_skew(self.clock.skew_seconds(stale_after));
-        exposition::render(&self.store, &self.metrics.gather(), format, now)
+        now
     }
 }
 
-async fn landing_page(State(site): State<Arc<Site>>) -> axum::response::Html<String> {
-    let metrics = &site.telemetry_path;
-    let BuildInfo {
-        version, revision, ..
-    } = BuildInfo::THIS;
-    axum::response::Html(format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <title>polyv-exporter</title>\n<h1>polyv-exporter</h1>\n\
-         <p>Watches live streams on Polyv (保利威) and tells Prometheus how they are.</p>\n\
-         <ul>\n<li><a href=\"{metrics}\">Metrics</a></li>\n\
-         <li><a href=\"{READY}\">Ready?</a></li>\n\
-         <li><a href=\"{HEALTHY}\">Healthy?</a></li>\n</ul>\n\
-         <p>Version {version}, revision {revision}</p>\n</html>\n"
-    ))
+/// What a request says, by the names of its parameters; others are none of our business.
+pub(super) fn parse<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refused> {
+    let parsed = axum::extract::Query::try_from_uri(uri);
+    let axum::extract::Query(value) = parsed.map_err(|why| {
+        Refused(format!(
+            "The parameters of this address are wrong: {}",
+            why.body_text()
+        ))
+    })?;
+    Ok(value)
 }

@@ -83,7 +83,7 @@ impl World {
         let parts = Parts {
             limiter: Limiter::new(poller::limit_of(&config)),
             store: Arc::new(Store::new(
-                poller::rules_of(&config.poll),
+                poller::rules_of(&config),
                 poller::wall_offset(&clock),
             )),
             metrics: Metrics::new().unwrap(),

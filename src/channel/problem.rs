@@ -1,0 +1,248 @@
+//! What is wrong with a channel, judged as the alert rules judge it by default.
+//!
+//! The rules are the ones that wake people, and can be changed; this is for those who have
+//! nothing but the status page. `alerts/polyv.rules.yml` is where the numbers come from.
+
+use std::time::Duration;
+
+use super::presence::State;
+use super::record::Channel;
+use super::stream::{Figures, Stream};
+use crate::clock::{Moment, Timestamp};
+use crate::config::Expect;
+use crate::polyv::StreamName;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// To be looked at.
+    Warning,
+    /// Viewers notice.
+    Critical,
+}
+
+/// What can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProblemKind {
+    /// It should be live, and is not.
+    OfflineUnexpectedly,
+    /// It is live, and samples stopped coming.
+    SamplesMissing,
+    /// Samples go on without video frames.
+    VideoFrozen,
+    /// Samples go on without audio frames.
+    AudioLost,
+    /// The bitrate is far under what it should be.
+    BitrateDropped,
+    /// The bitrate is under what it should be.
+    BitrateLow,
+    /// The video frame rate is under what it should be.
+    VideoFramerateLow,
+    /// It has been live for minutes and never had a sample.
+    WithoutSamples,
+    /// Nobody knows any more whether it is live.
+    StateUnknown,
+    /// The last poll brought no answer.
+    PollFailed,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What.
+    pub kind: ProblemKind,
+    /// With which stream; `None` where it is about the channel.
+    pub stream: Option<StreamName>,
+}
+
+/// Under this share of the expected bitrate (or else of the baseline) it has dropped,
+const DROPPED: (f64, f64) = (0.5, 0.25);
+/// and under this one it is low.
+const LOW: (f64, f64) = (0.75, 0.5);
+/// Under this share of the expected one a frame rate is low.
+const FRAMERATE_LOW: f64 = 0.7;
+/// The last frame may be so far behind the newest sample.
+const FRAMES: Duration = Duration::from_secs(20);
+/// The first frame may take so long.
+const FIRST_FRAME: Duration = Duration::from_secs(60);
+/// The last new sample may be so far behind the last answer.
+const SAMPLES: Duration = Duration::from_secs(60);
+/// The first sample may take so long.
+const FIRST_SAMPLE: Duration = Duration::from_secs(5 * 60);
+/// A channel may be offline for so long: an encoder reconnects.
+const OFFLINE: Duration = Duration::from_secs(30);
+
+// === impl ProblemKind ===
+
+impl ProblemKind {
+    /// All of them, the worst first.
+    pub const ALL: [Self; 10] = [
+        Self::OfflineUnexpectedly,
+        Self::SamplesMissing,
+        Self::VideoFrozen,
+        Self::AudioLost,
+        Self::BitrateDropped,
+        Self::BitrateLow,
+        Self::VideoFramerateLow,
+        Self::WithoutSamples,
+        Self::StateUnknown,
+        Self::PollFailed,
+    ];
+
+    /// Its name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OfflineUnexpectedly => "offline_unexpectedly",
+            Self::SamplesMissing => "samples_missing",
+            Self::VideoFrozen => "video_frozen",
+            Self::AudioLost => "audio_lost",
+            Self::BitrateDropped => "bitrate_dropped",
+            Self::BitrateLow => "bitrate_low",
+            Self::VideoFramerateLow => "video_framerate_low",
+            Self::WithoutSamples => "without_samples",
+            Self::StateUnknown => "state_unknown",
+            Self::PollFailed => "poll_failed",
+        }
+    }
+
+    /// How bad it is.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::OfflineUnexpectedly
+            | Self::SamplesMissing
+            | Self::VideoFrozen
+            | Self::AudioLost
+            | Self::BitrateDropped => Severity::Critical,
+            Self::BitrateLow
+            | Self::VideoFramerateLow
+            | Self::WithoutSamples
+            | Self::StateUnknown
+            | Self::PollFailed => Severity::Warning,
+        }
+    }
+}
+
+// === impl Severity ===
+
+impl Severity {
+    /// Its name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl Channel {
+    /// What is wrong with it, the worst first. `shown` are its streams that are true now.
+    #[must_use]
+    pub fn problems(
+        &self,
+        shown: &[(&Stream, Figures)],
+        expect: &Expect,
+        now: Moment,
+    ) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut add = |kind, stream: Option<&Stream>| {
+            problems.push(Problem {
+                kind,
+                stream: stream.map(|stream| stream.name().clone()),
+            });
+        };
+        let since = self.presence().since();
+        match self.presence().state() {
+            State::NotLive if expect.live && now.since(since) >= OFFLINE => {
+                add(ProblemKind::OfflineUnexpectedly, None);
+            }
+            State::Unknown if self.last_outcome().is_some() => {
+                add(ProblemKind::StateUnknown, None);
+            }
+            // One that was never asked has nothing wrong with it yet.
+            State::NotLive | State::Unknown => {}
+            State::Live => {
+                if let Some(kind) = self.silence(now) {
+                    add(kind, None);
+                }
+                let lasted = now.since(since);
+                for (stream, figures) in shown {
+                    for kind in of_stream(figures, expect, lasted) {
+                        add(kind, Some(stream));
+                    }
+                }
+            }
+        }
+        if self.last_outcome().is_some_and(|o| !o.is_answer())
+            && self.presence().state() != State::Unknown
+        {
+            add(ProblemKind::PollFailed, None);
+        }
+        problems.sort_by_key(|problem| problem.kind);
+        problems
+    }
+
+    /// Whether a live channel's samples are missing.
+    fn silence(&self, now: Moment) -> Option<ProblemKind> {
+        let since = self.presence().since();
+        match self.last_new_sample().filter(|last| *last >= since) {
+            // Against the last answer: where there is none, nobody knows.
+            Some(last) => {
+                let answered = self.last_success()?;
+                (answered.since(last) > SAMPLES).then_some(ProblemKind::SamplesMissing)
+            }
+            None => (now.since(since) > FIRST_SAMPLE).then_some(ProblemKind::WithoutSamples),
+        }
+    }
+}
+
+/// What is wrong with a stream of a channel that has been live for so long.
+fn of_stream(
+    figures: &Figures,
+    expect: &Expect,
+    lasted: Duration,
+) -> impl Iterator<Item = ProblemKind> {
+    let highest = &figures.max;
+    let bitrate = share(highest.video_bitrate.get(), expect.video_bitrate_bps).map_or_else(
+        || {
+            let share = share(highest.video_bitrate.get(), figures.video_bitrate_baseline);
+            share.and_then(|share| fallen(share, DROPPED.1, LOW.1))
+        },
+        |share| fallen(share, DROPPED.0, LOW.0),
+    );
+    let framerate = share(highest.video_framerate.get(), expect.video_framerate_fps)
+        // One that is 0 is frozen.
+        .filter(|share| *share > 0.0 && *share < FRAMERATE_LOW)
+        .map(|_| ProblemKind::VideoFramerateLow);
+    let frames = |last: Option<Timestamp>, expected: Option<f64>| match last {
+        Some(last) => figures.newest_time.since(last) >= FRAMES,
+        None => expected.is_some() && lasted >= FIRST_FRAME,
+    };
+    let video = frames(figures.last_video_frame, expect.video_framerate_fps);
+    let audio = frames(figures.last_audio_frame, expect.audio_framerate_fps);
+    [
+        video.then_some(ProblemKind::VideoFrozen),
+        audio.then_some(ProblemKind::AudioLost),
+        bitrate,
+        framerate,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn fallen(share: f64, dropped: f64, low: f64) -> Option<ProblemKind> {
+    if share < dropped {
+        Some(ProblemKind::BitrateDropped)
+    } else if share < low {
+        Some(ProblemKind::BitrateLow)
+    } else {
+        None
+    }
+}
+
+fn share(value: Option<f64>, of: Option<f64>) -> Option<f64> {
+    let of = of.filter(|of| *of > 0.0)?;
+    Some(value? / of)
+}

@@ -1,0 +1,109 @@
+//! How the exporter itself is doing, for people.
+
+use prometheus::core::Collector;
+
+use super::metrics::Metrics;
+use crate::clock::Timestamp;
+use crate::polyv::Outcome;
+
+/// How the exporter itself is doing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Glance {
+    /// How many calls of Polyv's API ended how, since the start; all outcomes, in their order.
+    pub requests: Vec<(Outcome, u64)>,
+    /// Whether calls are held back after Polyv throttled or blocked us.
+    pub paused: bool,
+    /// How late the most overdue poll is, in seconds.
+    pub poll_lag: f64,
+    /// Present over configured interval.
+    pub poll_stretch: f64,
+    /// Polyv's clock minus ours, in seconds; `None` where it is not known.
+    pub clock_skew: Option<f64>,
+    /// Accounts whose signature Polyv did not accept the last time.
+    pub refused_accounts: Vec<String>,
+    /// Whether the configuration that was asked for last is in force.
+    pub reload_successful: bool,
+    /// When the configuration in force was loaded.
+    pub reload_success: Timestamp,
+}
+
+impl Metrics {
+    /// How the exporter itself is doing, as the metrics say.
+    #[must_use]
+    pub fn glance(&self) -> Glance {
+        let mut requests: Vec<_> = Outcome::ALL.map(|outcome| (outcome, 0)).into();
+        for family in self.requests.collect() {
+            for metric in family.get_metric() {
+                let outcome = metric.get_label().iter().find(|l| l.name() == "outcome");
+                for (known, count) in &mut requests {
+                    if outcome.is_some_and(|label| label.value() == known.as_str()) {
+                        *count += whole(metric.get_counter().get_value());
+                    }
+                }
+            }
+        }
+        let refused = self.auth_success.collect();
+        let mut refused_accounts: Vec<String> = refused
+            .iter()
+            .flat_map(prometheus::proto::MetricFamily::get_metric)
+            .filter(|metric| metric.get_gauge().get_value() == 0.0)
+            .flat_map(|metric| metric.get_label().iter())
+            .map(|label| label.value().to_owned())
+            .collect();
+        refused_accounts.sort_unstable();
+        let clock_skew = self.clock_skew.collect();
+        let mut skews = clock_skew
+            .iter()
+            .flat_map(prometheus::proto::MetricFamily::get_metric);
+        Glance {
+            requests,
+            paused: self.paused.get() != 0,
+            poll_lag: self.poll_lag.get(),
+            poll_stretch: self.poll_stretch.get(),
+            clock_skew: skews.next().map(|metric| metric.get_gauge().get_value()),
+            refused_accounts,
+            reload_successful: self.reloads.is_successful(),
+            reload_success: self.reloads.success(),
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counters are whole
+fn whole(value: f64) -> u64 {
+    value as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn it_sums_up_accounts_and_names_those_that_are_refused() {
+        let metrics = Metrics::new().unwrap();
+        for account in ["a", "b", "c"] {
+            metrics.begin_account(account);
+            metrics.polled(account, Outcome::Ok, Duration::ZERO);
+        }
+        metrics.polled("b", Outcome::AuthFailed, Duration::ZERO);
+        metrics.set_auth_success("a", true);
+        metrics.set_auth_success("c", false);
+        metrics.set_auth_success("b", false);
+        metrics.set_paused(true);
+        metrics.set_clock_skew(Some(-2.5));
+        metrics
+            .reloads()
+            .succeeded(Timestamp::from_millis(1_700_000_000_250));
+        metrics.reloads().failed();
+
+        let glance = metrics.glance();
+        assert_eq!(glance.requests.len(), Outcome::ALL.len());
+        assert_eq!(glance.requests[0], (Outcome::Ok, 3));
+        assert!(glance.requests.contains(&(Outcome::AuthFailed, 1)));
+        assert_eq!(glance.refused_accounts, ["b", "c"]);
+        assert!(glance.paused && !glance.reload_successful);
+        assert_eq!(glance.clock_skew, Some(-2.5));
+        assert_eq!(glance.reload_success.as_millis(), 1_700_000_000_250);
+    }
+}

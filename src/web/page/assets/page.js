@@ -1,0 +1,340 @@
+// Keeps the page up to date: asks the exporter for the parts that have changed and puts them in
+// place, and lets ages run on in between. Everything it shows was rendered by the exporter.
+"use strict";
+
+(() => {
+  const page = document.body;
+  const said = page.dataset;
+  const lost = document.getElementById("lost");
+  const main = document.getElementById("main");
+  const table = document.getElementById("channels");
+  const filter = document.getElementById("filter");
+  const units = said.units.split(" ");
+
+  const EVERY = 2000;
+  const AT_MOST = 15000;
+  const PATIENCE = 10000;
+
+  let cursor = said.cursor;
+  let clock = Number(said.now) - Date.now();
+  let heard = Number(said.now);
+  let failures = 0;
+  let timer = 0;
+  let asking = null;
+
+  // === times ===
+
+  function age(seconds) {
+    const [s, min, h, d] = units;
+    if (seconds < 120) return `${seconds} ${s}`;
+    if (seconds < 7200) return `${Math.floor(seconds / 60)} ${min}`;
+    if (seconds < 172800) return `${Math.floor(seconds / 3600)} ${h}`;
+    return `${Math.floor(seconds / 86400)} ${d}`;
+  }
+
+  function local(seconds) {
+    const time = new Date(seconds * 1000);
+    const today = new Date().toDateString() === time.toDateString();
+    const locale = document.documentElement.lang;
+    return today ? time.toLocaleTimeString(locale) : time.toLocaleString(locale);
+  }
+
+  function say(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  // Of thousands of rows only those in sight need to run on.
+  const inSight = new Set();
+  const sight = new IntersectionObserver(entries => {
+    for (const entry of entries) {
+      if (entry.isIntersecting) {
+        inSight.add(entry.target);
+        tick([entry.target]);
+      } else {
+        inSight.delete(entry.target);
+      }
+    }
+  }, { rootMargin: "200px" });
+
+  function watch(row) {
+    sight.observe(row);
+  }
+
+  function unwatch(row) {
+    sight.unobserve(row);
+    inSight.delete(row);
+  }
+
+  function tick(places) {
+    const now = Math.floor((Date.now() + clock) / 1000);
+    for (const place of places) {
+      for (const time of place.querySelectorAll("time[data-t]")) {
+        const then = Number(time.dataset.t);
+        const text = age(Math.max(0, now - then));
+        say(time, time.classList.contains("ago") ? said.ago.replace("{}", text) : text);
+        if (!time.title) time.title = local(then);
+      }
+      for (const time of place.querySelectorAll("time[data-d]")) {
+        say(time, local(Number(time.dataset.d)));
+      }
+    }
+  }
+
+  function tickAll() {
+    const footer = document.getElementById("exporter");
+    tick(table ? [...inSight, footer] : [main, footer]);
+  }
+
+  // === news ===
+
+  function fragment(html) {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    return template.content;
+  }
+
+  // What had the focus keeps it, by its place among what can have it.
+  function keepingFocus(container, change) {
+    const focusable = "a, button, [tabindex]";
+    const active = document.activeElement;
+    const place = container.contains(active)
+      ? [...container.querySelectorAll(focusable)].indexOf(active)
+      : -1;
+    const after = change() || container;
+    if (place >= 0) {
+      const same = after.querySelectorAll(focusable)[place];
+      if (same) same.focus({ preventScroll: true });
+    }
+  }
+
+  const shownParts = new Map();
+  const shownRows = new Map();
+
+  function setPart(id, html) {
+    const element = document.getElementById(id);
+    if (!element || shownParts.get(id) === html) return;
+    shownParts.set(id, html);
+    keepingFocus(element, () => element.replaceChildren(fragment(html)));
+  }
+
+  // Rows in the exporter's order; false where one is missing that only a full answer brings.
+  function setRows(order, rows) {
+    const wanted = new Set(order);
+    for (const row of [...table.tBodies]) {
+      if (!wanted.has(row.id)) {
+        unwatch(row);
+        shownRows.delete(row.id);
+        row.remove();
+      }
+    }
+    let next = table.tHead.nextElementSibling;
+    for (const id of order) {
+      let row = document.getElementById(id);
+      const html = rows[id];
+      if (html !== undefined && (!row || shownRows.get(id) !== html)) {
+        const fresh = fragment(`<table>${html}</table>`).querySelector("tbody");
+        shownRows.set(id, html);
+        if (row) {
+          if (row === next) next = fresh;
+          unwatch(row);
+          const old = row;
+          keepingFocus(old, () => {
+            old.replaceWith(fresh);
+            return fresh;
+          });
+        }
+        watch(fresh);
+        row = fresh;
+      }
+      if (!row) return false;
+      if (row === next) next = row.nextElementSibling;
+      else table.insertBefore(row, next);
+    }
+    return true;
+  }
+
+  function show(news) {
+    if (news.build !== said.build) {
+      location.reload();
+      return;
+    }
+    clock = news.now - Date.now();
+    heard = news.now;
+    document.title = news.title;
+    for (const [id, html] of Object.entries(news.parts)) setPart(id, html);
+    cursor = news.cursor;
+    if (news.order && !setRows(news.order, news.rows || {})) cursor = "";
+    tickAll();
+  }
+
+  function connected(is) {
+    if (is) {
+      if (failures > 0) say(lost, said.regained);
+      if (failures > 0) setTimeout(() => { if (failures === 0) lost.hidden = true; }, 3000);
+      failures = 0;
+      page.classList.remove("stale");
+      lost.classList.remove("bad");
+    } else {
+      failures += 1;
+      page.classList.add("stale");
+      lost.classList.add("bad");
+      lost.hidden = false;
+      say(lost, said.lost.replace("{}", local(Math.floor(heard / 1000))));
+    }
+  }
+
+  async function ask() {
+    clearTimeout(timer);
+    if (asking) asking.abort();
+    const mine = new AbortController();
+    asking = mine;
+    const patience = setTimeout(() => mine.abort("slow"), PATIENCE);
+    const parameters = new URLSearchParams(location.search);
+    parameters.set("lang", said.lang);
+    if (cursor) parameters.set("since", cursor);
+    try {
+      const answer = await fetch(`${said.feed}?${parameters}`, {
+        signal: mine.signal,
+        cache: "no-store",
+        headers: { Accept: "application/json" },
+      });
+      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+      const news = await answer.json();
+      if (asking !== mine) return;
+      connected(true);
+      show(news);
+    } catch (why) {
+      // One that was given up for a newer one says nothing about the connection.
+      if (asking !== mine) return;
+      connected(false);
+    } finally {
+      clearTimeout(patience);
+      if (asking === mine) {
+        asking = null;
+        askLater();
+      }
+    }
+  }
+
+  function askLater() {
+    clearTimeout(timer);
+    // Nobody looks at a page in the background; it asks at once when it is looked at again.
+    if (document.hidden) return;
+    const wait = failures > 0 ? Math.min(EVERY * failures, AT_MOST) : EVERY;
+    timer = setTimeout(ask, wait);
+  }
+
+  // === filters ===
+
+  function applyFilter() {
+    const parameters = new URLSearchParams();
+    for (const [name, value] of new FormData(filter)) {
+      if (value) parameters.set(name, value);
+    }
+    const query = parameters.toString();
+    history.replaceState(null, "", query ? `?${query}` : location.pathname);
+    // Rows that were not asked for until now are not known yet.
+    cursor = "";
+    ask();
+  }
+
+  function followForm() {
+    let typing = 0;
+    filter.addEventListener("input", event => {
+      clearTimeout(typing);
+      typing = setTimeout(applyFilter, event.target.type === "search" ? 200 : 0);
+    });
+    filter.addEventListener("submit", event => {
+      event.preventDefault();
+      applyFilter();
+    });
+    document.addEventListener("keydown", event => {
+      const writing = event.target.closest("input, select, textarea");
+      if (event.key === "/" && !writing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+        event.preventDefault();
+        filter.elements.q.focus();
+      }
+    });
+  }
+
+  // === charts ===
+
+  function pointsOf(chart) {
+    return chart.dataset.points.split("|").filter(Boolean).map(point => {
+      const space = point.indexOf(" ");
+      return [Number(point.slice(0, space)), point.slice(space + 1)];
+    });
+  }
+
+  function point(chart, time) {
+    const { end, span } = chart.dataset;
+    const points = pointsOf(chart);
+    if (!points.length) return;
+    let nearest = points[0];
+    for (const candidate of points) {
+      if (Math.abs(candidate[0] - time) < Math.abs(nearest[0] - time)) nearest = candidate;
+    }
+    const share = 1 - (Number(end) - nearest[0]) / Number(span);
+    const x = (share * 180).toFixed(1);
+    chart.querySelector(".cursor").setAttribute("d", `M${x} 0v100`);
+    say(chart.querySelector("output"), `${local(nearest[0])}: ${nearest[1]}`);
+    chart.dataset.at = nearest[0];
+  }
+
+  function leave(chart) {
+    chart.querySelector(".cursor").setAttribute("d", "");
+    say(chart.querySelector("output"), "");
+    delete chart.dataset.at;
+  }
+
+  function followPointer() {
+    main.addEventListener("pointermove", event => {
+      const plot = event.target.closest(".plot svg");
+      if (!plot) return;
+      const chart = plot.closest(".chart");
+      const { left, width } = plot.getBoundingClientRect();
+      const share = (event.clientX - left) / width;
+      point(chart, Number(chart.dataset.end) - (1 - share) * Number(chart.dataset.span));
+    });
+    main.addEventListener("pointerout", event => {
+      const plot = event.target.closest(".plot svg");
+      if (plot && !plot.contains(event.relatedTarget)) leave(plot.closest(".chart"));
+    });
+    main.addEventListener("keydown", event => {
+      const chart = event.target.closest(".chart");
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!chart || !step) return;
+      event.preventDefault();
+      const times = pointsOf(chart).map(([time]) => time);
+      const at = times.indexOf(Number(chart.dataset.at));
+      const next = at < 0 ? times.length - 1 : at + step;
+      if (times[next] !== undefined) point(chart, times[next]);
+    });
+    main.addEventListener("focusout", event => {
+      const chart = event.target.closest(".chart");
+      if (chart) leave(chart);
+    });
+  }
+
+  // === begin ===
+
+  // The other language, with whatever is asked for by now.
+  document.querySelector("[data-switch]").addEventListener("click", event => {
+    event.preventDefault();
+    const parameters = new URLSearchParams(location.search);
+    parameters.set("lang", event.currentTarget.dataset.switch);
+    location.search = parameters.toString();
+  });
+  if (filter) followForm();
+  if (table) for (const row of table.tBodies) watch(row);
+  else followPointer();
+  tickAll();
+  setInterval(() => { if (!document.hidden) tickAll(); }, 1000);
+  if (said.feed) {
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) clearTimeout(timer);
+      else ask();
+    });
+    askLater();
+  }
+})();

@@ -26,6 +26,7 @@ mod promises {
     mod limiter;
     mod operations;
     mod outcomes;
+    mod page;
     mod polling;
     mod recovery;
     mod reload;
@@ -36,6 +37,7 @@ mod promises {
     mod values;
     mod web;
     mod with_alertmanager;
+    mod with_browser;
     mod with_prometheus;
     mod with_prometheus_dashboards;
     mod with_prometheus_rules;

@@ -184,6 +184,21 @@ impl Channel {
         problems
     }
 
+    /// Whether the newest sample of one of its streams says what would be a problem if it
+    /// lasted: it is too early to say that all is right.
+    #[must_use]
+    pub fn is_wavering(&self, shown: &[(&Stream, Figures)], expect: &Expect) -> bool {
+        shown.iter().any(|(_, figures)| {
+            let newest = &figures.newest;
+            let stopped =
+                |rate: Option<f64>, last: Option<Timestamp>| rate == Some(0.0) && last.is_some();
+            bitrate(newest.video_bitrate.get(), figures, expect).is_some()
+                || framerate(newest.video_framerate.get(), expect).is_some()
+                || stopped(newest.video_framerate.get(), figures.last_video_frame)
+                || stopped(newest.audio_framerate.get(), figures.last_audio_frame)
+        })
+    }
+
     /// Whether a live channel's samples are missing.
     fn silence(&self, now: Moment) -> Option<ProblemKind> {
         let since = self.presence().since();
@@ -205,17 +220,8 @@ fn of_stream(
     lasted: Duration,
 ) -> impl Iterator<Item = ProblemKind> {
     let highest = &figures.max;
-    let bitrate = share(highest.video_bitrate.get(), expect.video_bitrate_bps).map_or_else(
-        || {
-            let share = share(highest.video_bitrate.get(), figures.video_bitrate_baseline);
-            share.and_then(|share| fallen(share, DROPPED.1, LOW.1))
-        },
-        |share| fallen(share, DROPPED.0, LOW.0),
-    );
-    let framerate = share(highest.video_framerate.get(), expect.video_framerate_fps)
-        // One that is 0 is frozen.
-        .filter(|share| *share > 0.0 && *share < FRAMERATE_LOW)
-        .map(|_| ProblemKind::VideoFramerateLow);
+    let bitrate = bitrate(highest.video_bitrate.get(), figures, expect);
+    let framerate = framerate(highest.video_framerate.get(), expect);
     let frames = |last: Option<Timestamp>, expected: Option<f64>| match last {
         Some(last) => figures.newest_time.since(last) >= FRAMES,
         None => expected.is_some() && lasted >= FIRST_FRAME,
@@ -230,6 +236,24 @@ fn of_stream(
     ]
     .into_iter()
     .flatten()
+}
+
+/// Against what is expected, or else against the stream's own level.
+fn bitrate(value: Option<f64>, figures: &Figures, expect: &Expect) -> Option<ProblemKind> {
+    match expect.video_bitrate_bps {
+        Some(_) => fallen(share(value, expect.video_bitrate_bps)?, DROPPED.0, LOW.0),
+        None => fallen(
+            share(value, figures.video_bitrate_baseline)?,
+            DROPPED.1,
+            LOW.1,
+        ),
+    }
+}
+
+fn framerate(value: Option<f64>, expect: &Expect) -> Option<ProblemKind> {
+    let share = share(value, expect.video_framerate_fps)?;
+    // One that is 0 is frozen.
+    (share > 0.0 && share < FRAMERATE_LOW).then_some(ProblemKind::VideoFramerateLow)
 }
 
 fn fallen(share: f64, dropped: f64, low: f64) -> Option<ProblemKind> {

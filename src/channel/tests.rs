@@ -1,10 +1,13 @@
 //! What a channel's answers come to.
 
+mod problems;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
+
 use crate::clock::{Moment, Now, Timestamp};
 use crate::polyv::{Field, Outcome, Range, RawSample, SampleTime, StreamInfo, StreamName};
 

@@ -38,6 +38,8 @@ pub struct View {
     pub streams: Vec<StreamView>,
     /// What is wrong with it, the worst first.
     pub problems: Vec<Problem>,
+    /// Whether a newest sample says what would be one if it lasted.
+    pub wavering: bool,
 }
 
 /// A stream of a channel.
@@ -113,6 +115,7 @@ impl View {
             last_success: wall(channel.last_success()),
             last_new_sample: wall(channel.last_new_sample()),
             last_sample: channel.last_sample(),
+            wavering: channel.is_wavering(&subject.streams, &identity.expected),
             problems: channel.problems(&subject.streams, &identity.expected, now),
             streams: subject
                 .streams

@@ -15,7 +15,7 @@ fn read(path: &str) -> String {
 }
 
 /// The fenced blocks of a page in one language.
-fn blocks(page: &str, language: &str) -> Vec<String> {
+pub fn blocks(page: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     page.split(&fence)
         .skip(1)

@@ -26,7 +26,7 @@ async fn every_route_is_there() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for (path, status, content) in [
-        ("/", 200, "href=\"/metrics\""),
+        ("/", 200, "href=\"metrics\""),
         ("/metrics", 200, "# TYPE polyv_channel_state gauge"),
         ("/-/healthy", 200, "works"),
         ("/-/ready", 200, "ready"),

@@ -5,29 +5,35 @@ use maud::{Markup, html};
 use super::chart::{self, Large};
 use super::table::{self, Context};
 use super::text;
+use crate::channel::Rules;
 use crate::exposition::{Answer, Detail, StreamHistory, StreamView};
 
 /// All that is said of a channel.
-pub(super) fn detail(detail: &Detail, context: Context) -> Markup {
+pub(super) fn detail(detail: &Detail, rules: &Rules, context: Context) -> Markup {
     let view = &detail.view;
     let identity = &view.identity;
     let words = context.language.words();
     html! {
-        section class=(table::severity_class(view)) {
+        section class=[table::severity_class(view)] {
             h1 {
-                bdi { (text::shown(&identity.channel_name)) }
-                small { (identity.channel_id) " · " bdi { (text::shown(&identity.account)) } }
+                (text::isolated(&identity.channel_name))
+                small {
+                    @if identity.channel_name != identity.channel_id {
+                        (identity.channel_id) " · "
+                    }
+                    (text::isolated(&identity.account))
+                }
             }
             div.s .(view.state.as_str()) { (table::state(view, context)) }
             div.p { (table::condition(view, context.language)) }
             (facts(detail, context))
         }
         @for stream in &view.streams {
-            (stream_section(stream, history_of(detail, stream), detail, context))
+            (stream_section(stream, history_of(detail, stream), detail, rules, context))
         }
         @for history in detail.histories.iter().filter(|history| is_over(detail, history)) {
             section.over {
-                h2 { (words.stream) " " bdi { (text::shown(history.name.as_str())) } }
+                h2 { (words.stream) " " (text::isolated(history.name.as_str())) }
                 (charts(history, None, detail, context))
             }
         }
@@ -84,7 +90,7 @@ fn facts(detail: &Detail, context: Context) -> Markup {
                     dt { (words.labels) }
                     dd {
                         @for (name, value) in &view.identity.labels {
-                            code { (name) "=" bdi { (text::shown(value)) } } " "
+                            code { (name) "=" (text::isolated(value)) } " "
                         }
                     }
                 }
@@ -97,9 +103,11 @@ fn stream_section(
     stream: &StreamView,
     history: Option<&StreamHistory>,
     detail: &Detail,
+    rules: &Rules,
     context: Context,
 ) -> Markup {
     let words = context.language.words();
+    let within = |words_of: &str, time| words_of.replace("{}", &text::duration(time, words));
     let expected = &detail.view.identity.expected;
     let figures = &stream.figures;
     let written = |value: Option<f64>, write: fn(f64) -> String| {
@@ -130,15 +138,15 @@ fn stream_section(
     ];
     html! {
         section {
-            h2 { (words.stream) " " bdi { (text::shown(stream.name.as_str())) } }
+            h2 { (words.stream) " " (text::isolated(stream.name.as_str())) }
             div.wide {
                 table.figures {
                     thead {
                         tr {
                             td {}
                             th scope="col" { (words.now) }
-                            th scope="col" { (words.lowest) }
-                            th scope="col" { (words.highest) }
+                            th scope="col" { (within(words.lowest, rules.window)) }
+                            th scope="col" { (within(words.highest, rules.sustain)) }
                             th scope="col" { (words.expected) }
                             th scope="col" { (words.usual) }
                         }
@@ -227,7 +235,7 @@ fn answers(answers: &[Answer], context: Context) -> Markup {
                                     td {
                                         (context.language.outcome(answer.outcome))
                                         @if let Some(said) = &answer.words {
-                                            small { bdi { (text::shown(said)) } }
+                                            small { (text::isolated(said)) }
                                         }
                                     }
                                     td { (answer.count) }

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use super::query::{Counts, Query};
 use super::respond::{self, HTML, JSON};
 use super::site::{Present, Site, parse};
-use crate::exposition::View;
+use crate::exposition::{Detail, View};
 use layout::Layout;
 use table::Context;
 use words::{Language, Words};
@@ -95,6 +95,7 @@ async fn overview(State(site): State<Arc<Site>>, uri: Uri, headers: HeaderMap) -
         let context = context(language, &present);
         let shown = shown(&query, &params, &present);
         let main = html! {
+            h1.unseen { (context.language.words().all_channels) }
             ul #counts { (strip::counts(shown.counts, context)) }
             (table::filters(&query, &shown.accounts, context))
             table #channels {
@@ -205,8 +206,8 @@ async fn channel_page(
             query: "",
         };
         let main = html! {
-            p { a href="../." { "← " (context.language.words().back) } }
-            div #channel { (content_of(found.as_ref(), &id, context)) }
+            p { a href="../." { "← " (context.language.words().all_channels) } }
+            div #channel { (content_of(found.as_ref(), &id, &site, context)) }
         };
         let page = layout.page(&main, &strip::exporter(&present.glance, context), context);
         let answer = respond::fresh(status, HTML, page.into_string().into(), &headers);
@@ -233,7 +234,7 @@ async fn channel_news(
         let exporter = strip::exporter(&present.glance, context);
         parts.insert("exporter", exporter.into_string());
         if params.since.as_deref() != Some(&cursor) {
-            let fresh = content_of(found.as_ref(), &id, context);
+            let fresh = content_of(found.as_ref(), &id, &site, context);
             parts.insert("channel", fresh.into_string());
         }
         let news = News {
@@ -258,11 +259,11 @@ async fn channel_news(
     .await
 }
 
-fn content_of(found: Option<&crate::exposition::Detail>, id: &str, context: Context) -> Markup {
+fn content_of(found: Option<&Detail>, id: &str, site: &Site, context: Context) -> Markup {
     match found {
-        Some(detail) => channel::detail(detail, context),
+        Some(detail) => channel::detail(detail, &site.store.rules(), context),
         None => html! {
-            p { (context.language.words().no_such_channel) " " bdi { (text::shown(id)) } }
+            p { (context.language.words().no_such_channel) " " (text::isolated(id)) }
         },
     }
 }

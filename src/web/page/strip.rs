@@ -84,7 +84,7 @@ pub(super) fn exporter(glance: &Glance, context: Context) -> Markup {
                 dt { (words.refused_accounts) }
                 dd {
                     @for account in &glance.refused_accounts {
-                        bdi { (text::shown(account)) } " "
+                        (text::isolated(account)) " "
                     }
                 }
             }

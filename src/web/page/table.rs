@@ -128,19 +128,18 @@ pub(super) fn row(view: &View, histories: &[StreamHistory], context: Context) ->
     let identity = &view.identity;
     let lines = lines(view, histories);
     let span = (lines.len() > 1).then_some(lines.len());
-    let name = text::shown(&identity.channel_name);
     html! {
-        tbody #{ "c" (identity.channel_id) } class=(severity_class(view)) {
+        tbody #{ "c" (identity.channel_id) } class=[severity_class(view)] {
             @for (index, line) in lines.iter().enumerate() {
                 tr {
                     @if index == 0 {
                         th scope="row" rowspan=[span] {
-                            a href={ "channels/" (identity.channel_id) } { bdi { (name) } }
+                            a href={ "channels/" (identity.channel_id) } { (text::isolated(&identity.channel_name)) }
                             small {
                                 @if identity.channel_name != identity.channel_id {
                                     (identity.channel_id) " · "
                                 }
-                                bdi { (text::shown(&identity.account)) }
+                                (text::isolated(&identity.account))
                             }
                         }
                         td class={ "s " (view.state.as_str()) } rowspan=[span] {
@@ -199,7 +198,7 @@ fn stream_cells(view: &View, line: &Line<'_>, named: bool, context: Context) -> 
     let newest = &stream.figures.newest;
     html! {
         td.b {
-            @if named { small { bdi { (text::shown(stream.name.as_str())) } } }
+            @if named { small { (text::isolated(stream.name.as_str())) } }
             (bitrate(stream, expected.video_bitrate_bps, context.language))
         }
         td.f {
@@ -231,7 +230,7 @@ pub(super) fn bitrate(stream: &StreamView, expected: Option<f64>, language: Lang
     html! {
         (text::bitrate(now)) " "
         meter max="125" low=(low) high=(high) optimum="100" value=(percent) {}
-        small { (percent) " % " (of) }
+        small { (of.replace("{}", &format!("{percent} %"))) }
     }
 }
 
@@ -252,7 +251,10 @@ pub(super) fn condition(view: &View, language: Language) -> Markup {
     if view.problems.is_empty() {
         // Nothing is known to be wrong with a stream of which nothing is known.
         let known = view.state == State::Live && !view.streams.is_empty();
-        return html! { @if known { (words.all_right) } };
+        return html! {
+            @if view.wavering { span.quiet { (words.wavering) } }
+            @else if known { (words.all_right) }
+        };
     }
     let several = view.streams.len() > 1;
     let failed = view.last_outcome.filter(|outcome| !outcome.is_answer());
@@ -261,7 +263,7 @@ pub(super) fn condition(view: &View, language: Language) -> Markup {
             p class=(problem.kind.severity().as_str()) {
                 (language.problem(problem.kind))
                 @if several && let Some(stream) = &problem.stream {
-                    " (" bdi { (text::shown(stream.as_str())) } ")"
+                    " (" (text::isolated(stream.as_str())) ")"
                 }
             }
         }
@@ -272,12 +274,8 @@ pub(super) fn condition(view: &View, language: Language) -> Markup {
 }
 
 /// The class of how bad it is.
-pub(super) fn severity_class(view: &View) -> &'static str {
-    match worst(view) {
-        Some(Severity::Critical) => "critical",
-        Some(Severity::Warning) => "warning",
-        None => "fine",
-    }
+pub(super) fn severity_class(view: &View) -> Option<&'static str> {
+    worst(view).map(Severity::as_str)
 }
 
 /// Which of how many are shown, and the way to the others.

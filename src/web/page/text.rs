@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use maud::{Markup, html};
+
 use crate::clock::Timestamp;
 
 use super::words::Words;
@@ -24,6 +26,15 @@ pub(super) fn shown(text: &str) -> String {
         fit.push('…');
     }
     fit
+}
+
+/// The same, so that its direction is its own: a name may be Arabic. What is plain needs no
+/// element for that, of which there would be thousands.
+pub(super) fn isolated(text: &str) -> Markup {
+    let shown = shown(text);
+    html! {
+        @if shown.is_ascii() { (shown) } @else { bdi { (shown) } }
+    }
 }
 
 /// So many characters of a text are shown.

@@ -1,5 +1,6 @@
 //! What tests have in common.
 
+pub mod browser;
 pub mod monitoring;
 pub mod program;
 pub mod promtool;

@@ -240,10 +240,11 @@
 
   function followForm() {
     let typing = 0;
-    filter.addEventListener("input", event => {
+    filter.elements.q.addEventListener("input", () => {
       clearTimeout(typing);
-      typing = setTimeout(applyFilter, event.target.type === "search" ? 200 : 0);
+      typing = setTimeout(applyFilter, 200);
     });
+    filter.addEventListener("change", applyFilter);
     filter.addEventListener("submit", event => {
       event.preventDefault();
       applyFilter();

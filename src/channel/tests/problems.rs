@@ -1,0 +1,276 @@
+//! What is said to be wrong with a channel, and what was seen of it.
+
+use super::*;
+use crate::config::Expect;
+
+fn frames(seconds: i64, video: f64, audio: f64) -> RawSample {
+    RawSample {
+        video_framerate: Field::Number(video),
+        audio_framerate: Field::Number(audio),
+        ..sample(seconds)
+    }
+}
+
+/// A channel that was well for `well` seconds and has sent `then` for 60 seconds since.
+fn after(well: i64, then: impl Fn(i64) -> RawSample) -> (Channel, i64) {
+    let mut channel = channel();
+    live(&mut channel, 0, -10..0);
+    live(&mut channel, well, 0..well);
+    let until = well + 60;
+    let samples = (well..until).step_by(5).map(then);
+    channel.live(now(until), &info(samples), &RULES);
+    (channel, until)
+}
+
+fn kinds(channel: &Channel, seconds: i64, expect: &Expect) -> Vec<ProblemKind> {
+    let shown: Vec<_> = channel.shown(now(seconds), &RULES, 1.0).collect();
+    let problems = channel.problems(&shown, expect, now(seconds).moment);
+    problems.iter().map(|problem| problem.kind).collect()
+}
+
+fn wavers(channel: &Channel, seconds: i64, expect: &Expect) -> bool {
+    let shown: Vec<_> = channel.shown(now(seconds), &RULES, 1.0).collect();
+    channel.is_wavering(&shown, expect)
+}
+
+const NOTHING: Expect = Expect {
+    live: false,
+    video_bitrate_bps: None,
+    video_framerate_fps: None,
+    audio_framerate_fps: None,
+};
+const ALL: Expect = Expect {
+    live: true,
+    video_bitrate_bps: Some(1_200_000.0),
+    video_framerate_fps: Some(15.0),
+    audio_framerate_fps: Some(43.0),
+};
+
+#[test]
+fn what_is_well_has_no_problem() {
+    let (channel, seconds) = after(600, sample);
+    for expect in [NOTHING, ALL] {
+        assert_eq!(kinds(&channel, seconds, &expect), []);
+        assert!(!wavers(&channel, seconds, &expect));
+    }
+    let fresh = super::channel();
+    assert_eq!(kinds(&fresh, 0, &ALL), []);
+}
+
+#[test]
+fn a_bitrate_is_judged_by_what_is_expected_or_else_by_the_streams_own_level() {
+    use ProblemKind::{BitrateDropped, BitrateLow};
+    for (bitrate_then, expected, usual) in [
+        (1_000_000.0, None, None),
+        (899_000.0, Some(BitrateLow), None),
+        (601_000.0, Some(BitrateLow), None),
+        (599_000.0, Some(BitrateDropped), Some(BitrateLow)),
+        (301_000.0, Some(BitrateDropped), Some(BitrateLow)),
+        (299_000.0, Some(BitrateDropped), Some(BitrateDropped)),
+        (0.0, Some(BitrateDropped), Some(BitrateDropped)),
+    ] {
+        let (channel, seconds) = after(600, |seconds| bitrate(seconds, bitrate_then));
+        for (expect, problem) in [(ALL, expected), (NOTHING, usual)] {
+            let found = kinds(&channel, seconds, &expect);
+            assert_eq!(found, Vec::from_iter(problem), "{bitrate_then} {expect:?}");
+            assert_eq!(wavers(&channel, seconds, &expect), problem.is_some());
+        }
+    }
+}
+
+#[test]
+fn what_lasts_too_short_is_no_problem_yet_and_not_all_right_either() {
+    let mut channel = channel();
+    live(&mut channel, 300, 0..300);
+    let low = (300..320)
+        .step_by(5)
+        .map(|seconds| bitrate(seconds, 1000.0));
+    channel.live(now(320), &info(low), &RULES);
+    assert_eq!(kinds(&channel, 320, &ALL), []);
+    assert!(wavers(&channel, 320, &ALL));
+}
+
+#[test]
+fn frames_that_stop_are_a_problem_and_frames_that_never_were_are_not() {
+    use ProblemKind::{AudioLost, VideoFramerateLow, VideoFrozen};
+    for (video, audio, expected, otherwise) in [
+        (15.0, 43.0, vec![], vec![]),
+        (0.0, 43.0, vec![VideoFrozen], vec![VideoFrozen]),
+        (15.0, 0.0, vec![AudioLost], vec![AudioLost]),
+        (10.0, 43.0, vec![VideoFramerateLow], vec![]),
+        (11.0, 43.0, vec![], vec![]),
+    ] {
+        let (channel, seconds) = after(600, |seconds| frames(seconds, video, audio));
+        assert_eq!(kinds(&channel, seconds, &ALL), expected, "{video} {audio}");
+        assert_eq!(kinds(&channel, seconds, &NOTHING), otherwise);
+    }
+    // Of sound alone from the beginning, as far as anybody knows.
+    let mut silent = channel();
+    let samples = |range: std::ops::Range<i64>| range.step_by(5).map(|s| frames(s, 0.0, 43.0));
+    silent.live(now(0), &info(samples(-60..0)), &RULES);
+    silent.live(now(90), &info(samples(0..90)), &RULES);
+    assert_eq!(kinds(&silent, 90, &NOTHING), []);
+    assert_eq!(kinds(&silent, 90, &ALL), [VideoFrozen]);
+}
+
+#[test]
+fn samples_that_stop_are_missed_after_a_minute_of_answers_without() {
+    let mut channel = channel();
+    live(&mut channel, 0, -60..0);
+    live(&mut channel, 60, 0..60);
+    for seconds in [75, 90, 105, 120] {
+        channel.live(now(seconds), &info([sample(55)]), &RULES);
+    }
+    assert_eq!(kinds(&channel, 120, &NOTHING), []);
+    channel.live(now(135), &info([sample(55)]), &RULES);
+    assert_eq!(
+        kinds(&channel, 135, &NOTHING),
+        [ProblemKind::SamplesMissing]
+    );
+    // Where Polyv does not answer nobody knows whether there are any.
+    let mut unheard = self::channel();
+    live(&mut unheard, 0, -60..0);
+    unheard.no_answer(Outcome::Timeout, "late", now(75).moment);
+    assert_eq!(kinds(&unheard, 75, &NOTHING), [ProblemKind::PollFailed]);
+}
+
+#[test]
+fn a_live_channel_that_never_had_a_sample_is_wondered_at_after_five_minutes() {
+    let mut channel = channel();
+    for seconds in [0, 150, 300] {
+        channel.live(now(seconds), &info([]), &RULES);
+    }
+    assert_eq!(kinds(&channel, 300, &ALL), []);
+    assert_eq!(kinds(&channel, 301, &ALL), [ProblemKind::WithoutSamples]);
+}
+
+#[test]
+fn a_channel_is_missed_only_where_it_is_expected_and_not_at_once() {
+    let mut channel = channel();
+    live(&mut channel, 0, -60..0);
+    channel.not_live(now(15), &RULES);
+    assert_eq!(kinds(&channel, 44, &ALL), []);
+    assert_eq!(
+        kinds(&channel, 45, &ALL),
+        [ProblemKind::OfflineUnexpectedly]
+    );
+    assert_eq!(kinds(&channel, 45, &NOTHING), []);
+}
+
+#[test]
+fn a_state_that_nobody_knows_any_more_is_a_problem_of_its_own() {
+    let mut channel = channel();
+    live(&mut channel, 0, -60..0);
+    channel.no_answer(Outcome::Timeout, "late", now(100).moment);
+    assert!(channel.expire(now(121), &RULES, 1.0));
+    assert_eq!(kinds(&channel, 121, &ALL), [ProblemKind::StateUnknown]);
+}
+
+#[test]
+fn problems_name_their_stream_and_the_worst_stands_first() {
+    let mut channel = channel();
+    let both = |seconds: i64| {
+        let backup = RawSample {
+            stream: StreamName::new("backup"),
+            ..bitrate(seconds, 100_000.0)
+        };
+        [bitrate(seconds, 800_000.0), backup]
+    };
+    let samples = (-60..0).step_by(5).flat_map(both);
+    channel.live(now(0), &info(samples), &RULES);
+    let shown: Vec<_> = channel.shown(now(0), &RULES, 1.0).collect();
+    let problems = channel.problems(&shown, &ALL, now(0).moment);
+    let said: Vec<_> = problems
+        .iter()
+        .map(|p| (p.kind, p.stream.as_ref().unwrap().as_str()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (ProblemKind::BitrateDropped, "backup"),
+            (ProblemKind::BitrateLow, "recordf")
+        ]
+    );
+}
+
+#[test]
+fn every_kind_has_a_name_and_they_are_sorted_by_severity() {
+    let names: std::collections::BTreeSet<_> = ProblemKind::ALL.map(ProblemKind::as_str).into();
+    assert_eq!(names.len(), ProblemKind::ALL.len());
+    assert!(ProblemKind::ALL.is_sorted());
+    assert!(ProblemKind::ALL.is_sorted_by_key(|kind| std::cmp::Reverse(kind.severity())));
+}
+
+#[test]
+fn history_outlives_a_broadcast_and_is_forgotten_after_half_an_hour() {
+    let mut channel = channel();
+    live(&mut channel, 0, -1200..0);
+    let steps = |channel: &Channel| -> Vec<Lowest> {
+        let histories: Vec<_> = channel.histories(&RULES).collect();
+        assert_eq!(histories.len(), 1);
+        histories.into_iter().next().unwrap().1
+    };
+    // Sample times are no multiples of 10 seconds of 1970's.
+    assert!((120..=121).contains(&steps(&channel).len()));
+    channel.not_live(now(10), &RULES);
+    assert!(channel.shown(now(10), &RULES, 1.0).next().is_none());
+    assert!((120..=121).contains(&steps(&channel).len()));
+    // What belongs to the broadcast before is history all the same.
+    let late = (5..10).step_by(5).map(sample);
+    channel.live(now(20), &info(late), &RULES);
+    assert!(channel.shown(now(20), &RULES, 1.0).next().is_none());
+    assert!((120..=122).contains(&steps(&channel).len()));
+
+    channel.not_live(now(30), &RULES);
+    channel.not_live(now(1500), &RULES);
+    let left = steps(&channel);
+    assert!(left.iter().all(|step| step.time >= time(-310)), "{left:?}");
+    assert!((30..40).contains(&left.len()), "{}", left.len());
+}
+
+#[test]
+fn histories_of_many_streams_take_no_more_than_one() {
+    let mut channel = channel();
+    let streams = |seconds: i64| {
+        (0..8).map(move |n| RawSample {
+            stream: StreamName::new(&format!("s{n}")),
+            ..sample(seconds)
+        })
+    };
+    let samples = (-1800..0).step_by(5).flat_map(streams);
+    channel.live(now(0), &info(samples), &RULES);
+    let points: usize = channel
+        .histories(&RULES)
+        .map(|(_, steps)| steps.len())
+        .sum();
+    assert!(points <= 181 + 8, "{points}");
+    assert_eq!(channel.history_step(&RULES), Duration::from_secs(80));
+}
+
+#[test]
+fn the_last_answers_are_remembered_in_runs() {
+    let mut channel = channel();
+    live(&mut channel, 0, -60..0);
+    live(&mut channel, 15, 0..15);
+    channel.no_answer(Outcome::Rejected, "channel is not exist", now(30).moment);
+    channel.not_live(now(45), &RULES);
+    let said: Vec<_> = channel
+        .answers()
+        .map(|run| {
+            (
+                run.outcome,
+                run.count,
+                run.new_samples,
+                run.words.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (Outcome::NotLive, 1, 0, None),
+            (Outcome::Rejected, 1, 0, Some("channel is not exist")),
+            (Outcome::Ok, 2, 15, None),
+        ]
+    );
+}

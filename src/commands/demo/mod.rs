@@ -66,7 +66,7 @@ fn addresses(listeners: &[Listener], polyv: &str) -> String {
     let mut text = "polyv-exporter on a simulated Polyv. Open\n\n".to_owned();
     for listener in listeners {
         let address = listener.address;
-        _ = writeln!(text, "  http://{address}/         links");
+        _ = writeln!(text, "  http://{address}/         the status page");
         _ = writeln!(
             text,
             "  http://{address}/metrics  what Prometheus would scrape"

@@ -285,14 +285,7 @@ impl Store {
         let Some(entry) = inner.entries.get(&key) else {
             return Vec::new();
         };
-        entry
-            .channel
-            .histories(&inner.rules)
-            .map(|(name, steps)| StreamHistory {
-                name: name.clone(),
-                steps,
-            })
-            .collect()
+        StreamHistory::of(&entry.channel, &inner.rules)
     }
 
     /// Looks at channels in their order, a few under each lock, until `look` has seen enough.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::piece::{Identity, Subject};
 use super::store::ChannelKey;
-use crate::channel::{Figures, Lowest, Problem, Rules, State};
+use crate::channel::{Channel, Figures, Lowest, Problem, Rules, State};
 use crate::clock::{Moment, Timestamp};
 use crate::polyv::{Outcome, StreamName};
 
@@ -58,6 +58,8 @@ pub struct StreamView {
 pub struct StreamHistory {
     /// The stream's name.
     pub name: StreamName,
+    /// How long a step is.
+    pub step: Duration,
     /// The lowest readings, step by step.
     pub steps: Vec<Lowest>,
 }
@@ -86,8 +88,6 @@ pub struct Detail {
     pub view: View,
     /// Its streams' last half hour, those that are not shown any more included.
     pub histories: Vec<StreamHistory>,
-    /// In what steps.
-    pub step: Duration,
     /// How the last polls ended, newest first.
     pub answers: Vec<Answer>,
 }
@@ -131,21 +131,30 @@ impl View {
     }
 }
 
+// === impl StreamHistory ===
+
+impl StreamHistory {
+    pub(super) fn of(channel: &Channel, rules: &Rules) -> Vec<Self> {
+        let step = channel.history_step(rules);
+        channel
+            .histories(rules)
+            .map(|(name, steps)| Self {
+                name: name.clone(),
+                step,
+                steps,
+            })
+            .collect()
+    }
+}
+
 // === impl Detail ===
 
 impl Detail {
     pub(super) fn new(view: View, subject: &Subject<'_>, rules: &Rules) -> Self {
-        let histories = subject.channel.histories(rules);
         let answers = subject.channel.answers();
         Self {
             view,
-            step: subject.channel.history_step(rules),
-            histories: histories
-                .map(|(name, steps)| StreamHistory {
-                    name: name.clone(),
-                    steps,
-                })
-                .collect(),
+            histories: StreamHistory::of(subject.channel, rules),
             answers: answers
                 .map(|run| Answer {
                     outcome: run.outcome,

@@ -37,10 +37,10 @@ pub(super) fn detail(detail: &Detail, rules: &Rules, context: Context) -> Markup
                 (charts(history, None, detail, context))
             }
         }
-        @if detail.histories.is_empty() { p { (words.no_history) } }
-        @else {
-            p.note {
-                (words.chart_note) " " (text::duration(detail.step, words)) "."
+        @match detail.histories.first() {
+            None => p { (words.no_history) },
+            Some(history) => {
+                p.note { (words.chart_note.replace("{}", &text::duration(history.step, words))) }
             }
         }
         (answers(&detail.answers, context))
@@ -206,7 +206,7 @@ fn charts(
     ];
     html! {
         div.charts {
-            @for chart in charts { (chart.draw(&history.steps, context.polyv, words)) }
+            @for chart in charts { (chart.draw(history, context.polyv, words)) }
         }
     }
 }

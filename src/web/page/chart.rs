@@ -5,8 +5,9 @@ use std::fmt::Write;
 use maud::{Markup, PreEscaped, html};
 
 use super::text;
-use crate::channel::{HISTORY, Lowest, Values};
+use crate::channel::{HISTORY, Values};
 use crate::clock::Timestamp;
+use crate::exposition::StreamHistory;
 
 /// A picture of this many columns and rows, to be stretched to whatever size there is.
 #[derive(Clone, Copy)]
@@ -18,6 +19,7 @@ struct Grid {
     /// A line moves only by more rows than this, or to the bottom: noise is not worth its space.
     calm: i64,
     /// So many columns without a sample are drawn through: samples are not always on time.
+    /// Half a minute without any is worth seeing.
     bridge: usize,
 }
 
@@ -27,7 +29,7 @@ const SMALL: Grid = Grid {
     first: 0,
     rows: 18,
     calm: 1,
-    bridge: 2,
+    bridge: 0,
 };
 const SMALL_BELOW: Grid = Grid {
     first: 18,
@@ -39,7 +41,7 @@ const LARGE: Grid = Grid {
     first: 0,
     rows: 100,
     calm: 0,
-    bridge: 6,
+    bridge: 2,
 };
 
 /// Which field, from its value.
@@ -50,10 +52,10 @@ pub(super) const VIDEO: Field = |values| values.video_framerate.get();
 pub(super) const AUDIO: Field = |values| values.audio_framerate.get();
 
 /// A small chart of bitrate and frame rate, for a row of the table.
-pub(super) fn small(steps: &[Lowest], expected: [Option<f64>; 2], now: Timestamp) -> Markup {
+pub(super) fn small(history: &StreamHistory, expected: [Option<f64>; 2], now: Timestamp) -> Markup {
     let [expected_bitrate, expected_framerate] = expected;
-    let bitrates = columns(steps, BITRATE, SMALL, now);
-    let framerates = columns(steps, VIDEO, SMALL, now);
+    let bitrates = columns(history, BITRATE, SMALL, now);
+    let framerates = columns(history, VIDEO, SMALL, now);
     if bitrates.iter().chain(&framerates).all(Option::is_none) {
         return html! {};
     }
@@ -93,8 +95,13 @@ pub(super) struct Large<'a> {
 
 impl Large<'_> {
     /// Draws it.
-    pub(super) fn draw(&self, steps: &[Lowest], now: Timestamp, words: &super::Words) -> Markup {
-        let values = columns(steps, self.field, LARGE, now);
+    pub(super) fn draw(
+        &self,
+        history: &StreamHistory,
+        now: Timestamp,
+        words: &super::Words,
+    ) -> Markup {
+        let values = columns(history, self.field, LARGE, now);
         if values.iter().all(Option::is_none) {
             return html! {};
         }
@@ -117,7 +124,7 @@ impl Large<'_> {
         });
         // For whoever points at it: how long ago in seconds, and the value in words.
         let mut points = String::new();
-        for step in steps {
+        for step in &history.steps {
             if let Some(value) = (self.field)(&step.values) {
                 let time = step.time.as_millis() / 1000;
                 _ = write!(points, "{time} {}|", (self.write)(value));
@@ -162,21 +169,26 @@ impl Large<'_> {
 }
 
 /// The lowest value of each column.
-fn columns(steps: &[Lowest], field: Field, grid: Grid, now: Timestamp) -> Vec<Option<f64>> {
+fn columns(history: &StreamHistory, field: Field, grid: Grid, now: Timestamp) -> Vec<Option<f64>> {
     let width = i64::try_from(HISTORY.as_millis()).unwrap_or(i64::MAX) / grid.columns;
     let begin = now - HISTORY;
+    let column_of = |time: Timestamp| time.millis_after(begin).div_euclid(width);
     let mut columns = vec![None; usize::try_from(grid.columns).unwrap_or(0)];
-    for step in steps {
+    for step in &history.steps {
         let Some(value) = field(&step.values) else {
             continue;
         };
-        let column = step.time.millis_after(begin).div_euclid(width);
-        // The newest may be of a step that has begun in this very moment.
-        let column = column.min(grid.columns - 1);
-        if let Ok(column) = usize::try_from(column)
-            && let Some(lowest) = columns.get_mut(column)
-        {
-            *lowest = Some(lowest.map_or(value, |lowest: f64| lowest.min(value)));
+        // A step stands for all columns that it reaches into. The newest may have begun in
+        // this very moment.
+        let first = column_of(step.time).min(grid.columns - 1);
+        let last = column_of((step.time + history.step).plus_millis(-1)).min(grid.columns - 1);
+        for column in first.max(0)..=last {
+            if let Some(lowest) = usize::try_from(column)
+                .ok()
+                .and_then(|column| columns.get_mut(column))
+            {
+                *lowest = Some(lowest.map_or(value, |lowest: f64| lowest.min(value)));
+            }
         }
     }
     bridge(&mut columns, grid.bridge);
@@ -254,15 +266,17 @@ fn path(values: &[Option<f64>], top: f64, grid: Grid) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::channel::Lowest;
+    use crate::polyv::StreamName;
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_001_800_000);
 
-    fn step(minutes_ago: f64, bitrate: f64) -> Lowest {
-        #[allow(clippy::cast_possible_truncation)]
-        let millis = (minutes_ago * 60_000.0) as i64;
+    fn step(seconds_ago: i64, bitrate: f64) -> Lowest {
         Lowest {
-            time: NOW.plus_millis(-millis),
+            time: NOW.plus_millis(-seconds_ago * 1000),
             values: Values {
                 video_bitrate: Some(bitrate).into(),
                 ..Values::NONE
@@ -270,50 +284,62 @@ mod tests {
         }
     }
 
-    fn every_step(from: f64, to: f64, bitrate: f64) -> Vec<Lowest> {
-        let mut steps = Vec::new();
-        let mut at = from;
-        while at > to {
-            steps.push(step(at, bitrate));
-            at -= 10.0 / 60.0;
+    fn steps(step: u64, steps: impl IntoIterator<Item = Lowest>) -> StreamHistory {
+        StreamHistory {
+            name: StreamName::new("recordf"),
+            step: Duration::from_secs(step),
+            steps: steps.into_iter().collect(),
         }
-        steps
+    }
+
+    /// A step every 10 seconds, from so many seconds ago on.
+    fn every_step(from: i64, to: i64) -> impl Iterator<Item = Lowest> {
+        (to / 10 + 1..=from / 10).rev().map(|n| step(n * 10, 100.0))
+    }
+
+    fn drawn(history: &StreamHistory, grid: Grid) -> String {
+        path(&columns(history, BITRATE, grid, NOW), 100.0, grid)
     }
 
     #[test]
     fn a_steady_line_is_said_in_a_few_characters() {
-        let values = columns(&every_step(30.0, 0.0, 100.0), BITRATE, SMALL, NOW);
-        assert_eq!(path(&values, 100.0, SMALL), "M0 1h60");
+        let history = steps(10, every_step(1800, 0));
+        assert_eq!(drawn(&history, SMALL), "M0 1h60");
+        assert_eq!(drawn(&history, LARGE), "M0 1h180");
     }
 
     #[test]
     fn a_dip_of_one_step_is_seen() {
-        let mut steps = every_step(30.0, 0.0, 100.0);
-        steps[90].values.video_bitrate = Some(0.0).into();
-        let values = columns(&steps, BITRATE, SMALL, NOW);
-        assert_eq!(path(&values, 100.0, SMALL), "M0 1h30v16h1v-16h29");
+        let mut history = steps(10, every_step(1800, 0));
+        history.steps[90].values.video_bitrate = Some(0.0).into();
+        assert_eq!(drawn(&history, SMALL), "M0 1h30v16h1v-16h29");
+        assert_eq!(drawn(&history, LARGE), "M0 1h90v98h1v-98h89");
     }
 
     #[test]
-    fn a_silence_is_a_gap_and_a_late_sample_is_none() {
-        let mut steps = every_step(30.0, 20.0, 100.0);
-        steps.extend(every_step(10.0, 0.0, 100.0));
-        let values = columns(&steps, BITRATE, SMALL, NOW);
-        assert_eq!(path(&values, 100.0, SMALL), "M0 1h20M40 1h20");
+    fn half_a_minute_of_silence_is_a_gap_and_a_late_sample_is_none() {
+        let silent = |seconds: i64| {
+            let steps_of = every_step(1800, 900).chain(every_step(900 - seconds, 0));
+            steps(10, steps_of)
+        };
+        assert_eq!(drawn(&silent(20), LARGE), "M0 1h180");
+        assert_eq!(drawn(&silent(30), LARGE), "M0 1h90M93 1h87");
+        assert_eq!(drawn(&silent(20), SMALL), "M0 1h60");
+        assert_eq!(drawn(&silent(60), SMALL), "M0 1h30M32 1h28");
+    }
 
-        let sparse: Vec<_> = (1..=20)
-            .map(|n| step(1.5 * f64::from(n), 100.0))
-            .rev()
-            .collect();
-        let values = columns(&sparse, BITRATE, SMALL, NOW);
-        assert_eq!(path(&values, 100.0, SMALL), "M0 1h58");
+    #[test]
+    fn a_coarse_step_stands_for_all_of_its_time() {
+        let coarse = (1..=22).rev().map(|n| step(n * 80, 100.0));
+        assert_eq!(drawn(&steps(80, coarse), SMALL), "M1 1h59");
     }
 
     #[test]
     fn what_is_outside_of_the_picture_is_not_drawn() {
-        let values = columns(&[step(31.0, 5.0), step(-1.0, 7.0)], BITRATE, SMALL, NOW);
-        assert_eq!(values.iter().flatten().count(), 1);
+        let history = steps(10, [step(1860, 5.0), step(-10, 7.0)]);
+        let values = columns(&history, BITRATE, SMALL, NOW);
         assert_eq!(bounds(&values), Some((7.0, 7.0)));
+        assert_eq!(values.iter().flatten().count(), 1);
         assert_eq!(top(&[], None), 1.0);
         assert_eq!(row(0.0, 1.0, SMALL), 17);
         assert_eq!(row(2.0, 1.0, SMALL), 1);

@@ -184,7 +184,7 @@ fn stream_cells(view: &View, line: &Line<'_>, named: bool, context: Context) -> 
     let expected = &view.identity.expected;
     let chart = line.history.map(|history| {
         let expected = [expected.video_bitrate_bps, expected.video_framerate_fps];
-        chart::small(&history.steps, expected, context.polyv)
+        chart::small(history, expected, context.polyv)
     });
     let Some(stream) = line.stream else {
         let since = view.last_sample.filter(|_| view.state != State::NotLive);
@@ -222,11 +222,11 @@ pub(super) fn bitrate(stream: &StreamView, expected: Option<f64>, language: Lang
     // The marks are where the alerts are.
     let (level, of, low, high) = match (expected, usual) {
         (Some(expected), _) => (expected, words.of_expected, 50, 75),
-        (None, Some(usual)) => (usual, words.of_usual, 25, 50),
-        (None, None) => return html! { (text::bitrate(now)) },
+        (None, Some(usual)) if usual > 0.0 => (usual, words.of_usual, 25, 50),
+        // Of a stream of sound alone there is nothing to compare.
+        (None, _) => return html! { (text::bitrate(now)) },
     };
-    let share = if level > 0.0 { now / level } else { 1.0 };
-    let percent = format!("{:.0}", (share * 100.0).min(999.0));
+    let percent = format!("{:.0}", (now / level * 100.0).min(999.0));
     html! {
         (text::bitrate(now)) " "
         meter max="125" low=(low) high=(high) optimum="100" value=(percent) {}

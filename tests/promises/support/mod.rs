@@ -1,5 +1,7 @@
 //! What tests have in common.
 
+pub mod certificates;
+pub mod door;
 pub mod monitoring;
 pub mod program;
 pub mod promtool;

@@ -53,7 +53,7 @@ struct Failures {
 enum Cause {
     /// Somebody asked for it.
     Asked,
-    /// A channel file may have changed.
+    /// A channel file or one of the door may have changed.
     Noticed,
 }
 
@@ -113,6 +113,11 @@ impl Reloader {
             .collect()
     }
 
+    fn has_channel_files(&self) -> bool {
+        let mut accounts = self.parts.config.accounts.iter();
+        accounts.any(|account| !account.watched.is_empty())
+    }
+
     /// Each of the two is taken or refused by itself.
     async fn reload(&mut self, cause: Cause) -> Result<(), String> {
         let was_well = self.is_well();
@@ -160,6 +165,10 @@ impl Reloader {
     }
 
     async fn try_reload(&mut self, cause: Cause) -> Result<Change, String> {
+        if cause == Cause::Noticed && !self.has_channel_files() {
+            // It was a file of the door, and the main file is read when somebody asks.
+            return Ok(Change::None);
+        }
         let source = self.parts.source.clone();
         let read = move || {
             let source = match cause {

@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use axum::http::Request;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -97,6 +100,43 @@ async fn clients_that_read_nothing_of_large_scrapes_do_not_keep_a_scrape_out() {
         let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
         assert!(kilobytes < 300_000, "{line}");
     }
+}
+
+#[tokio::test]
+async fn clients_that_read_nothing_over_http_2_do_not_keep_a_scrape_out_nor_the_exporter_up() {
+    let channels: Vec<_> = (1000..2000).map(|id| format!("{{id: {id}}}")).collect();
+    let channels = format!("[{}]", channels.join(","));
+    let mut doored =
+        Doored::start_with("channels: [{id: 1000, count: 1000}]", &channels, TLS).await;
+    let mut stuck = Vec::new();
+    for _ in 0..60 {
+        let stream = doored.connect(&["h2"]).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+                .initial_stream_window_size(1024)
+                .handshake(TokioIo::new(stream))
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let request = Request::get("https://localhost/metrics").body(Body::empty());
+        // Those that are cut off already may fail.
+        if let Ok(answer) = sender.send_request(request.unwrap()).await {
+            stuck.push((sender, answer));
+        }
+    }
+    let url = doored.exporter.url("/metrics");
+    let (scrape, attempts) = scrape_by_a_new_connection(&url, &doored.exporter.client).await;
+    assert_eq!(scrape.all("polyv_channel_info", &[]).len(), 1000);
+    assert!(attempts <= 15, "{attempts}");
+    let begin = Instant::now();
+    doored.exporter.program.signal("TERM");
+    assert_eq!(doored.exporter.program.ended().await.code(), Some(0));
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert!(stuck.len() >= 40, "{}", stuck.len());
 }
 
 #[tokio::test]

@@ -1,19 +1,14 @@
 //! Connections that nobody else can read, and clients that show who they are.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::SanType;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::support::certificates::Authority;
 use super::support::door::{ALICE, Doored, TLS, basic, until};
@@ -34,30 +29,9 @@ fn dns(name: &str) -> SanType {
     SanType::DnsName(name.try_into().unwrap())
 }
 
-/// A TLS connection that offers these protocols.
-async fn connect(doored: &Doored, protocols: &[&str]) -> std::io::Result<TlsStream<TcpStream>> {
-    let mut roots = RootCertStore::empty();
-    let pem = doored.authority.pem();
-    roots
-        .add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap())
-        .unwrap();
-    let mut config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = protocols
-        .iter()
-        .map(|name| name.as_bytes().to_vec())
-        .collect();
-    let stream = TcpStream::connect(doored.exporter.address).await?;
-    let name = ServerName::try_from("localhost").unwrap();
-    TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
-}
-
 /// The certificate that new connections are shown.
 async fn shown(doored: &Doored) -> Vec<u8> {
-    let stream = connect(doored, &[]).await.unwrap();
+    let stream = doored.connect(&[]).await.unwrap();
     stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
 }
 
@@ -83,7 +57,7 @@ async fn ask2(
 async fn http_2_is_spoken_where_it_is_configured_and_behind_the_same_door() {
     let web = format!("{TLS}basic_auth_users: {{{ALICE}}}\n");
     let doored = Doored::start(&web).await;
-    let stream = connect(&doored, &["h2", "http/1.1"]).await.unwrap();
+    let stream = doored.connect(&["h2", "http/1.1"]).await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
@@ -104,13 +78,13 @@ async fn http_2_is_spoken_where_it_is_configured_and_behind_the_same_door() {
     _ = connection.await;
     // Who can't speak it need not.
     for protocols in [&["http/1.1"][..], &[]] {
-        let stream = connect(&doored, protocols).await.unwrap();
+        let stream = doored.connect(protocols).await.unwrap();
         assert_ne!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     }
     // And nobody does where it is switched off, which takes no restart.
     doored.write(&format!("http_server_config: {{http2: false}}\n{web}"));
     until("HTTP/2 is not offered any more", async || {
-        let stream = connect(&doored, &["h2", "http/1.1"]).await.unwrap();
+        let stream = doored.connect(&["h2", "http/1.1"]).await.unwrap();
         stream.get_ref().1.alpn_protocol() == Some(b"http/1.1")
     })
     .await;

@@ -1,7 +1,15 @@
 //! An exporter behind a door, and clients that come to it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::certificates::{Authority, Pair};
 use super::program::{DEADLINE, Exporter, client_builder, quick_config, replace};
@@ -27,14 +35,19 @@ pub struct Doored {
 impl Doored {
     /// One with this web configuration. `server.crt`, `server.key` and `ca.crt` are beside it.
     pub async fn start(web: &str) -> Self {
+        Self::start_with("channels: [{id: 1}]", "[{id: 1}]", web).await
+    }
+
+    /// The same, with other channels.
+    pub async fn start_with(scenario: &str, channels: &str, web: &str) -> Self {
         let files = tempfile::tempdir().unwrap();
         let authority = Authority::new("test authority");
         authority.server().write(files.path(), "server");
         std::fs::write(files.path().join("ca.crt"), authority.pem()).unwrap();
         let path = files.path().join("web.yml");
         std::fs::write(&path, web).unwrap();
-        let polyv = Served::start("channels: [{id: 1}]").await;
-        let config = quick_config(polyv.address, "[{id: 1}]");
+        let polyv = Served::start(scenario).await;
+        let config = quick_config(polyv.address, channels);
         let mut exporter = Exporter::start_with(&config, |command| {
             command.arg("--web.config.file").arg(&path);
         })
@@ -89,6 +102,27 @@ impl Doored {
     pub async fn lets_in(&self, client: &reqwest::Client) -> bool {
         let asked = client.get(self.exporter.url("/-/healthy")).send().await;
         asked.is_ok_and(|answer| answer.status() == 200)
+    }
+
+    /// A TLS connection that offers these protocols.
+    pub async fn connect(&self, protocols: &[&str]) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut roots = RootCertStore::empty();
+        let pem = self.authority.pem();
+        roots
+            .add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap())
+            .unwrap();
+        let mut config = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
+        let stream = TcpStream::connect(self.exporter.address).await?;
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await
     }
 
     /// Waits until the metric says that all is well, or that it is not.

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Scrapes, lifecycle, scrape};
+use super::{lifecycle, scrape};
 use crate::exposition::{self, Format, Store};
 use crate::poller::Status;
 use crate::polyv::PolyvClock;
@@ -34,7 +34,7 @@ pub struct Site {
     /// Where reloads are asked for; `None` where that is not allowed over HTTP.
     pub reload: Option<mpsc::Sender<ReloadRequest>>,
     /// The scrapes under way.
-    pub scrapes: Arc<Scrapes>,
+    pub scrapes: Arc<super::Scrapes>,
 }
 
 const HEALTHY: &str = "/-/healthy";

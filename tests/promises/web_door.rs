@@ -150,7 +150,8 @@ async fn a_fault_of_the_door_is_told_once_and_the_rest_of_the_configuration_is_t
     super::support::program::replace(&doored.exporter.config_path(), &config);
     let told = |log: &str| log.matches("did you mean `basic_auth_users`?").count();
     assert_eq!(told(&doored.exporter.program.log()), 1);
-    // Another change in the directory has it looked at again, and is no news.
+    // Another change in the directory has it looked at again, and is no news. That nothing is
+    // said can't be waited for but by waiting.
     std::fs::write(doored.path("another"), "").unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(told(&doored.exporter.program.log()), 1);

@@ -46,9 +46,8 @@ impl DoorFile {
             place: None,
             message,
         };
-        let file = self.0.file_name().unwrap_or_default().to_string_lossy();
         let text = material
-            .read(&file)
+            .read(self.0.file_name().unwrap_or_default())
             .map_err(|error| as_a_whole(format!("the web configuration {error}")))?;
         let text = String::from_utf8(text)
             .map_err(|_| as_a_whole("the web configuration is not UTF-8".to_owned()))?;

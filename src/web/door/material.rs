@@ -31,7 +31,7 @@ impl Material {
     ///
     /// # Errors
     /// A sentence that says why it can't be read.
-    pub(super) fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
+    pub(super) fn read(&mut self, path: impl AsRef<Path>) -> Result<Vec<u8>, String> {
         let path = self.directory.join(path);
         let directory = path.parent().unwrap_or(Path::new("")).to_owned();
         if !self.watched.contains(&directory) {

@@ -47,7 +47,8 @@ pub(super) struct Clients {
 #[derive(Debug)]
 struct Verifier {
     clients: Clients,
-    /// Checks who issued them; without one, nobody does.
+    /// Checks who issued them, where that is asked for; else only tells clients which
+    /// authorities we know, as Go does.
     chain: Option<Arc<dyn ClientCertVerifier>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
@@ -104,10 +105,10 @@ impl Clients {
         if self.policy == Policy::NoClientCert {
             return Ok(None);
         }
-        let chain = if self.policy.verifies() {
-            Some(self.chain(provider)?)
-        } else {
+        let chain = if self.authorities.is_empty() {
             None
+        } else {
+            Some(self.chain(provider)?)
         };
         Ok(Some(Arc::new(Verifier {
             clients: self,
@@ -158,10 +159,15 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if let Some(chain) = &self.chain {
-            chain.verify_client_cert(end_entity, intermediates, now)?;
-        } else {
-            ParsedCertificate::try_from(end_entity)?;
+        match &self.chain {
+            Some(chain) if self.clients.policy.verifies() => {
+                chain.verify_client_cert(end_entity, intermediates, now)?;
+            }
+            // Without an authority there is nobody whose certificates are good.
+            None if self.clients.policy.verifies() => {
+                return Err(CertificateError::UnknownIssuer.into());
+            }
+            _ => _ = ParsedCertificate::try_from(end_entity)?,
         }
         if self.has_allowed_name(end_entity) {
             Ok(ClientCertVerified::assertion())

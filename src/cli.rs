@@ -85,6 +85,9 @@ pub struct ServeArgs {
         default_value = LISTEN_ADDRESS
     )]
     pub listen_addresses: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub web: WebArgs,
     /// Where the metrics are
     #[arg(
         long = "web.telemetry-path",
@@ -116,6 +119,19 @@ pub struct ConfigArgs {
         env = "POLYV_EXPORTER_CONFIG_FILE"
     )]
     pub file: Option<PathBuf>,
+}
+
+/// Who is let in.
+#[derive(Debug, Clone, Args)]
+pub struct WebArgs {
+    /// The web configuration: TLS, passwords, response headers, rate limit
+    #[arg(
+        id = "web_config_file",
+        long = "web.config.file",
+        value_name = "FILE",
+        env = "POLYV_EXPORTER_WEB_CONFIG_FILE"
+    )]
+    pub config_file: Option<PathBuf>,
 }
 
 /// How to log.
@@ -153,6 +169,9 @@ pub struct DemoArgs {
     pub listen_addresses: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub web: WebArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub log: LogArgs,
 }
 
@@ -181,6 +200,9 @@ pub struct CheckConfigArgs {
     /// The configuration file
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub web: WebArgs,
 }
 
 /// Flags of `probe`.

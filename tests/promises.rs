@@ -36,10 +36,15 @@ mod promises {
     mod truth;
     mod values;
     mod web;
+    mod web_crowd;
+    mod web_door;
+    mod web_door_file;
+    mod web_door_tls;
     mod with_alertmanager;
     mod with_browser;
     mod with_prometheus;
     mod with_prometheus_dashboards;
     mod with_prometheus_rules;
+    mod with_prometheus_tls;
     mod with_python;
 }

@@ -1,39 +1,64 @@
 //! `check-config`: validates a configuration.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::{Failure, output};
 use crate::cli::CheckConfigArgs;
 use crate::config::Source;
 use crate::poller::over_demand;
+use crate::web::door::DoorFile;
 
 /// Names every fault with its place, or says what the configuration comes to.
 #[allow(clippy::print_stderr)] // to a person
 pub(super) fn run(arguments: &CheckConfigArgs) -> Result<(), Failure> {
     let shown = arguments.file.display();
-    let checked = Source::file(&arguments.file).and_then(|source| source.evaluate());
-    let config = match checked {
-        Ok(config) => config,
-        Err(faults) => {
+    let config = Source::file(&arguments.file).and_then(|source| source.evaluate());
+    let door_file = arguments.web.config_file.as_deref();
+    let door = door_file.map(|path| DoorFile::new(path).read().door);
+    let faulty = [
+        (arguments.file.as_path(), config.as_ref().err()),
+        (
+            door_file.unwrap_or(Path::new("")),
+            door.as_ref().and_then(|door| door.as_ref().err()),
+        ),
+    ];
+    for (path, faults) in &faulty {
+        if let Some(faults) = faults {
             eprintln!("{faults}");
             let count = faults.len();
             let noun = if count == 1 { "fault" } else { "faults" };
-            eprintln!("{shown}: {count} {noun}");
-            return Err(Failure::Told);
+            eprintln!("{}: {count} {noun}", path.display());
         }
-    };
+    }
     let mut report = String::new();
-    for warning in &config.warnings {
-        _ = writeln!(report, "{warning} (warning)");
+    if let Ok(config) = &config {
+        for warning in &config.warnings {
+            _ = writeln!(report, "{warning} (warning)");
+        }
+        if let Some(warning) = over_demand(config) {
+            _ = writeln!(report, "{shown}: {warning} (warning)");
+        }
+        let (accounts, channels) = (config.accounts.len(), config.channel_count());
+        _ = writeln!(
+            report,
+            "{shown}: valid; accounts: {accounts}, channels: {channels}"
+        );
     }
-    if let Some(warning) = over_demand(&config) {
-        _ = writeln!(report, "{shown}: {warning} (warning)");
+    if let (Some(path), Some(Ok(door))) = (door_file, &door) {
+        let word = |is: bool| if is { "yes" } else { "no" };
+        let (tls, passwords) = (word(door.has_tls()), word(door.has_passwords()));
+        let clients = word(door.verifies_clients());
+        let path = path.display();
+        _ = writeln!(
+            report,
+            "{path}: valid; TLS: {tls}, verified client certificates: {clients}, passwords: \
+             {passwords}"
+        );
     }
-    let (accounts, channels) = (config.accounts.len(), config.channel_count());
-    _ = writeln!(
-        report,
-        "{shown}: valid; accounts: {accounts}, channels: {channels}"
-    );
     output::show(&report)?;
+    if faulty.iter().any(|(_, faults)| faults.is_some()) {
+        return Err(Failure::Told);
+    }
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! Which configuration a command works with.
 
 use super::Failure;
-use super::failure::faulty_configuration;
-use crate::cli::ConfigArgs;
+use super::doorkeeper::Doorkeeper;
+use super::failure::{faulty_configuration, faulty_web_configuration};
+use crate::cli::{ConfigArgs, WebArgs};
 use crate::config::{Config, Source};
 
 /// Variables of which one is enough to mean "configured by the environment".
@@ -34,4 +35,10 @@ pub(super) fn load(arguments: &ConfigArgs) -> Result<(Source, Config), Failure> 
     };
     let config = source.evaluate().map_err(faulty_configuration)?;
     Ok((source, config))
+}
+
+/// Who is let in: everybody, where no file says otherwise.
+pub(super) fn door(arguments: &WebArgs) -> Result<Doorkeeper, Failure> {
+    let path = arguments.config_file.as_deref();
+    Doorkeeper::new(path).map_err(faulty_web_configuration)
 }

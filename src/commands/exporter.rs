@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::doorkeeper::Doorkeeper;
 use super::reloader::{self, Reloader};
 use crate::clock::Clock;
 use crate::config::{Config, Source};
@@ -15,7 +16,10 @@ use crate::exposition::Store;
 use crate::poller::{self, Orders, Parts, Poller, Status};
 use crate::polyv::{HttpTransport, Limiter, PolyvClock, Transport};
 use crate::telemetry::{BuildInfo, Metrics};
-use crate::web::{Listener, Server, Site};
+use crate::web::{Listener, Scrapes, Server, Site};
+
+/// So many may wait for a reload over HTTP; they would all bring the same.
+const WAITING_RELOADS: usize = 8;
 
 /// What an exporter is started with.
 pub(super) struct Setup {
@@ -23,6 +27,8 @@ pub(super) struct Setup {
     pub(super) source: Source,
     /// The configuration.
     pub(super) config: Config,
+    /// Who is let in.
+    pub(super) door: Doorkeeper,
     /// Where to listen.
     pub(super) listeners: Vec<Listener>,
     /// Where the metrics are.
@@ -54,7 +60,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
         clock: Arc::clone(&clock),
     };
     let transport = transport(&config).map_err(anyhow::Error::msg)?;
-    let (requests, asked) = mpsc::channel(1);
+    let (requests, asked) = mpsc::channel(WAITING_RELOADS);
     let site = Site {
         store: Arc::clone(&parts.store),
         metrics: metrics.clone(),
@@ -63,6 +69,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
         started: clock.host().wall(),
         telemetry_path: setup.telemetry_path,
         reload: setup.enable_lifecycle.then_some(requests),
+        scrapes: Arc::new(Scrapes::default()),
     };
     let orders = Orders {
         config: config.clone(),
@@ -70,14 +77,19 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     };
     let poller = Poller::new(parts, orders);
     metrics.reloads().succeeded(clock.host().wall());
+    let entrance = setup.door.entrance().clone();
+    let door = entrance.door();
     for listener in &setup.listeners {
-        info!(address = %listener.address, "listening");
+        let (tls, passwords) = (door.has_tls(), door.has_passwords());
+        let client_certificates = door.verifies_clients();
+        info!(address = %listener.address, tls, passwords, client_certificates, "listening");
     }
 
     let (inbox, orders) = mpsc::channel(1);
     let reloader = Reloader::new(reloader::Parts {
         source,
         config,
+        door: setup.door,
         transport,
         metrics,
         clock,
@@ -85,7 +97,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     });
     // Each of the three ends at the shutdown. One that ended before would leave an exporter
     // that looks alive, so whichever ends ends all.
-    let serving = Server::new(site.router(), shutdown.clone()).run(setup.listeners);
+    let serving = Server::new(site.router(), entrance, shutdown.clone()).run(setup.listeners);
     let polling = poller.run(orders, shutdown.clone());
     let reloading = reloader.run(asked, setup.reload_signal, shutdown.clone());
     let ending = |name: &'static str, task: tokio::task::JoinHandle<()>| {

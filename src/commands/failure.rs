@@ -53,6 +53,14 @@ pub(super) fn faulty_configuration(faults: Faults) -> Failure {
     }
 }
 
+/// The web configuration is wrong.
+pub(super) fn faulty_web_configuration(faults: Faults) -> Failure {
+    Failure::Faulty {
+        what: "web configuration",
+        faults,
+    }
+}
+
 /// The scenario is wrong.
 pub(super) fn faulty_scenario(faults: Faults) -> Failure {
     Failure::Faulty {

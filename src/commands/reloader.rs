@@ -1,29 +1,29 @@
-//! Reloading the configuration.
+//! Reloading the configuration and the door.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::signal::unix::Signal;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use super::doorkeeper::Doorkeeper;
 use super::exporter::{transport, warn_of};
+use super::reading::Reading;
 use crate::config::{Config, Source, Watcher};
 use crate::poller::Orders;
 use crate::polyv::{PolyvClock, Transport};
 use crate::telemetry::Metrics;
 use crate::web::ReloadRequest;
+use crate::web::door::Change;
 use crate::yaml::Faults;
 
-/// Loads the configuration anew when asked, or when a channel file changed. The only one who
-/// does, so that no two reloads get in each other's way.
+/// Loads the configuration and the door anew when asked, or when a channel file or a file of
+/// the door changed. The only one who does, so that no two reloads get in each other's way.
 pub(super) struct Reloader {
     parts: Parts,
     failures: Failures,
-    /// Held while the configuration is read: files that do not let themselves be read are
-    /// tried by one at a time.
-    reading: Arc<Mutex<()>>,
+    reading: Reading,
 }
 
 /// What a reloader works with.
@@ -32,6 +32,7 @@ pub(super) struct Parts {
     pub(super) source: Source,
     /// What is in force.
     pub(super) config: Config,
+    pub(super) door: Doorkeeper,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) metrics: Metrics,
     pub(super) clock: Arc<PolyvClock>,
@@ -47,15 +48,12 @@ struct Failures {
     noticed: Option<String>,
 }
 
-/// Reading the configuration may take so long.
-const READ: Duration = Duration::from_secs(30);
-
 /// What a reload is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cause {
     /// Somebody asked for it.
     Asked,
-    /// A channel file may have changed.
+    /// A channel file or one of the door may have changed.
     Noticed,
 }
 
@@ -64,7 +62,7 @@ impl Reloader {
         Self {
             parts,
             failures: Failures::default(),
-            reading: Arc::default(),
+            reading: Reading::default(),
         }
     }
 
@@ -109,82 +107,86 @@ impl Reloader {
             .config
             .accounts
             .iter()
-            .flat_map(|account| account.watched.iter().cloned())
+            .flat_map(|account| account.watched.iter())
+            .chain(self.parts.door.watched())
+            .cloned()
             .collect()
     }
 
+    fn has_channel_files(&self) -> bool {
+        let mut accounts = self.parts.config.accounts.iter();
+        accounts.any(|account| !account.watched.is_empty())
+    }
+
+    /// Each of the two is taken or refused by itself.
     async fn reload(&mut self, cause: Cause) -> Result<(), String> {
-        let result = match self.try_reload(cause).await {
-            Ok(()) => {
-                self.failures.put_right(cause);
-                Ok(())
-            }
-            Err(Refused::Unchanged) => {
-                // Put right again, perhaps: what is in force is what the files say.
-                if self.failures.put_right(cause) && self.failures.none() {
-                    info!("the configuration is valid again, and what is in force");
-                    self.tell(true);
-                }
-                return Ok(());
-            }
-            Err(Refused::Faulty(why)) => {
+        let was_well = self.is_well();
+        // The door first: it is a few small files.
+        let door = self.parts.door.reload(cause == Cause::Asked).await;
+        let config = self.reload_config(cause).await;
+        let nothing_new = config == Ok(Change::None) && door == Ok(Change::None);
+        let reloads = self.parts.metrics.reloads();
+        if !self.is_well() {
+            reloads.failed();
+        } else if !nothing_new || !was_well {
+            reloads.succeeded(self.parts.clock.host().wall());
+        }
+        if nothing_new && self.is_well() && !was_well {
+            // Put right again, perhaps: what is in force is what the files say.
+            info!("the configuration is valid again, and what is in force");
+        }
+        match (config, door) {
+            (Ok(_), Ok(_)) => Ok(()),
+            (Err(why), Ok(_)) | (Ok(_), Err(why)) => Err(why),
+            (Err(config), Err(door)) => Err(format!("{config}\n{door}")),
+        }
+    }
+
+    /// Whether what is in force is what the files say.
+    fn is_well(&self) -> bool {
+        self.failures.none() && self.parts.door.is_well()
+    }
+
+    async fn reload_config(&mut self, cause: Cause) -> Result<Change, String> {
+        let result = self.try_reload(cause).await;
+        match &result {
+            Ok(_) => self.failures.put_right(cause),
+            Err(why) => {
                 // What is looked at every minute need not be said every minute.
-                if self.failures.add(cause, &why) {
+                if self.failures.add(cause, why) {
                     for line in why.lines() {
                         error!("{line}");
                     }
                     error!("the new configuration is faulty; the old one goes on");
                 }
-                Err(why)
             }
-        };
-        self.tell(self.failures.none());
+        }
         result
     }
 
-    fn tell(&self, successful: bool) {
-        if successful {
-            self.parts
-                .metrics
-                .reloads()
-                .succeeded(self.parts.clock.host().wall());
-        } else {
-            self.parts.metrics.reloads().failed();
+    async fn try_reload(&mut self, cause: Cause) -> Result<Change, String> {
+        if cause == Cause::Noticed && !self.has_channel_files() {
+            // It was a file of the door, and the main file is read when somebody asks.
+            return Ok(Change::None);
         }
-    }
-
-    async fn try_reload(&mut self, cause: Cause) -> Result<(), Refused> {
-        let too_slow = || {
-            let seconds = READ.as_secs();
-            let why = format!("a file of the configuration takes over {seconds} s to be read");
-            Refused::Faulty(why)
-        };
-        let lock = Arc::clone(&self.reading)
-            .try_lock_owned()
-            .map_err(|_| too_slow())?;
         let source = self.parts.source.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let _lock = lock;
+        let read = move || {
             let source = match cause {
                 Cause::Asked => source.reload()?,
                 Cause::Noticed => source,
             };
             let config = source.evaluate()?;
             Ok::<_, Faults>((source, config))
-        });
-        let read = tokio::time::timeout(READ, read)
-            .await
-            .map_err(|_| too_slow())?;
-        let (source, config) = read
-            .map_err(|failure| Refused::Faulty(failure.to_string()))?
-            .map_err(|faults| Refused::Faulty(faults.to_string()))?;
+        };
+        let read = self.reading.read("configuration", read).await?;
+        let (source, config) = read.map_err(|faults| faults.to_string())?;
         if cause == Cause::Noticed && config == self.parts.config {
-            return Err(Refused::Unchanged);
+            return Ok(Change::None);
         }
         let transport = if config.api.base_url == self.parts.config.api.base_url {
             Arc::clone(&self.parts.transport)
         } else {
-            transport(&config).map_err(Refused::Faulty)?
+            transport(&config)?
         };
         warn_of(&config);
         let orders = Orders {
@@ -192,7 +194,7 @@ impl Reloader {
             transport: Arc::clone(&transport),
         };
         let (done, in_force) = oneshot::channel();
-        let stopping = || Refused::Faulty("the exporter is stopping".to_owned());
+        let stopping = || "the exporter is stopping".to_owned();
         self.parts
             .poller
             .send((orders, done))
@@ -203,7 +205,7 @@ impl Reloader {
         self.parts.config = config;
         self.parts.transport = transport;
         info!("the configuration was loaded anew");
-        Ok(())
+        Ok(Change::Replaced)
     }
 }
 
@@ -223,19 +225,11 @@ impl Failures {
         cause == Cause::Asked || before.as_deref() != Some(why)
     }
 
-    /// What `cause` looks at is right; whether it was not before. Somebody who asks has
-    /// everything looked at.
-    fn put_right(&mut self, cause: Cause) -> bool {
-        let noticed = self.noticed.take().is_some();
-        let asked = cause == Cause::Asked && self.asked.take().is_some();
-        noticed || asked
+    /// What `cause` looks at is right. Somebody who asks has everything looked at.
+    fn put_right(&mut self, cause: Cause) {
+        self.noticed = None;
+        if cause == Cause::Asked {
+            self.asked = None;
+        }
     }
-}
-
-/// Why there was no reload.
-enum Refused {
-    /// There is nothing new.
-    Unchanged,
-    /// The new configuration is faulty.
-    Faulty(String),
 }

@@ -16,6 +16,7 @@ pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
     start_log(arguments.log.level, arguments.log.format);
     web::check_telemetry_path(&arguments.telemetry_path).map_err(Failure::Usage)?;
     let (source, config) = configuration::load(&arguments.config)?;
+    let door = configuration::door(&arguments.web)?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
     let done = runtime.block_on(async {
         let shutdown = CancellationToken::new();
@@ -23,6 +24,7 @@ pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
         let setup = Setup {
             source,
             config,
+            door,
             listeners: listen(&arguments.listen_addresses).await?,
             telemetry_path: arguments.telemetry_path.clone(),
             enable_lifecycle: arguments.enable_lifecycle,

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
+use super::door::cross_site_refusal;
 use super::site::Site;
 
 /// Whether the process works.
@@ -24,15 +26,30 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, &'stati
 }
 
 /// Loads the configuration anew.
-pub(super) async fn reload(State(site): State<Arc<Site>>) -> (StatusCode, String) {
+pub(super) async fn reload(
+    State(site): State<Arc<Site>>,
+    request: Request,
+) -> (StatusCode, String) {
+    if let Some(why) = cross_site_refusal(&request) {
+        return (StatusCode::FORBIDDEN, why.to_owned());
+    }
     let Some(requests) = &site.reload else {
         let message = "Reloading over HTTP is not enabled: start with --web.enable-lifecycle.\n";
         return (StatusCode::FORBIDDEN, message.to_owned());
     };
-    let (request, answer) = oneshot::channel();
-    if requests.send(request).await.is_err() {
+    let stopping = || {
         let message = "The exporter is stopping.\n".to_owned();
-        return (StatusCode::SERVICE_UNAVAILABLE, message);
+        (StatusCode::SERVICE_UNAVAILABLE, message)
+    };
+    let (request, answer) = oneshot::channel();
+    match requests.try_send(request) {
+        Ok(()) => {}
+        Err(TrySendError::Full(_)) => {
+            // They would all load the same.
+            let message = "Many others wait for a reload already; try again.\n".to_owned();
+            return (StatusCode::SERVICE_UNAVAILABLE, message);
+        }
+        Err(TrySendError::Closed(_)) => return stopping(),
     }
     match answer.await {
         Ok(Ok(())) => (StatusCode::OK, "Reloaded.\n".to_owned()),
@@ -40,9 +57,6 @@ pub(super) async fn reload(State(site): State<Arc<Site>>) -> (StatusCode, String
             let message = format!("The old configuration goes on; the new one is faulty:\n{why}\n");
             (StatusCode::INTERNAL_SERVER_ERROR, message)
         }
-        Err(_stopping) => {
-            let message = "The exporter is stopping.\n".to_owned();
-            (StatusCode::SERVICE_UNAVAILABLE, message)
-        }
+        Err(_stopping) => stopping(),
     }
 }

@@ -3,10 +3,13 @@
 //!
 //! A [`Site`] knows what there is to be seen, its [router](Site::router) who sees what; a
 //! [`Server`] carries it over sockets, bounded in every direction so that no client can harm
-//! the others.
+//! the others; a [`door`] stands before all of it.
 
 mod address;
 mod api;
+mod carrier;
+mod delivery;
+pub mod door;
 mod lifecycle;
 mod negotiate;
 mod page;
@@ -15,8 +18,10 @@ mod respond;
 mod scrape;
 mod server;
 mod site;
+mod traffic;
 
 pub use address::{BindError, Listener, bind};
 pub use negotiate::{accepts_gzip, format};
+pub use scrape::Scrapes;
 pub use server::Server;
 pub use site::{ReloadRequest, Site, check_telemetry_path};

@@ -1,40 +1,45 @@
 //! Carrying the site over sockets, with bounds in every direction.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::address::Listener;
+use super::carrier::Carrier;
+use super::door::Entrance;
+use super::traffic::Connections;
 
-/// So many connections at a time; beyond, new ones are closed at once.
+/// So many connections at a time; beyond, the one that is idle longest goes.
 const CONNECTIONS: usize = 512;
-/// A request's line and headers have to come within this time, which is also how long an idle
-/// connection is kept: longer than the usual scrape interval of a minute.
-const HEADERS: Duration = Duration::from_secs(75);
+/// An idle connection is kept for so long: longer than the usual scrape interval of a minute.
+pub(super) const IDLE: Duration = Duration::from_secs(75);
 /// A client that takes nothing for so long is left.
-const STALL: Duration = Duration::from_secs(30);
-/// Headers may be so large in all, in bytes, and so many.
-const HEADER_BYTES: usize = 16 * 1024;
-const HEADER_COUNT: usize = 64;
+pub(super) const STALL: Duration = Duration::from_secs(30);
+/// From the last header of a request to the last byte of its answer it may take so long.
+const DELIVERY: Duration = Duration::from_secs(120);
+/// So often it is looked who takes too long.
+const SWEEP: Duration = Duration::from_secs(5);
+/// The system holds so much for a client that does not read, in bytes (and twice as much in
+/// fact, for its own bookkeeping).
+const UNSENT: usize = 256 * 1024;
 /// Answers under way get so long when the exporter stops.
-const GRACE: Duration = Duration::from_secs(3);
+pub(super) const GRACE: Duration = Duration::from_secs(3);
 /// After a failure to accept (no file descriptors left, say) so long is waited.
 const BREATH: Duration = Duration::from_millis(200);
 
-/// Serves a router on any number of sockets.
+/// Serves a router on any number of sockets, behind a door.
+#[derive(Clone)]
 pub struct Server {
     router: Router,
-    places: Arc<Semaphore>,
+    entrance: Entrance,
+    connections: Arc<Connections>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -44,10 +49,11 @@ pub struct Server {
 impl Server {
     /// A server that stops at `shutdown`.
     #[must_use]
-    pub fn new(router: Router, shutdown: CancellationToken) -> Self {
+    pub fn new(router: Router, entrance: Entrance, shutdown: CancellationToken) -> Self {
         Self {
-            router,
-            places: Arc::new(Semaphore::new(CONNECTIONS)),
+            router: entrance.guard(router),
+            entrance,
+            connections: Connections::new(CONNECTIONS),
             tasks: TaskTracker::new(),
             shutdown,
         }
@@ -58,9 +64,18 @@ impl Server {
     pub async fn run(self, listeners: Vec<Listener>) {
         let accepting = TaskTracker::new();
         for listener in listeners {
-            let server = self.handle();
+            let server = self.clone();
             accepting.spawn(async move { server.accept(listener.socket).await });
         }
+        let (connections, shutdown) = (Arc::clone(&self.connections), self.shutdown.clone());
+        accepting.spawn(async move {
+            while tokio::time::timeout(SWEEP, shutdown.cancelled())
+                .await
+                .is_err()
+            {
+                connections.sweep(DELIVERY, IDLE);
+            }
+        });
         accepting.close();
         accepting.wait().await;
         self.tasks.close();
@@ -75,15 +90,6 @@ impl Server {
         }
     }
 
-    fn handle(&self) -> Self {
-        Self {
-            router: self.router.clone(),
-            places: Arc::clone(&self.places),
-            tasks: self.tasks.clone(),
-            shutdown: self.shutdown.clone(),
-        }
-    }
-
     async fn accept(self, listener: TcpListener) {
         loop {
             let accepted = tokio::select! {
@@ -91,7 +97,7 @@ impl Server {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _client)) => self.begin(stream),
+                Ok((stream, client)) => self.begin(stream, client),
                 Err(failure) => {
                     warn!(%failure, "a connection cannot be accepted");
                     tokio::time::sleep(BREATH).await;
@@ -100,39 +106,39 @@ impl Server {
         }
     }
 
-    fn begin(&self, stream: TcpStream) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            debug!("too many connections: a new one is closed");
+    fn begin(&self, stream: TcpStream, client: SocketAddr) {
+        let Some(place) = self.connections.admit(client) else {
+            debug!(%client, "too many connections, and none is idle: a new one is closed");
             return;
         };
-        let service = TowerToHyperService::new(self.router.clone());
-        let shutdown = self.shutdown.clone();
+        bound(&stream);
+        let carrier = Carrier {
+            router: self.router.clone(),
+            door: self.entrance.door(),
+            connection: Arc::clone(place.connection()),
+            tasks: self.tasks.clone(),
+            shutdown: self.shutdown.clone(),
+        };
         self.tasks.spawn(async move {
-            // Small answers should not wait for more to come.
-            _ = stream.set_nodelay(true);
-            let mut stream = TimeoutStream::new(stream);
-            stream.set_write_timeout(Some(STALL));
-            let mut stream = Box::pin(stream);
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADERS)
-                .max_buf_size(HEADER_BYTES)
-                .max_headers(HEADER_COUNT)
-                .serve_connection(TokioIo::new(stream.as_mut()), service);
-            let mut connection = std::pin::pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = shutdown.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    // Bounded for all connections together by whoever waits for the tasks,
-                    // and for this one here, so that it does not outlive them.
-                    tokio::time::timeout(GRACE, connection).await.unwrap_or(Ok(()))
-                }
-            };
-            if let Err(failure) = ended {
-                debug!(%failure, "a connection ended early");
+            let connection = Arc::clone(place.connection());
+            tokio::select! {
+                () = connection.cut() => debug!(%client, "a connection is cut off"),
+                () = carrier.carry(stream) => {}
             }
             drop(place);
         });
+    }
+}
+
+/// Sees to it that the system does not hold much for long for a client that does not read.
+fn bound(stream: &TcpStream) {
+    // Small answers should not wait for more to come.
+    _ = stream.set_nodelay(true);
+    let socket = SockRef::from(stream);
+    _ = socket.set_send_buffer_size(UNSENT);
+    // Also of a connection that we closed.
+    #[cfg(target_os = "linux")]
+    {
+        _ = socket.set_tcp_user_timeout(Some(STALL));
     }
 }

@@ -37,6 +37,8 @@ pub struct Site {
     pub telemetry_path: String,
     /// Where reloads are asked for; `None` where that is not allowed over HTTP.
     pub reload: Option<mpsc::Sender<ReloadRequest>>,
+    /// The scrapes under way.
+    pub scrapes: Arc<super::Scrapes>,
 }
 
 /// What is known at one moment.

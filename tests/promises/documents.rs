@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use polyv_exporter::config::Source;
 use polyv_exporter::exposition;
+use polyv_exporter::web::door::DoorFile;
+
+use super::support::certificates::Authority;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -58,6 +61,48 @@ fn every_configuration_that_is_shown_is_valid() {
             checked += 1;
         }
         assert!(checked > 0, "{page} shows a configuration");
+    }
+}
+
+#[test]
+fn every_web_configuration_that_is_shown_is_valid_and_every_key_explained() {
+    let files = tempfile::tempdir().unwrap();
+    let authority = Authority::new("test");
+    authority.server().write(files.path(), "server");
+    std::fs::write(files.path().join("client-ca.crt"), authority.pem()).unwrap();
+    let path = files.path().join("web.yml");
+    let read = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        DoorFile::new(&path).read().door
+    };
+    let page = root().join("docs/web-config.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let mut checked = 0;
+    for block in blocks(&page, "yaml") {
+        if !block.contains("scrape_configs:") {
+            let door = read(&block);
+            assert!(door.is_ok(), "{}\n{block}", door.unwrap_err());
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 3);
+    // What the program says it knows, where it meets a key that it does not know.
+    let probe = "zzzzzzzz: 1
+tls_server_config: {zzzzzzzz: 1}
+http_server_config: {zzzzzzzz: 1, headers: {zzzzzzzz: 1}}
+rate_limit: {zzzzzzzz: 1}";
+    let faults = read(probe).unwrap_err().to_string();
+    let keys: BTreeSet<_> = faults
+        .lines()
+        .filter_map(|line| line.split("known here: ").nth(1))
+        .flat_map(|known| known.split(", "))
+        .collect();
+    assert!(keys.len() >= 26, "{keys:?}");
+    for key in keys {
+        assert!(
+            page.contains(&format!("`{key}`")),
+            "`{key}` is not explained"
+        );
     }
 }
 

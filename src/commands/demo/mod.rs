@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exporter::{self, Setup};
 use super::failure::{faulty_configuration, faulty_scenario};
-use super::{Failure, output, serve, signals, simulate};
+use super::{Failure, configuration, output, serve, signals, simulate};
 use crate::cli::DemoArgs;
 use crate::clock::Clock;
 use crate::config::Source;
@@ -24,6 +24,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     let scenario =
         Scenario::parse("the demonstration's scenario", SCENARIO).map_err(faulty_scenario)?;
     let plot = plot(&scenario);
+    let door = configuration::door(&arguments.web)?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
     runtime.block_on(async {
         let shutdown = CancellationToken::new();
@@ -39,13 +40,18 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
             &CONFIG.replace("{base_url}", &base_url),
         );
         let config = source.evaluate().map_err(faulty_configuration)?;
-        output::show(&addresses(&listeners, &base_url))?;
+        output::show(&addresses(
+            &listeners,
+            door.entrance().door().has_tls(),
+            &base_url,
+        ))?;
         output::show(&plot)?;
 
         let simulator = Simulator::new(scenario, Clock::default());
         let setup = Setup {
             source,
             config,
+            door,
             listeners,
             telemetry_path: "/metrics".to_owned(),
             enable_lifecycle: false,
@@ -62,14 +68,15 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     })
 }
 
-fn addresses(listeners: &[Listener], polyv: &str) -> String {
+fn addresses(listeners: &[Listener], tls: bool, polyv: &str) -> String {
+    let scheme = if tls { "https" } else { "http" };
     let mut text = "polyv-exporter on a simulated Polyv. Open\n\n".to_owned();
     for listener in listeners {
         let address = listener.address;
-        _ = writeln!(text, "  http://{address}/         the status page");
+        _ = writeln!(text, "  {scheme}://{address}/         the status page");
         _ = writeln!(
             text,
-            "  http://{address}/metrics  what Prometheus would scrape"
+            "  {scheme}://{address}/metrics  what Prometheus would scrape"
         );
     }
     _ = writeln!(

@@ -1,6 +1,8 @@
 //! What tests have in common.
 
 pub mod browser;
+pub mod certificates;
+pub mod door;
 pub mod monitoring;
 pub mod program;
 pub mod promtool;

@@ -58,26 +58,28 @@ impl Prometheus {
         interval: &str,
         alertmanager: Option<SocketAddr>,
     ) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let config = directory.path().join("prometheus.yml");
         let list = |addresses: &[SocketAddr]| {
             let quoted: Vec<_> = addresses.iter().map(|a| format!("'{a}'")).collect();
             quoted.join(", ")
         };
         let alertmanagers = list(alertmanager.as_slice());
-        std::fs::write(
-            &config,
-            format!(
-                "global: {{scrape_interval: {interval}, evaluation_interval: {interval}}}
+        let config = format!(
+            "global: {{scrape_interval: {interval}, evaluation_interval: {interval}}}
 rule_files: ['{}']
 alerting: {{alertmanagers: [{{static_configs: [{{targets: [{alertmanagers}]}}]}}]}}
 scrape_configs: [{{job_name: polyv, static_configs: [{{targets: [{}]}}]}}]
 ",
-                rules().display(),
-                list(exporters)
-            ),
-        )
-        .unwrap();
+            rules().display(),
+            list(exporters)
+        );
+        Self::start_with(&config).await
+    }
+
+    /// One with this configuration.
+    pub async fn start_with(text: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("prometheus.yml");
+        std::fs::write(&config, text).unwrap();
         let mut command = Command::new("prometheus");
         command
             .arg("--config.file")

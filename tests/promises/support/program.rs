@@ -136,6 +136,8 @@ pub struct Exporter {
     pub program: Program,
     pub address: SocketAddr,
     pub client: reqwest::Client,
+    /// `http`, or `https` behind a door.
+    pub scheme: &'static str,
     /// Where its configuration is.
     pub directory: tempfile::TempDir,
 }
@@ -165,6 +167,7 @@ impl Exporter {
             program,
             address,
             client: client(),
+            scheme: "http",
             directory,
         }
     }
@@ -174,7 +177,7 @@ impl Exporter {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     pub async fn get(&self, path: &str) -> reqwest::Response {
@@ -213,14 +216,17 @@ impl Exporter {
 
 /// A client that does nothing on its own.
 pub fn client() -> reqwest::Client {
+    client_builder().build().unwrap()
+}
+
+/// The same, to be told more.
+pub fn client_builder() -> reqwest::ClientBuilder {
     // An error only says that another test was first.
     _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(DEADLINE)
-        .build()
-        .unwrap()
 }
 
 /// The address that stands in a line, behind `address=` or `http://`.

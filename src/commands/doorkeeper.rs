@@ -1,0 +1,102 @@
+//! Reading the web configuration, and reading it anew.
+
+use std::path::{Path, PathBuf};
+
+use tracing::{error, info};
+
+use super::reading::Reading;
+use crate::web::door::{Change, Door, DoorFile, Entrance};
+use crate::yaml::Faults;
+
+/// Sees to it that the door in force is the one that its file describes.
+pub(super) struct Doorkeeper {
+    /// `None` where no file was named: then there is nothing to do, ever.
+    file: Option<DoorFile>,
+    entrance: Entrance,
+    watched: Vec<PathBuf>,
+    reading: Reading,
+    /// What is wrong with the file as it is now.
+    failure: Option<String>,
+}
+
+// === impl Doorkeeper ===
+
+impl Doorkeeper {
+    /// Reads the file, where one is named.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn new(path: Option<&Path>) -> Result<Self, Faults> {
+        let file = path.map(DoorFile::new);
+        let (door, watched) = match &file {
+            Some(file) => {
+                let reading = file.read();
+                (reading.door?, reading.watched)
+            }
+            None => (Door::open(), Vec::new()),
+        };
+        Ok(Self {
+            file,
+            entrance: Entrance::new(door),
+            watched,
+            reading: Reading::default(),
+            failure: None,
+        })
+    }
+
+    /// Where the door in force is.
+    pub(super) fn entrance(&self) -> &Entrance {
+        &self.entrance
+    }
+
+    /// The directories of its files.
+    pub(super) fn watched(&self) -> &[PathBuf] {
+        &self.watched
+    }
+
+    /// Whether the door in force is what its file says.
+    pub(super) fn is_well(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    /// Reads the file anew. A faulty one leaves the door as it was. Says what is wrong in the
+    /// log where somebody asked, or where that is news.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(super) async fn reload(&mut self, asked: bool) -> Result<Change, String> {
+        let result = self.try_reload().await;
+        match &result {
+            Ok(change) => {
+                self.failure = None;
+                if *change == Change::Replaced {
+                    info!("the web configuration was loaded anew");
+                }
+            }
+            Err(why) => {
+                let before = self.failure.replace(why.clone());
+                if asked || before.as_ref() != Some(why) {
+                    for line in why.lines() {
+                        error!("{line}");
+                    }
+                    error!("the new web configuration is faulty; the old one goes on");
+                }
+            }
+        }
+        result
+    }
+
+    async fn try_reload(&mut self) -> Result<Change, String> {
+        let Some(file) = self.file.clone() else {
+            return Ok(Change::None);
+        };
+        let read = move || file.read();
+        let reading = self.reading.read("web configuration", read).await?;
+        // Those of a faulty one too: they are where it will be put right.
+        self.watched = reading.watched;
+        let door = reading.door.map_err(|faults| faults.to_string())?;
+        self.entrance
+            .replace(door)
+            .map_err(|faults| faults.to_string())
+    }
+}

@@ -1,0 +1,97 @@
+//! What stands before every answer.
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::host::Host;
+use super::passwords::Verdict;
+use super::{Door, Entrance};
+
+/// Why a request gets no answer of ours.
+#[derive(Debug)]
+enum Refusal {
+    /// There were too many.
+    TooMany(Duration),
+    /// Whom it is meant for is not to be seen.
+    BadHost(&'static str),
+    /// The password is wrong, or there is none.
+    Unauthorized,
+    /// Too many passwords wait to be checked.
+    Busy,
+}
+
+/// Lets requests through that may pass, and sees to what every answer carries.
+pub(super) async fn guard(
+    State(entrance): State<Entrance>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let door = entrance.door();
+    let admitted = match door.expects(&request) {
+        Ok(()) => door.knows(request.headers()).await,
+        refused => refused,
+    };
+    let mut response = match admitted {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    door.headers.apply(response.headers_mut());
+    response
+}
+
+// === impl Door ===
+
+impl Door {
+    /// Whether such a request may come now at all.
+    fn expects(&self, request: &Request) -> Result<(), Refusal> {
+        if let Some(rate) = &self.rate {
+            rate.admit().map_err(Refusal::TooMany)?;
+        }
+        Host::of(request).map_err(Refusal::BadHost)?;
+        Ok(())
+    }
+
+    /// Whether its client is one of ours.
+    async fn knows(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let Some(passwords) = &self.passwords else {
+            return Ok(());
+        };
+        match passwords.judge(headers).await {
+            Verdict::Right => Ok(()),
+            Verdict::Wrong => Err(Refusal::Unauthorized),
+            Verdict::Busy => Err(Refusal::Busy),
+        }
+    }
+}
+
+// === impl Refusal ===
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let with = |status: StatusCode, name: HeaderName, value: HeaderValue, text| {
+            (status, [(name, value)], text).into_response()
+        };
+        match self {
+            Self::TooMany(wait) => {
+                let seconds = wait.as_secs().saturating_add(1).into();
+                let text = "There are too many requests: `rate_limit` of the web configuration.\n";
+                with(StatusCode::TOO_MANY_REQUESTS, RETRY_AFTER, seconds, text)
+            }
+            Self::BadHost(text) => (StatusCode::BAD_REQUEST, text).into_response(),
+            Self::Unauthorized => {
+                let how = HeaderValue::from_static("Basic realm=\"polyv-exporter\"");
+                let text = "A user's name and password are needed.\n";
+                with(StatusCode::UNAUTHORIZED, WWW_AUTHENTICATE, how, text)
+            }
+            Self::Busy => {
+                let text = "Too many passwords are being checked; try again.\n";
+                with(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER, 1.into(), text)
+            }
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Connections and the requests under way on them, and who has to go where there are too many.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+/// A client that takes nothing for so long may have to go in favour of another.
+pub(super) const STILL: Duration = Duration::from_secs(1);
+
+/// All open connections, up to a number.
+///
+/// Where there are too many, the one that has been idle longest goes: a client that keeps a
+/// connection for later can open another, one that asks now can't wait.
+pub(super) struct Connections {
+    limit: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    next: u64,
+    by_number: HashMap<u64, Arc<Connection>>,
+}
+
+/// An open connection, as long as somebody holds it.
+pub(super) struct Place {
+    connections: Arc<Connections>,
+    number: u64,
+    connection: Arc<Connection>,
+}
+
+/// A connection, as others see it.
+pub(super) struct Connection {
+    client: SocketAddr,
+    /// Cancelled where it has to end now.
+    cut: CancellationToken,
+    /// Cancelled where it has to end once what is under way is done.
+    leave: CancellationToken,
+    state: Mutex<State>,
+}
+
+struct State {
+    under_way: Vec<Arc<Passage>>,
+    /// Since when nothing is under way.
+    idle_since: Instant,
+}
+
+/// A request and its answer, from its last header to the answer's last byte.
+pub(super) struct Passage {
+    cut: CancellationToken,
+    begun: Instant,
+    /// When the client last took something of the answer.
+    moved: Mutex<Instant>,
+    delivering: AtomicBool,
+    ended: AtomicBool,
+}
+
+/// Sees to it that a request is not under way any more once this is dropped.
+pub(super) struct UnderWay {
+    connection: Arc<Connection>,
+    pub(super) passage: Arc<Passage>,
+}
+
+// === impl Connections ===
+
+impl Connections {
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            limit,
+            open: Mutex::default(),
+        })
+    }
+
+    /// A place for a new connection; `None` where all others are in use.
+    pub(super) fn admit(self: &Arc<Self>, client: SocketAddr) -> Option<Place> {
+        let connection = Arc::new(Connection {
+            client,
+            cut: CancellationToken::new(),
+            leave: CancellationToken::new(),
+            state: Mutex::new(State {
+                under_way: Vec::new(),
+                idle_since: Instant::now(),
+            }),
+        });
+        let mut open = self.lock();
+        if open.by_number.len() >= self.limit {
+            let number = open.least_in_use()?;
+            if let Some(gone) = open.by_number.remove(&number) {
+                debug!(client = %gone.client, "too many connections: one that is idle is closed");
+                gone.cut.cancel();
+            }
+        }
+        let number = open.next;
+        open.next += 1;
+        open.by_number.insert(number, Arc::clone(&connection));
+        Some(Place {
+            connections: Arc::clone(self),
+            number,
+            connection,
+        })
+    }
+
+    /// Ends connections whose answers take longer than `delivery`, and has those leave that
+    /// are idle for longer than `idle`.
+    pub(super) fn sweep(&self, delivery: Duration, idle: Duration) {
+        let now = Instant::now();
+        for connection in self.lock().by_number.values() {
+            let state = connection.lock();
+            if state
+                .under_way
+                .iter()
+                .any(|passage| now.duration_since(passage.begun) > delivery)
+            {
+                debug!(client = %connection.client, "an answer takes too long: cut off");
+                connection.cut.cancel();
+            } else if state.under_way.is_empty() && now.duration_since(state.idle_since) > idle {
+                connection.leave.cancel();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Open ===
+
+impl Open {
+    /// The connection that is idle longest; where none is, the one whose client has taken
+    /// nothing longest.
+    fn least_in_use(&self) -> Option<u64> {
+        let now = Instant::now();
+        let mut idle: Option<(Instant, u64)> = None;
+        let mut still: Option<(Duration, u64)> = None;
+        for (number, connection) in &self.by_number {
+            let state = connection.lock();
+            if state.under_way.is_empty() {
+                if idle.is_none_or(|(since, _)| state.idle_since < since) {
+                    idle = Some((state.idle_since, *number));
+                }
+                continue;
+            }
+            // As busy as the busiest of its requests.
+            let rest = state.under_way.iter().map(|passage| passage.still_for(now));
+            let rest = rest.min().unwrap_or_default();
+            if rest >= STILL && still.is_none_or(|(longest, _)| rest > longest) {
+                still = Some((rest, *number));
+            }
+        }
+        idle.map(|(_, number)| number)
+            .or(still.map(|(_, number)| number))
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.lock().by_number.remove(&self.number);
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Where it comes from.
+    pub(super) fn client(&self) -> SocketAddr {
+        self.client
+    }
+
+    /// Waits until it has to end.
+    pub(super) async fn cut(&self) {
+        self.cut.cancelled().await;
+    }
+
+    /// Waits until it has to end once what is under way is done.
+    pub(super) async fn leave(&self) {
+        self.leave.cancelled().await;
+    }
+
+    /// A request begins.
+    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
+        let now = Instant::now();
+        let passage = Arc::new(Passage {
+            cut: self.cut.clone(),
+            begun: now,
+            moved: Mutex::new(now),
+            delivering: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        });
+        self.lock().under_way.push(Arc::clone(&passage));
+        UnderWay {
+            connection: Arc::clone(self),
+            passage,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Passage ===
+
+impl Passage {
+    /// The answer is there, or the client took something of it.
+    pub(super) fn moves(&self) {
+        *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.delivering.store(true, Ordering::Relaxed);
+    }
+
+    /// How long the client has taken nothing of an answer that is there.
+    pub(super) fn still_for(&self, now: Instant) -> Duration {
+        if !self.delivering.load(Ordering::Relaxed) {
+            return Duration::ZERO;
+        }
+        let moved = *self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        now.saturating_duration_since(moved)
+    }
+
+    /// Whether it is over.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Ends the connection that it is on.
+    pub(super) fn cut_off(&self) {
+        self.cut.cancel();
+    }
+}
+
+// === impl UnderWay ===
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.passage.ended.store(true, Ordering::Relaxed);
+        let mut state = self.connection.lock();
+        state
+            .under_way
+            .retain(|passage| !Arc::ptr_eq(passage, &self.passage));
+        if state.under_way.is_empty() {
+            state.idle_since = Instant::now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admit(connections: &Arc<Connections>) -> Option<Place> {
+        connections.admit(([127, 0, 0, 1], 1).into())
+    }
+
+    fn is_cut(place: &Place) -> bool {
+        place.connection.cut.is_cancelled()
+    }
+
+    async fn pass(seconds: u64) {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_one_that_is_idle_longest_goes() {
+        let connections = Connections::new(3);
+        let first = admit(&connections).unwrap();
+        pass(1).await;
+        let second = admit(&connections).unwrap();
+        pass(1).await;
+        let third = admit(&connections).unwrap();
+        pass(1).await;
+        // The first was in use just now, and the second is.
+        drop(first.connection.begin());
+        let request = second.connection.begin();
+        pass(1).await;
+        let fourth = admit(&connections).unwrap();
+        assert!(is_cut(&third) && !is_cut(&first) && !is_cut(&second));
+        pass(1).await;
+        let _fifth = admit(&connections).unwrap();
+        assert!(is_cut(&first) && !is_cut(&fourth));
+        drop((third, first));
+        assert_eq!(connections.lock().by_number.len(), 3);
+        drop(request);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_none_is_idle_the_one_goes_that_took_nothing_longest_and_else_the_new_one() {
+        let connections = Connections::new(2);
+        let (slow, working) = (admit(&connections).unwrap(), admit(&connections).unwrap());
+        let (answer, _request) = (slow.connection.begin(), working.connection.begin());
+        pass(10).await;
+        assert!(admit(&connections).is_none(), "both are being worked for");
+        answer.passage.moves();
+        assert!(admit(&connections).is_none(), "one has just got its answer");
+        pass(1).await;
+        assert!(admit(&connections).is_some());
+        assert!(is_cut(&slow) && !is_cut(&working));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_takes_too_long_is_cut_off_and_idle_connections_leave() {
+        let connections = Connections::new(2);
+        let (slow, idle) = (admit(&connections).unwrap(), admit(&connections).unwrap());
+        let answer = slow.connection.begin();
+        let sweep = || connections.sweep(Duration::from_secs(100), Duration::from_secs(50));
+        for _ in 0..10 {
+            pass(10).await;
+            // A little now and then does not help.
+            answer.passage.moves();
+            sweep();
+        }
+        assert!(!is_cut(&slow) && idle.connection.leave.is_cancelled());
+        pass(1).await;
+        sweep();
+        assert!(is_cut(&slow));
+    }
+}

@@ -1,0 +1,177 @@
+//! However many come, and whatever they do: Prometheus gets its scrape.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::Request;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, TcpStream};
+
+use super::support::door::{Doored, TLS};
+use super::support::program::{Exporter, client, quick_config};
+use super::support::scrape::Scrape;
+use super::support::served::Served;
+
+/// More than there is room for.
+const CROWD: usize = 600;
+
+async fn crowd(address: SocketAddr, requests: &[&[u8]]) -> Vec<TcpStream> {
+    let mut crowd = Vec::new();
+    for number in 0..CROWD {
+        // A small buffer, so that the answer soon waits for its reader.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(address).await.unwrap();
+        // It may have been closed in favour of another already.
+        _ = stream.write_all(requests[number % requests.len()]).await;
+        crowd.push(stream);
+    }
+    crowd
+}
+
+/// Scrapes by a connection of its own, as often as it takes until one succeeds, and tells how
+/// often it had to.
+async fn scrape_by_a_new_connection(url: &str, client: &reqwest::Client) -> (Scrape, usize) {
+    let begin = Instant::now();
+    for attempt in 1.. {
+        if let Ok(answer) = client.get(url).send().await
+            && answer.status() == 200
+            && let Ok(text) = answer.text().await
+        {
+            return (Scrape::parse(&text), attempt);
+        }
+        // Whoever is kept out is so for half a minute at least.
+        assert!(
+            begin.elapsed() < Duration::from_secs(15),
+            "{attempt} attempts"
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    unreachable!()
+}
+
+async fn many_channels() -> (Served, Exporter) {
+    let polyv = Served::start("channels: [{id: 1000, count: 2000}]").await;
+    let channels: Vec<_> = (1000..3000).map(|id| format!("{{id: {id}}}")).collect();
+    let config = quick_config(polyv.address, &format!("[{}]", channels.join(",")))
+        .replace("interval: 1s", "interval: 20s");
+    let exporter = Exporter::start(&config).await;
+    (polyv, exporter)
+}
+
+#[tokio::test]
+async fn clients_that_idle_or_ask_half_do_not_keep_a_scrape_out() {
+    let (_polyv, exporter) = many_channels().await;
+    let url = exporter.url("/metrics");
+    let healthy = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n";
+    let _crowd = crowd(
+        exporter.address,
+        &[b"", b"GET /metrics HTTP/1.1\r\nHo", healthy],
+    )
+    .await;
+    for _ in 0..3 {
+        let (scrape, attempts) = scrape_by_a_new_connection(&url, &client()).await;
+        assert_eq!(scrape.all("polyv_channel_info", &[]).len(), 2000);
+        assert_eq!(attempts, 1);
+    }
+}
+
+#[tokio::test]
+async fn clients_that_read_nothing_of_large_scrapes_do_not_keep_a_scrape_out() {
+    let (_polyv, exporter) = many_channels().await;
+    let url = exporter.url("/metrics");
+    let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+    let _crowd = crowd(exporter.address, &[request]).await;
+    for _ in 0..3 {
+        // A scrape may be refused as long as all others look as if they were read.
+        let (scrape, attempts) = scrape_by_a_new_connection(&url, &client()).await;
+        assert_eq!(scrape.all("polyv_channel_info", &[]).len(), 2000);
+        assert!(attempts <= 15, "{attempts}");
+    }
+    // Nor do they hold memory: 600 answers would be two gigabytes.
+    let status = std::fs::read_to_string(format!("/proc/{}/status", exporter.program.id()));
+    if let Ok(status) = status {
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS"))
+            .unwrap();
+        let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert!(kilobytes < 500_000, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn clients_that_read_nothing_over_http_2_do_not_keep_a_scrape_out_nor_the_exporter_up() {
+    let channels: Vec<_> = (1000..2000).map(|id| format!("{{id: {id}}}")).collect();
+    let channels = format!("[{}]", channels.join(","));
+    let mut doored =
+        Doored::start_with("channels: [{id: 1000, count: 1000}]", &channels, TLS).await;
+    let mut stuck = Vec::new();
+    for _ in 0..60 {
+        let stream = doored.connect(&["h2"]).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+                .initial_stream_window_size(1024)
+                .handshake(TokioIo::new(stream))
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let request = Request::get("https://localhost/metrics").body(Body::empty());
+        // Those that are cut off already may fail.
+        if let Ok(answer) = sender.send_request(request.unwrap()).await {
+            stuck.push((sender, answer));
+        }
+    }
+    let url = doored.exporter.url("/metrics");
+    let (scrape, attempts) = scrape_by_a_new_connection(&url, &doored.exporter.client).await;
+    assert_eq!(scrape.all("polyv_channel_info", &[]).len(), 1000);
+    assert!(attempts <= 15, "{attempts}");
+    let begin = Instant::now();
+    doored.exporter.program.signal("TERM");
+    assert_eq!(doored.exporter.program.ended().await.code(), Some(0));
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert!(stuck.len() >= 40, "{}", stuck.len());
+}
+
+#[tokio::test]
+async fn handshakes_that_never_end_do_not_keep_a_scrape_out() {
+    let doored = Doored::start(TLS).await;
+    let url = doored.exporter.url("/metrics");
+    let _crowd = crowd(doored.exporter.address, &[b"", b"\x16\x03\x01\x02\0\x01"]).await;
+    for _ in 0..3 {
+        let (_, attempts) = scrape_by_a_new_connection(&url, &doored.client(None, None)).await;
+        assert_eq!(attempts, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_wrong_passwords_keeps_nobody_out_who_was_let_in() {
+    // A cost of 12, so that checking the flood takes far longer than the test.
+    let dear = "dear: $2a$12$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+    let web = format!(
+        "basic_auth_users:\n  {}\n  {dear}\n",
+        super::support::door::ALICE
+    );
+    let doored = Doored::start(&web).await;
+    let alice = doored.client(Some(("alice", "a")), None);
+    assert_eq!(doored.status(&alice, "/metrics").await, 200);
+    let authorization = super::support::door::basic("dear", "wrong");
+    let request =
+        format!("GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n");
+    let _crowd = crowd(doored.exporter.address, &[request.as_bytes()]).await;
+    let url = doored.exporter.url("/metrics");
+    for _ in 0..20 {
+        let begin = Instant::now();
+        // The connection of before was idle, and may be closed at this very moment.
+        let alice = doored.client(Some(("alice", "a")), None);
+        assert_eq!(scrape_by_a_new_connection(&url, &alice).await.1, 1);
+        // Not a measurement: behind the flood it would wait for all of it.
+        assert!(begin.elapsed() < Duration::from_secs(5));
+    }
+}

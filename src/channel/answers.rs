@@ -45,6 +45,13 @@ impl Answers {
         now: Moment,
     ) {
         let words = words.map(shortened);
+        // The same may have been said before something else was.
+        let same = |run: &Run| {
+            run.words
+                .clone()
+                .filter(|said| Some(&**said) == words.as_deref())
+        };
+        let known = self.runs.iter().find_map(same);
         if let Some(run) = self.runs.back_mut()
             && run.outcome == outcome
             && run.words.as_deref() == words.as_deref()
@@ -59,12 +66,20 @@ impl Answers {
         }
         self.runs.push_back(Run {
             outcome,
-            words: words.map(Into::into),
+            words: known.or_else(|| words.map(Into::into)),
             first: now,
             last: now,
             count: 1,
             new_samples,
         });
+    }
+
+    /// How many polls in a row have brought no answer.
+    pub(super) fn failures(&self) -> u64 {
+        let failed = self
+            .newest_first()
+            .take_while(|run| !run.outcome.is_answer());
+        failed.map(|run| run.count).sum()
     }
 
     /// The last runs, newest first.
@@ -99,6 +114,7 @@ mod tests {
         answers.push(Outcome::Rejected, Some("another reason"), 0, at(11));
         let runs: Vec<_> = answers.newest_first().cloned().collect();
         assert_eq!(runs.len(), 3);
+        assert_eq!(answers.failures(), 2);
         assert_eq!(runs[0].words.as_deref(), Some("another reason"));
         let ok = &runs[2];
         assert_eq!(

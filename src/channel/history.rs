@@ -11,6 +11,8 @@ use crate::clock::Timestamp;
 pub const HISTORY: Duration = Duration::from_secs(30 * 60);
 /// The finest step, of which every other one is a power of two: merging never splits a step.
 const FINEST: Duration = Duration::from_secs(10);
+/// A sample's time may be ahead of Polyv's clock by so much, as elsewhere.
+const FUTURE: Duration = Duration::from_secs(60);
 /// All channels' histories together are to take no more memory than this, in bytes.
 const BUDGET: usize = 16 << 20;
 /// A point's size, in bytes.
@@ -90,7 +92,13 @@ impl History {
         }
     }
 
-    /// Forgets what is too old, and merges what is in finer steps than this.
+    /// Whether there is nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// Forgets what is too old (or of a future that was none: Polyv's clock was set), and
+    /// merges what is in finer steps than this.
     pub(super) fn settle(&mut self, polyv: Timestamp, step: Duration) {
         let oldest = polyv - HISTORY;
         while let Some(first) = self.points.front()
@@ -98,10 +106,19 @@ impl History {
         {
             self.points.pop_front();
         }
+        while let Some(last) = self.points.back()
+            && last.time() > polyv + FUTURE
+        {
+            self.points.pop_back();
+        }
         if self.points.len() > points_of(step) {
             let finer = std::mem::take(&mut self.points);
             for point in finer {
                 self.push(point.time(), point.values(), step);
+            }
+            // Those of the time that is a little too old, or a little ahead.
+            while self.points.len() > points_of(step) {
+                self.points.pop_front();
             }
         }
     }
@@ -261,9 +278,10 @@ mod tests {
             let newest = samples.iter().map(|(seconds, _)| *seconds).max().unwrap();
             history.settle(at(newest), step);
             let shown: Vec<_> = history.iter().collect();
-            prop_assert!(shown.len() <= points_of(FINEST) + 1);
+            prop_assert!(shown.len() <= points_of(step));
             prop_assert!(shown.windows(2).all(|pair| pair[0].time < pair[1].time));
-            let kept = |seconds: i64| at(seconds) >= at(newest) - HISTORY;
+            // The oldest step may have to make room for the newest.
+            let kept = |seconds: i64| at(seconds) >= at(newest) - HISTORY + step;
             let lowest = samples.iter().filter(|(s, _)| kept(*s)).map(|(_, b)| *b);
             let lowest = lowest.fold(f64::INFINITY, f64::min);
             let shown = shown.iter().filter_map(|point| point.values.video_bitrate.get());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::presence::State;
 use super::record::Channel;
 use super::stream::{Figures, Stream};
-use crate::clock::{Moment, Timestamp};
+use crate::clock::{Moment, Now, Timestamp};
 use crate::config::Expect;
 use crate::polyv::StreamName;
 
@@ -65,12 +65,18 @@ const FRAMERATE_LOW: f64 = 0.7;
 const FRAMES: Duration = Duration::from_secs(20);
 /// The first frame may take so long.
 const FIRST_FRAME: Duration = Duration::from_secs(60);
-/// The last new sample may be so far behind the last answer.
+/// The last new sample may be so far behind the last answer,
 const SAMPLES: Duration = Duration::from_secs(60);
-/// The first sample may take so long.
+/// and Polyv's usual delay counts for so much at most.
+const LONGEST_DELAY: Duration = Duration::from_secs(5 * 60);
+/// The very first sample may take so long.
 const FIRST_SAMPLE: Duration = Duration::from_secs(5 * 60);
-/// A channel may be offline for so long: an encoder reconnects.
-const OFFLINE: Duration = Duration::from_secs(30);
+/// Two answers so far apart have to say that a channel is offline: an encoder reconnects.
+const OFFLINE: Duration = Duration::from_secs(15);
+/// A channel may wait for so long to be asked for the first time.
+const FIRST_POLL: Duration = Duration::from_secs(2 * 60);
+/// A single poll may fail.
+const FAILURES: u64 = 2;
 
 // === impl ProblemKind ===
 
@@ -139,12 +145,15 @@ impl Severity {
 
 impl Channel {
     /// What is wrong with it, the worst first. `shown` are its streams that are true now.
+    ///
+    /// All but a channel that was never asked is judged by answers and by nothing that passes
+    /// between them, so what is said changes only where the channel does.
     #[must_use]
     pub fn problems(
         &self,
         shown: &[(&Stream, Figures)],
         expect: &Expect,
-        now: Moment,
+        now: Now,
     ) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut add = |kind, stream: Option<&Stream>| {
@@ -155,33 +164,47 @@ impl Channel {
         };
         let since = self.presence().since();
         match self.presence().state() {
-            State::NotLive if expect.live && now.since(since) >= OFFLINE => {
-                add(ProblemKind::OfflineUnexpectedly, None);
+            State::NotLive => {
+                if expect.live && self.confirmed() >= OFFLINE {
+                    add(ProblemKind::OfflineUnexpectedly, None);
+                }
             }
-            State::Unknown if self.last_outcome().is_some() => {
-                add(ProblemKind::StateUnknown, None);
+            State::Unknown => {
+                let patience = self.last_outcome().map_or(FIRST_POLL, |_| Duration::ZERO);
+                if now.moment.since(since) >= patience {
+                    add(ProblemKind::StateUnknown, None);
+                }
             }
-            // One that was never asked has nothing wrong with it yet.
-            State::NotLive | State::Unknown => {}
             State::Live => {
-                if let Some(kind) = self.silence(now) {
+                if let Some(kind) = self.silence() {
                     add(kind, None);
                 }
-                let lasted = now.since(since);
+                let began = now.polyv - now.moment.since(since);
                 for (stream, figures) in shown {
-                    for kind in of_stream(figures, expect, lasted) {
+                    for kind in of_stream(figures, expect, began) {
                         add(kind, Some(stream));
                     }
                 }
             }
         }
-        if self.last_outcome().is_some_and(|o| !o.is_answer())
-            && self.presence().state() != State::Unknown
-        {
+        if self.failures() >= FAILURES && self.presence().state() != State::Unknown {
             add(ProblemKind::PollFailed, None);
         }
         problems.sort_by_key(|problem| problem.kind);
         problems
+    }
+
+    /// When time alone makes it one that should have been asked.
+    pub(super) fn missed_from(&self) -> Option<Moment> {
+        let unasked = self.last_outcome().is_none();
+        unasked.then(|| self.presence().since() + FIRST_POLL)
+    }
+
+    /// For how long answers have said what its state is.
+    fn confirmed(&self) -> Duration {
+        let since = self.presence().since();
+        self.last_success()
+            .map_or(Duration::ZERO, |last| last.since(since))
     }
 
     /// Whether the newest sample of one of its streams says what would be a problem if it
@@ -199,32 +222,32 @@ impl Channel {
         })
     }
 
-    /// Whether a live channel's samples are missing.
-    fn silence(&self, now: Moment) -> Option<ProblemKind> {
-        let since = self.presence().since();
-        match self.last_new_sample().filter(|last| *last >= since) {
-            // Against the last answer: where there is none, nobody knows.
-            Some(last) => {
-                let answered = self.last_success()?;
-                (answered.since(last) > SAMPLES).then_some(ProblemKind::SamplesMissing)
-            }
-            None => (now.since(since) > FIRST_SAMPLE).then_some(ProblemKind::WithoutSamples),
-        }
+    /// Whether a live channel's samples are missing. Against the last answer: where there is
+    /// none, nobody knows.
+    fn silence(&self) -> Option<ProblemKind> {
+        let Some(last) = self.last_new_sample() else {
+            return (self.confirmed() >= FIRST_SAMPLE).then_some(ProblemKind::WithoutSamples);
+        };
+        let quiet = self.last_success()?.since(last);
+        // A broadcast that has just begun has no samples until Polyv's delay is over.
+        let allowed = SAMPLES + self.sample_delay().min(LONGEST_DELAY);
+        (quiet > SAMPLES && (last > self.presence().since() || self.confirmed() > allowed))
+            .then_some(ProblemKind::SamplesMissing)
     }
 }
 
-/// What is wrong with a stream of a channel that has been live for so long.
+/// What is wrong with a stream of a channel that has been live since `began`, by Polyv's clock.
 fn of_stream(
     figures: &Figures,
     expect: &Expect,
-    lasted: Duration,
+    began: Timestamp,
 ) -> impl Iterator<Item = ProblemKind> {
     let highest = &figures.max;
     let bitrate = bitrate(highest.video_bitrate.get(), figures, expect);
     let framerate = framerate(highest.video_framerate.get(), expect);
     let frames = |last: Option<Timestamp>, expected: Option<f64>| match last {
         Some(last) => figures.newest_time.since(last) >= FRAMES,
-        None => expected.is_some() && lasted >= FIRST_FRAME,
+        None => expected.is_some() && figures.newest_time.since(began) >= FIRST_FRAME,
     };
     let video = frames(figures.last_video_frame, expect.video_framerate_fps);
     let audio = frames(figures.last_audio_frame, expect.audio_framerate_fps);

@@ -23,6 +23,8 @@ pub struct Channel {
     last_success: Option<Moment>,
     last_new_sample: Option<Moment>,
     last_sample: Option<Timestamp>,
+    /// How old the newest sample was when it was first seen.
+    sample_delay: Duration,
     /// When the first answer came, by Polyv's clock.
     watched_since: Option<Timestamp>,
     /// Sorted by name.
@@ -64,6 +66,7 @@ impl Channel {
             last_success: None,
             last_new_sample: None,
             last_sample: None,
+            sample_delay: Duration::ZERO,
             watched_since: None,
             streams: Vec::new(),
             sieve: Sieve::default(),
@@ -109,6 +112,16 @@ impl Channel {
     #[must_use]
     pub fn last_sample(&self) -> Option<Timestamp> {
         self.last_sample
+    }
+
+    /// How old the newest sample was when it was first seen; zero where that says nothing.
+    pub(super) fn sample_delay(&self) -> Duration {
+        self.sample_delay
+    }
+
+    /// How many polls in a row have brought no answer.
+    pub(super) fn failures(&self) -> u64 {
+        self.answers.failures()
     }
 
     /// How often it is asked, as things are.
@@ -214,7 +227,9 @@ impl Channel {
             .iter()
             .filter_map(|stream| self.shown_until(stream, now, rules, stretch))
             .filter(|until| *until > now.moment);
-        known_until.into_iter().chain(streams).min()
+        let missed_from = self.missed_from().filter(|from| *from > now.moment);
+        let known_until = known_until.into_iter().chain(missed_from);
+        known_until.chain(streams).min()
     }
 
     /// The streams that are true at present, with their figures.
@@ -248,7 +263,8 @@ impl Channel {
     /// In what steps its streams' histories are.
     #[must_use]
     pub fn history_step(&self, rules: &Rules) -> Duration {
-        shared_step(rules.history_step, self.streams.len())
+        let streams = self.streams.iter().filter(|s| s.has_history()).count();
+        shared_step(rules.history_step, streams)
     }
 
     fn answered(&mut self, outcome: Outcome, now: Now) {
@@ -310,7 +326,9 @@ impl Channel {
                 Taken::New => {
                     digest.new_samples += 1;
                     if self.watched_since.is_some_and(|since| sample.time > since) {
-                        digest.delays.push(now.polyv.since(sample.time));
+                        let delay = now.polyv.since(sample.time);
+                        digest.delays.push(delay);
+                        self.sample_delay = delay;
                     }
                     self.last_sample = self.last_sample.max(Some(sample.time));
                 }

@@ -203,6 +203,11 @@ impl Stream {
         }
     }
 
+    /// Whether anything is known of its last half hour.
+    pub(super) fn has_history(&self) -> bool {
+        !self.history.is_empty() || self.broadcast.recent.len() > 0
+    }
+
     /// What it was like over the last half hour, oldest first, in steps of `step` or coarser.
     pub(super) fn history(&self, step: Duration) -> Vec<Lowest> {
         let mut all = self.history.clone();

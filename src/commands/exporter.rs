@@ -16,7 +16,7 @@ use crate::exposition::Store;
 use crate::poller::{self, Orders, Parts, Poller, Status};
 use crate::polyv::{HttpTransport, Limiter, PolyvClock, Transport};
 use crate::telemetry::{BuildInfo, Metrics};
-use crate::web::{Listener, Scrapes, Server, Site};
+use crate::web::{self, Listener, Server, Site};
 
 /// So many may wait for a reload over HTTP; they would all bring the same.
 const WAITING_RELOADS: usize = 8;
@@ -61,16 +61,14 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     };
     let transport = transport(&config).map_err(anyhow::Error::msg)?;
     let (requests, asked) = mpsc::channel(WAITING_RELOADS);
-    let site = Site {
+    let site = Site::new(web::Sources {
         store: Arc::clone(&parts.store),
         metrics: metrics.clone(),
         status: Arc::clone(&parts.status),
         clock: Arc::clone(&clock),
-        started: clock.host().wall(),
         telemetry_path: setup.telemetry_path,
         reload: setup.enable_lifecycle.then_some(requests),
-        scrapes: Arc::new(Scrapes::default()),
-    };
+    });
     let orders = Orders {
         config: config.clone(),
         transport: Arc::clone(&transport),

@@ -348,7 +348,7 @@ impl Inner {
     fn view(&self, key: ChannelKey, entry: &Entry, now: Now) -> View {
         let identity = Arc::clone(&entry.identity);
         let subject = self.subject(entry, now);
-        View::new(key, entry.version, identity, &subject, now.moment)
+        View::new(key, entry.version, identity, &subject, now)
     }
 
     fn render_all(&mut self, now: Now) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::piece::{Identity, Subject};
 use super::store::ChannelKey;
 use crate::channel::{Channel, Figures, Lowest, Problem, Rules, State};
-use crate::clock::{Moment, Timestamp};
+use crate::clock::{Moment, Now, Timestamp};
 use crate::polyv::{Outcome, StreamName};
 
 /// A channel as it is at present.
@@ -16,7 +16,7 @@ use crate::polyv::{Outcome, StreamName};
 pub struct View {
     /// Identifies the channel.
     pub key: ChannelKey,
-    /// Grows with every change of any channel.
+    /// The store's [version](super::Store::version) when it last changed.
     pub version: u64,
     /// What the configuration says of it.
     pub identity: Arc<Identity>,
@@ -100,7 +100,7 @@ impl View {
         version: u64,
         identity: Arc<Identity>,
         subject: &Subject<'_>,
-        now: Moment,
+        now: Now,
     ) -> Self {
         let channel = subject.channel;
         let presence = channel.presence();

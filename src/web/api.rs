@@ -4,16 +4,17 @@
 //! other.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Response, StatusCode, Uri};
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, Response, StatusCode, Uri};
 use serde::Serialize;
 
 use super::query::{Counts, Query};
-use super::respond::{self, JSON, Refused};
-use super::site::{Present, Site, parse};
+use super::respond::{self, JSON, Refused, Visit};
+use super::site::Present;
 use crate::channel::Values;
 use crate::clock::Timestamp;
 use crate::config::Expect;
@@ -173,48 +174,65 @@ struct AnswerJson<'a> {
 }
 
 /// Answers `/api/v1/channels`.
-pub(super) async fn channels(
-    State(site): State<Arc<Site>>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response<Body> {
-    respond::rendered(move || {
-        let (status, body) = match known_parameters(&uri).and_then(|()| parse(&uri)) {
-            Ok(query) => (StatusCode::OK, selected(&query, &site.present())),
-            Err(Refused(why)) => (StatusCode::BAD_REQUEST, failure(&why)),
-        };
-        Ok(respond::fresh(status, JSON, body, &headers))
-    })
-    .await
+pub(super) async fn channels(visit: Visit) -> Response<Body> {
+    visit
+        .answer(|visit| {
+            let known = known_parameters(&visit.uri, &["q", "account", "state", "sort"]);
+            Ok(match known.and_then(|()| visit.parameters()) {
+                Ok(query) => {
+                    let body = selected(&query, &visit.site.present());
+                    respond::fresh(StatusCode::OK, JSON, body, visit)
+                }
+                Err(Refused(why)) => failure(StatusCode::BAD_REQUEST, &why),
+            })
+        })
+        .await
 }
 
 /// Answers `/api/v1/channels/{id}`.
 pub(super) async fn channel(
-    State(site): State<Arc<Site>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+    visit: Visit,
 ) -> Response<Body> {
-    respond::rendered(move || {
-        let present = site.alone();
-        let (status, body) = match site.detail(&id, present.now) {
-            Some(detail) => (StatusCode::OK, one(&detail, present.wall)),
-            None => {
-                let why = "There is no channel with this number in the configuration.";
-                (StatusCode::NOT_FOUND, failure(why))
+    visit
+        .answer(move |visit| {
+            if let Err(Refused(why)) = known_parameters(&visit.uri, &[]) {
+                return Ok(failure(StatusCode::BAD_REQUEST, &why));
             }
-        };
-        Ok(respond::fresh(status, JSON, body, &headers))
-    })
-    .await
+            let present = visit.site.alone();
+            // What is not even text is no channel's number.
+            let found = id
+                .ok()
+                .and_then(|Path(id)| visit.site.detail(&id, present.now));
+            Ok(match found {
+                Some(detail) => {
+                    let body = one(&detail, present.wall);
+                    respond::fresh(StatusCode::OK, JSON, body, visit)
+                }
+                None => failure(
+                    StatusCode::NOT_FOUND,
+                    "There is no channel with this number in the configuration.",
+                ),
+            })
+        })
+        .await
+}
+
+/// Answers what is not there.
+pub(super) fn nothing() -> Response<Body> {
+    failure(StatusCode::NOT_FOUND, "There is nothing at this path.")
 }
 
 /// A script that filters by what is not there would take all channels for those it wants.
-fn known_parameters(uri: &Uri) -> Result<(), Refused> {
+fn known_parameters(uri: &Uri, known: &[&str]) -> Result<(), Refused> {
     let parameters = url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes());
     for (name, _) in parameters {
-        if !PARAMETERS.contains(&name.as_ref()) {
+        if !known.contains(&name.as_ref()) {
             let name: String = name.chars().take(40).collect();
-            let known = PARAMETERS.join(", ");
+            let known = match known {
+                [] => "none here".to_owned(),
+                known => known.join(", "),
+            };
             return Err(Refused(format!(
                 "There is no parameter `{name}`; there are {known}."
             )));
@@ -223,17 +241,15 @@ fn known_parameters(uri: &Uri) -> Result<(), Refused> {
     Ok(())
 }
 
-const PARAMETERS: [&str; 4] = ["q", "account", "state", "sort"];
-
 /// The channels that a query selects.
 fn selected(query: &Query, present: &Present) -> Vec<u8> {
     let counts = Counts::of(&present.views);
-    let selected = query.select(present.views.clone());
+    let selected = query.select(&present.views);
     respond::json(&Everything {
         timestamp_seconds: present.wall.as_seconds(),
         exporter: Exporter::of(&present.glance),
         counts: counts.into(),
-        channels: selected.iter().map(ChannelJson::of).collect(),
+        channels: selected.into_iter().map(ChannelJson::of).collect(),
     })
 }
 
@@ -248,8 +264,13 @@ fn one(detail: &Detail, present: Timestamp) -> Vec<u8> {
 }
 
 /// A failure.
-fn failure(error: &str) -> Vec<u8> {
-    respond::json(&Failure { error })
+fn failure(status: StatusCode, error: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(respond::json(&Failure { error })));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 // === impl conversions ===

@@ -17,7 +17,7 @@ pub(super) async fn healthy() -> &'static str {
 
 /// Whether it is worth scraping.
 pub(super) async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, &'static str) {
-    if site.status.is_ready() {
+    if site.sources.status.is_ready() {
         (StatusCode::OK, "polyv-exporter is ready.\n")
     } else {
         let message = "polyv-exporter is not ready: not every channel was asked yet.\n";
@@ -33,7 +33,7 @@ pub(super) async fn reload(
     if let Some(why) = cross_site_refusal(&request) {
         return (StatusCode::FORBIDDEN, why.to_owned());
     }
-    let Some(requests) = &site.reload else {
+    let Some(requests) = &site.sources.reload else {
         let message = "Reloading over HTTP is not enabled: start with --web.enable-lifecycle.\n";
         return (StatusCode::FORBIDDEN, message.to_owned());
     };

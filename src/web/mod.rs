@@ -10,6 +10,7 @@ mod api;
 mod carrier;
 mod delivery;
 pub mod door;
+mod large;
 mod lifecycle;
 mod negotiate;
 mod page;
@@ -22,6 +23,5 @@ mod traffic;
 
 pub use address::{BindError, Listener, bind};
 pub use negotiate::{accepts_gzip, format};
-pub use scrape::Scrapes;
 pub use server::Server;
-pub use site::{ReloadRequest, Site, check_telemetry_path};
+pub use site::{ReloadRequest, Site, Sources, check_telemetry_path};

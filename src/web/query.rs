@@ -31,6 +31,12 @@ pub(super) enum StateFilter {
     /// Something is wrong with it.
     #[serde(rename = "problem")]
     Problem,
+    /// Its worst problem is a critical one.
+    #[serde(rename = "critical")]
+    Critical,
+    /// Its worst problem is a warning.
+    #[serde(rename = "warning")]
+    Warning,
     #[serde(rename = "live")]
     Live,
     #[serde(rename = "not_live")]
@@ -89,8 +95,9 @@ pub(super) struct Counts {
 
 impl Query {
     /// The channels that are wanted, in the order that is wanted.
-    pub(super) fn select(&self, mut views: Vec<View>) -> Vec<View> {
+    pub(super) fn select<'a>(&self, views: &'a [View]) -> Vec<&'a View> {
         let text = self.q.trim().to_lowercase();
+        let mut views: Vec<_> = views.iter().collect();
         views.retain(|view| {
             (self.account.is_empty() || view.identity.account == self.account)
                 && self.state.admits(view)
@@ -148,9 +155,11 @@ fn contains(view: &View, text: &str) -> bool {
 
 impl StateFilter {
     /// All of them, in the order in which they are offered.
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Any,
         Self::Problem,
+        Self::Critical,
+        Self::Warning,
         Self::Live,
         Self::NotLive,
         Self::Unknown,
@@ -161,6 +170,8 @@ impl StateFilter {
         match self {
             Self::Any => "",
             Self::Problem => "problem",
+            Self::Critical => "critical",
+            Self::Warning => "warning",
             Self::Live => "live",
             Self::NotLive => "not_live",
             Self::Unknown => "unknown",
@@ -171,6 +182,8 @@ impl StateFilter {
         match self {
             Self::Any => true,
             Self::Problem => !view.problems.is_empty(),
+            Self::Critical => worst(view) == Some(Severity::Critical),
+            Self::Warning => worst(view) == Some(Severity::Warning),
             Self::Live => view.state == State::Live,
             Self::NotLive => view.state == State::NotLive,
             Self::Unknown => view.state == State::Unknown,
@@ -198,7 +211,8 @@ impl Sort {
         }
     }
 
-    fn is_descending(self) -> bool {
+    /// Whether it is the other way round.
+    pub(super) fn is_descending(self) -> bool {
         self.as_str().starts_with('-')
     }
 

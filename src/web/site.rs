@@ -1,15 +1,15 @@
 //! What there is to be seen.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
-use axum::http::Uri;
 use axum::routing::{get, post};
-use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
-use super::respond::{self, Refused};
-use super::{api, lifecycle, page, scrape};
+use super::large::LargeAnswers;
+use super::{api, lifecycle, page, respond, scrape};
 use crate::clock::{Now, Timestamp};
 use crate::exposition::{self, Detail, Format, Store, View};
 use crate::poller::Status;
@@ -21,8 +21,7 @@ use crate::telemetry::{Glance, Metrics};
 pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
 
 /// What there is to be seen, and where.
-#[derive(Clone)]
-pub struct Site {
+pub struct Sources {
     /// The channels.
     pub store: Arc<Store>,
     /// The exporter's own metrics.
@@ -31,15 +30,35 @@ pub struct Site {
     pub status: Arc<Status>,
     /// Polyv's clock.
     pub clock: Arc<PolyvClock>,
-    /// When the exporter was started, which tells its answers from another one's.
-    pub started: Timestamp,
     /// Where metrics are.
     pub telemetry_path: String,
     /// Where reloads are asked for; `None` where that is not allowed over HTTP.
     pub reload: Option<mpsc::Sender<ReloadRequest>>,
-    /// The scrapes under way.
-    pub scrapes: Arc<super::Scrapes>,
 }
+
+/// What is served.
+pub struct Site {
+    pub(super) sources: Sources,
+    /// When it was opened, which tells its answers from another exporter's.
+    opened: Timestamp,
+    /// The scrapes under way.
+    pub(super) scrapes: LargeAnswers,
+    /// Pages and what they ask for, so that neither they nor scrapes wait for each other.
+    pub(super) pages: LargeAnswers,
+    present: Mutex<Option<Made>>,
+}
+
+/// What was known a moment ago.
+struct Made {
+    at: Instant,
+    present: Arc<Present>,
+    took: Duration,
+}
+
+/// What is known counts as present for so many times as long as it took to find out: a
+/// millisecond's work for twenty, so that pages take a twentieth of a core however many they
+/// are.
+const REUSED: u32 = 20;
 
 /// What is known at one moment.
 pub(super) struct Present {
@@ -81,14 +100,26 @@ pub fn check_telemetry_path(path: &str) -> Result<(), String> {
 // === impl Site ===
 
 impl Site {
+    /// A site that shows what these say.
+    #[must_use]
+    pub fn new(sources: Sources) -> Self {
+        Self {
+            opened: sources.clock.host().wall(),
+            scrapes: LargeAnswers::default(),
+            pages: LargeAnswers::default(),
+            present: Mutex::default(),
+            sources,
+        }
+    }
+
     /// Who sees what.
     pub fn router(self) -> Router {
         let mut router = Router::new();
         // Where metrics are at `/` there is no place for a page.
-        if self.telemetry_path != "/" {
+        if self.sources.telemetry_path != "/" {
             router = router.merge(page::routes());
         }
-        let telemetry_path = self.telemetry_path.clone();
+        let telemetry_path = self.sources.telemetry_path.clone();
         router
             .route(&telemetry_path, get(scrape::metrics))
             .route(HEALTHY, get(lifecycle::healthy))
@@ -96,23 +127,41 @@ impl Site {
             .route(RELOAD, post(lifecycle::reload))
             .route("/api/v1/channels", get(api::channels))
             .route("/api/v1/channels/{id}", get(api::channel))
-            .fallback(|| async { respond::not_found() })
+            .fallback(respond::nothing)
             .with_state(Arc::new(self))
     }
 
     /// Everything there is to scrape.
     pub(super) fn scrape(&self, format: Format) -> String {
         let now = self.refresh();
-        exposition::render(&self.store, &self.metrics.gather(), format, now)
+        exposition::render(
+            &self.sources.store,
+            &self.sources.metrics.gather(),
+            format,
+            now,
+        )
     }
 
-    /// All channels, and the exporter.
-    pub(super) fn present(&self) -> Present {
-        let present = self.alone();
-        Present {
-            views: self.store.views(present.now),
-            ..present
+    /// All channels, and the exporter, as of this moment or a few before.
+    pub(super) fn present(&self) -> Arc<Present> {
+        let mut made = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = &*made
+            && made.at.elapsed() < made.took * REUSED
+        {
+            return Arc::clone(&made.present);
         }
+        let at = Instant::now();
+        let alone = self.alone();
+        let present = Arc::new(Present {
+            views: self.sources.store.views(alone.now),
+            ..alone
+        });
+        *made = Some(Made {
+            at,
+            took: at.elapsed(),
+            present: Arc::clone(&present),
+        });
+        present
     }
 
     /// The exporter without its channels.
@@ -120,50 +169,41 @@ impl Site {
         let now = self.refresh();
         Present {
             now,
-            wall: self.clock.host().wall(),
-            version: self.store.version(),
+            wall: self.sources.clock.host().wall(),
+            version: self.sources.store.version(),
             views: Vec::new(),
-            glance: self.metrics.glance(),
+            glance: self.sources.metrics.glance(),
         }
     }
 
     /// A channel, by its number.
     pub(super) fn detail(&self, channel_id: &str, now: Now) -> Option<Detail> {
-        let key = self.store.find(channel_id, now)?;
-        self.store.detail(key, now)
+        let key = self.sources.store.find(channel_id, now)?;
+        self.sources.store.detail(key, now)
     }
 
     /// What a page that knows all up to `version` asks with the next time.
     pub(super) fn cursor(&self, version: u64) -> String {
-        format!("{:x}.{version}", self.started.as_millis())
+        format!("{:x}.{version}", self.opened.as_millis())
     }
 
     /// Up to which version that is; `None` where it is another exporter's, or none at all.
     pub(super) fn since(&self, cursor: &str) -> Option<u64> {
         let (started, version) = cursor.split_once('.')?;
-        let ours = format!("{:x}", self.started.as_millis());
+        let ours = format!("{:x}", self.opened.as_millis());
         version.parse().ok().filter(|_| started == ours)
     }
 
     /// Brings those metrics up to date that change by time alone.
     fn refresh(&self) -> Now {
-        let now = self.clock.now();
-        self.metrics.set_poll_lag(self.status.lag(now.moment));
-        let stale_after = self.store.rules().stale_after;
-        self.metrics
-            .set_clock_skew(self.clock.skew_seconds(stale_after));
+        let now = self.sources.clock.now();
+        self.sources
+            .metrics
+            .set_poll_lag(self.sources.status.lag(now.moment));
+        let stale_after = self.sources.store.rules().stale_after;
+        self.sources
+            .metrics
+            .set_clock_skew(self.sources.clock.skew_seconds(stale_after));
         now
     }
-}
-
-/// What a request says, by the names of its parameters; others are none of our business.
-pub(super) fn parse<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refused> {
-    let parsed = axum::extract::Query::try_from_uri(uri);
-    let axum::extract::Query(value) = parsed.map_err(|why| {
-        Refused(format!(
-            "The parameters of this address are wrong: {}",
-            why.body_text()
-        ))
-    })?;
-    Ok(value)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use reqwest::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, COOKIE, SET_COOKIE};
 use serde_json::Value;
 
-use super::support::program::{Exporter, polyv_exporter, quick_config, run, said};
+use super::support::program::{DEADLINE, Exporter, polyv_exporter, quick_config, run, said};
 use super::support::served::Served;
 
 const SCENARIO: &str = "sample_every: 1s
@@ -119,13 +119,13 @@ async fn the_api_says_what_the_metrics_say() {
         "/api/v1/channels/99",
         "/api/v1/channels/%3Cb%3E",
         "/api/v1/channels/1%2F2",
+        "/api/v1/channels/%ff",
+        "/api/v1/nothing",
     ] {
         let (status, answer) = json(&exporter, path).await;
         assert_eq!(status, 404, "{path}");
-        assert!(
-            answer["error"].as_str().unwrap().contains("no channel"),
-            "{path}"
-        );
+        let why = answer["error"].as_str().unwrap();
+        assert!(why.contains("There is n"), "{path}: {why}");
     }
 }
 
@@ -142,6 +142,8 @@ async fn the_api_filters_and_sorts_and_refuses_what_it_does_not_know() {
         ("?state=not_live", "3"),
         ("?state=unknown", "4"),
         ("?state=problem", "4"),
+        ("?state=warning", "4"),
+        ("?state=critical", ""),
         ("?sort=name", "4 1 2 3"),
         ("?sort=bitrate&state=live", "2 1"),
         ("?sort=-bitrate", "1 2 4 3"),
@@ -159,6 +161,7 @@ async fn the_api_filters_and_sorts_and_refuses_what_it_does_not_know() {
         ("?state=dead", "dead"),
         ("?sort=colour", "colour"),
         ("?q=a&q=b", "q"),
+        ("/1?state=live", "state"),
         ("?limit=1", "limit"),
     ] {
         let (status, answer) = json(&exporter, &format!("/api/v1/channels{query}")).await;
@@ -241,11 +244,21 @@ async fn the_page_speaks_the_language_that_was_chosen_or_is_preferred() {
     for (path, accept, cookie, expected) in [
         ("/", "", "", "lang=\"en\""),
         ("/", "zh-CN,zh;q=0.9,en;q=0.8", "", "lang=\"zh-CN\""),
-        ("/", "zh", "lang=en", "lang=\"en\""),
-        ("/", "en", "a=b; lang=zh", "lang=\"zh-CN\""),
-        ("/?lang=en", "zh", "lang=zh", "lang=\"en\""),
+        ("/", "zh", "polyv_exporter_lang=en", "lang=\"en\""),
+        (
+            "/",
+            "en",
+            "lang=en; polyv_exporter_lang=zh",
+            "lang=\"zh-CN\"",
+        ),
+        ("/?lang=en", "zh", "polyv_exporter_lang=zh", "lang=\"en\""),
         ("/channels/1", "zh", "", "lang=\"zh-CN\""),
-        ("/channels/1?lang=xx", "zh", "lang=yy", "lang=\"zh-CN\""),
+        (
+            "/channels/1?lang=xx",
+            "zh",
+            "polyv_exporter_lang=yy",
+            "lang=\"zh-CN\"",
+        ),
     ] {
         let request = exporter.client.get(exporter.url(path));
         let request = request
@@ -282,10 +295,16 @@ async fn the_page_needs_nothing_beyond_the_exporter_and_may_stand_under_any_path
         }
         assert_eq!(assets, 3, "{path}");
     }
+    let page = exporter.get("/").await.text().await.unwrap();
+    let build = page.split_once("data-build=\"").unwrap().1;
+    let build = build.split('"').next().unwrap();
     for asset in ["page.js", "page.css", "icon.svg"] {
-        let response = exporter.get(&format!("/assets/{asset}")).await;
+        let response = exporter.get(&format!("/assets/{asset}?{build}")).await;
         let kept = response.headers()[CACHE_CONTROL].to_str().unwrap();
         assert!(kept.contains("immutable"), "{asset}: {kept}");
+        // Another build's address must not keep this one's content.
+        let other = exporter.get(&format!("/assets/{asset}?other")).await;
+        assert_eq!(other.headers()[CACHE_CONTROL], "no-cache");
         let text = response.text().await.unwrap();
         let elsewhere = text.replace("http://www.w3.org/2000/svg", "");
         assert!(
@@ -307,6 +326,8 @@ async fn no_path_leads_where_there_is_nothing() {
         "/channels/1/2",
         "/channels/..%2fmetrics",
         "/channels/%00",
+        "/channels/%ff",
+        "/assets/%ff",
         "/fragments/",
         "/api/v1/",
         "/api/v2/channels",
@@ -368,31 +389,43 @@ async fn metrics_may_stand_where_the_page_would() {
 
 #[tokio::test]
 async fn news_are_only_what_has_changed_since() {
-    let (polyv, exporter) = setup().await;
-    let news = async |since: &str| {
-        let path = format!("/fragments/channels?lang=en&since={since}");
-        json(&exporter, &path).await.1
-    };
-    let all = news("").await;
-    assert_eq!(all["order"], serde_json::json!(["c4", "c1", "c2", "c3"]));
-    assert_eq!(all["rows"].as_object().unwrap().len(), 4);
-    // Answers that do not come change nothing.
-    polyv.trouble("{trouble: hang}").await;
+    let polyv = Served::start("channels: [{id: 1}, {id: 2, life: offline}, {id: 3}]").await;
+    // Channel 1 is asked every second, and the others rarely.
+    let config = quick_config(
+        polyv.address,
+        "[{id: 1, live_interval: 1s}, {id: 2}, {id: 3}]",
+    );
+    let exporter = Exporter::start(&config.replacen("interval: 1s", "interval: 8s", 2)).await;
     exporter
-        .until("all have timed out", |scrape| {
-            scrape
-                .all("polyv_channel_last_poll_outcome", &[("outcome", "timeout")])
-                .len()
-                >= 3
+        .until("all were asked", |scrape| {
+            scrape.all("polyv_channel_last_poll_outcome", &[]).len() == 3
         })
         .await;
-    let before = news("").await;
-    let cursor = before["cursor"].as_str().unwrap();
-    let after = news(cursor).await;
-    let rows = |news: &Value| news["rows"].as_object().map_or(0, serde_json::Map::len);
-    assert!(rows(&after) < 4, "{after:#}");
-    assert_eq!(after["order"].as_array().unwrap().len(), 4);
-    // Another exporter's cursor, or no cursor at all, says nothing about this one.
+    let news = async |parameters: &str| {
+        let path = format!("/fragments/channels?lang=en{parameters}");
+        json(&exporter, &path).await.1
+    };
+    let rows = |news: &Value| -> Vec<String> {
+        let rows = news["rows"].as_object();
+        rows.map_or_else(Vec::new, |rows| rows.keys().cloned().collect())
+    };
+    let all = news("").await;
+    assert_eq!(all["order"], serde_json::json!(["c1", "c3", "c2"]));
+    assert_eq!(rows(&all), ["c1", "c2", "c3"]);
+    let mut cursor = all["cursor"].as_str().unwrap().to_owned();
+    let begin = std::time::Instant::now();
+    loop {
+        let since = news(&format!("&since={cursor}")).await;
+        assert_eq!(since["order"].as_array().unwrap().len(), 3);
+        if rows(&since) == ["c1"] {
+            break;
+        }
+        // Another one was asked at the same time, perhaps, but not each time.
+        assert!(begin.elapsed() < DEADLINE, "{since:#}");
+        since["cursor"].as_str().unwrap().clone_into(&mut cursor);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    // Another exporter's cursor, or none, says nothing about this one.
     for foreign in [
         "1234.99999999",
         "x",
@@ -400,8 +433,16 @@ async fn news_are_only_what_has_changed_since() {
         "%00",
         "18446744073709551616.1",
     ] {
-        assert_eq!(rows(&news(foreign).await), 4, "{foreign}");
+        assert_eq!(
+            rows(&news(&format!("&since={foreign}")).await).len(),
+            3,
+            "{foreign}"
+        );
     }
+    // For a tab in the background: what stands in its title.
+    let brief = news("&brief=true").await;
+    assert!(brief["title"].as_str().unwrap().starts_with("2 live of 3"));
+    assert!(rows(&brief).is_empty() && brief["order"].is_null());
 }
 
 #[tokio::test]

@@ -113,6 +113,10 @@ async fn ages_run_on_between_two_answers() {
     browser
         .until("samples grow old", &format!("{age} >= 4"))
         .await;
+    // Before anybody knows what became of the question.
+    let stale =
+        "document.body.classList.contains('stale') && document.getElementById('lost').hidden";
+    browser.until("what is old looks old", stale).await;
     exporter.program.signal("CONT");
 }
 
@@ -161,6 +165,104 @@ async fn channels_are_found_and_sorted_as_one_likes() {
     browser
         .until("two are live", &format!("{ids} == 'c1 c2'"))
         .await;
+    nothing_on_the_console(&browser).await;
+}
+
+#[tokio::test]
+async fn whoever_has_the_focus_keeps_it_while_rows_change_places() {
+    let (polyv, exporter) = setup(THREE, THREE_CONFIGURED).await;
+    let browser = Browser::start("en", 1400, 900).await;
+    browser.open(&exporter.url("/?sort=bitrate")).await;
+    let order = "[...document.querySelectorAll('tbody')].map(row => row.id).join(' ')";
+    let first = browser.text(order).await;
+    let (lowest, other) = if first.starts_with("c1") {
+        ("1", "2")
+    } else {
+        ("2", "1")
+    };
+    browser
+        .run(&format!("document.querySelector('#c{lowest} a').focus()"))
+        .await;
+    let life = format!("channels/{other}/life");
+    polyv
+        .control("PUT", &life, "{phase: bitrate_drop, to: 0.1}")
+        .await;
+    let expected = format!("{order} == 'c{other} c{lowest} c3'");
+    browser.until("they changed places", &expected).await;
+    let focus = "document.activeElement.closest('tbody')?.id";
+    assert_eq!(browser.text(focus).await, format!("c{lowest}"));
+    polyv.control("PUT", &life, "steady").await;
+    browser
+        .run(&format!("document.querySelector('#c{other} a').focus()"))
+        .await;
+    let expected = format!("{order} != 'c{other} c{lowest} c3'");
+    // Or they stay, if chance has it: then it drops further on.
+    polyv
+        .control(
+            "PUT",
+            &format!("channels/{lowest}/life"),
+            "{phase: bitrate_drop, to: 0.1}",
+        )
+        .await;
+    browser.until("and back", &expected).await;
+    assert_eq!(browser.text(focus).await, format!("c{other}"));
+    nothing_on_the_console(&browser).await;
+}
+
+#[tokio::test]
+async fn a_tab_in_the_background_has_its_title_kept() {
+    let (polyv, exporter) = setup(THREE, THREE_CONFIGURED).await;
+    let browser = Browser::start("en", 1400, 900).await;
+    browser.open(&exporter.url("/")).await;
+    browser
+        .until("two are live", "document.title.startsWith('2 live of 3')")
+        .await;
+    let hide = "Object.defineProperty(document, 'hidden', {value: true, configurable: true});
+        document.dispatchEvent(new Event('visibilitychange'))";
+    browser.run(hide).await;
+    polyv.control("PUT", "channels/2/life", "offline").await;
+    browser
+        .until("one is live", "document.title.startsWith('1 live of 3')")
+        .await;
+    // Nobody looks at the rows.
+    assert!(browser.text(&row("2")).await.contains("Live"));
+    let show = hide.replace("true, conf", "false, conf");
+    browser.run(&show).await;
+    browser
+        .until(
+            "and now somebody does",
+            &format!("{}.includes('Not live')", row("2")),
+        )
+        .await;
+    nothing_on_the_console(&browser).await;
+}
+
+#[tokio::test]
+async fn a_reload_that_adds_renames_and_removes_channels_is_seen() {
+    let (polyv, exporter) = setup(THREE, THREE_CONFIGURED).await;
+    let browser = Browser::start("en", 1400, 900).await;
+    browser.open(&exporter.url("/")).await;
+    browser.run("window.same = true").await;
+    let config = quick_config(polyv.address, "[{id: 2, name: Renamed}, {id: 3}]")
+        + "- {name: other, app_id: simulated, app_secret: simulated-secret, channels: [{id: 1}]}";
+    super::support::program::replace(&exporter.config_path(), &config);
+    assert_eq!(exporter.reload().await.0, 200);
+    let name = "document.querySelector('#c2 a')?.innerText";
+    browser
+        .until("it has its new name", &format!("{name} == 'Renamed'"))
+        .await;
+    browser
+        .until(
+            "the other account is offered",
+            "document.querySelector('#accounts option[value=other]')",
+        )
+        .await;
+    browser.click("#accounts option[value=other]").await;
+    let order = "[...document.querySelectorAll('tbody')].map(row => row.id).join(' ')";
+    browser
+        .until("its channel is shown", &format!("{order} == 'c1'"))
+        .await;
+    assert_eq!(browser.text("window.same").await, "true");
     nothing_on_the_console(&browser).await;
 }
 

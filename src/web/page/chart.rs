@@ -52,21 +52,25 @@ pub(super) const VIDEO: Field = |values| values.video_framerate.get();
 pub(super) const AUDIO: Field = |values| values.audio_framerate.get();
 
 /// A small chart of bitrate and frame rate, for a row of the table.
-pub(super) fn small(history: &StreamHistory, expected: [Option<f64>; 2], now: Timestamp) -> Markup {
+pub(super) fn small(
+    history: &StreamHistory,
+    expected: [Option<f64>; 2],
+    now: Timestamp,
+    words: &super::Words,
+) -> Markup {
     let [expected_bitrate, expected_framerate] = expected;
     let bitrates = columns(history, BITRATE, SMALL, now);
     let framerates = columns(history, VIDEO, SMALL, now);
     if bitrates.iter().chain(&framerates).all(Option::is_none) {
         return html! {};
     }
-    let span = bounds(&bitrates).map(|(low, high)| {
-        let (low, high) = (text::bitrate(low), text::bitrate(high));
-        if low == high {
-            low
-        } else {
-            format!("{low} – {high}")
-        }
-    });
+    let said = |name: &str, values: &[Option<f64>], write: fn(f64) -> String| {
+        let (low, high) = bounds(values)?;
+        Some(format!("{name}: {} – {}", write(low), write(high)))
+    };
+    let label = said(words.bitrate, &bitrates, text::bitrate)
+        .or_else(|| said(words.video_frame_rate, &framerates, text::framerate))
+        .unwrap_or_default();
     let framerate = path(
         &framerates,
         top(&framerates, expected_framerate),
@@ -74,10 +78,9 @@ pub(super) fn small(history: &StreamHistory, expected: [Option<f64>; 2], now: Ti
     );
     let bitrate = path(&bitrates, top(&bitrates, expected_bitrate), SMALL);
     // By hand, because there may be thousands of them: nothing in it is from outside.
-    let label = span.map_or_else(String::new, |span| format!(" aria-label=\"{span}\""));
     let begin = "<svg viewBox=\"0 0 60 28\" preserveAspectRatio=\"none\" role=\"img\"";
     PreEscaped(format!(
-        "{begin}{label}><path d=\"{bitrate}\"/><path d=\"{framerate}\"/></svg>"
+        "{begin} aria-label=\"{label}\"><path d=\"{bitrate}\"/><path d=\"{framerate}\"/></svg>"
     ))
 }
 
@@ -178,9 +181,8 @@ fn columns(history: &StreamHistory, field: Field, grid: Grid, now: Timestamp) ->
         let Some(value) = field(&step.values) else {
             continue;
         };
-        // A step stands for all columns that it reaches into. The newest may have begun in
-        // this very moment.
-        let first = column_of(step.time).min(grid.columns - 1);
+        // A step stands for all columns that it reaches into.
+        let first = column_of(step.time);
         let last = column_of((step.time + history.step).plus_millis(-1)).min(grid.columns - 1);
         for column in first.max(0)..=last {
             if let Some(lowest) = usize::try_from(column)
@@ -338,8 +340,7 @@ mod tests {
     fn what_is_outside_of_the_picture_is_not_drawn() {
         let history = steps(10, [step(1860, 5.0), step(-10, 7.0)]);
         let values = columns(&history, BITRATE, SMALL, NOW);
-        assert_eq!(bounds(&values), Some((7.0, 7.0)));
-        assert_eq!(values.iter().flatten().count(), 1);
+        assert_eq!(bounds(&values), None);
         assert_eq!(top(&[], None), 1.0);
         assert_eq!(row(0.0, 1.0, SMALL), 17);
         assert_eq!(row(2.0, 1.0, SMALL), 1);

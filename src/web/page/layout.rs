@@ -45,7 +45,7 @@ impl Layout<'_> {
                 body data-feed=[self.feed.map(|feed| format!("{root}{feed}"))]
                     data-build=(build) data-cursor=(self.cursor) data-lang=(context.language.name())
                     data-now=(context.wall.as_millis()) data-lost=(words.lost)
-                    data-regained=(words.regained) data-ago=(words.ago)
+                    data-refused=(words.refused) data-regained=(words.regained) data-ago=(words.ago)
                     data-units=(words.units.join(" ")) {
                     a.skip href="#main" { (words.skip_to_channels) }
                     header {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::table::Context;
 use super::text;
 use crate::telemetry::{BuildInfo, Glance};
-use crate::web::query::Counts;
+use crate::web::query::{Counts, Query, StateFilter};
 
 /// A poll that is later than this is worth saying.
 const LATE: f64 = 5.0;
@@ -14,23 +14,28 @@ const STRETCHED: f64 = 1.05;
 /// A clock that is further off than this should be looked at.
 const CLOCK: f64 = 30.0;
 
-/// How many channels are how, above the table.
-pub(super) fn counts(counts: Counts, context: Context) -> Markup {
+/// How many channels are how, above the table; each number leads to those that it counts.
+pub(super) fn counts(counts: Counts, query: &Query, context: Context) -> Markup {
     let words = context.language.words();
-    let item = |class: &str, filter: &str, count: usize, word: &str| {
+    let item = |filter: StateFilter, count: usize, word: &str| {
+        let wanted = Query {
+            state: filter,
+            ..query.clone()
+        };
         html! {
-            li class={ (class) @if count == 0 { " zero" } } {
-                a href={ "?state=" (filter) } { b { (count) } " " (word) }
+            li class={ (filter.as_str()) @if count == 0 { " zero" } } {
+                a href=(wanted.link(&[])) { b { (count) } " " (word) }
             }
         }
     };
+    let warnings = words.warnings(counts.warning);
     html! {
-        (item("critical", "problem", counts.critical, words.critical))
-        (item("warning", "problem", counts.warning, words.warnings(counts.warning)))
-        (item("live", "live", counts.live, words.live))
-        (item("not_live", "not_live", counts.not_live, words.not_live))
-        (item("unknown", "unknown", counts.unknown, words.unknown))
-        (item("all", "", counts.channels, words.channels))
+        (item(StateFilter::Critical, counts.critical, words.critical))
+        (item(StateFilter::Warning, counts.warning, warnings))
+        (item(StateFilter::Live, counts.live, words.live))
+        (item(StateFilter::NotLive, counts.not_live, words.not_live))
+        (item(StateFilter::Unknown, counts.unknown, words.unknown))
+        (item(StateFilter::Any, counts.channels, words.channels(counts.channels)))
     }
 }
 
@@ -94,7 +99,9 @@ pub(super) fn exporter(glance: &Glance, context: Context) -> Markup {
             dd {
                 @match glance.clock_skew {
                     Some(skew) if skew.abs() > CLOCK => {
-                        span.bad { (words.clock_off) " " (format!("{skew:+.0}")) " " (words.units[0]) }
+                        @let off = if skew > 0.0 { words.clock_behind } else { words.clock_ahead };
+                        @let seconds = format!("{:.0} {}", skew.abs(), words.units[0]);
+                        span.bad { (off.replace("{}", &seconds)) }
                     }
                     Some(_) => { (words.clock_ok) }
                     None => { (words.none) }
@@ -104,7 +111,7 @@ pub(super) fn exporter(glance: &Glance, context: Context) -> Markup {
         div {
             dt { (words.configuration) }
             dd {
-                @if glance.reload_successful { (words.in_force_for) }
+                @if glance.reload_successful { (words.in_force_since) }
                 @else { span.bad { (words.reload_failed) } }
                 " "
                 time data-d=(glance.reload_success.as_millis() / 1000) {

@@ -1,8 +1,10 @@
 //! The table of channels.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 
-use super::words::Language;
+use super::words::{Language, Words};
 use super::{Shown, chart, text};
 use crate::channel::{Severity, State};
 use crate::clock::Timestamp;
@@ -22,7 +24,7 @@ pub(super) struct Context {
 // === impl Context ===
 
 impl Context {
-    /// How long ago that was, by the host's clock.
+    /// How long ago that was, by the host's clock: "5 s ago".
     pub(super) fn ago(self, then: Timestamp) -> Markup {
         let words = self.language.words();
         html! {
@@ -32,8 +34,9 @@ impl Context {
         }
     }
 
-    /// The same for a row, of which there may be thousands: no more than the script needs.
-    fn ago_briefly(self, then: Timestamp) -> Markup {
+    /// How long something has lasted, or how old it is: "5 s". For a row, of which there may be
+    /// thousands, so it is no more than the script needs.
+    fn age(self, then: Timestamp) -> Markup {
         let words = self.language.words();
         html! {
             time data-t=(then.as_millis() / 1000) { (text::age(then, self.wall, words)) }
@@ -47,21 +50,14 @@ impl Context {
 }
 
 /// The form that says which channels are wanted.
-pub(super) fn filters(query: &Query, accounts: &[String], context: Context) -> Markup {
+pub(super) fn filters(query: &Query, named: &BTreeSet<&str>, context: Context) -> Markup {
     let words = context.language.words();
     html! {
         form #filter role="search" {
             input type="search" name="q" value=(query.q) placeholder=(words.search)
                 aria-label=(words.search) maxlength="200" autocomplete="off" spellcheck="false";
-            @if accounts.len() > 1 || !query.account.is_empty() {
-                select name="account" aria-label=(words.account) {
-                    option value="" { (words.any_account) }
-                    @for account in accounts {
-                        option value=(account) selected[*account == query.account] {
-                            (text::shown(account))
-                        }
-                    }
-                }
+            select #accounts name="account" aria-label=(words.account) {
+                (accounts(query, named, context))
             }
             select name="state" aria-label=(words.state) {
                 @for state in StateFilter::ALL {
@@ -69,6 +65,8 @@ pub(super) fn filters(query: &Query, accounts: &[String], context: Context) -> M
                         (match state {
                             StateFilter::Any => words.any_state,
                             StateFilter::Problem => words.with_a_problem,
+                            StateFilter::Critical => words.critical,
+                            StateFilter::Warning => words.warnings(1),
                             StateFilter::Live => words.live,
                             StateFilter::NotLive => words.not_live,
                             StateFilter::Unknown => words.unknown,
@@ -76,10 +74,36 @@ pub(super) fn filters(query: &Query, accounts: &[String], context: Context) -> M
                     }
                 }
             }
-            @if query.sort != Sort::default() {
-                input type="hidden" name="sort" value=(query.sort.as_str());
+            // On a phone, where there are no headings to be clicked.
+            select.narrow name="sort" aria-label=(words.sort_by) {
+                @for (sort, name) in [
+                    (Sort::Severity, words.worst_first),
+                    (Sort::Name, words.channel),
+                    (Sort::Since, words.state),
+                    (Sort::Bitrate, words.bitrate),
+                    (Sort::Framerate, words.frame_rates),
+                    (Sort::Sample, words.newest_sample),
+                ] {
+                    option value=(sort.as_str()) selected[sort == query.sort] { (name) }
+                }
+                @if query.sort.is_descending() {
+                    option value=(query.sort.as_str()) selected { "▼" }
+                }
             }
             noscript { button { (words.apply) } }
+        }
+    }
+}
+
+/// The accounts to choose from.
+pub(super) fn accounts(query: &Query, named: &BTreeSet<&str>, context: Context) -> Markup {
+    html! {
+        option value="" { (context.language.words().any_account) }
+        @for account in named {
+            option value=(account) selected[*account == query.account] { (text::shown(account)) }
+        }
+        @if !query.account.is_empty() && !named.contains(query.account.as_str()) {
+            option value=(query.account) selected { (text::shown(&query.account)) }
         }
     }
 }
@@ -103,22 +127,22 @@ pub(super) fn headings(query: &Query, context: Context) -> Markup {
             th scope="col" aria-sort=[order] { a href=(link.link(&[])) { (name) } }
         }
     };
+    let worst = Query {
+        sort: Sort::default(),
+        ..query.clone()
+    };
     html! {
         tr {
-                    (heading(words.channel, Sort::Name, Sort::NameDescending))
-                    (heading(words.state, Sort::Since, Sort::SinceDescending))
-                    th scope="col" {
-                        @if query.sort == Sort::default() {
-                            (words.condition)
-                        } @else {
-                            @let worst = Query { sort: Sort::default(), ..query.clone() };
-                            a href=(worst.link(&[])) title=(words.worst_first) { (words.condition) }
-                        }
-                    }
-                    (heading(words.bitrate, Sort::Bitrate, Sort::BitrateDescending))
-                    (heading(words.frame_rates, Sort::Framerate, Sort::FramerateDescending))
-                    (heading(words.newest_sample, Sort::Sample, Sort::SampleDescending))
-                    th scope="col" { (words.last_half_hour) }
+            (heading(words.channel, Sort::Name, Sort::NameDescending))
+            (heading(words.state, Sort::Since, Sort::SinceDescending))
+            th scope="col" {
+                @if query.sort == Sort::default() { (words.condition) }
+                @else { a href=(worst.link(&[])) title=(words.worst_first) { (words.condition) } }
+            }
+            (heading(words.bitrate, Sort::Bitrate, Sort::BitrateDescending))
+            (heading(words.frame_rates, Sort::Framerate, Sort::FramerateDescending))
+            (heading(words.newest_sample, Sort::Sample, Sort::SampleDescending))
+            th scope="col" { (words.last_half_hour) }
         }
     }
 }
@@ -184,14 +208,14 @@ fn stream_cells(view: &View, line: &Line<'_>, named: bool, context: Context) -> 
     let expected = &view.identity.expected;
     let chart = line.history.map(|history| {
         let expected = [expected.video_bitrate_bps, expected.video_framerate_fps];
-        chart::small(history, expected, context.polyv)
+        chart::small(history, expected, context.polyv, words)
     });
     let Some(stream) = line.stream else {
         let since = view.last_sample.filter(|_| view.state != State::NotLive);
         return html! {
-            td.b { @if view.state == State::Live { (words.no_samples) } }
+            td.b { @if view.state == State::Live { (without_samples(view, words)) } }
             td.f {}
-            td.a { @if let Some(since) = since { (context.ago_briefly(context.of_sample(since))) } }
+            td.a { @if let Some(since) = since { (context.age(context.of_sample(since))) } }
             td.c { @if let Some(chart) = chart { (chart) } }
         };
     };
@@ -207,8 +231,16 @@ fn stream_cells(view: &View, line: &Line<'_>, named: bool, context: Context) -> 
             (newest.audio_framerate.get().map_or(words.none.to_owned(), text::framerate))
             " " small { (words.audio) }
         }
-        td.a { (context.ago_briefly(context.of_sample(stream.figures.newest_time))) }
+        td.a { (context.age(context.of_sample(stream.figures.newest_time))) }
         td.c { @if let Some(chart) = chart { (chart) } }
+    }
+}
+
+/// What there is to say of a live channel none of whose streams is shown.
+fn without_samples(view: &View, words: &Words) -> &'static str {
+    match view.last_new_sample {
+        Some(last) if last > view.since => words.no_samples_any_more,
+        _ => words.no_samples_yet,
     }
 }
 
@@ -241,7 +273,7 @@ pub(super) fn state(view: &View, context: Context) -> Markup {
         return html! { (words.not_asked_yet) };
     }
     html! {
-        (context.language.state(view.state)) " " small { (context.ago_briefly(view.since)) }
+        (context.language.state(view.state)) " " small { (context.age(view.since)) }
     }
 }
 
@@ -279,7 +311,7 @@ pub(super) fn severity_class(view: &View) -> Option<&'static str> {
 }
 
 /// Which of how many are shown, and the way to the others.
-pub(super) fn pager(shown: &Shown, query: &Query, context: Context) -> Markup {
+pub(super) fn pager(shown: &Shown<'_>, query: &Query, context: Context) -> Markup {
     let words = context.language.words();
     if shown.matching == 0 {
         return html! {
@@ -292,13 +324,15 @@ pub(super) fn pager(shown: &Shown, query: &Query, context: Context) -> Markup {
     if shown.matching <= shown.rows.len() {
         return html! {};
     }
-    let (channels, to, of) = words.shown_of;
     let first = shown.offset + 1;
     let last = shown.offset + shown.rows.len();
+    let of = words.shown_of.replace("{a}", &first.to_string());
+    let of = of.replace("{b}", &last.to_string());
+    let of = of.replace("{n}", &shown.matching.to_string());
     let page = |page: usize| query.link(&[("page", &page.to_string())]);
     html! {
         p {
-            (channels) " " (first) " " (to) " " (last) " " (of) " " (shown.matching) " "
+            (of) " "
             @if shown.page > 1 { a rel="prev" href=(page(shown.page - 1)) { (words.previous) } " " }
             @if last < shown.matching { a rel="next" href=(page(shown.page + 1)) { (words.next) } }
         }

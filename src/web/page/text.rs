@@ -40,11 +40,12 @@ pub(super) fn isolated(text: &str) -> Markup {
 /// So many characters of a text are shown.
 const LONGEST: usize = 120;
 
-/// Characters that are not seen and turn the text around them, or hide in it.
+/// Characters that are not seen and turn the text around them, or hide in it. Those that join
+/// and part letters are none of them: names of some languages, and emoji, need them.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
-        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}'
     )
@@ -122,7 +123,9 @@ mod tests {
 
     #[test]
     fn texts_from_outside_are_bounded_and_turn_nothing_around() {
-        assert_eq!(shown("Main stage 主舞台"), "Main stage 主舞台");
+        for name in ["Main stage 主舞台", "👨\u{200d}👩\u{200d}👧"] {
+            assert_eq!(shown(name), name);
+        }
         assert_eq!(
             shown("a\u{202e}b\u{200f}c\nd\0"),
             "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}"

@@ -20,7 +20,8 @@ pub(super) struct Words {
     pub(super) skip_to_channels: &'static str,
     pub(super) metrics: &'static str,
 
-    pub(super) channels: &'static str,
+    /// One, and several.
+    pub(super) channels: [&'static str; 2],
     pub(super) critical: &'static str,
     /// One, and several.
     pub(super) warnings: [&'static str; 2],
@@ -38,7 +39,8 @@ pub(super) struct Words {
     pub(super) apply: &'static str,
     pub(super) nothing_matches: &'static str,
     pub(super) nothing_configured: &'static str,
-    pub(super) shown_of: (&'static str, &'static str, &'static str),
+    /// `{a}` to `{b}` of `{n}` channels.
+    pub(super) shown_of: &'static str,
     pub(super) previous: &'static str,
     pub(super) next: &'static str,
 
@@ -50,6 +52,7 @@ pub(super) struct Words {
     pub(super) newest_sample: &'static str,
     pub(super) last_half_hour: &'static str,
     pub(super) worst_first: &'static str,
+    pub(super) sort_by: &'static str,
 
     pub(super) all_right: &'static str,
     /// What would be a problem if it lasted.
@@ -59,7 +62,8 @@ pub(super) struct Words {
     pub(super) of_usual: &'static str,
     pub(super) video: &'static str,
     pub(super) audio: &'static str,
-    pub(super) no_samples: &'static str,
+    pub(super) no_samples_yet: &'static str,
+    pub(super) no_samples_any_more: &'static str,
     pub(super) none: &'static str,
 
     pub(super) exporter: &'static str,
@@ -73,9 +77,10 @@ pub(super) struct Words {
     pub(super) refused_accounts: &'static str,
     pub(super) clock: &'static str,
     pub(super) clock_ok: &'static str,
-    pub(super) clock_off: &'static str,
+    pub(super) clock_ahead: &'static str,
+    pub(super) clock_behind: &'static str,
     pub(super) configuration: &'static str,
-    pub(super) in_force_for: &'static str,
+    pub(super) in_force_since: &'static str,
     pub(super) reload_failed: &'static str,
     pub(super) version: &'static str,
 
@@ -106,8 +111,9 @@ pub(super) struct Words {
     pub(super) expected_live: &'static str,
     pub(super) as_json: &'static str,
 
-    /// What the script says; `{}` is a time.
+    /// What the script says; `{}` is a time, or a status.
     pub(super) lost: &'static str,
+    pub(super) refused: &'static str,
     pub(super) regained: &'static str,
     pub(super) ago: &'static str,
     /// Seconds, minutes, hours, days.
@@ -121,7 +127,7 @@ const ENGLISH: Words = Words {
     skip_to_channels: "Skip to the channels",
     metrics: "Metrics",
 
-    channels: "channels",
+    channels: ["channel", "channels"],
     critical: "critical",
     warnings: ["warning", "warnings"],
     live: "Live",
@@ -138,7 +144,7 @@ const ENGLISH: Words = Words {
     apply: "Filter",
     nothing_matches: "No channel matches.",
     nothing_configured: "No channel is configured.",
-    shown_of: ("Channels", "to", "of"),
+    shown_of: "Channels {a} to {b} of {n}",
     previous: "Previous",
     next: "Next",
 
@@ -150,6 +156,7 @@ const ENGLISH: Words = Words {
     newest_sample: "Newest sample",
     last_half_hour: "Last 30 minutes",
     worst_first: "Worst first",
+    sort_by: "Sort by",
 
     all_right: "All right",
     wavering: "Low or gone just now",
@@ -157,7 +164,8 @@ const ENGLISH: Words = Words {
     of_usual: "{} of usual",
     video: "video",
     audio: "audio",
-    no_samples: "No samples yet",
+    no_samples_yet: "No samples yet",
+    no_samples_any_more: "No samples any more",
     none: "–",
 
     exporter: "Exporter",
@@ -171,9 +179,10 @@ const ENGLISH: Words = Words {
     refused_accounts: "Polyv does not accept the signature of",
     clock: "Clock against Polyv's",
     clock_ok: "right",
-    clock_off: "off by",
+    clock_ahead: "this host is {} ahead",
+    clock_behind: "this host is {} behind",
     configuration: "Configuration",
-    in_force_for: "in force since",
+    in_force_since: "in force since",
     reload_failed: "the last reload failed, see the log; the old one goes on since",
     version: "Version",
 
@@ -203,6 +212,7 @@ const ENGLISH: Words = Words {
     as_json: "As JSON",
 
     lost: "The connection to the exporter is lost. What you see is as of {}.",
+    refused: "The exporter refuses (HTTP {}): load the page anew. What you see is old.",
     regained: "Connected again.",
     ago: "{} ago",
     units: ["s", "min", "h", "d"],
@@ -215,7 +225,7 @@ const CHINESE: Words = Words {
     skip_to_channels: "跳到频道列表",
     metrics: "指标",
 
-    channels: "个频道",
+    channels: ["个频道", "个频道"],
     critical: "严重",
     warnings: ["警告", "警告"],
     live: "直播中",
@@ -232,7 +242,7 @@ const CHINESE: Words = Words {
     apply: "筛选",
     nothing_matches: "没有符合条件的频道。",
     nothing_configured: "尚未配置频道。",
-    shown_of: ("频道", "至", "共"),
+    shown_of: "第 {a}–{b} 个频道，共 {n} 个",
     previous: "上一页",
     next: "下一页",
 
@@ -244,6 +254,7 @@ const CHINESE: Words = Words {
     newest_sample: "最新采样",
     last_half_hour: "最近 30 分钟",
     worst_first: "问题优先",
+    sort_by: "排序",
 
     all_right: "正常",
     wavering: "刚刚变低或中断",
@@ -251,7 +262,8 @@ const CHINESE: Words = Words {
     of_usual: "平时的 {}",
     video: "视频",
     audio: "音频",
-    no_samples: "尚无采样",
+    no_samples_yet: "尚无采样",
+    no_samples_any_more: "采样已中断",
     none: "–",
 
     exporter: "导出器",
@@ -265,9 +277,10 @@ const CHINESE: Words = Words {
     refused_accounts: "保利威不接受以下账号的签名：",
     clock: "与保利威的时钟差",
     clock_ok: "正常",
-    clock_off: "相差",
+    clock_ahead: "本机快 {}",
+    clock_behind: "本机慢 {}",
     configuration: "配置",
-    in_force_for: "生效于",
+    in_force_since: "生效于",
     reload_failed: "上次重新加载失败（详见日志），仍在使用旧配置，生效于",
     version: "版本",
 
@@ -297,14 +310,21 @@ const CHINESE: Words = Words {
     as_json: "JSON 格式",
 
     lost: "与导出器的连接已断开，当前显示的是 {} 的数据。",
+    refused: "导出器拒绝请求（HTTP {}），请重新载入页面。当前显示的是旧数据。",
     regained: "已重新连接。",
     ago: "{}前",
-    units: ["秒", "分", "小时", "天"],
+    units: ["秒", "分钟", "小时", "天"],
 };
 
 // === impl Language ===
 
 impl Words {
+    /// So many channels, in words.
+    pub(super) fn channels(&self, count: usize) -> &'static str {
+        let [one, several] = self.channels;
+        if count == 1 { one } else { several }
+    }
+
     /// So many warnings, in words.
     pub(super) fn warnings(&self, count: usize) -> &'static str {
         let [one, several] = self.warnings;
@@ -401,20 +421,18 @@ impl Language {
             ProblemKind::OfflineUnexpectedly => {
                 ("Should be live, and is not", "应在直播，却未直播")
             }
-            ProblemKind::SamplesMissing => {
-                ("No new samples for over a minute", "超过一分钟没有新采样")
-            }
+            ProblemKind::SamplesMissing => ("No new samples", "没有新采样"),
             ProblemKind::VideoFrozen => ("No video frames", "视频画面停滞"),
             ProblemKind::AudioLost => ("No audio frames", "没有声音"),
             ProblemKind::BitrateDropped => ("Bitrate dropped", "码率骤降"),
             ProblemKind::BitrateLow => ("Bitrate low", "码率偏低"),
             ProblemKind::VideoFramerateLow => ("Video frame rate low", "视频帧率偏低"),
             ProblemKind::WithoutSamples => (
-                "Live without samples: on another CDN, perhaps",
-                "直播中但没有采样：可能使用了其他 CDN",
+                "Live, and never a sample: on another CDN, perhaps",
+                "直播中但从未有采样：可能使用了其他 CDN",
             ),
             ProblemKind::StateUnknown => ("Nobody knows whether it is live", "无法得知是否在直播"),
-            ProblemKind::PollFailed => ("The last poll failed", "最近一次查询失败"),
+            ProblemKind::PollFailed => ("The last polls failed", "最近的查询失败"),
         };
         match self {
             Self::English => english,

@@ -11,13 +11,21 @@
   const filter = document.getElementById("filter");
   const units = said.units.split(" ");
 
+  const FOCUSABLE = "a, button, [tabindex]";
   const EVERY = 2000;
   const AT_MOST = 15000;
   const PATIENCE = 10000;
+  // In the background the title is all that is seen.
+  const UNSEEN = 15000;
+  // What was heard so long ago does not pass for the present, whatever became of the question.
+  const STALE = 8000;
+  // Charts move on though nothing new is said of a channel.
+  const ALL = 60000;
 
   let cursor = said.cursor;
   let clock = Number(said.now) - Date.now();
   let heard = Number(said.now);
+  let heardAll = Date.now();
   let failures = 0;
   let timer = 0;
   let asking = null;
@@ -81,6 +89,7 @@
   }
 
   function tickAll() {
+    page.classList.toggle("stale", failures > 0 || Date.now() + clock - heard > STALE);
     const footer = document.getElementById("exporter");
     tick(table ? [...inSight, footer] : [main, footer]);
   }
@@ -95,16 +104,24 @@
 
   // What had the focus keeps it, by its place among what can have it.
   function keepingFocus(container, change) {
-    const focusable = "a, button, [tabindex]";
     const active = document.activeElement;
     const place = container.contains(active)
-      ? [...container.querySelectorAll(focusable)].indexOf(active)
+      ? [...container.querySelectorAll(FOCUSABLE)].indexOf(active)
       : -1;
-    const after = change() || container;
+    change();
     if (place >= 0) {
-      const same = after.querySelectorAll(focusable)[place];
+      const same = container.querySelectorAll(FOCUSABLE)[place];
       if (same) same.focus({ preventScroll: true });
     }
+  }
+
+  // So do the values that somebody points at.
+  function keepingPoints(container, change) {
+    const at = [...container.querySelectorAll(".chart")].map(chart => chart.dataset.at);
+    change();
+    container.querySelectorAll(".chart").forEach((chart, place) => {
+      if (at[place]) point(chart, Number(at[place]));
+    });
   }
 
   const shownParts = new Map();
@@ -114,73 +131,101 @@
     const element = document.getElementById(id);
     if (!element || shownParts.get(id) === html) return;
     shownParts.set(id, html);
-    keepingFocus(element, () => element.replaceChildren(fragment(html)));
+    keepingPoints(element, () => {
+      keepingFocus(element, () => element.replaceChildren(fragment(html)));
+    });
   }
 
   // Rows in the exporter's order; false where one is missing that only a full answer brings.
   function setRows(order, rows) {
+    const active = document.activeElement;
+    const focused = active.closest("#channels > tbody");
+    const place = focused ? [...focused.querySelectorAll(FOCUSABLE)].indexOf(active) : -1;
     const wanted = new Set(order);
+    const known = new Map();
     for (const row of [...table.tBodies]) {
-      if (!wanted.has(row.id)) {
+      if (wanted.has(row.id)) {
+        known.set(row.id, row);
+      } else {
         unwatch(row);
         shownRows.delete(row.id);
         row.remove();
       }
     }
+    let complete = true;
     let next = table.tHead.nextElementSibling;
     for (const id of order) {
-      let row = document.getElementById(id);
+      let row = known.get(id);
       const html = rows[id];
       if (html !== undefined && (!row || shownRows.get(id) !== html)) {
-        const fresh = fragment(`<table>${html}</table>`).querySelector("tbody");
-        shownRows.set(id, html);
         if (row) {
-          if (row === next) next = fresh;
+          if (row === next) next = row.nextElementSibling;
           unwatch(row);
-          const old = row;
-          keepingFocus(old, () => {
-            old.replaceWith(fresh);
-            return fresh;
-          });
+          row.remove();
         }
-        watch(fresh);
-        row = fresh;
+        row = fragment(`<table>${html}</table>`).querySelector("tbody");
+        shownRows.set(id, html);
+        known.set(id, row);
+        watch(row);
       }
-      if (!row) return false;
+      if (!row) {
+        complete = false;
+        continue;
+      }
+      if (next && row === next.nextElementSibling) {
+        // The one before it has gone further down; it is met there.
+        const gone = next;
+        next = row;
+        gone.remove();
+      }
       if (row === next) next = row.nextElementSibling;
       else table.insertBefore(row, next);
     }
-    return true;
+    // What is moved or replaced has lost the focus.
+    if (place >= 0 && !table.contains(document.activeElement)) {
+      const same = known.get(focused.id)?.querySelectorAll(FOCUSABLE)[place];
+      if (same) same.focus({ preventScroll: true });
+    }
+    return complete;
   }
 
-  function show(news) {
+  function show(news, brief) {
     if (news.build !== said.build) {
-      location.reload();
+      // Once: behind one address there may be two programs.
+      if (sessionStorage.getItem("build") !== news.build) {
+        sessionStorage.setItem("build", news.build);
+        location.reload();
+      }
       return;
     }
     clock = news.now - Date.now();
-    heard = news.now;
     document.title = news.title;
     for (const [id, html] of Object.entries(news.parts)) setPart(id, html);
+    if (brief) return;
+    heard = news.now;
+    if (!cursor) heardAll = Date.now();
     cursor = news.cursor;
     if (news.order && !setRows(news.order, news.rows || {})) cursor = "";
     tickAll();
   }
 
-  function connected(is) {
-    if (is) {
-      if (failures > 0) say(lost, said.regained);
-      if (failures > 0) setTimeout(() => { if (failures === 0) lost.hidden = true; }, 3000);
-      failures = 0;
-      page.classList.remove("stale");
-      lost.classList.remove("bad");
-    } else {
-      failures += 1;
-      page.classList.add("stale");
-      lost.classList.add("bad");
-      lost.hidden = false;
-      say(lost, said.lost.replace("{}", local(Math.floor(heard / 1000))));
+  function connected() {
+    if (failures > 0) {
+      say(lost, said.regained);
+      setTimeout(() => { if (failures === 0) lost.hidden = true; }, 3000);
     }
+    failures = 0;
+    lost.classList.remove("bad");
+  }
+
+  function disconnected(status) {
+    failures += 1;
+    lost.classList.add("bad");
+    lost.hidden = false;
+    say(lost, status
+      ? said.refused.replace("{}", status)
+      : said.lost.replace("{}", local(Math.floor(heard / 1000))));
+    tickAll();
   }
 
   async function ask() {
@@ -191,22 +236,30 @@
     const patience = setTimeout(() => mine.abort("slow"), PATIENCE);
     const parameters = new URLSearchParams(location.search);
     parameters.set("lang", said.lang);
+    const brief = document.hidden;
+    if (brief) parameters.set("brief", "true");
+    if (Date.now() - heardAll > ALL) cursor = "";
     if (cursor) parameters.set("since", cursor);
+    let status = 0;
     try {
       const answer = await fetch(`${said.feed}?${parameters}`, {
         signal: mine.signal,
         cache: "no-store",
         headers: { Accept: "application/json" },
       });
-      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+      if (!answer.ok) {
+        // One that is only busy is not refusing.
+        status = answer.status < 500 ? answer.status : 0;
+        throw new Error(`HTTP ${answer.status}`);
+      }
       const news = await answer.json();
       if (asking !== mine) return;
-      connected(true);
-      show(news);
+      connected();
+      show(news, brief);
     } catch (why) {
       // One that was given up for a newer one says nothing about the connection.
       if (asking !== mine) return;
-      connected(false);
+      disconnected(status);
     } finally {
       clearTimeout(patience);
       if (asking === mine) {
@@ -218,9 +271,8 @@
 
   function askLater() {
     clearTimeout(timer);
-    // Nobody looks at a page in the background; it asks at once when it is looked at again.
-    if (document.hidden) return;
-    const wait = failures > 0 ? Math.min(EVERY * failures, AT_MOST) : EVERY;
+    const usual = document.hidden ? UNSEEN : EVERY;
+    const wait = failures > 0 ? Math.min(usual * failures, AT_MOST) : usual;
     timer = setTimeout(ask, wait);
   }
 
@@ -240,11 +292,16 @@
 
   function followForm() {
     let typing = 0;
-    filter.elements.q.addEventListener("input", () => {
+    const soon = event => {
       clearTimeout(typing);
-      typing = setTimeout(applyFilter, 200);
+      // Half a syllable of pinyin is no search.
+      if (!event.isComposing) typing = setTimeout(applyFilter, 200);
+    };
+    filter.elements.q.addEventListener("input", soon);
+    filter.elements.q.addEventListener("compositionend", soon);
+    filter.addEventListener("change", event => {
+      if (event.target !== filter.elements.q) applyFilter();
     });
-    filter.addEventListener("change", applyFilter);
     filter.addEventListener("submit", event => {
       event.preventDefault();
       applyFilter();
@@ -319,6 +376,12 @@
 
   // === begin ===
 
+  // The language is remembered; an address that is passed on should not choose it for others.
+  const asked = new URLSearchParams(location.search);
+  if (asked.has("lang")) {
+    asked.delete("lang");
+    history.replaceState(null, "", asked.size ? `?${asked}` : location.pathname);
+  }
   // The other language, with whatever is asked for by now.
   document.querySelector("[data-switch]").addEventListener("click", event => {
     event.preventDefault();
@@ -333,8 +396,12 @@
   setInterval(() => { if (!document.hidden) tickAll(); }, 1000);
   if (said.feed) {
     document.addEventListener("visibilitychange", () => {
-      if (document.hidden) clearTimeout(timer);
-      else ask();
+      if (document.hidden) {
+        askLater();
+      } else {
+        tickAll();
+        ask();
+      }
     });
     askLater();
   }

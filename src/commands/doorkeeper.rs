@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::reading::Reading;
 use crate::web::door::{Change, Door, DoorFile, Entrance};
@@ -35,6 +35,13 @@ impl Doorkeeper {
             }
             None => (Door::open(), Vec::new()),
         };
+        if let Some(file) = path
+            && !door.has_tls()
+            && !door.has_passwords()
+        {
+            // Perhaps what should have written it wrote nothing.
+            warn!(file = %file.display(), "the web configuration neither encrypts nor asks for a password");
+        }
         Ok(Self {
             file,
             entrance: Entrance::new(door),

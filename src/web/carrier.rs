@@ -34,14 +34,13 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEADER_BYTES: u32 = 16 * 1024;
 const HEADER_COUNT: usize = 64;
 /// What one HTTP/2 connection may have: requests at a time; requests given up by the client
-/// before they were looked at; such given up by us; bytes on their way for one request; and a
-/// ping that often, to be answered within that time.
+/// before they were looked at; such given up by us; and bytes on their way for one request. No
+/// pings: behind what a slow client has yet to read they would come too late, and who is gone
+/// is found out by the system, or idle.
 const STREAMS: u32 = 16;
 const RESETS: usize = 20;
 const OWN_RESETS: usize = 100;
 const STREAM_BYTES: usize = 64 * 1024;
-const PING: Duration = Duration::from_secs(20);
-const PONG: Duration = Duration::from_secs(10);
 /// What a client gets that speaks plain HTTP where TLS is spoken.
 const PLAIN: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\
     Connection: close\r\n\r\nThis is an HTTPS port: ask with https:// instead of http://.\n";
@@ -121,9 +120,7 @@ impl Carrier {
             .max_header_list_size(HEADER_BYTES)
             .max_pending_accept_reset_streams(RESETS)
             .max_local_error_reset_streams(OWN_RESETS)
-            .max_send_buf_size(STREAM_BYTES)
-            .keep_alive_interval(PING)
-            .keep_alive_timeout(PONG);
+            .max_send_buf_size(STREAM_BYTES);
         let connection = http.serve_connection(TokioIo::new(stream), self.service());
         self.to_its_end(connection, http2::Connection::graceful_shutdown)
             .await;
@@ -135,13 +132,21 @@ impl Carrier {
         C: Future<Output = hyper::Result<()>>,
     {
         let mut connection = pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.has_to_leave() => {
-                say_goodbye(connection.as_mut());
-                // At a shutdown bounded for all connections together by whoever waits for the
-                // tasks, and for this one here, so that it does not outlive them.
-                timeout(GRACE, connection).await.unwrap_or(Ok(()))
+        let mut leaving = false;
+        let ended = loop {
+            tokio::select! {
+                ended = connection.as_mut() => break ended,
+                () = self.has_to_end() => {
+                    say_goodbye(connection.as_mut());
+                    // At a shutdown bounded for all connections together by whoever waits for
+                    // the tasks, and for this one here, so that it does not outlive them.
+                    break timeout(GRACE, connection).await.unwrap_or(Ok(()));
+                }
+                // A request that has just come is answered all the same.
+                () = self.connection.leave(), if !leaving => {
+                    leaving = true;
+                    say_goodbye(connection.as_mut());
+                }
             }
         };
         if let Err(failure) = ended {
@@ -150,11 +155,10 @@ impl Carrier {
         }
     }
 
-    async fn has_to_leave(&self) {
+    async fn has_to_end(&self) {
         tokio::select! {
             () = self.shutdown.cancelled() => {}
             () = self.door.retired().cancelled() => {}
-            () = self.connection.leave() => {}
         }
     }
 

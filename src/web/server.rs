@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use super::address::Listener;
 use super::carrier::Carrier;
 use super::door::Entrance;
-use super::traffic::Connections;
+use super::traffic::{Connections, Patience};
 
 /// So many connections at a time; beyond, the one that is idle longest goes.
 const CONNECTIONS: usize = 512;
@@ -73,7 +73,11 @@ impl Server {
                 .await
                 .is_err()
             {
-                connections.sweep(DELIVERY, IDLE);
+                connections.sweep(Patience {
+                    delivery: DELIVERY,
+                    stall: STALL,
+                    idle: IDLE,
+                });
             }
         });
         accepting.close();

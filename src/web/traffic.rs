@@ -13,6 +13,17 @@ use tracing::debug;
 /// A client that takes nothing for so long may have to go in favour of another.
 pub(super) const STILL: Duration = Duration::from_secs(1);
 
+/// How long clients may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// From the last header of a request to the last byte of its answer.
+    pub(super) delivery: Duration,
+    /// Without taking anything of an answer that is there.
+    pub(super) stall: Duration,
+    /// Between two requests.
+    pub(super) idle: Duration,
+}
+
 /// All open connections, up to a number.
 ///
 /// Where there are too many, the one that has been idle longest goes: a client that keeps a
@@ -106,20 +117,29 @@ impl Connections {
         })
     }
 
-    /// Ends connections whose answers take longer than `delivery`, and has those leave that
-    /// are idle for longer than `idle`.
-    pub(super) fn sweep(&self, delivery: Duration, idle: Duration) {
+    /// Ends connections whose answers take too long or stand still, and has those leave that
+    /// are idle.
+    pub(super) fn sweep(&self, patience: Patience) {
         let now = Instant::now();
         for connection in self.lock().by_number.values() {
             let state = connection.lock();
-            if state
-                .under_way
-                .iter()
-                .any(|passage| now.duration_since(passage.begun) > delivery)
-            {
+            let idle = if state.under_way.is_empty() {
+                now.duration_since(state.idle_since)
+            } else {
+                Duration::ZERO
+            };
+            // With HTTP/2 a client may take nothing of one answer while the socket is read.
+            let slow = state.under_way.iter().any(|passage| {
+                now.duration_since(passage.begun) > patience.delivery
+                    || passage.still_for(now) > patience.stall
+            });
+            if slow {
                 debug!(client = %connection.client, "an answer takes too long: cut off");
                 connection.cut.cancel();
-            } else if state.under_way.is_empty() && now.duration_since(state.idle_since) > idle {
+            } else if idle > patience.idle + patience.stall {
+                debug!(client = %connection.client, "it was told to leave and did not: cut off");
+                connection.cut.cancel();
+            } else if idle > patience.idle {
                 connection.leave.cancel();
             }
         }
@@ -310,21 +330,62 @@ mod tests {
         assert!(is_cut(&slow) && !is_cut(&working));
     }
 
+    const PATIENCE: Patience = Patience {
+        delivery: Duration::from_secs(100),
+        stall: Duration::from_secs(30),
+        idle: Duration::from_secs(50),
+    };
+
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_takes_too_long_is_cut_off_and_idle_connections_leave() {
-        let connections = Connections::new(2);
-        let (slow, idle) = (admit(&connections).unwrap(), admit(&connections).unwrap());
+    async fn an_answer_that_takes_too_long_is_cut_off() {
+        let connections = Connections::new(1);
+        let slow = admit(&connections).unwrap();
         let answer = slow.connection.begin();
-        let sweep = || connections.sweep(Duration::from_secs(100), Duration::from_secs(50));
         for _ in 0..10 {
             pass(10).await;
             // A little now and then does not help.
             answer.passage.moves();
-            sweep();
+            connections.sweep(PATIENCE);
         }
-        assert!(!is_cut(&slow) && idle.connection.leave.is_cancelled());
+        assert!(!is_cut(&slow));
         pass(1).await;
-        sweep();
+        connections.sweep(PATIENCE);
         assert!(is_cut(&slow));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_stands_still_is_cut_off_whatever_else_is_on_the_connection() {
+        let connections = Connections::new(1);
+        let client = admit(&connections).unwrap();
+        let (read, unread) = (client.connection.begin(), client.connection.begin());
+        // While it is worked for, nobody can take anything.
+        pass(60).await;
+        connections.sweep(PATIENCE);
+        assert!(!is_cut(&client));
+        unread.passage.moves();
+        for _ in 0..3 {
+            pass(10).await;
+            read.passage.moves();
+            connections.sweep(PATIENCE);
+        }
+        assert!(!is_cut(&client));
+        pass(1).await;
+        connections.sweep(PATIENCE);
+        assert!(is_cut(&client));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idle_connections_leave_and_those_that_do_not_are_cut_off() {
+        let connections = Connections::new(1);
+        let idle = admit(&connections).unwrap();
+        pass(50).await;
+        connections.sweep(PATIENCE);
+        assert!(!idle.connection.leave.is_cancelled());
+        pass(1).await;
+        connections.sweep(PATIENCE);
+        assert!(idle.connection.leave.is_cancelled() && !is_cut(&idle));
+        pass(30).await;
+        connections.sweep(PATIENCE);
+        assert!(is_cut(&idle));
     }
 }

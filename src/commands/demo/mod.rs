@@ -1,6 +1,7 @@
 //! `demo`: a simulated Polyv and the exporter in one process, on loopback.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     let plot = plot(&scenario);
     let door = configuration::door(&arguments.web)?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let shutdown = CancellationToken::new();
         signals::stop_on_signal(&shutdown)?;
         let listeners = serve::listen(&arguments.listen_addresses).await?;
@@ -65,7 +66,10 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
         let (played, exported) =
             tokio::join!(simulate::play(&simulator, polyv, &shutdown), exporting);
         exported.and(played)
-    })
+    });
+    // A password that is being checked must not keep us from stopping.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done
 }
 
 fn addresses(listeners: &[Listener], tls: bool, polyv: &str) -> String {

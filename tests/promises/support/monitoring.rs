@@ -90,6 +90,8 @@ scrape_configs: [{{job_name: polyv, static_configs: [{{targets: [{}]}}]}}]
         let mut program = Program::start(&mut command);
         let line = program.logged(&["Listening on", "address=127.0.0.1"]).await;
         let url = format!("http://{}", address_in(&line));
+        // It listens before it answers.
+        until_ready(&url).await;
         Self {
             program,
             _directory: directory,
@@ -142,6 +144,19 @@ scrape_configs: [{{job_name: polyv, static_configs: [{{targets: [{}]}}]}}]
     }
 }
 
+/// Waits until Prometheus or Alertmanager says that it can be asked.
+async fn until_ready(url: &str) {
+    let begin = Instant::now();
+    loop {
+        let answer = client().get(format!("{url}/-/ready")).send().await;
+        if answer.is_ok_and(|answer| answer.status() == 200) {
+            return;
+        }
+        assert!(begin.elapsed() < DEADLINE, "{url} is never ready");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 // === impl Alertmanager ===
 
 impl Alertmanager {
@@ -163,10 +178,12 @@ impl Alertmanager {
             .arg("--cluster.listen-address=");
         let mut program = Program::start(&mut command);
         let line = program.logged(&["Listening on", "address=127.0.0.1"]).await;
+        let address = address_in(&line);
+        until_ready(&format!("http://{address}")).await;
         Self {
             _program: program,
             _directory: directory,
-            address: address_in(&line),
+            address,
         }
     }
 

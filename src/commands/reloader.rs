@@ -53,8 +53,18 @@ struct Failures {
 enum Cause {
     /// Somebody asked for it.
     Asked,
-    /// A channel file or one of the door may have changed.
-    Noticed,
+    /// A channel file may have changed.
+    Channels,
+    /// A file of the door may have changed.
+    Door,
+}
+
+/// Looks at some files when something happened beside them.
+#[derive(Default)]
+struct Lookout {
+    watcher: Watcher,
+    /// What was wrong at the last look.
+    failure: Option<String>,
 }
 
 impl Reloader {
@@ -85,45 +95,56 @@ impl Reloader {
         mut asked: mpsc::Receiver<ReloadRequest>,
         mut signal: Signal,
     ) {
-        let mut watcher = Watcher::new();
-        watcher.watch(self.watched());
+        // Two, so that what happens beside the files of one has nobody read those of the other.
+        let (mut channels, mut door) = (Lookout::default(), Lookout::default());
+        channels.watcher.watch(self.channel_files());
+        door.watcher.watch(self.parts.door.watched().to_vec());
         loop {
             let (cause, request) = tokio::select! {
                 Some(()) = signal.recv() => (Cause::Asked, None),
                 Some(request) = asked.recv() => (Cause::Asked, Some(request)),
-                () = watcher.changed() => (Cause::Noticed, None),
+                () = channels.watcher.changed() => (Cause::Channels, None),
+                () = door.watcher.changed() => (Cause::Door, None),
             };
             let result = self.reload(cause).await;
-            watcher.watch(self.watched());
+            if cause != Cause::Door {
+                channels.looked(&result);
+                channels.watcher.watch(self.channel_files());
+            }
+            if cause != Cause::Channels {
+                door.looked(&result);
+                door.watcher.watch(self.parts.door.watched().to_vec());
+            }
             if let Some(request) = request {
                 // Whoever asked may not wait any more.
-                _ = request.send(result);
+                _ = request.send(result.map(|_| ()));
             }
         }
     }
 
-    fn watched(&self) -> Vec<std::path::PathBuf> {
+    /// The directories of the channel files.
+    fn channel_files(&self) -> Vec<std::path::PathBuf> {
         self.parts
             .config
             .accounts
             .iter()
             .flat_map(|account| account.watched.iter())
-            .chain(self.parts.door.watched())
             .cloned()
             .collect()
     }
 
-    fn has_channel_files(&self) -> bool {
-        let mut accounts = self.parts.config.accounts.iter();
-        accounts.any(|account| !account.watched.is_empty())
-    }
-
-    /// Each of the two is taken or refused by itself.
-    async fn reload(&mut self, cause: Cause) -> Result<(), String> {
+    /// Each of the two is taken or refused by itself, and looked at where `cause` is about it.
+    async fn reload(&mut self, cause: Cause) -> Result<Change, String> {
         let was_well = self.is_well();
         // The door first: it is a few small files.
-        let door = self.parts.door.reload(cause == Cause::Asked).await;
-        let config = self.reload_config(cause).await;
+        let door = match cause {
+            Cause::Asked | Cause::Door => self.parts.door.reload(cause == Cause::Asked).await,
+            Cause::Channels => Ok(Change::None),
+        };
+        let config = match cause {
+            Cause::Asked | Cause::Channels => self.reload_config(cause).await,
+            Cause::Door => Ok(Change::None),
+        };
         let nothing_new = config == Ok(Change::None) && door == Ok(Change::None);
         let reloads = self.parts.metrics.reloads();
         if !self.is_well() {
@@ -136,7 +157,8 @@ impl Reloader {
             info!("the configuration is valid again, and what is in force");
         }
         match (config, door) {
-            (Ok(_), Ok(_)) => Ok(()),
+            (Ok(_), Ok(_)) if nothing_new => Ok(Change::None),
+            (Ok(_), Ok(_)) => Ok(Change::Replaced),
             (Err(why), Ok(_)) | (Ok(_), Err(why)) => Err(why),
             (Err(config), Err(door)) => Err(format!("{config}\n{door}")),
         }
@@ -165,22 +187,18 @@ impl Reloader {
     }
 
     async fn try_reload(&mut self, cause: Cause) -> Result<Change, String> {
-        if cause == Cause::Noticed && !self.has_channel_files() {
-            // It was a file of the door, and the main file is read when somebody asks.
-            return Ok(Change::None);
-        }
         let source = self.parts.source.clone();
         let read = move || {
             let source = match cause {
                 Cause::Asked => source.reload()?,
-                Cause::Noticed => source,
+                Cause::Channels | Cause::Door => source,
             };
             let config = source.evaluate()?;
             Ok::<_, Faults>((source, config))
         };
         let read = self.reading.read("configuration", read).await?;
         let (source, config) = read.map_err(|faults| faults.to_string())?;
-        if cause == Cause::Noticed && config == self.parts.config {
+        if cause != Cause::Asked && config == self.parts.config {
             return Ok(Change::None);
         }
         let transport = if config.api.base_url == self.parts.config.api.base_url {
@@ -209,6 +227,16 @@ impl Reloader {
     }
 }
 
+impl Lookout {
+    /// To be told what came of a look.
+    fn looked(&mut self, result: &Result<Change, String>) {
+        let failure = result.as_ref().err();
+        let news = *result == Ok(Change::Replaced) || failure != self.failure.as_ref();
+        self.failure = failure.cloned();
+        self.watcher.looked(news);
+    }
+}
+
 impl Failures {
     /// Whether nothing is wrong.
     fn none(&self) -> bool {
@@ -219,7 +247,7 @@ impl Failures {
     fn add(&mut self, cause: Cause, why: &str) -> bool {
         let failure = match cause {
             Cause::Asked => &mut self.asked,
-            Cause::Noticed => &mut self.noticed,
+            Cause::Channels | Cause::Door => &mut self.noticed,
         };
         let before = failure.replace(why.to_owned());
         cause == Cause::Asked || before.as_deref() != Some(why)

@@ -1,4 +1,4 @@
-//! Notices that channel files changed.
+//! Notices that files changed.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -11,10 +11,13 @@ use tracing::warn;
 
 /// Files are often written in several steps; what comes within this time is one change.
 const SETTLE: Duration = Duration::from_millis(300);
+/// What was looked at in vain is looked at less and less often while things go on happening:
+/// somebody writes a file there that is none of ours.
+const REST: Duration = Duration::from_secs(5);
 /// Network file systems tell nothing, so once in a while somebody has to look.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// Watches the directories in which channel files are.
+/// Watches the directories in which some files are.
 ///
 /// Directories and not files: an atomic rename and Kubernetes' swap of a symbolic link leave
 /// the old file where it was, and only the directory changes.
@@ -25,6 +28,15 @@ pub struct Watcher {
     /// Those of which it was said that they can't be watched.
     told: HashSet<PathBuf>,
     events: watch::Receiver<()>,
+    pace: Pace,
+}
+
+/// When to look.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    last: Instant,
+    /// So long after the last look is the next one at the earliest.
+    pause: Duration,
 }
 
 // === impl Watcher ===
@@ -50,6 +62,7 @@ impl Watcher {
             directories: Vec::new(),
             told: HashSet::new(),
             events,
+            pace: Pace::new(Instant::now()),
         }
     }
 
@@ -92,7 +105,7 @@ impl Watcher {
         if self.directories.is_empty() {
             std::future::pending::<()>().await;
         }
-        let look = Instant::now() + LOOK;
+        let look = self.pace.last + LOOK;
         if self.notify.is_none() {
             sleep_until(look).await;
             return;
@@ -100,14 +113,78 @@ impl Watcher {
         // A clone has its own mark of what was seen: ours is only set at the end.
         let mut events = self.events.clone();
         if timeout_at(look, events.changed()).await.is_ok() {
-            tokio::time::sleep(SETTLE).await;
+            sleep_until(self.pace.after(Instant::now())).await;
             self.events.borrow_and_update();
         }
+    }
+
+    /// To be told after each look; `news` is whether something had changed.
+    pub fn looked(&mut self, news: bool) {
+        self.pace.looked(Instant::now(), news);
+    }
+}
+
+// === impl Pace ===
+
+impl Pace {
+    fn new(now: Instant) -> Self {
+        Self {
+            last: now,
+            pause: SETTLE,
+        }
+    }
+
+    /// When to look after something that happened now.
+    fn after(&self, now: Instant) -> Instant {
+        (now + SETTLE).max(self.last + self.pause)
+    }
+
+    fn looked(&mut self, now: Instant, news: bool) {
+        let quiet = now.saturating_duration_since(self.last) > REST + SETTLE;
+        self.pause = if news || quiet {
+            SETTLE
+        } else {
+            (self.pause * 2).min(REST)
+        };
+        self.last = now;
     }
 }
 
 impl Default for Watcher {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many looks there are in a minute in which something happens all the time.
+    fn looks(news: bool) -> (usize, Pace, Instant) {
+        let begin = Instant::now();
+        let mut pace = Pace::new(begin);
+        let (mut now, mut looks) = (begin, 0);
+        while now < begin + Duration::from_secs(60) {
+            now = pace.after(now);
+            pace.looked(now, news);
+            looks += 1;
+        }
+        (looks, pace, now)
+    }
+
+    #[test]
+    fn what_is_looked_at_in_vain_is_looked_at_less_and_less_often_while_things_happen() {
+        let (in_vain, mut pace, now) = looks(false);
+        assert!((10..20).contains(&in_vain), "{in_vain}");
+        assert_eq!(looks(true).0, 200);
+        // After a quiet time a change is seen at once, and so is what follows it.
+        let later = now + 3 * REST;
+        assert_eq!(pace.after(later), later + SETTLE);
+        pace.looked(later + SETTLE, true);
+        assert_eq!(pace.after(later + SETTLE), later + 2 * SETTLE);
+        // Nor does a single look in vain before it delay it by much.
+        pace.looked(later + 2 * SETTLE, false);
+        assert_eq!(pace.after(later + 2 * SETTLE), later + 4 * SETTLE);
     }
 }

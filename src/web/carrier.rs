@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -177,6 +178,9 @@ impl Carrier {
             let under_way = connection.begin();
             let passage = Arc::clone(&under_way.passage);
             request.extensions_mut().insert(passage);
+            request
+                .extensions_mut()
+                .insert(ConnectInfo(connection.client()));
             let answer = router.call(request);
             async move {
                 let response = answer.await?;

@@ -12,5 +12,5 @@ mod reader;
 
 pub use duration::{format_duration, parse_duration};
 pub use fault::{Fault, Faults, Place};
-pub use node::{Entry, Node, Value};
+pub use node::{Entry, Node, Value, looks_like_pem, shown};
 pub use reader::{Mapping, Reader};

@@ -12,6 +12,10 @@ const MAX_DEPTH: usize = 32;
 /// Aliases may repeat nodes; together a document has at most this many.
 const MAX_NODES: usize = 1_000_000;
 
+/// A text is shown in faults up to this length, in characters. No word that is known anywhere
+/// is longer, and most keys are.
+const LONGEST_SHOWN: usize = 100;
+
 /// A value with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -73,6 +77,28 @@ struct Builder {
     root: Option<Node>,
 }
 
+/// What was written, as a fault shows it: a short text on one line in backquotes. Anything else
+/// may be a secret in the wrong place, such as a key in PEM, and faults get into logs and answers.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    if text.contains(['\n', '\r']) || looks_like_pem(text) || text.chars().count() > LONGEST_SHOWN {
+        "a text that is not shown here".to_owned()
+    } else {
+        format!("`{text}`")
+    }
+}
+
+/// Whether a text is PEM, or was before its lines were folded into one, or is what stands
+/// between its first and its last line.
+#[must_use]
+pub fn looks_like_pem(text: &str) -> bool {
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/= ".contains(&byte);
+    text.contains("-----BEGIN")
+        || text.contains("PRIVATE KEY")
+        // What begins as keys and certificates do, and is as long as the shortest of them.
+        || (text.starts_with('M') && text.len() >= 60 && text.bytes().all(is_base64))
+}
+
 // === impl Node ===
 
 impl Node {
@@ -120,7 +146,7 @@ impl Node {
     pub fn describe(&self) -> String {
         match &self.value {
             _ if self.is_null() => "nothing".to_owned(),
-            Value::Scalar { text, .. } => format!("`{text}`"),
+            Value::Scalar { text, .. } => shown(text),
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a mapping".to_owned(),
         }
@@ -257,6 +283,27 @@ impl Builder {
             source: Arc::clone(&self.source),
             place: Some(place),
             message: message.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_in_the_wrong_place_is_not_shown() {
+        assert_eq!(shown("TLS14"), "`TLS14`");
+        assert_eq!(shown(&"名".repeat(100)), format!("`{}`", "名".repeat(100)));
+        for text in [
+            "secret\n",
+            "secret\rsecret",
+            "-----BEGIN secret",
+            "secret PRIVATE KEY",
+            &"secret".repeat(17),
+            &format!("M{}", "secret".repeat(10)),
+        ] {
+            assert!(!shown(text).contains("secret"), "{text}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Entry, Fault, Faults, Node, Place, Value, parse_duration};
+use super::{Entry, Fault, Faults, Node, Place, Value, parse_duration, shown};
 
 /// Reads one document's nodes and collects the faults met.
 ///
@@ -85,7 +85,10 @@ impl Reader {
             if let Some(before) = first.insert(&entry.key, entry.place) {
                 self.fault(
                     entry.place,
-                    format!("`{}` stands twice: it is already at {before}", entry.key),
+                    format!(
+                        "{} stands twice: it is already at {before}",
+                        shown(&entry.key)
+                    ),
                 );
             }
         }
@@ -134,7 +137,7 @@ impl Reader {
         if let Ok(value) = text.parse() {
             return Some(value);
         }
-        let message = format!("{what} must be {expected}, not `{text}`");
+        let message = format!("{what} must be {expected}, not {}", shown(text));
         self.fault(node.place, message);
         None
     }
@@ -185,7 +188,8 @@ impl<'a> Mapping<'a> {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("known here: {}", self.asked.join(", ")),
             };
-            reader.fault(entry.place, format!("unknown key `{}`; {hint}", entry.key));
+            let message = format!("unknown key {}; {hint}", shown(&entry.key));
+            reader.fault(entry.place, message);
         }
     }
 

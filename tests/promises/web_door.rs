@@ -1,7 +1,11 @@
 //! Who is let in, and what is said to those who are not.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use notify::event::AccessKind;
+use notify::{EventKind, RecursiveMode, Watcher as _};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -165,6 +169,90 @@ async fn a_fault_of_the_door_is_told_once_and_the_rest_of_the_configuration_is_t
         })
         .await;
     doored.until_well(false).await;
+}
+
+/// How many times a file is opened by anybody while others are written in a directory for
+/// some seconds.
+async fn opened_in_noise(file: &std::path::Path, noisy: &std::path::Path) -> usize {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&opened);
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if let Ok(event) = event
+            && matches!(event.kind, EventKind::Access(AccessKind::Open(_)))
+        {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    })
+    .unwrap();
+    watcher.watch(file, RecursiveMode::NonRecursive).unwrap();
+    for n in 0..80 {
+        std::fs::write(noisy.join("noise"), n.to_string()).unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    opened.load(Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn files_that_are_written_beside_ours_have_ours_read_seldom_and_others_never() {
+    let doored = Doored::start(&users(&[ALICE])).await;
+    let channels = tempfile::tempdir().unwrap();
+    let file = channels.path().join("a.yml");
+    std::fs::write(&file, "- id: 2\n").unwrap();
+    let pattern = format!("channel_files: ['{}/*.yml']", channels.path().display());
+    let config = quick_config(doored.polyv.address, "[{id: 1}]").replace(
+        "channels: [{id: 1}]",
+        &format!("channels: [{{id: 1}}], {pattern}"),
+    );
+    super::support::program::replace(&doored.exporter.config_path(), &config);
+    let alice = doored.client(Some(("alice", "a")), None);
+    let reload = alice.post(doored.exporter.url("/-/reload")).send();
+    assert_eq!(reload.await.unwrap().status(), 200);
+    // It reads what it watches, so it has settled once nothing is read any more.
+    let web = doored.path("web.yml");
+    let (beside, other) = tokio::join!(
+        opened_in_noise(&web, doored.files.path()),
+        opened_in_noise(&file, doored.files.path())
+    );
+    assert!((1..=6).contains(&beside), "{beside}");
+    assert_eq!(other, 0);
+    assert_eq!(opened_in_noise(&web, channels.path()).await, 0);
+    // And after all that a change is noticed.
+    doored.write(&users(&[BOB]));
+    let bob = doored.client(Some(("bob", "U*U")), None);
+    until("bob is let in", async || {
+        doored.status(&bob, "/-/healthy").await == 200
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_behind_a_link_into_another_directory_is_noticed_at_once() {
+    let doored = Doored::start(&users(&[ALICE])).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let real = elsewhere.path().join("real.yml");
+    std::fs::write(&real, users(&[ALICE])).unwrap();
+    let link = doored.path("link");
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    std::fs::rename(&link, doored.path("web.yml")).unwrap();
+    let alice = doored.client(Some(("alice", "a")), None);
+    let reload = alice.post(doored.exporter.url("/-/reload")).send();
+    assert_eq!(reload.await.unwrap().status(), 200);
+    let bob = doored.client(Some(("bob", "U*U")), None);
+    let begin = Instant::now();
+    for _ in 0..2 {
+        std::fs::write(&real, users(&[ALICE, BOB])).unwrap();
+        until("bob is let in", async || {
+            doored.status(&bob, "/-/healthy").await == 200
+        })
+        .await;
+        super::support::program::replace(&real, &users(&[ALICE]));
+        until("bob is not", async || {
+            doored.status(&bob, "/-/healthy").await == 401
+        })
+        .await;
+    }
+    // Without anybody who looks once a minute.
+    assert!(begin.elapsed() < Duration::from_secs(30));
 }
 
 #[tokio::test]

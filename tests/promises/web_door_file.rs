@@ -308,6 +308,106 @@ fn what_can_t_be_had_or_is_wrong_is_refused_by_name_and_place() {
 }
 
 #[test]
+fn a_key_in_the_wrong_place_is_never_shown() {
+    let files = files();
+    let key = std::fs::read_to_string(files.path().join("server.key")).unwrap();
+    let secret: Vec<&str> = key.lines().filter(|line| !line.starts_with('-')).collect();
+    let block = |indent: &str| {
+        format!(
+            "|\n{indent}{}",
+            key.trim().replace('\n', &format!("\n{indent}"))
+        )
+    };
+    // As a person might paste it: a block, and lines that YAML folds into one.
+    let folded = format!("\n    {}", key.trim().replace('\n', "\n    "));
+    let folded_twice = format!("\n      {}", key.trim().replace('\n', "\n      "));
+    let mut texts = vec![
+        format!("{}\n", block("  ")),
+        format!("tls_server_config: {}\n", block("  ")),
+        format!("http_server_config: {}\n", block("  ")),
+        format!("http_server_config:\n  http2: {}\n", block("    ")),
+        format!("http_server_config:\n  headers: {}\n", block("    ")),
+        format!(
+            "http_server_config:\n  headers:\n    X-Frame-Options: {}\n",
+            block("      ")
+        ),
+        format!("http_server_config:\n  headers:\n    X-Frame-Options: {folded_twice}\n"),
+        format!("basic_auth_users: {}\n", block("  ")),
+        format!("basic_auth_users:\n  alice: {}\n", block("    ")),
+        format!("basic_auth_users:\n  ? {}\n  : x\n", block("    ")),
+        format!("rate_limit: {}\n", block("  ")),
+        format!("rate_limit:\n  interval: {}\n", block("    ")),
+        format!("rate_limit:\n  burst: {}\n  interval: 1s\n", block("    ")),
+        format!("? {}\n: x\n", block("  ")),
+        format!("other: {}\n", block("  ")),
+        tls(&format!("  ? {}\n  : x\n", block("    "))),
+        tls(&format!(
+            "{0}{0}",
+            format!("  ? {}\n  : x\n", block("    "))
+        )),
+        // Not a key of ours, and its first line where a key of the document is expected.
+        tls(&key),
+        tls(&format!("  key: |\n{key}")),
+    ];
+    for name in [
+        "min_version",
+        "max_version",
+        "cipher_suites",
+        "curve_preferences",
+        "prefer_server_cipher_suites",
+        "client_auth_type",
+        "client_ca",
+        "client_ca_file",
+        "client_allowed_sans",
+    ] {
+        for text in [&block("    "), &folded] {
+            texts.push(tls(&format!("  {name}: {text}\n")));
+        }
+        texts.push(tls(&format!("  {name}:\n  - {}\n", block("    "))));
+        texts.push(tls(&format!("  {name}: {}\n", secret.concat())));
+    }
+    for text in [&block("    "), &folded] {
+        texts.push(format!(
+            "tls_server_config:\n  cert_file: server.crt\n  key_file: {text}\n"
+        ));
+        texts.push(format!(
+            "tls_server_config:\n  cert_file: {text}\n  key_file: server.key\n"
+        ));
+        texts.push(format!(
+            "tls_server_config:\n  cert: {text}\n  key_file: server.key\n"
+        ));
+    }
+    for text in texts {
+        let Err(faults) = read(files.path(), &text) else {
+            // Values that stand for themselves: a name that nobody has.
+            assert!(
+                text.contains("client_allowed_sans"),
+                "it is accepted:\n{text}"
+            );
+            continue;
+        };
+        for fault in faults.iter() {
+            let said = fault.to_string();
+            assert!(
+                !said.contains('\n') && !said.contains("-----BEGIN"),
+                "{text}\n{said}"
+            );
+            assert!(
+                !secret.iter().any(|line| said.contains(line)),
+                "{text}\n{said}"
+            );
+        }
+    }
+    // And it is said what was meant.
+    for (name, meant) in [("key_file", "`key`"), ("cert_file", "`cert`")] {
+        let text = format!("tls_server_config:\n  {name}: {}\n", block("    "));
+        let faults = read(files.path(), &text).unwrap_err().to_string();
+        let expected = format!("`{name}`: this is PEM itself: it belongs under {meant}");
+        assert!(faults.contains(&expected), "{faults}");
+    }
+}
+
+#[test]
 fn all_faults_are_told_at_once() {
     let files = files();
     let text = "tls_server_config:
@@ -315,13 +415,15 @@ fn all_faults_are_told_at_once() {
   min_version: TLS10
   client_auth_type: Any
   curve_preferences: [CurveP521]
+  prefer_server_cipher_suites: perhaps
+  cipher_suite: [x]
 basic_auth_users: {alice: x, bob: y}
 rate_limit: {burst: x}
 basic: 1
 ";
     let faults = read(files.path(), text).unwrap_err();
-    assert!(faults.len() >= 8, "{faults}");
-    for line in 2..=8 {
+    assert!(faults.len() >= 10, "{faults}");
+    for line in 2..=10 {
         assert!(
             faults.to_string().contains(&format!("web.yml:{line}:")),
             "{line}\n{faults}"

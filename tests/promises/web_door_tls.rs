@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::SanType;
+use rcgen::{ExtendedKeyUsagePurpose, SanType};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -126,6 +126,47 @@ async fn a_certificate_that_is_only_asked_for_may_be_missing_and_may_be_wrong_or
 }
 
 #[tokio::test]
+async fn a_self_signed_certificate_that_is_listed_itself_gets_in_while_it_is_valid() {
+    use ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
+    let self_signed = |name, purposes: &[ExtendedKeyUsagePurpose], years| {
+        Authority::with(name, |params| {
+            params.extended_key_usages = purposes.to_vec();
+            (params.not_before, params.not_after) = years;
+        })
+        .pair()
+    };
+    let year = |year| rcgen::date_time_ymd(year, 1, 1);
+    let now = (year(2020), year(4000));
+    let listed = [
+        (self_signed("good", &[], now), true),
+        (
+            self_signed("for clients", &[ServerAuth, ClientAuth], now),
+            true,
+        ),
+        (self_signed("for servers", &[ServerAuth], now), false),
+        (self_signed("expired", &[], (year(2020), year(2021))), false),
+        (self_signed("to come", &[], (year(3999), year(4000))), false),
+    ];
+    let doored = Doored::start(&verified("")).await;
+    let all: String = listed
+        .iter()
+        .map(|(pair, _)| pair.certificate.as_str())
+        .collect();
+    std::fs::write(doored.path("ca.crt"), all).unwrap();
+    doored.exporter.program.signal("HUP");
+    let good = doored.client(None, Some(&listed[0].0));
+    until("the list counts", async || doored.lets_in(&good).await).await;
+    for (number, (pair, let_in)) in listed.iter().enumerate() {
+        let client = doored.client(None, Some(pair));
+        assert_eq!(doored.lets_in(&client).await, *let_in, "{number}");
+    }
+    // Another one, though by the same name; and none.
+    let other = self_signed("good", &[], now);
+    assert!(!doored.lets_in(&doored.client(None, Some(&other))).await);
+    assert!(!doored.lets_in(&doored.client(None, None)).await);
+}
+
+#[tokio::test]
 async fn only_certificates_with_an_allowed_name_get_in() {
     let allowed = "  client_allowed_sans: [prometheus.example, 10.1.2.3, \"fd00::1\", ops@example.com, \"spiffe://example/prometheus\"]\n";
     let doored = Doored::start(&verified(allowed)).await;
@@ -196,8 +237,23 @@ async fn a_new_certificate_is_shown_without_a_restart_and_a_broken_one_never() {
         shown(&doored).await == der(&third.certificate)
     })
     .await;
+    // The key itself where the name of its file belongs: neither the log nor the answer shows it.
+    let indented = third.key.trim().replace('\n', "\n    ");
+    doored.write(&format!(
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: |\n    {indented}\n"
+    ));
+    let (status, said) = doored.exporter.reload().await;
+    assert_eq!(status, 500);
+    assert!(said.contains("it belongs under `key`"), "{said}");
     let log = doored.exporter.program.log();
-    assert!(!log.contains("PRIVATE KEY"), "{log}");
+    assert!(log.contains("it belongs under `key`"), "{log}");
+    for line in third.key.lines() {
+        assert!(
+            !said.contains(line) && !log.contains(line),
+            "{line}\n{said}\n{log}"
+        );
+    }
+    assert_eq!(shown(&doored).await, der(&third.certificate));
 }
 
 #[tokio::test]

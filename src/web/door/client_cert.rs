@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
@@ -14,8 +15,15 @@ use rustls::{
 };
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
-use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{ExtendedKeyUsage, SubjectAltName};
+
+/// The purposes of a certificate that a client may show: `clientAuth` and `anyExtendedKeyUsage`.
+const FOR_CLIENTS: [ObjectIdentifier; 2] = [
+    ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2"),
+    ObjectIdentifier::new_unwrap("2.5.29.37.0"),
+];
 
 /// What is asked of clients, by Go's names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -160,6 +168,14 @@ impl ClientCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         match &self.chain {
+            // Nobody has to vouch for one that is listed itself; for webpki such a one is an
+            // authority's and so never a client's, where it is self-signed as most tools do it.
+            Some(_)
+                if self.clients.policy.verifies()
+                    && self.clients.authorities.contains(end_entity) =>
+            {
+                check_listed(end_entity, now)?;
+            }
             Some(chain) if self.clients.policy.verifies() => {
                 chain.verify_client_cert(end_entity, intermediates, now)?;
             }
@@ -197,6 +213,35 @@ impl ClientCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+/// Whether a certificate that is listed itself is good now, and for a client.
+fn check_listed(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), CertificateError> {
+    let read = Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
+    let read = read.tbs_certificate();
+    let validity = read.validity();
+    let now = Duration::from_secs(now.as_secs());
+    if now < validity.not_before.to_unix_duration() {
+        return Err(CertificateError::NotValidYet);
+    }
+    if now > validity.not_after.to_unix_duration() {
+        return Err(CertificateError::Expired);
+    }
+    let usage = read
+        .get_extension::<ExtendedKeyUsage>()
+        .map_err(|_| CertificateError::BadEncoding)?;
+    // Without the extension it is for everything.
+    let is_for_clients = usage.is_none_or(|(_critical, usage)| {
+        let usage = usage.0.iter();
+        usage
+            .into_iter()
+            .any(|purpose| FOR_CLIENTS.contains(purpose))
+    });
+    if is_for_clients {
+        Ok(())
+    } else {
+        Err(CertificateError::InvalidPurpose)
     }
 }
 

@@ -3,7 +3,7 @@
 use rustls::crypto::SupportedKxGroup;
 use rustls::crypto::ring::kx_group::{SECP256R1, SECP384R1, X25519};
 
-use crate::yaml::{Node, Reader};
+use crate::yaml::{Node, Reader, shown};
 
 /// The curves that there are.
 const KNOWN: [(&str, &dyn SupportedKxGroup); 3] = [
@@ -28,7 +28,8 @@ pub(super) fn read(node: &Node, reader: &mut Reader) -> Vec<&'static dyn Support
                     "is no curve"
                 };
                 let message = format!(
-                    "`curve_preferences`: `{name}` {why}; known here: X25519, CurveP256, CurveP384"
+                    "`curve_preferences`: {} {why}; known here: X25519, CurveP256, CurveP384",
+                    shown(name)
                 );
                 reader.fault(item.place, message);
             }

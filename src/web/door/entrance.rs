@@ -64,10 +64,12 @@ impl Entrance {
         if !faults.is_empty() {
             return Err(faults);
         }
-        if let (Some(old), Some(new)) = (&old.passwords, &mut new.passwords)
-            && old.is_like(new)
-        {
-            *new = Arc::clone(old);
+        if let (Some(old), Some(new)) = (&old.passwords, &mut new.passwords) {
+            if old.is_like(new) {
+                *new = Arc::clone(old);
+            } else if let Some(new) = Arc::get_mut(new) {
+                new.succeed(old);
+            }
         }
         if let (Some(old), Some(new)) = (&old.rate, &mut new.rate)
             && old.is_like(new)

@@ -1,8 +1,9 @@
 //! What stands before every answer.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::middleware::Next;
@@ -33,7 +34,7 @@ pub(super) async fn guard(
 ) -> Response {
     let door = entrance.door();
     let admitted = match door.expects(&request) {
-        Ok(()) => door.knows(request.headers()).await,
+        Ok(()) => door.knows(request.headers(), client(&request)).await,
         refused => refused,
     };
     let mut response = match admitted {
@@ -42,6 +43,14 @@ pub(super) async fn guard(
     };
     door.headers.apply(response.headers_mut());
     response
+}
+
+/// Where a request comes from. Those of which it is not known all count as one client's.
+fn client(request: &Request) -> IpAddr {
+    request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(Ipv4Addr::UNSPECIFIED.into(), |client| client.0.ip())
 }
 
 // === impl Door ===
@@ -57,11 +66,11 @@ impl Door {
     }
 
     /// Whether its client is one of ours.
-    async fn knows(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    async fn knows(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), Refusal> {
         let Some(passwords) = &self.passwords else {
             return Ok(());
         };
-        match passwords.judge(headers).await {
+        match passwords.judge(headers, client).await {
             Verdict::Right => Ok(()),
             Verdict::Wrong => Err(Refusal::Unauthorized),
             Verdict::Busy => Err(Refusal::Busy),

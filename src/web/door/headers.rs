@@ -5,7 +5,7 @@ use axum::http::header::{
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
 };
 
-use crate::yaml::{Node, Reader, Value};
+use crate::yaml::{Node, Reader, Value, shown};
 
 /// What is said where nothing else is configured: our pages load nothing from elsewhere, and
 /// nobody puts them into a frame.
@@ -61,7 +61,7 @@ impl Headers {
                 configured.push((header, None));
             } else if !values.is_empty() && !values.contains(&text) {
                 let expected = values.join("` or `");
-                let message = format!("{what} must be `{expected}`, not `{text}`");
+                let message = format!("{what} must be `{expected}`, not {}", shown(text));
                 reader.fault(node.place, message);
             } else if let Ok(value) = HeaderValue::from_str(text) {
                 configured.push((header, Some(value)));

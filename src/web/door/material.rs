@@ -33,10 +33,7 @@ impl Material {
     /// A sentence that says why it can't be read.
     pub(super) fn read(&mut self, path: impl AsRef<Path>) -> Result<Vec<u8>, String> {
         let path = self.directory.join(path);
-        let directory = path.parent().unwrap_or(Path::new("")).to_owned();
-        if !self.watched.contains(&directory) {
-            self.watched.push(directory);
-        }
+        self.watch(&path);
         let shown = path.display();
         let read = || {
             let file = std::fs::File::open(&path)?;
@@ -54,6 +51,25 @@ impl Material {
         self.held.update(length.to_be_bytes());
         self.held.update(&content);
         Ok(content)
+    }
+
+    /// The directory that holds the file, and where it is a link the one that it leads to: a
+    /// change there is none here.
+    fn watch(&mut self, path: &Path) {
+        let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+        let here = if directory.as_os_str().is_empty() {
+            Path::new(".").canonicalize()
+        } else {
+            directory.canonicalize()
+        };
+        let there = path.canonicalize();
+        let there = there.as_deref().ok().and_then(Path::parent);
+        let elsewhere = there.filter(|there| here.as_deref().ok() != Some(there));
+        for directory in elsewhere.map(Path::to_owned).into_iter().chain([directory]) {
+            if !self.watched.contains(&directory) {
+                self.watched.push(directory);
+            }
+        }
     }
 
     /// The files' directories, and a fingerprint of what was in them.

@@ -19,6 +19,7 @@ mod headers;
 mod host;
 mod material;
 mod passwords;
+mod queue;
 mod rate;
 mod suites;
 mod tls;

@@ -1,6 +1,7 @@
 //! Who has a password.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::HeaderMap;
@@ -15,13 +16,12 @@ use tracing::error;
 
 use super::file::Faulty;
 use super::hash::Hash;
-use crate::yaml::{Node, Reader, Value};
+use super::queue::Queue;
+use crate::yaml::{Node, Reader, Value, shown};
 
 /// So many passwords are checked at the same time. Each keeps a core busy, and polling needs
 /// one too.
 const CHECKS: usize = 2;
-/// So many requests may wait for that, those that are checked included.
-const WAITING: usize = 32;
 /// So many right passwords are remembered.
 const REMEMBERED: usize = 256;
 
@@ -34,10 +34,22 @@ pub(super) struct Passwords {
     users: HashMap<String, Arc<Hash>>,
     /// What a password is compared with where there is no such user, so that it takes as long.
     decoy: Arc<Hash>,
-    key: hmac::Key,
-    right: Mutex<VecDeque<[u8; 32]>>,
-    waiting: Semaphore,
+    memory: Arc<Memory>,
+    waiting: Arc<Queue>,
     checks: Arc<Semaphore>,
+}
+
+/// What was right lately.
+struct Memory {
+    key: hmac::Key,
+    right: Mutex<VecDeque<Right>>,
+}
+
+/// A password that was right.
+struct Right {
+    user: String,
+    hash: Arc<Hash>,
+    mark: [u8; 32],
 }
 
 /// What to do with a request.
@@ -86,7 +98,7 @@ impl Passwords {
             match hash {
                 Ok(hash) => _ = users.insert(entry.key.clone(), Arc::new(hash)),
                 Err(message) => {
-                    let message = format!("the password of `{}` {message}", entry.key);
+                    let message = format!("the password of {} {message}", shown(&entry.key));
                     reader.fault(entry.value.place, message);
                     faulty = true;
                 }
@@ -105,9 +117,11 @@ impl Passwords {
         Ok(Some(Self {
             users,
             decoy: Arc::new(Hash::decoy(dearest)),
-            key,
-            right: Mutex::default(),
-            waiting: Semaphore::new(WAITING),
+            memory: Arc::new(Memory {
+                key,
+                right: Mutex::default(),
+            }),
+            waiting: Arc::default(),
             checks: Arc::new(Semaphore::new(CHECKS)),
         }))
     }
@@ -117,21 +131,29 @@ impl Passwords {
         self.users == other.users
     }
 
-    /// Judges a request by its headers.
-    pub(super) async fn judge(&self, headers: &HeaderMap) -> Verdict {
+    /// Takes the place of `old`: whoever was right stays so where user and hash stayed, and
+    /// those who wait there count here.
+    pub(super) fn succeed(&mut self, old: &Self) {
+        self.memory = Arc::clone(&old.memory);
+        self.memory.keep(&self.users);
+        self.waiting = Arc::clone(&old.waiting);
+        self.checks = Arc::clone(&old.checks);
+    }
+
+    /// Judges a request by its headers; `client` is where it comes from.
+    pub(super) async fn judge(&self, headers: &HeaderMap, client: IpAddr) -> Verdict {
         let Some(Credentials { user, password }) = Credentials::of(headers) else {
             return Verdict::Wrong;
         };
-        let user_hash = std::str::from_utf8(&user)
+        let known = std::str::from_utf8(&user)
             .ok()
-            .and_then(|user| self.users.get(user));
-        let known = user_hash.is_some();
-        let hash = Arc::clone(user_hash.unwrap_or(&self.decoy));
-        let mark = self.mark(&user, &hash, password.expose_secret());
-        if known && self.remembers(&mark) {
+            .and_then(|user| self.users.get_key_value(user));
+        let hash = Arc::clone(known.map_or(&self.decoy, |(_, hash)| hash));
+        let mark = self.memory.mark(&user, &hash, password.expose_secret());
+        if known.is_some() && self.memory.remembers(&mark) {
             return Verdict::Right;
         }
-        let Ok(_place) = self.waiting.try_acquire() else {
+        let Some(_place) = self.waiting.enter(client) else {
             return Verdict::Busy;
         };
         let Ok(turn) = Arc::clone(&self.checks).acquire_owned().await else {
@@ -143,18 +165,29 @@ impl Passwords {
             hash.is_of(password.expose_secret())
         });
         match checked.await {
-            Ok(true) if known => {
-                self.remember(mark);
+            Ok(true) => {
+                let Some((user, hash)) = known else {
+                    return Verdict::Wrong;
+                };
+                self.memory.remember(Right {
+                    user: user.clone(),
+                    hash: Arc::clone(hash),
+                    mark,
+                });
                 Verdict::Right
             }
-            Ok(_) => Verdict::Wrong,
+            Ok(false) => Verdict::Wrong,
             Err(failure) => {
                 error!(%failure, "a password cannot be checked");
                 Verdict::Wrong
             }
         }
     }
+}
 
+// === impl Memory ===
+
+impl Memory {
     /// What a right password is remembered by.
     fn mark(&self, user: &[u8], hash: &Hash, password: &[u8]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
@@ -172,18 +205,24 @@ impl Passwords {
 
     fn remembers(&self, mark: &[u8; 32]) -> bool {
         let right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
-        right.contains(mark)
+        right.iter().any(|right| right.mark == *mark)
     }
 
-    fn remember(&self, mark: [u8; 32]) {
+    fn remember(&self, new: Right) {
         let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
-        if right.contains(&mark) {
+        if right.iter().any(|right| right.mark == new.mark) {
             return;
         }
         if right.len() >= REMEMBERED {
             right.pop_front();
         }
-        right.push_back(mark);
+        right.push_back(new);
+    }
+
+    /// Forgets what can't be right any more: a mark is one of user and hash.
+    fn keep(&self, users: &HashMap<String, Arc<Hash>>) {
+        let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
+        right.retain(|right| users.get(&right.user) == Some(&right.hash));
     }
 }
 
@@ -212,8 +251,10 @@ impl Credentials {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
     use std::time::{Duration, Instant};
 
+    use super::super::queue::{OF_ONE, WAITING};
     use super::*;
 
     /// `a` with the password `a`, at a cost of 6; and `u` with `U*U` at 5.
@@ -226,6 +267,8 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         let read = Passwords::read(&node, &mut Reader::new(name));
         read.ok().flatten().unwrap()
     }
+
+    const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     fn basic(text: impl AsRef<[u8]>) -> HeaderMap {
         let value = format!("Basic {}", BASE64_STANDARD.encode(text));
@@ -251,11 +294,11 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         ] {
             // Twice: what is remembered says the same.
             for _ in 0..2 {
-                let verdict = passwords.judge(&basic(text)).await;
+                let verdict = passwords.judge(&basic(text), CLIENT).await;
                 assert_eq!(verdict, expected, "{}", String::from_utf8_lossy(text));
             }
         }
-        let right = passwords.right.lock().unwrap().len();
+        let right = passwords.memory.right.lock().unwrap().len();
         assert_eq!(right, 2, "nothing else is remembered");
     }
 
@@ -272,41 +315,56 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
             "Basic YQ==",
         ] {
             let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())]);
-            assert_eq!(passwords.judge(&headers).await, Verdict::Wrong, "{value}");
+            assert_eq!(
+                passwords.judge(&headers, CLIENT).await,
+                Verdict::Wrong,
+                "{value}"
+            );
         }
-        assert_eq!(passwords.judge(&HeaderMap::new()).await, Verdict::Wrong);
+        assert_eq!(
+            passwords.judge(&HeaderMap::new(), CLIENT).await,
+            Verdict::Wrong
+        );
         // Two of them, though both are right: whoever is before us may have looked at another.
         let mut twice = basic("a:a");
         twice.append(AUTHORIZATION, twice[AUTHORIZATION].clone());
-        assert_eq!(passwords.judge(&twice).await, Verdict::Wrong);
+        assert_eq!(passwords.judge(&twice, CLIENT).await, Verdict::Wrong);
         // The scheme's case does not matter.
         let mut lower = basic("a:a");
         let text = lower[AUTHORIZATION].to_str().unwrap();
         let text = text.replace("Basic", "bASIC").parse().unwrap();
         lower.insert(AUTHORIZATION, text);
-        assert_eq!(passwords.judge(&lower).await, Verdict::Right);
+        assert_eq!(passwords.judge(&lower, CLIENT).await, Verdict::Right);
     }
 
     #[tokio::test]
     async fn a_flood_of_wrong_passwords_is_bounded_and_keeps_nobody_out_who_was_right() {
+        // From many addresses: not even that does.
         // 2^11 rounds each, so that the flood is still there while we look.
         let dear = USERS.replace("a: $2a$06$", "b: $2a$11$");
         let passwords = Arc::new(passwords(&format!(
             "{USERS}\n{}",
             dear.lines().next().unwrap()
         )));
-        assert_eq!(passwords.judge(&basic("u:U*U")).await, Verdict::Right);
+        assert_eq!(
+            passwords.judge(&basic("u:U*U"), CLIENT).await,
+            Verdict::Right
+        );
         let flood: Vec<_> = (0..200)
             .map(|n| {
                 let passwords = Arc::clone(&passwords);
-                tokio::spawn(async move { passwords.judge(&basic(format!("b:{n}"))).await })
+                let client = Ipv4Addr::from_bits(n).into();
+                tokio::spawn(async move { passwords.judge(&basic(format!("b:{n}")), client).await })
             })
             .collect();
         while passwords.checks.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
         let begin = Instant::now();
-        assert_eq!(passwords.judge(&basic("u:U*U")).await, Verdict::Right);
+        assert_eq!(
+            passwords.judge(&basic("u:U*U"), CLIENT).await,
+            Verdict::Right
+        );
         // Not a measurement: behind the flood it would take many seconds.
         assert!(begin.elapsed() < Duration::from_secs(1));
         let mut busy = 0;
@@ -318,6 +376,67 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
             }
         }
         assert!(busy >= 150 - WAITING, "{busy}");
+    }
+
+    #[tokio::test]
+    async fn a_flood_from_one_address_keeps_nobody_out_who_comes_from_another() {
+        // 2^11 rounds each, so that the flood is still there while we look.
+        let dear = USERS.replace("a: $2a$06$", "b: $2a$11$");
+        let first = dear.lines().next().unwrap();
+        let passwords = Arc::new(passwords(&format!("{USERS}\n{first}")));
+        let flood: Vec<_> = (0..200)
+            .map(|n| {
+                let passwords = Arc::clone(&passwords);
+                tokio::spawn(async move { passwords.judge(&basic(format!("b:{n}")), CLIENT).await })
+            })
+            .collect();
+        while passwords.waiting.enter(CLIENT).is_some() {
+            tokio::task::yield_now().await;
+        }
+        // Nobody was remembered yet.
+        let right = basic("u:U*U");
+        assert_eq!(passwords.judge(&right, CLIENT).await, Verdict::Busy);
+        let other = Ipv4Addr::new(10, 0, 0, 1).into();
+        assert_eq!(passwords.judge(&right, other).await, Verdict::Right);
+        let mut busy = 0;
+        for one in flood {
+            busy += usize::from(one.await.unwrap() == Verdict::Busy);
+        }
+        assert_eq!(busy, 200 - OF_ONE);
+    }
+
+    #[tokio::test]
+    async fn whoever_was_right_is_remembered_when_other_users_change_and_nobody_else() {
+        let old = passwords(USERS);
+        for right in ["a:a", "u:U*U"] {
+            assert_eq!(old.judge(&basic(right), CLIENT).await, Verdict::Right);
+        }
+        // a has another password now, u the same; and somebody is new.
+        let changed = USERS.replace("a: $2a$06$m0", "a: $2a$06$m1").replace(
+            "\nu:",
+            "\nnew: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\nu:",
+        );
+        let mut new = passwords(&changed);
+        new.succeed(&old);
+        // All places are taken, so that only what is remembered gets in.
+        let places: Vec<_> = (0..)
+            .map_while(|n| old.waiting.enter(Ipv4Addr::from_bits(n).into()))
+            .collect();
+        assert_eq!(places.len(), WAITING);
+        for (text, expected) in [
+            ("u:U*U", Verdict::Right),
+            ("a:a", Verdict::Busy),
+            ("new:U*U", Verdict::Busy),
+        ] {
+            assert_eq!(new.judge(&basic(text), CLIENT).await, expected, "{text}");
+        }
+        drop(places);
+        assert_eq!(new.judge(&basic("a:a"), CLIENT).await, Verdict::Wrong);
+        // Somebody who is gone.
+        let mut without = passwords(&changed.replace("\nu:", "\nv:"));
+        without.succeed(&new);
+        assert_eq!(without.judge(&basic("u:U*U"), CLIENT).await, Verdict::Wrong);
+        assert_eq!(without.memory.right.lock().unwrap().len(), 0);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::file::given;
-use crate::yaml::{Node, Reader};
+use crate::yaml::{Node, Reader, shown};
 
 /// No interval needs to be longer.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -41,7 +41,8 @@ impl RateLimit {
                 if read.is_none() {
                     let message = format!(
                         "`interval` must be a duration such as `100ms` or `1.5s`, a day at most, \
-                         or `0` for no limit; not `{text}`"
+                         or `0` for no limit; not {}",
+                        shown(text)
                     );
                     reader.fault(node.place, message);
                 }

@@ -4,7 +4,7 @@ use rustls::SupportedCipherSuite;
 use rustls::crypto::ring::cipher_suite as ring;
 
 use super::versions::Version;
-use crate::yaml::{Node, Reader};
+use crate::yaml::{Node, Reader, shown};
 
 /// The suites of TLS 1.2 that there are. (The cryptography library has no other: none without
 /// forward secrecy, none in CBC mode.)
@@ -79,7 +79,8 @@ pub(super) fn read(
             faulty = true;
             let known: Vec<_> = TLS12.iter().map(|(known, _)| *known).collect();
             let message = format!(
-                "`cipher_suites`: `{name}` is not supported; those of TLS 1.2 that are: {}",
+                "`cipher_suites`: {} is not supported; those of TLS 1.2 that are: {}",
+                shown(name),
                 known.join(", ")
             );
             reader.fault(item.place, message);

@@ -12,7 +12,7 @@ use super::client_cert::{Clients, Policy};
 use super::file::{Faulty, given};
 use super::material::Material;
 use super::{curves, suites, versions};
-use crate::yaml::{Mapping, Node, Place, Reader};
+use crate::yaml::{Mapping, Node, Place, Reader, looks_like_pem, shown};
 
 /// How connections are encrypted.
 pub(in crate::web) struct Tls {
@@ -79,8 +79,8 @@ fn evaluate(
         }
     }
     let prefer_ours = match given(map.get("prefer_server_cipher_suites")) {
-        Some(node) => reader.truth(node, "`prefer_server_cipher_suites`")?,
-        None => true,
+        Some(node) => reader.truth(node, "`prefer_server_cipher_suites`"),
+        None => Some(true),
     };
     map.finish(reader);
 
@@ -111,7 +111,7 @@ fn evaluate(
         .with_single_cert(chain, private)
         .map_err(|error| reader.fault(key.place, why_no_pair(&certificate, &key, &error)))
         .ok()?;
-    config.ignore_client_order = prefer_ours;
+    config.ignore_client_order = prefer_ours?;
     if http2 {
         config.alpn_protocols.push(b"h2".to_vec());
     }
@@ -173,8 +173,14 @@ fn optional_pem(
         }
         (None, Some(node)) => {
             let path = reader.text(node, &format!("`{file}`")).ok_or(Faulty)?;
-            let what = format!("`{file}` {path}");
             let place = node.place;
+            if path.contains(['\n', '\r']) || looks_like_pem(path) {
+                // A key, perhaps: faults show where files are, and this must not be shown.
+                let message = format!("`{file}`: this is PEM itself: it belongs under `{inline}`");
+                reader.fault(place, message);
+                return Err(Faulty);
+            }
+            let what = format!("`{file}` {path}");
             match material.read(path) {
                 Ok(content) => Ok(Some(Pem {
                     place,
@@ -247,7 +253,8 @@ fn clients(
             if known.is_none() {
                 let names: Vec<_> = Policy::KNOWN.iter().map(|(name, _)| *name).collect();
                 let message = format!(
-                    "`client_auth_type`: `{name}` is unknown; known here: {}",
+                    "`client_auth_type`: {} is unknown; known here: {}",
+                    shown(name),
                     names.join(", ")
                 );
                 reader.fault(node.place, message);

@@ -3,7 +3,7 @@
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 
-use crate::yaml::{Node, Reader};
+use crate::yaml::{Node, Reader, shown};
 
 /// A version of TLS that can be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +30,7 @@ pub(super) fn read(node: &Node, what: &str, reader: &mut Reader) -> Option<Versi
             None
         }
         other => {
-            let message = format!("{what} must be `TLS12` or `TLS13`, not `{other}`");
+            let message = format!("{what} must be `TLS12` or `TLS13`, not {}", shown(other));
             reader.fault(node.place, message);
             None
         }

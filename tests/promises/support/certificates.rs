@@ -18,10 +18,16 @@ pub struct Pair {
 
 impl Authority {
     pub fn new(name: &str) -> Self {
+        Self::with(name, |_| {})
+    }
+
+    /// The same, with something else about its certificate.
+    pub fn with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages.push(KeyUsagePurpose::KeyCertSign);
+        change(&mut params);
         let key = KeyPair::generate().unwrap();
         Self(CertifiedIssuer::self_signed(params, key).unwrap())
     }
@@ -29,6 +35,14 @@ impl Authority {
     /// Its own certificate, in PEM.
     pub fn pem(&self) -> String {
         self.0.pem()
+    }
+
+    /// Its own certificate and the key.
+    pub fn pair(&self) -> Pair {
+        Pair {
+            certificate: self.0.pem(),
+            key: self.0.key().serialize_pem(),
+        }
     }
 
     /// A server's certificate, for the loopback address and its name.

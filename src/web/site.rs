@@ -56,8 +56,8 @@ struct Made {
 }
 
 /// What is known counts as present for so many times as long as it took to find out: a
-/// millisecond's work for twenty, so that pages take a twentieth of a core however many they
-/// are.
+/// millisecond's work for twenty. So looking at all channels takes a twentieth of a core at
+/// most, however many pages ask; what each of them shows is rendered on top of that.
 const REUSED: u32 = 20;
 
 /// What is known at one moment.

@@ -336,10 +336,19 @@ async fn no_path_leads_where_there_is_nothing() {
         let response = exporter.get(path).await;
         assert_eq!(response.status(), 404, "{path}");
     }
-    for query in ["?page=-1", "?page=x", "?state=x", "?sort=x"] {
+    for (query, culprit) in [
+        ("?page=-1", "`page` must be a whole number, not `-1`"),
+        ("?page=x", "`page` must be a whole number, not `x`"),
+        (
+            "?state=x",
+            "unknown variant `x`, expected one of ``, `problem`",
+        ),
+        ("?sort=x", "unknown variant `x`, expected one of ``, `name`"),
+    ] {
         let response = exporter.get(&format!("/{query}")).await;
         assert_eq!(response.status(), 400, "{query}");
-        assert!(response.text().await.unwrap().contains("parameters"));
+        let why = response.text().await.unwrap();
+        assert!(why.contains(culprit), "{query}: {why}");
     }
     for method in [
         reqwest::Method::POST,

@@ -1,7 +1,5 @@
 //! The secret appears nowhere, nor does anything that was signed with it.
 
-use std::time::Duration;
-
 use super::support::program::{Exporter, quick_config};
 use super::support::served::Served;
 
@@ -70,11 +68,10 @@ channels:
         seen.push(exporter.scrape().await.text);
         let process = format!("/proc/{}/cmdline", exporter.program.id());
         seen.push(String::from_utf8_lossy(&std::fs::read(process).unwrap()).into_owned());
-        // Give the last lines a moment to arrive: stop, and read all there is.
+        // To its end, and so to its last line.
         let mut exporter = exporter;
         exporter.program.signal("TERM");
         exporter.program.ended().await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
         seen.push(exporter.program.log());
         seen.push(exporter.program.output());
         let log = exporter.program.log();

@@ -7,6 +7,7 @@
 mod assets;
 mod channel;
 mod chart;
+mod language;
 mod layout;
 mod strip;
 mod table;
@@ -24,15 +25,17 @@ use axum::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderValue, SET_COOKIE};
 use axum::http::{Response, StatusCode};
 use axum::routing::get;
 use maud::{Markup, html};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::query::{Counts, Query};
 use super::respond::{self, HTML, JSON, Visit};
 use super::site::{Present, Site};
 use crate::exposition::{Detail, View};
+use language::Language;
 use layout::Layout;
 use table::Context;
-use words::{Language, Words};
+use words::Words;
 
 /// So many channels are on one page of the table.
 const PAGE: usize = 1000;
@@ -46,11 +49,21 @@ const COOKIE_NAME: &str = "polyv_exporter_lang";
 struct Params {
     lang: Option<String>,
     /// From 1 on.
+    #[serde(deserialize_with = "page_number")]
     page: Option<usize>,
     /// What the page knows already.
     since: Option<String>,
     /// Whether nobody looks: the numbers are enough then.
     brief: bool,
+}
+
+/// Says which parameter is wrong, which the error for a number does not.
+fn page_number<'de, D: Deserializer<'de>>(value: D) -> Result<Option<usize>, D::Error> {
+    let text = String::deserialize(value)?;
+    let number = text.parse().map_err(|_| {
+        D::Error::custom(format_args!("`page` must be a whole number, not `{text}`"))
+    })?;
+    Ok(Some(number))
 }
 
 /// What has changed since the page asked last.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::words::{Language, Words};
+use super::language::Language;
+use super::words::Words;
 use super::{Shown, chart, text};
 use crate::channel::{Severity, State};
 use crate::clock::Timestamp;
@@ -280,16 +281,10 @@ pub(super) fn state(view: &View, context: Context) -> Markup {
 /// What is wrong, in words; where nothing is, that.
 pub(super) fn condition(view: &View, language: Language) -> Markup {
     let words = language.words();
-    if view.problems.is_empty() {
-        // Nothing is known to be wrong with a stream of which nothing is known.
-        let known = view.state == State::Live && !view.streams.is_empty();
-        return html! {
-            @if view.wavering { span.quiet { (words.wavering) } }
-            @else if known { (words.all_right) }
-        };
-    }
     let several = view.streams.len() > 1;
     let failed = view.last_outcome.filter(|outcome| !outcome.is_answer());
+    // Nothing is known to be wrong with a stream of which nothing is known.
+    let known = view.state == State::Live && !view.streams.is_empty();
     html! {
         @for problem in &view.problems {
             p class=(problem.kind.severity().as_str()) {
@@ -299,6 +294,12 @@ pub(super) fn condition(view: &View, language: Language) -> Markup {
                 }
             }
         }
+        @if view.problems.is_empty() {
+            @if view.wavering { span.quiet { (words.wavering) } }
+            @else if known { (words.all_right) }
+            @if failed.is_some() { " " }
+        }
+        // Also of a single poll, which is no problem yet.
         @if let Some(outcome) = failed {
             small { (language.outcome(outcome)) }
         }

@@ -119,7 +119,7 @@ pub(super) fn utc(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::page::words::Language;
+    use crate::web::page::language::Language;
 
     #[test]
     fn texts_from_outside_are_bounded_and_turn_nothing_around() {

@@ -1,14 +1,8 @@
 //! What the page says, in each of its languages.
 
+use super::language::Language;
 use crate::channel::{ProblemKind, State};
 use crate::polyv::Outcome;
-
-/// A language that the page speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
-    English,
-    Chinese,
-}
 
 /// All that the page says. A language without one of them does not compile.
 pub(super) struct Words {
@@ -333,48 +327,6 @@ impl Words {
 }
 
 impl Language {
-    /// The one that is asked for by name, or was chosen before, or that the browser prefers.
-    pub(super) fn choose(asked: Option<&str>, chosen: Option<&str>, accepted: &str) -> Self {
-        asked
-            .and_then(Self::named)
-            .or_else(|| chosen.and_then(Self::named))
-            .unwrap_or_else(|| Self::preferred(accepted))
-    }
-
-    /// By its parameter.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        match name {
-            "en" => Some(Self::English),
-            "zh" => Some(Self::Chinese),
-            _ => None,
-        }
-    }
-
-    /// Its parameter.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Chinese => "zh",
-        }
-    }
-
-    /// Which of them an `Accept-Language` header likes best; English where it likes none.
-    fn preferred(accepted: &str) -> Self {
-        let mut best = (0.0, Self::English);
-        for range in accepted.split(',') {
-            let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
-            let quality = parameters.trim().strip_prefix("q=");
-            let quality: f64 = quality.map_or(1.0, |q| q.trim().parse().unwrap_or(0.0));
-            let primary = tag.trim().split('-').next().unwrap_or("");
-            if let Some(language) = Self::named(&primary.to_ascii_lowercase())
-                && quality > best.0
-            {
-                best = (quality, language);
-            }
-        }
-        best.1
-    }
-
     pub(super) const fn words(self) -> &'static Words {
         match self {
             Self::English => &ENGLISH,
@@ -447,44 +399,5 @@ impl Language {
             State::NotLive => words.not_live,
             State::Unknown => words.unknown,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_browsers_language_decides_unless_somebody_chose() {
-        for (accepted, expected) in [
-            ("zh-CN,zh;q=0.9,en;q=0.8", Language::Chinese),
-            ("en-US,en;q=0.9,zh;q=0.8", Language::English),
-            ("de,fr;q=0.5", Language::English),
-            ("de, ZH-hant;q=0.2", Language::Chinese),
-            ("zh;q=0", Language::English),
-            ("zh;q=x,en;q=0.1", Language::English),
-            ("*", Language::English),
-            ("", Language::English),
-            (";;,=,q=;", Language::English),
-        ] {
-            assert_eq!(
-                Language::choose(None, None, accepted),
-                expected,
-                "{accepted}"
-            );
-        }
-        assert_eq!(Language::choose(None, Some("zh"), "en"), Language::Chinese);
-        assert_eq!(
-            Language::choose(Some("en"), Some("zh"), "zh"),
-            Language::English
-        );
-        assert_eq!(
-            Language::choose(Some("xx"), Some("zh"), "en"),
-            Language::Chinese
-        );
-        assert_eq!(
-            Language::choose(Some("xx"), Some("yy"), "zh"),
-            Language::Chinese
-        );
     }
 }

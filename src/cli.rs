@@ -55,6 +55,8 @@ pub enum Command {
     CheckConfig(CheckConfigArgs),
     /// Asks Polyv once about a channel and shows what it said
     Probe(ProbeArgs),
+    /// Tells by its exit status whether an exporter on this host works, for containers
+    Healthcheck(HealthcheckArgs),
     /// Changes what Polyv knows of a channel's sessions
     #[command(subcommand)]
     Session(SessionCommand),
@@ -228,6 +230,20 @@ pub struct ProbeArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub log: LogArgs,
+}
+
+/// Flags of `healthcheck`.
+#[derive(Debug, Clone, Args)]
+pub struct HealthcheckArgs {
+    /// Where the exporter was told to listen; the first of several is asked
+    #[arg(
+        long = "web.listen-address",
+        value_name = "ADDRESS",
+        env = "POLYV_EXPORTER_WEB_LISTEN_ADDRESS",
+        value_delimiter = ',',
+        default_value = LISTEN_ADDRESS
+    )]
+    pub listen_addresses: Vec<String>,
 }
 
 /// Flags of `completions`.

@@ -32,6 +32,7 @@ mod promises {
     mod reload;
     mod secrets;
     mod simulator;
+    mod supervision;
     mod support;
     mod truth;
     mod values;

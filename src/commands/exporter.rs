@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use super::doorkeeper::Doorkeeper;
 use super::reloader::{self, Reloader};
+use super::supervisor::Supervisor;
 use crate::clock::Clock;
 use crate::config::{Config, Source};
 use crate::exposition::Store;
@@ -49,13 +50,14 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     warn_of(&config);
     let clock = Arc::new(PolyvClock::new(Clock::default()));
     let metrics = Metrics::new().context("the metrics can't be set up")?;
+    let status = Arc::new(Status::default());
     let parts = Parts {
         limiter: Limiter::new(poller::limit_of(&config)),
         store: Arc::new(Store::new(
             poller::rules_of(&config),
             poller::wall_offset(&clock),
         )),
-        status: Arc::new(Status::default()),
+        status: Arc::clone(&status),
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
     };
@@ -64,7 +66,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     let site = Site::new(web::Sources {
         store: Arc::clone(&parts.store),
         metrics: metrics.clone(),
-        status: Arc::clone(&parts.status),
+        status: Arc::clone(&status),
         clock: Arc::clone(&clock),
         telemetry_path: setup.telemetry_path,
         reload: setup.enable_lifecycle.then_some(requests),
@@ -83,6 +85,9 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
         info!(address = %listener.address, tls, passwords, client_certificates, "listening");
     }
 
+    let supervisor = Supervisor::from_environment();
+    supervisor.ready(&config).await;
+
     let (inbox, orders) = mpsc::channel(1);
     let reloader = Reloader::new(reloader::Parts {
         source,
@@ -90,14 +95,18 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
         door: setup.door,
         transport,
         metrics,
-        clock,
+        clock: Arc::clone(&clock),
         poller: inbox,
+        supervisor: supervisor.clone(),
     });
-    // Each of the three ends at the shutdown. One that ended before would leave an exporter
+    // Each of the four ends at the shutdown. One that ended before would leave an exporter
     // that looks alive, so whichever ends ends all.
     let serving = Server::new(site.router(), entrance, shutdown.clone()).run(setup.listeners);
     let polling = poller.run(orders, shutdown.clone());
     let reloading = reloader.run(asked, setup.reload_signal, shutdown.clone());
+    let keeping_alive = supervisor
+        .clone()
+        .keep_alive(status, clock, shutdown.clone());
     let ending = |name: &'static str, task: tokio::task::JoinHandle<()>| {
         let shutdown = shutdown.clone();
         async move {
@@ -113,9 +122,14 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
         ending("server", tokio::spawn(serving)),
         ending("poller", tokio::spawn(polling)),
         ending("reloader", tokio::spawn(reloading)),
+        ending("word to the service manager", tokio::spawn(keeping_alive)),
+        async {
+            shutdown.cancelled().await;
+            supervisor.stopping().await;
+        },
     );
     info!("stopped");
-    ends.0.and(ends.1).and(ends.2)
+    ends.0.and(ends.1).and(ends.2).and(ends.3)
 }
 
 /// How to reach the Polyv of a configuration.

@@ -8,6 +8,7 @@ mod demo;
 mod doorkeeper;
 mod exporter;
 mod failure;
+mod healthcheck;
 mod operations;
 mod output;
 mod probe;
@@ -16,6 +17,7 @@ mod reloader;
 mod serve;
 mod signals;
 mod simulate;
+mod supervisor;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Session(SessionCommand::Link(arguments)) => operations::link(&arguments),
         Command::Moderation(ModerationCommand::Set(arguments)) => operations::moderate(&arguments),
         Command::Chat(ChatCommand::Send(arguments)) => operations::send(&arguments),

@@ -10,6 +10,7 @@ use tracing::{error, info};
 use super::doorkeeper::Doorkeeper;
 use super::exporter::{transport, warn_of};
 use super::reading::Reading;
+use super::supervisor::Supervisor;
 use crate::config::{Config, Source, Watcher};
 use crate::poller::Orders;
 use crate::polyv::{PolyvClock, Transport};
@@ -38,6 +39,8 @@ pub(super) struct Parts {
     pub(super) clock: Arc<PolyvClock>,
     /// Who has to follow it.
     pub(super) poller: mpsc::Sender<(Orders, oneshot::Sender<()>)>,
+    /// Who may wait until it is done.
+    pub(super) supervisor: Supervisor,
 }
 
 /// What is wrong, by what brought it to light. A look at the channel files says nothing about
@@ -106,7 +109,12 @@ impl Reloader {
                 () = channels.watcher.changed() => (Cause::Channels, None),
                 () = door.watcher.changed() => (Cause::Door, None),
             };
+            if cause == Cause::Asked {
+                self.parts.supervisor.reloading().await;
+            }
             let result = self.reload(cause).await;
+            // Also where it changed nothing, or was refused: what is in force goes on.
+            self.parts.supervisor.ready(&self.parts.config).await;
             if cause != Cause::Door {
                 channels.looked(&result);
                 channels.watcher.watch(self.channel_files());

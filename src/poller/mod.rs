@@ -239,8 +239,9 @@ impl Poller {
         self.parts.metrics.set_paused(self.brake.paused().is_some());
     }
 
-    /// Tells others when the next poll is due, and whether it is ready.
+    /// Tells others that it looked, when the next poll is due, and whether it is ready.
     fn publish(&self, now: Now) {
+        self.parts.status.set_looked(now.moment);
         if self.unasked == 0 || now.moment >= self.ready_at {
             self.parts.status.set_ready();
         }

@@ -12,16 +12,23 @@ pub struct Status {
     ready: AtomicBool,
     /// When the earliest poll that was not begun yet is due, in milliseconds.
     next_due: AtomicU64,
+    /// When the poller last looked at what is to be done, in milliseconds.
+    looked: AtomicU64,
 }
 
 /// No poll is planned.
 const NEVER: u64 = u64::MAX;
+
+/// The poller looks every second, and whatever it does takes milliseconds. One that has not
+/// looked for so long does not work any more, and only a new process helps.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
 
 impl Default for Status {
     fn default() -> Self {
         Self {
             ready: AtomicBool::new(false),
             next_due: AtomicU64::new(NEVER),
+            looked: AtomicU64::new(0),
         }
     }
 }
@@ -42,6 +49,18 @@ impl Status {
         }
     }
 
+    /// Whether the poller has stopped looking at what is to be done, which is a fault of the
+    /// exporter's own. Waiting for Polyv is none.
+    #[must_use]
+    pub fn is_stuck(&self, now: Moment) -> bool {
+        let looked = Moment::from_millis(self.looked.load(Ordering::Relaxed));
+        now.since(looked) > STUCK_AFTER
+    }
+
+    pub(super) fn set_looked(&self, now: Moment) {
+        self.looked.store(now.as_millis(), Ordering::Relaxed);
+    }
+
     pub(super) fn set_ready(&self) {
         self.ready.store(true, Ordering::Relaxed);
     }
@@ -49,5 +68,21 @@ impl Status {
     pub(super) fn set_next_due(&self, due: Option<Moment>) {
         let due = due.map_or(NEVER, Moment::as_millis);
         self.next_due.store(due, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poller_that_does_not_look_for_a_minute_is_stuck_until_it_looks_again() {
+        let status = Status::default();
+        let at = |seconds: u64| Moment::from_millis(seconds * 1000);
+        assert!(!status.is_stuck(at(60)), "it may take a while to start");
+        assert!(status.is_stuck(at(61)));
+        status.set_looked(at(61));
+        assert!(!status.is_stuck(at(121)));
+        assert!(status.is_stuck(at(122)));
     }
 }

@@ -93,6 +93,26 @@ pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
     }
 }
 
+/// Where a program of this host reaches what was told to listen on `text`: the loopback
+/// address where that was every address.
+///
+/// # Errors
+/// Where the text is no address, or leaves the port to the system.
+pub fn reached_at(text: &str) -> Result<String, BindError> {
+    let no_address = || BindError::NoAddress(text.to_owned());
+    let (host, port) = text.rsplit_once(':').ok_or_else(no_address)?;
+    let port: u16 = port.parse().map_err(|_| no_address())?;
+    if port == 0 || (host.contains(':') && !host.starts_with('[')) {
+        return Err(no_address());
+    }
+    let host = match host {
+        "" | "0.0.0.0" => "127.0.0.1",
+        "[::]" => "[::1]",
+        host => host,
+    };
+    Ok(format!("{host}:{port}"))
+}
+
 fn listen(address: SocketAddr) -> io::Result<Listener> {
     let socket = Socket::new(
         Domain::for_address(address),
@@ -145,6 +165,22 @@ mod tests {
             );
             let reached = tokio::net::TcpStream::connect(("127.0.0.1", port)).await;
             assert!(reached.is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_listens_everywhere_is_reached_at_the_loopback_address() {
+        for (text, reached) in [
+            (":9847", "127.0.0.1:9847"),
+            ("0.0.0.0:9847", "127.0.0.1:9847"),
+            ("[::]:9847", "[::1]:9847"),
+            ("[fd00::1]:80", "[fd00::1]:80"),
+            ("polyv.internal:9847", "polyv.internal:9847"),
+        ] {
+            assert_eq!(reached_at(text).unwrap(), reached);
+        }
+        for text in ["", "9847", ":0", ":x", "host", "host:", "::1:9847"] {
+            assert!(reached_at(text).is_err(), "{text}");
         }
     }
 

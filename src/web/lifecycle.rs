@@ -10,9 +10,19 @@ use tokio::sync::oneshot;
 use super::door::cross_site_refusal;
 use super::site::Site;
 
-/// Whether the process works.
-pub(super) async fn healthy() -> &'static str {
-    "polyv-exporter works.\n"
+/// Whether the process works. Trouble with Polyv is not for a new process to mend, so it
+/// changes nothing here.
+pub(super) async fn healthy(State(site): State<Arc<Site>>) -> (StatusCode, &'static str) {
+    if site
+        .sources
+        .status
+        .is_stuck(site.sources.clock.host().moment())
+    {
+        let message = "polyv-exporter does not work: its poller is stuck; restart it.\n";
+        (StatusCode::SERVICE_UNAVAILABLE, message)
+    } else {
+        (StatusCode::OK, "polyv-exporter works.\n")
+    }
 }
 
 /// Whether it is worth scraping.

@@ -21,7 +21,7 @@ mod server;
 mod site;
 mod traffic;
 
-pub use address::{BindError, Listener, bind};
+pub use address::{BindError, Listener, bind, reached_at};
 pub use negotiate::{accepts_gzip, format};
 pub use server::Server;
 pub use site::{ReloadRequest, Site, Sources, check_telemetry_path};

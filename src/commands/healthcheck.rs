@@ -1,0 +1,79 @@
+//! `healthcheck`: tells whether an exporter on this host works.
+//!
+//! For what has no shell and no other program at hand: a container's `HEALTHCHECK`, or a probe
+//! that can give no password.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::http::{HeaderValue, Request, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::Failure;
+use super::output::show;
+use crate::cli::HealthcheckArgs;
+use crate::web;
+
+/// An exporter that takes longer for a sentence does not work.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What it says is a sentence.
+const LONGEST: usize = 4096;
+
+/// Asks, and fails where the exporter does not work.
+pub(super) fn run(arguments: &HealthcheckArgs) -> Result<(), Failure> {
+    let Some(listens) = arguments.listen_addresses.first() else {
+        return Err(Failure::Usage("no address to ask is named".to_owned()));
+    };
+    let address = web::reached_at(listens).map_err(|error| Failure::Usage(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime can't be started")?;
+    let asked = runtime.block_on(async { tokio::time::timeout(PATIENCE, ask(&address)).await });
+    let verdict = asked
+        .with_context(|| format!("no answer for {} s", PATIENCE.as_secs()))
+        .and_then(|answer| answer)
+        .with_context(|| format!("the exporter at {address} does not work"))?;
+    show(verdict)?;
+    Ok(())
+}
+
+/// What shows that it works.
+async fn ask(address: &str) -> anyhow::Result<&'static str> {
+    let stream = TcpStream::connect(address).await.context("can't connect")?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let mut request = Request::new(Empty::<Bytes>::new());
+    *request.uri_mut() = axum::http::Uri::from_static("/-/healthy");
+    let host = HeaderValue::from_str(address).context("can't be a Host")?;
+    request.headers_mut().insert(header::HOST, host);
+    let exchange = async {
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), LONGEST).collect().await;
+        // What it says matters only where it says no.
+        let body = body
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
+        anyhow::Ok((status, body))
+    };
+    let (status, body) = tokio::select! {
+        answer = exchange => answer.context("no answer in HTTP")?,
+        // It goes on until the answer is there, or fails, which the exchange is told as well.
+        never = async { connection.await.err(); std::future::pending().await } => never,
+    };
+    match status {
+        StatusCode::OK => Ok("The exporter works.\n"),
+        // The door is closed to us, but somebody stands behind it.
+        StatusCode::UNAUTHORIZED => Ok("The exporter works, and asks for a password.\n"),
+        StatusCode::TOO_MANY_REQUESTS => Ok("The exporter works, and is at its rate limit.\n"),
+        StatusCode::BAD_REQUEST => Ok("The exporter works, and speaks TLS.\n"),
+        status => bail!(
+            "it answers {status}: {}",
+            String::from_utf8_lossy(&body).trim_end()
+        ),
+    }
+}

@@ -4,7 +4,7 @@
 
 .PHONY: help
 help: ## Shows this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 25
 
 .PHONY: demo
 demo: ## Shows the exporter on a simulated Polyv, at http://127.0.0.1:9847
@@ -38,6 +38,23 @@ dashboards: ## Writes dashboards/*.json anew from dashboards/source
 .PHONY: load
 load: ## Polls 1,000 live channels on one core for a minute and shows lag and memory
 	scripts/load
+
+.PHONY: dist
+dist: ## Builds the release's archives and Debian packages into target/dist
+	scripts/dist
+
+.PHONY: image-test
+image-test: ## Builds the image without a container engine and looks at it (as root, on Debian)
+	scripts/image-test
+
+.PHONY: image-test-arm64
+image-test-arm64: ## The same for ARM
+	scripts/image-test arm64
+
+.PHONY: package-test
+package-test: ## Packs the image's program and installs it on a virtual Debian (as root, on Debian)
+	scripts/dist --binaries target/image-test x86_64-unknown-linux-musl
+	scripts/host-test
 
 .PHONY: clean
 clean: ## Removes everything that was built or fetched

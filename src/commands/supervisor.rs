@@ -1,7 +1,7 @@
 //! What a service manager is told: systemd, or whatever else speaks its notification protocol.
 //!
 //! `NOTIFY_SOCKET` names where, and `WATCHDOG_USEC` how often it wants to hear that the exporter
-//! works; see sd_notify(3) and sd_watchdog_enabled(3). Where they are not set, nobody asks.
+//! works; see `sd_notify(3)` and `sd_watchdog_enabled(3)`. Where they are not set, nobody asks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,9 +38,8 @@ impl Supervisor {
 
     /// The exporter listens, and works by this configuration.
     pub(super) async fn ready(&self, config: &Config) {
-        let accounts = config.accounts.len();
         let channels: usize = config.accounts.iter().map(|a| a.channels.len()).sum();
-        let status = format!("watching {channels} channels of {accounts} accounts");
+        let status = format!("watching channels: {channels}");
         self.tell(move || sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&status)]))
             .await;
     }
@@ -68,7 +67,7 @@ impl Supervisor {
         clock: Arc<PolyvClock>,
         shutdown: CancellationToken,
     ) {
-        // Twice in the time given, as sd_watchdog_enabled(3) asks.
+        // Twice in the time given, as `sd_watchdog_enabled(3)` asks.
         let Some(every) = self.watchdog.map(|patience| patience / 2) else {
             return shutdown.cancelled().await;
         };

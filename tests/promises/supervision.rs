@@ -133,10 +133,7 @@ async fn systemd_is_told_when_it_is_ready_alive_reloading_and_stopping() {
 
     let ready = manager.told();
     assert!(ready.contains("READY=1"), "{ready}");
-    assert!(
-        ready.contains("STATUS=watching 1 channels of 1 accounts"),
-        "{ready}"
-    );
+    assert!(ready.contains("STATUS=watching channels: 1"), "{ready}");
     for _ in 0..3 {
         assert_eq!(manager.told().trim_end(), "WATCHDOG=1");
     }
@@ -149,7 +146,7 @@ async fn systemd_is_told_when_it_is_ready_alive_reloading_and_stopping() {
     assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
     let ready = manager.told_news();
     assert!(ready.contains("READY=1"), "{ready}");
-    assert!(ready.contains("watching 2 channels"), "{ready}");
+    assert!(ready.contains("watching channels: 2"), "{ready}");
 
     // One that is refused ends as well: what was in force goes on.
     replace(&exporter.config_path(), "accounts: 7");
@@ -157,7 +154,7 @@ async fn systemd_is_told_when_it_is_ready_alive_reloading_and_stopping() {
     assert!(manager.told_news().contains("RELOADING=1"));
     let ready = manager.told_news();
     assert!(ready.contains("READY=1"), "{ready}");
-    assert!(ready.contains("watching 2 channels"), "{ready}");
+    assert!(ready.contains("watching channels: 2"), "{ready}");
 
     exporter.program.signal("TERM");
     assert!(manager.told_news().contains("STOPPING=1"));

@@ -43,6 +43,7 @@ mod promises {
     mod web_door_tls;
     mod with_alertmanager;
     mod with_browser;
+    mod with_compose;
     mod with_prometheus;
     mod with_prometheus_dashboards;
     mod with_prometheus_rules;

@@ -9,3 +9,4 @@ pub mod promtool;
 pub mod scrape;
 pub mod served;
 pub mod world;
+pub mod yaml;

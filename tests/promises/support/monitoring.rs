@@ -21,7 +21,7 @@ use super::promtool::rules;
 pub struct Prometheus {
     program: Program,
     _directory: tempfile::TempDir,
-    url: String,
+    pub url: String,
 }
 
 /// An Alertmanager.
@@ -85,8 +85,13 @@ scrape_configs: [{{job_name: polyv, static_configs: [{{targets: [{}]}}]}}]
             .arg("--config.file")
             .arg(&config)
             .arg("--storage.tsdb.path")
-            .arg(directory.path().join("data"))
-            .args(["--web.listen-address", "127.0.0.1:0"]);
+            .arg(directory.path().join("data"));
+        Self::start_as(command, directory).await
+    }
+
+    /// One with this command line, whose files are in the directory.
+    pub async fn start_as(mut command: Command, directory: tempfile::TempDir) -> Self {
+        command.args(["--web.listen-address", "127.0.0.1:0"]);
         let mut program = Program::start(&mut command);
         let line = program.logged(&["Listening on", "address=127.0.0.1"]).await;
         let url = format!("http://{}", address_in(&line));
@@ -174,8 +179,13 @@ impl Alertmanager {
             .arg(&path)
             .arg("--storage.path")
             .arg(directory.path().join("data"))
-            .args(["--web.listen-address", "127.0.0.1:0"])
             .arg("--cluster.listen-address=");
+        Self::start_as(command, directory).await
+    }
+
+    /// One with this command line, whose files are in the directory.
+    pub async fn start_as(mut command: Command, directory: tempfile::TempDir) -> Self {
+        command.args(["--web.listen-address", "127.0.0.1:0"]);
         let mut program = Program::start(&mut command);
         let line = program.logged(&["Listening on", "address=127.0.0.1"]).await;
         let address = address_in(&line);

@@ -49,4 +49,5 @@ mod promises {
     mod with_prometheus_rules;
     mod with_prometheus_tls;
     mod with_python;
+    mod with_workflows;
 }

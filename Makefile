@@ -35,6 +35,10 @@ docs: ## Writes docs/metrics.md anew from the catalogue
 dashboards: ## Writes dashboards/*.json anew from dashboards/source
 	target/test-tools/python/bin/python3 -B dashboards/source/build.py
 
+.PHONY: kubernetes
+kubernetes: ## Writes the cluster's alert rules anew from alerts/polyv.rules.yml
+	scripts/kubernetes-rules > deploy/kubernetes/components/prometheus-operator/prometheusrule.yaml
+
 .PHONY: load
 load: ## Polls 1,000 live channels on one core for a minute and shows lag and memory
 	scripts/load

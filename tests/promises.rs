@@ -44,6 +44,10 @@ mod promises {
     mod with_alertmanager;
     mod with_browser;
     mod with_compose;
+    mod with_kubernetes;
+    mod with_kubernetes_page;
+    mod with_kubernetes_pods;
+    mod with_kubernetes_prometheus;
     mod with_prometheus;
     mod with_prometheus_dashboards;
     mod with_prometheus_rules;

@@ -3,7 +3,9 @@
 pub mod browser;
 pub mod certificates;
 pub mod door;
+pub mod kubernetes;
 pub mod monitoring;
+pub mod pod;
 pub mod program;
 pub mod promtool;
 pub mod scrape;

@@ -23,6 +23,13 @@
 mod promises {
     mod commands;
     mod documents;
+    mod documents_blocks;
+    mod documents_chinese;
+    mod documents_commands;
+    mod documents_programs;
+    mod documents_rooms;
+    mod documents_sizing;
+    mod documents_words;
     mod limiter;
     mod operations;
     mod outcomes;
@@ -42,6 +49,7 @@ mod promises {
     mod web_door_file;
     mod web_door_tls;
     mod with_alertmanager;
+    mod with_alertmanager_documents;
     mod with_browser;
     mod with_compose;
     mod with_kubernetes;
@@ -50,6 +58,7 @@ mod promises {
     mod with_kubernetes_prometheus;
     mod with_prometheus;
     mod with_prometheus_dashboards;
+    mod with_prometheus_documents;
     mod with_prometheus_rules;
     mod with_prometheus_tls;
     mod with_python;

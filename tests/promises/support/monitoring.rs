@@ -109,6 +109,11 @@ scrape_configs: [{{job_name: polyv, static_configs: [{{targets: [{}]}}]}}]
         self.program.log()
     }
 
+    /// The address of a path.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
     /// What a path of its API answers to these parameters.
     pub async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
         let url = format!("{}/api/v1/{path}", self.url);

@@ -20,8 +20,9 @@ RUN rustup target add "$(scripts/static-target "$TARGETARCH")"
 # Dependencies by themselves, so that a change of the source builds the source alone.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src tests \
- && for file in build.rs src/main.rs tests/promises.rs; do echo 'fn main() {}' >"$file"; done \
- && touch src/lib.rs \
+ && for file in build.rs src/lib.rs src/main.rs tests/promises.rs; do \
+      printf '%s\n' '//! Nothing yet.' '#[allow(dead_code)]' 'fn main() {}' >"$file"; \
+    done \
  && scripts/static-build "$(scripts/static-target "$TARGETARCH")"
 COPY build.rs ./
 COPY src src

@@ -86,7 +86,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     }
 
     let supervisor = Supervisor::from_environment();
-    supervisor.ready(&config).await;
+    let watched = config.clone();
 
     let (inbox, orders) = mpsc::channel(1);
     let reloader = Reloader::new(reloader::Parts {
@@ -104,9 +104,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     let serving = Server::new(site.router(), entrance, shutdown.clone()).run(setup.listeners);
     let polling = poller.run(orders, shutdown.clone());
     let reloading = reloader.run(asked, setup.reload_signal, shutdown.clone());
-    let keeping_alive = supervisor
-        .clone()
-        .keep_alive(status, clock, shutdown.clone());
+    let accompanying = supervisor.accompany(watched, status, clock, shutdown.clone());
     let ending = |name: &'static str, task: tokio::task::JoinHandle<()>| {
         let shutdown = shutdown.clone();
         async move {
@@ -122,11 +120,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
         ending("server", tokio::spawn(serving)),
         ending("poller", tokio::spawn(polling)),
         ending("reloader", tokio::spawn(reloading)),
-        ending("word to the service manager", tokio::spawn(keeping_alive)),
-        async {
-            shutdown.cancelled().await;
-            supervisor.stopping().await;
-        },
+        ending("word to the service manager", tokio::spawn(accompanying)),
     );
     info!("stopped");
     ends.0.and(ends.1).and(ends.2).and(ends.3)

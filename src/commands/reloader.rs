@@ -114,7 +114,10 @@ impl Reloader {
             }
             let result = self.reload(cause).await;
             // Also where it changed nothing, or was refused: what is in force goes on.
-            self.parts.supervisor.ready(&self.parts.config).await;
+            let supervisor = &self.parts.supervisor;
+            supervisor
+                .reloaded(&self.parts.config, self.is_well())
+                .await;
             if cause != Cause::Door {
                 channels.looked(&result);
                 channels.watcher.watch(self.channel_files());

@@ -33,7 +33,11 @@ fn both_show_the_same_blocks() {
     let (english, chinese) = both();
     let (english, chinese) = (english.blocks(), chinese.blocks());
     assert!(english.len() > 5);
-    let shown = |block: &Block| format!("```{}\n{}```", block.language, block.text);
+    // What a picture of letters says is translated.
+    let shown = |block: &Block| match block.language.as_str() {
+        "text" => format!("```text of {} lines```", block.text.lines().count()),
+        language => format!("```{language}\n{}```", block.text),
+    };
     for (number, ours) in english.iter().enumerate() {
         let Some(theirs) = chinese.get(number) else {
             panic!("{CHINESE} has no block like {}", ours.place());
@@ -102,4 +106,66 @@ fn tables_have_as_many_rows_and_lists_as_many_points() {
         let (ours, theirs) = (count(&english, mark), count(&chinese, mark));
         assert_eq!(ours, theirs, "lines that begin with `{mark}`");
     }
+}
+
+/// What stands below each heading, of the lines given.
+fn by_section<T: Ord>(page: &Page, all: Vec<(usize, T)>) -> Vec<Vec<T>> {
+    let prose = page.prose().into_iter();
+    let headings = prose.filter(|(_, line)| line.starts_with('#'));
+    let begins: Vec<usize> = headings.map(|(number, _)| number).collect();
+    let mut sections: Vec<Vec<T>> = begins.iter().map(|_| Vec::new()).collect();
+    for (line, one) in all {
+        let section = begins.iter().rposition(|begin| *begin <= line).unwrap();
+        sections[section].push(one);
+    }
+    for section in &mut sections {
+        section.sort();
+    }
+    sections
+}
+
+/// The numbers that are written in digits, outside of code, of links' targets and of names.
+fn numbers(page: &Page) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (line, text) in page.prose() {
+        let text: String = text.split('`').step_by(2).collect::<Vec<_>>().join(" ");
+        // A target ends with the first bracket, an address with its own.
+        let mut words = String::new();
+        let mut rest = text.as_str();
+        while let Some(at) = ["](", "<http"]
+            .iter()
+            .filter_map(|mark| rest.find(mark))
+            .min()
+        {
+            words.push_str(&rest[..at]);
+            words.push(' ');
+            rest = &rest[at..];
+            let end = rest.find([')', '>']).unwrap_or(rest.len() - 1);
+            rest = &rest[end + 1..];
+        }
+        words.push_str(rest);
+        let part = |c: char| c.is_ascii_alphanumeric() || ",.-".contains(c);
+        for word in words.split(|c: char| !part(c)) {
+            let number = word.trim_matches([',', '.', '-']);
+            if number.starts_with(|c: char| c.is_ascii_digit()) {
+                found.push((line, number.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn both_say_the_same_numbers_and_the_same_code_in_each_section() {
+    let (english, chinese) = both();
+    let headings = english.headings();
+    let compare = |what: &str, ours: Vec<(usize, String)>, theirs: Vec<(usize, String)>, least| {
+        assert!(ours.len() >= least, "{ours:?}");
+        let (ours, theirs) = (by_section(&english, ours), by_section(&chinese, theirs));
+        for (number, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+            assert_eq!(ours, theirs, "{what} below `{}`", headings[number].1);
+        }
+    };
+    compare("numbers", numbers(&english), numbers(&chinese), 8);
+    compare("code", english.spans(), chinese.spans(), 15);
 }

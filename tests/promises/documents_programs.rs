@@ -35,6 +35,7 @@ pub const PROGRAMS: &[(&str, Check)] = &[
     ("cargo", Check::Script("scripts/dist")),
     ("rustup", Check::Here(a_target)),
     ("pip", Check::Here(a_list_of_packages)),
+    ("python3", Check::Here(an_environment)),
     ("cp", Check::Tests("with_compose")),
     ("chmod", Check::Tests("with_compose")),
     ("kubectl", Check::Tests("with_kubernetes_page")),
@@ -197,13 +198,6 @@ fn a_container(command: &Command) -> Result<(), String> {
             })
         }
         Some("build" | "buildx") if root().join("Dockerfile").is_file() => Ok(()),
-        Some("kill")
-            if arguments
-                .last()
-                .is_some_and(|name| name == "polyv-exporter") =>
-        {
-            Ok(())
-        }
         _ => Err("this is nothing that the image's page may show".to_owned()),
     }
 }
@@ -280,6 +274,14 @@ fn a_list_of_packages(command: &Command) -> Result<(), String> {
     match command.arguments().last() {
         Some(list) if root().join(list).is_file() => Ok(()),
         _ => Err("there is no such list".to_owned()),
+    }
+}
+
+/// A folder that Python's packages go to.
+fn an_environment(command: &Command) -> Result<(), String> {
+    match command.arguments() {
+        [flag, module, _folder] if flag == "-m" && module == "venv" => Ok(()),
+        _ => Err("`-m venv` and a folder are expected".to_owned()),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The figures of the page on sizing that can be counted are so.
 
+use std::time::Duration;
+
 use polyv_exporter::config::Source;
-use polyv_exporter::poller::over_demand;
+use polyv_exporter::poller::{limit_of, over_demand};
 
 use super::support::pages::read;
 use super::support::program::{Exporter, quick_config};
@@ -69,13 +71,97 @@ fn as_many_channels_fit_as_the_page_on_sizing_says() {
         }
         over_demand(&Source::text("test", &text).evaluate().unwrap())
     };
-    assert!(page.contains("| up to 1,400 live | yes |"));
-    assert_eq!(said(1_400, "{}"), None);
-    assert!(said(1_500, "{}").is_some());
-    // The longest interval leaves the other one to be judged.
-    assert!(page.contains("| up to 2,900 that are not live | yes |"));
-    assert_eq!(said(2_900, "{live_interval: 1h}"), None);
-    assert!(said(3_000, "{live_interval: 1h}").is_some());
-    assert!(page.contains("97.0 calls a second are there"));
+    // The program's own judgement, before it has seen an answer, is the page's formula.
+    assert!(page.contains("=  0.98 × requests / (per + time of an answer)"));
+    let there = |requests: usize, latency: f64| {
+        let mut limit = limit_of(&default());
+        assert!(requests != 1_000 || limit.requests == requests);
+        limit.requests = requests;
+        0.98 * limit.sustained_rate(Duration::from_secs_f64(latency))
+    };
+    assert!(
+        page.contains("after 0.1 seconds, 97.0 calls a second are there; after 0.3 seconds 95.")
+    );
+    assert_eq!(format!("{:.1}", there(1_000, 0.1)), "97.0");
     assert!(said(1_500, "{}").unwrap().contains("allow 97.0:"));
+    assert_eq!(format!("{:.0}", there(1_000, 0.3)), "95");
+
+    // The table, for answers after 0.3 seconds.
+    assert!(page.contains("| channels, when answers come after 0.3 seconds | fits"));
+    let poll = default().poll;
+    let most = |requests, interval: Duration, step: f64| {
+        (there(requests, 0.3) * interval.as_secs_f64() / step).floor() * step
+    };
+    for (row, fits) in [
+        (
+            "| up to 1,400 live | yes |",
+            most(1_000, poll.live_interval, 100.0) == 1_400.0,
+        ),
+        (
+            "| up to 2,800 that are not live | yes |",
+            most(1_000, poll.idle_interval, 100.0) == 2_800.0,
+        ),
+    ] {
+        assert!(page.contains(row) && fits, "{row}");
+    }
+    assert_eq!(said(1_400, "{}"), None);
+    // The longest interval leaves the other one to be judged.
+    assert_eq!(said(2_800, "{live_interval: 1h}"), None);
+    let stretch = |live: f64, idle: f64| {
+        let needed =
+            live / poll.live_interval.as_secs_f64() + idle / poll.idle_interval.as_secs_f64();
+        needed / there(1_000, 0.3)
+    };
+    assert!(page.contains(
+        "| 1,000 live and 1,000 not live | just about: intervals are stretched by a twentieth |"
+    ));
+    assert_eq!(format!("{:.2}", stretch(1_000.0, 1_000.0)), "1.05");
+    assert!(
+        page.contains("| 5,000 live, or 10,000 not live | all intervals are 3.5 times as long;")
+    );
+    assert_eq!(format!("{:.1}", stretch(5_000.0, 0.0)), "3.5");
+    assert_eq!(format!("{:.1}", stretch(0.0, 10_000.0)), "3.5");
+
+    // Other pages say the same.
+    let configuration = words(&read("docs/configuration.md"));
+    assert!(configuration.contains("[1,400 live channels](sizing.md) fit, or 2,800 that are not."));
+    let kubernetes = words(&read("docs/kubernetes.md"));
+    for (said, requests, interval, number) in [
+        (
+            "700 calls are enough for some 950 live channels",
+            700,
+            poll.live_interval,
+            950.0,
+        ),
+        (
+            "or some 1,900 that are not, when answers",
+            700,
+            poll.idle_interval,
+            1_900.0,
+        ),
+        (
+            "1,400 calls are enough for some 1,900 live channels",
+            1_400,
+            poll.live_interval,
+            1_900.0,
+        ),
+    ] {
+        assert!(
+            kubernetes.contains(said),
+            "docs/kubernetes.md does not say: {said}"
+        );
+        let most = most(requests, interval, 1.0);
+        assert!(number <= most && most < number * 1.06, "{said}: {most}");
+    }
+}
+
+/// A configuration that sets nothing.
+fn default() -> polyv_exporter::config::Config {
+    let text = "accounts: [{app_id: a, app_secret: s, channels: [{id: 1}]}]";
+    Source::text("test", text).evaluate().unwrap()
+}
+
+/// A text without its line breaks.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -87,15 +87,26 @@ fn every_alert_that_is_mentioned_is_one() {
     assert!(mentioned.len() > 15, "{}", mentioned.len());
 }
 
-/// All of the program's source, with what it says in one piece where it is broken over lines.
+/// All of the program's source without comments and tests, with what it says in one piece where it
+/// is broken over lines.
 fn source() -> String {
     fn collect(folder: &Path, text: &mut String) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            if path.file_stem().is_some_and(|name| name == "tests") {
+                continue;
+            }
             if path.is_dir() {
                 collect(&path, text);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                text.push_str(&std::fs::read_to_string(path).unwrap());
+                let file = std::fs::read_to_string(path).unwrap();
+                // A module of tests is the last thing in a file.
+                let program = file.split("#[cfg(test)]\nmod tests {").next().unwrap();
+                let is_code = |line: &&str| !line.trim_start().starts_with("//");
+                for line in program.lines().filter(is_code) {
+                    text.push_str(line);
+                    text.push('\n');
+                }
             }
         }
     }
@@ -132,6 +143,55 @@ fn every_message_that_is_quoted_is_one() {
         }
     }
     assert!(quoted >= 10, "{quoted}");
+}
+
+/// Whether the program can say exactly so: one of its strings, with something at each of its `{…}`.
+fn is_made(words: &str, source: &str) -> bool {
+    source.split('"').any(|literal| {
+        let mut fixed = literal
+            .split('{')
+            .enumerate()
+            .map(|(place, part)| match place {
+                0 => part,
+                _ => part.split_once('}').map_or(part, |(_, behind)| behind),
+            });
+        let begin = fixed.next().unwrap_or_default();
+        let rest: Vec<&str> = fixed.collect();
+        let constant = begin.len() + rest.iter().map(|part| part.len()).sum::<usize>();
+        let Some((end, middle)) = rest.split_last() else {
+            return literal == words;
+        };
+        let Some(mut left) = words.strip_prefix(begin) else {
+            return false;
+        };
+        for part in middle {
+            match left.split_once(part) {
+                Some((_, behind)) => left = behind,
+                None => return false,
+            }
+        }
+        // Two words at least are its own.
+        constant >= 5 && left.ends_with(end)
+    })
+}
+
+#[test]
+fn every_example_that_is_quoted_can_be_one() {
+    let source = source();
+    let mut quoted = 0;
+    for page in pages() {
+        for behind in page.text.split("example=\"").skip(1) {
+            let example = behind.split('"').next().unwrap();
+            assert!(
+                is_made(example, &source),
+                "{}: the program never gives the example \"{example}\"",
+                page.path
+            );
+            quoted += 1;
+        }
+    }
+    assert!(quoted >= 1, "{quoted}");
+    assert!(!is_made("future from stream recordf", &source));
 }
 
 #[test]

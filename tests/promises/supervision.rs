@@ -154,11 +154,37 @@ async fn systemd_is_told_when_it_is_ready_alive_reloading_and_stopping() {
     assert!(manager.told_news().contains("RELOADING=1"));
     let ready = manager.told_news();
     assert!(ready.contains("READY=1"), "{ready}");
-    assert!(ready.contains("watching channels: 2"), "{ready}");
+    assert!(ready.contains("watching channels: 2; "), "{ready}");
+    assert!(ready.contains("faulty"), "{ready}");
 
     exporter.program.signal("TERM");
     assert!(manager.told_news().contains("STOPPING=1"));
     assert!(exporter.program.ended().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_manager_that_reads_nothing_holds_up_nobody() {
+    let manager = Manager::new();
+    let path = manager.directory.path().join("notify");
+    let filler = UnixDatagram::unbound().unwrap();
+    filler.set_nonblocking(true).unwrap();
+    while filler.send_to(b"FULL=1", &path).is_ok() {}
+    let polyv = Served::start("channels: [{id: 1}]").await;
+    let config = quick_config(polyv.address, "[{id: 1}]");
+    let mut exporter = Exporter::start_with(&config, |command| {
+        command.env("NOTIFY_SOCKET", &path);
+        command.env("WATCHDOG_USEC", "200000");
+    })
+    .await;
+    exporter.until("it works", |s| s.state("1") == "live").await;
+    assert_eq!(exporter.reload().await.0, 200);
+    exporter.program.signal("TERM");
+    let begin = std::time::Instant::now();
+    assert!(exporter.program.ended().await.success());
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "the contract's bound"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@ use super::support::served::Served;
 use super::support::yaml::{assert_schema, yaml};
 
 const CONFIG_FILE: &str = "POLYV_EXPORTER_CONFIG_FILE";
+const RELOADS: (&str, &str) = ("POLYV_EXPORTER_WEB_ENABLE_LIFECYCLE", "true");
 const ACCOUNT: [(&str, &str); 3] = [
     ("POLYV_APP_ID", "frlr1zazn3"),
     // A dollar is Compose's own character.
@@ -40,13 +41,21 @@ fn read(path: impl AsRef<Path>) -> String {
 
 /// Runs Compose in the stack's directory, with these variables and without the developer's own.
 fn compose(variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+    compose_in(&stack(), variables, arguments)
+}
+
+fn compose_in(directory: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
     let path = std::env::var_os("PATH").unwrap();
-    run(Command::new("docker-compose")
+    let mut command = Command::new("docker-compose");
+    command
         .env_clear()
         .env("PATH", path)
         .envs(variables.iter().copied())
-        .current_dir(stack())
-        .args(arguments))
+        .current_dir(directory);
+    if !arguments.contains(&"--env-file") {
+        command.args(["--env-file", "/dev/null"]);
+    }
+    run(command.args(arguments))
 }
 
 /// The services as Compose would start them.
@@ -247,14 +256,14 @@ fn every_file(directory: &Path) -> Vec<PathBuf> {
 #[test]
 fn two_variables_and_the_channels_are_a_real_account() {
     let exporter = &services(&ACCOUNT, "/dev/null")["exporter"];
-    let given: Vec<_> = ACCOUNT
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
+    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let mut given: Vec<_> = ACCOUNT.into_iter().map(pair).collect();
+    given.push(pair(RELOADS));
+    given.sort();
     assert_eq!(environment(exporter), given, "and nothing else");
     let exporter = &simulated()["exporter"];
-    let file = "/etc/polyv-exporter/simulated.yml".to_owned();
-    assert_eq!(environment(exporter), [(CONFIG_FILE.to_owned(), file)]);
+    let file = (CONFIG_FILE, "/etc/polyv-exporter/simulated.yml");
+    assert_eq!(environment(exporter), [pair(file), pair(RELOADS)]);
 
     // The example is the simulator's until it is filled in, and names all that there is.
     let example = read(stack().join(".env.example"));
@@ -534,6 +543,8 @@ channels: [{id: 3880533}, {id: 3880534, life: offline}]",
         assert_eq!(prometheus.value(&state).await, 1.0);
     }
     assert_eq!(prometheus.value("up{job=\"polyv\"}").await, 1.0);
+    let url = format!("http://{address}/-/reload");
+    assert_eq!(client().post(url).send().await.unwrap().status(), 200);
 }
 
 #[tokio::test]
@@ -562,16 +573,39 @@ async fn what_the_page_shows_can_be_done() {
                 assert!(output.status.success(), "{line}: {}", said(&output));
                 let mut names = arguments
                     .iter()
-                    .filter(|word| !word.starts_with('-') && !["all", "HUP"].contains(word));
-                if let Some(name) = names.next() {
-                    assert!(services.get(name).is_some(), "{line}: {name}");
+                    .filter(|word| !word.starts_with('-') && !["all"].contains(word));
+                match (command, arguments) {
+                    (
+                        "run",
+                        [
+                            "--rm",
+                            "--no-deps",
+                            "--entrypoint",
+                            program,
+                            service,
+                            arguments @ ..,
+                        ],
+                    )
+                    | ("exec", [service, program, arguments @ ..]) => {
+                        its_program_knows(program, arguments);
+                        // What is checked is where the service has it.
+                        let service = services.get(service).expect(&line);
+                        let path = arguments.iter().find(|word| word.starts_with("/etc/"));
+                        path.map(|path| mounted(service, path));
+                    }
+                    ("run" | "exec", _) => panic!("{line}"),
+                    _ => {
+                        if let Some(name) = names.next() {
+                            assert!(services.get(name).is_some(), "{line}: {name}");
+                        }
+                    }
                 }
-                if command == "exec" {
-                    let [_, program, arguments @ ..] = arguments else {
-                        panic!("{line}");
-                    };
-                    its_program_knows(program, arguments);
-                }
+            }
+            ["curl", "--request", "POST", url] => {
+                let port = services["exporter"]["ports"][0]["published"]
+                    .as_str()
+                    .unwrap();
+                assert_eq!(url, format!("http://127.0.0.1:{port}/-/reload"));
             }
             ["curl", "-X", method, url, "-d", ..] => {
                 let path = url
@@ -592,7 +626,7 @@ async fn what_the_page_shows_can_be_done() {
     // Its configuration, its variables and its override.
     let directory = tempfile::tempdir().unwrap();
     let configurations = blocks_of("yaml");
-    let [shown, changes] = configurations.as_slice() else {
+    let [shown, changes, elsewhere] = configurations.as_slice() else {
         panic!("{configurations:?}");
     };
     let file = directory.path().join("polyv.yml");
@@ -606,6 +640,7 @@ async fn what_the_page_shows_can_be_done() {
     std::fs::write(&env, blocks_of("shell").join("\n")).unwrap();
     let exporter = &services_of(&env)["exporter"];
     assert!(exporter["environment"][CONFIG_FILE].is_string());
+    assert!(elsewhere.contains("image: "), "{elsewhere}");
     let overriding = directory.path().join("compose.override.yml");
     std::fs::write(&overriding, changes).unwrap();
     let variables = [("GRAFANA_ADMIN_PASSWORD", "a-password")];
@@ -628,6 +663,34 @@ async fn what_the_page_shows_can_be_done() {
     }
 }
 
+/// Compose finds the override by itself, and it counts for the included files too.
+#[test]
+fn images_can_come_from_somewhere_else() {
+    let page = read(root().join("docs/compose.md"));
+    let elsewhere = blocks(&page, "yaml").pop().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for file in compose_files() {
+        std::fs::copy(&file, directory.path().join(file.file_name().unwrap())).unwrap();
+    }
+    std::fs::write(directory.path().join("compose.override.yml"), elsewhere).unwrap();
+    let output = compose_in(directory.path(), &ACCOUNT, &["config", "--format", "json"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let config: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let ours = services(&ACCOUNT, "/dev/null");
+    assert_eq!(names(&config["services"]), names(&ours));
+    for (name, service) in ours.as_object().unwrap() {
+        let image = service["image"].as_str().unwrap();
+        let image = image.strip_prefix("ghcr.io/").unwrap_or(image);
+        let image = format!("registry.example.com/{image}");
+        let theirs = &config["services"][name];
+        assert_eq!(theirs["image"], image, "{name}");
+        // All else is as it was.
+        for key in ["environment", "command", "ports", "read_only"] {
+            assert_eq!(theirs[key], service[key], "{name}: {key}");
+        }
+    }
+}
+
 fn services_of(env_file: &Path) -> Value {
     services(&[], utf8(env_file))
 }
@@ -636,7 +699,7 @@ fn services_of(env_file: &Path) -> Value {
 fn its_program_knows(program: &str, arguments: &[&str]) {
     let mut command = match program {
         "/usr/local/bin/polyv-exporter" => polyv_exporter(),
-        "amtool" => Command::new("amtool"),
+        "amtool" | "promtool" => Command::new(program),
         _ => panic!("{program}"),
     };
     let output = run(command.args(arguments).arg("--help"));

@@ -213,6 +213,13 @@ fn what_names_something_else_names_what_is_there() {
                 labels
             ));
             assert_eq!(policy["spec"]["ingress"][0]["ports"][0]["port"], "http");
+            let names = &policy["spec"]["egress"][0]["ports"];
+            for protocol in ["UDP", "TCP"] {
+                for port in [53, 5353] {
+                    let wanted = json!({"protocol": protocol, "port": port});
+                    assert!(names.as_array().unwrap().contains(&wanted), "{names}");
+                }
+            }
         }
         for constraint in pod["spec"]["topologySpreadConstraints"]
             .as_array()

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::documents::blocks;
 use super::support::kubernetes::{Shown, built, page, text, yaml};
+use super::support::pages::Page;
 
 /// The commands that the page shows.
 fn commands() -> Vec<String> {
@@ -15,6 +16,16 @@ fn commands() -> Vec<String> {
         .iter()
         .flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>())
         .map(|line| line.strip_prefix("$ ").expect(&line).to_owned())
+        .chain(mentioned())
+        .collect()
+}
+
+/// Those that it mentions in a sentence, as far as they stand there in full.
+fn mentioned() -> Vec<String> {
+    let spans = Page::open("docs/kubernetes.md").spans();
+    let spans = spans.into_iter().map(|(_, span)| span);
+    spans
+        .filter(|span| span.starts_with("kubectl -n "))
         .collect()
 }
 
@@ -74,9 +85,13 @@ fn the_commands_that_are_shown_name_what_is_there() {
             ["kustomize", directory] | ["apply", "-k", directory] => {
                 built_ones.insert(shown.path(directory));
             }
-            ["logs", object]
-            | ["rollout", "status" | "undo", object]
-            | ["port-forward", object, "9847"] => {
+            ["logs", "-l", selector, "--prefix", "--tail=20"]
+            | ["describe", "pod", "-l", selector] => {
+                // Not `deployment/…`: of several pods that names the oldest, which is the one that works.
+                let (key, value) = selector.split_once('=').unwrap();
+                assert_eq!(objects.pod()["metadata"]["labels"][key], value, "{line}");
+            }
+            ["rollout", "status" | "undo", object] | ["port-forward", object, "9847"] => {
                 let (kind, name) = object.split_once('/').unwrap();
                 let kind = format!("{}{}", kind[..1].to_uppercase(), &kind[1..]);
                 objects.get(&kind, name);

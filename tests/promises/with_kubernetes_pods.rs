@@ -177,6 +177,8 @@ async fn behind_a_password_probes_pass_and_prometheus_is_told_how_to_ask() {
     let polyv = Served::start("channels: [{id: 3880533}, {id: 3880534}]").await;
     let shown = Shown::new();
     let objects = built(&shown.path("door"));
+    // They show only that it listens; the old pod has to stay until channels were asked.
+    assert_eq!(objects.only("Deployment")["spec"]["minReadySeconds"], 30);
     let authority = Authority::new("test authority");
     let server = authority.server();
     let mut secrets = secrets("simulated-secret");

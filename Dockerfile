@@ -38,7 +38,8 @@ RUN touch build.rs src/lib.rs src/main.rs \
 
 FROM scratch
 ARG REVISION=unknown
-ARG VERSION=0.1.0
+# Whoever releases says it; the program knows its version by itself.
+ARG VERSION=unknown
 LABEL org.opencontainers.image.title="polyv-exporter" \
       org.opencontainers.image.description="Prometheus exporter for the quality of Polyv live streams" \
       org.opencontainers.image.source="https://github.com/polyv-exporter/polyv-exporter" \

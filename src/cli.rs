@@ -78,15 +78,9 @@ pub struct ServeArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub config: ConfigArgs,
-    /// Where to listen; repeatable. `:9847` is every address of this host
-    #[arg(
-        long = "web.listen-address",
-        value_name = "ADDRESS",
-        env = "POLYV_EXPORTER_WEB_LISTEN_ADDRESS",
-        value_delimiter = ',',
-        default_value = LISTEN_ADDRESS
-    )]
-    pub listen_addresses: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub listen: ListenArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub web: WebArgs,
@@ -108,6 +102,20 @@ pub struct ServeArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub log: LogArgs,
+}
+
+/// Where the exporter listens.
+#[derive(Debug, Clone, Args)]
+pub struct ListenArgs {
+    /// Where the exporter listens; repeatable. `:9847` is every address of this host
+    #[arg(
+        long = "web.listen-address",
+        value_name = "ADDRESS",
+        env = "POLYV_EXPORTER_WEB_LISTEN_ADDRESS",
+        value_delimiter = ',',
+        default_value = LISTEN_ADDRESS
+    )]
+    pub addresses: Vec<String>,
 }
 
 /// Where the configuration is.
@@ -235,15 +243,9 @@ pub struct ProbeArgs {
 /// Flags of `healthcheck`.
 #[derive(Debug, Clone, Args)]
 pub struct HealthcheckArgs {
-    /// Where the exporter was told to listen; the first of several is asked
-    #[arg(
-        long = "web.listen-address",
-        value_name = "ADDRESS",
-        env = "POLYV_EXPORTER_WEB_LISTEN_ADDRESS",
-        value_delimiter = ',',
-        default_value = LISTEN_ADDRESS
-    )]
-    pub listen_addresses: Vec<String>,
+    /// Those of the exporter that is asked, at the first of its addresses.
+    #[command(flatten)]
+    pub listen: ListenArgs,
 }
 
 /// Flags of `completions`.
@@ -291,7 +293,7 @@ mod tests {
         let cli = Cli::parse_from(["polyv-exporter", "--config.file", "x.yml"]);
         assert!(cli.command.is_none());
         assert_eq!(cli.serve.config.file, Some(PathBuf::from("x.yml")));
-        assert_eq!(cli.serve.listen_addresses, [LISTEN_ADDRESS]);
+        assert_eq!(cli.serve.listen.addresses, [LISTEN_ADDRESS]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ const LONGEST: usize = 4096;
 
 /// Asks, and fails where the exporter does not work.
 pub(super) fn run(arguments: &HealthcheckArgs) -> Result<(), Failure> {
-    let Some(listens) = arguments.listen_addresses.first() else {
+    let Some(listens) = arguments.listen.addresses.first() else {
         return Err(Failure::Usage("no address to ask is named".to_owned()));
     };
     let address = web::reached_at(listens).map_err(|error| Failure::Usage(error.to_string()))?;

@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
             source,
             config,
             door,
-            listeners: listen(&arguments.listen_addresses).await?,
+            listeners: listen(&arguments.listen.addresses).await?,
             telemetry_path: arguments.telemetry_path.clone(),
             enable_lifecycle: arguments.enable_lifecycle,
             reload_signal: signals::reload_signal()?,

@@ -159,7 +159,6 @@ fn connect(sender: &UnixDatagram, socket: &OsStr) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::clock::Clock;

@@ -70,3 +70,39 @@ pub(super) async fn reload(
         Err(_stopping) => stopping(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::exposition::Store;
+    use crate::poller::{self, Status};
+    use crate::polyv::PolyvClock;
+    use crate::telemetry::Metrics;
+    use crate::web::Sources;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_exporter_whose_poller_is_stuck_is_not_healthy() {
+        let config = crate::config::Source::text(
+            "config",
+            "accounts: [{app_id: a, app_secret: s, channels: [{id: 1}]}]",
+        );
+        let rules = config.evaluate().map(|config| poller::rules_of(&config));
+        let clock = Arc::new(PolyvClock::new(Clock::default()));
+        let site = Arc::new(Site::new(Sources {
+            store: Arc::new(Store::new(rules.unwrap(), poller::wall_offset(&clock))),
+            metrics: Metrics::new().unwrap(),
+            status: Arc::new(Status::default()),
+            clock,
+            telemetry_path: "/metrics".to_owned(),
+            reload: None,
+        }));
+        let asked = || async { healthy(State(Arc::clone(&site))).await.0 };
+        assert_eq!(asked().await, StatusCode::OK);
+        // No poller looks after the status.
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert_eq!(asked().await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+}

@@ -513,3 +513,16 @@ troubles:
     let lag = scrape.get("polyv_exporter_poll_lag_seconds", &[]).unwrap();
     assert!(lag < 0.1, "{lag}");
 }
+
+/// A new process would help with none of these, and a restart would lose what is known.
+#[tokio::test(start_paused = true)]
+async fn trouble_with_polyv_is_no_reason_for_a_restart() {
+    let world = fleet("[]");
+    for trouble in ["block", "hang", "reset", "error_500"] {
+        world.trouble(&format!("[{{trouble: {trouble}}}]"));
+        for _ in 0..60 {
+            pass(60.0).await;
+            assert!(!world.is_stuck(), "{trouble}");
+        }
+    }
+}

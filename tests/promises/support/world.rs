@@ -151,6 +151,12 @@ impl World {
             .is_some_and(|e| e.parts.status.is_ready())
     }
 
+    /// Whether the poller does not look at what is to be done any more.
+    pub fn is_stuck(&self) -> bool {
+        let parts = &self.exporter.as_ref().expect("an exporter runs").parts;
+        parts.status.is_stuck(parts.clock.host().moment())
+    }
+
     /// Makes things go wrong, as a list of troubles in a scenario's words.
     pub fn trouble(&self, troubles: &str) {
         let troubles = Trouble::parse_list("troubles", troubles).unwrap_or_else(|e| panic!("{e}"));

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 use polyv_exporter::simulator::Remembered;
 use serde_json::Value;
 
-use super::support::program::{Program, polyv_exporter, quick_config, run, said};
+use super::support::program::{Program, nobodys_address, polyv_exporter, quick_config, run, said};
 use super::support::served::Served;
 
 const TWO: &str = "channels: [{id: 3880533}, {id: 3880534, life: offline}]";
@@ -753,9 +753,7 @@ async fn a_write_that_certainly_had_no_effect_is_told_so() {
             "{text}"
         );
     }
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = free.local_addr().unwrap();
-    drop(free);
+    let (_held, nobody) = nobodys_address();
     setup.file("polyv.yml", &quick_config(nobody, "[{id: 3880533}]"));
     for (arguments, ..) in WRITES {
         let (status, json) = setup.json(arguments).await;

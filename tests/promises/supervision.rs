@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use super::support::door::{ALICE, Doored, TLS};
-use super::support::program::{Exporter, polyv_exporter, quick_config, replace, run, said};
+use super::support::program::{
+    Exporter, nobodys_address, polyv_exporter, quick_config, replace, run, said,
+};
 use super::support::served::Served;
 
 fn healthcheck(address: &str) -> Output {
@@ -50,9 +52,8 @@ async fn healthcheck_asks_at_the_address_that_serve_was_told_to_listen_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn healthcheck_says_no_where_nothing_or_something_else_answers() {
     // Nobody listens.
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
+    let (_held, address) = nobodys_address();
+    let address = address.to_string();
     let output = healthcheck(&address);
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains(&address), "{}", said(&output));

@@ -9,6 +9,39 @@ use serde_json::{Value, json};
 
 use super::program::{DEADLINE, Program, client};
 
+/// Starts the driver; gives the port that it listens on too.
+///
+/// It takes a port that IPv6 has free and wants the same one of IPv4, where it may belong to
+/// another test; it ends then, and is started again.
+async fn start_driver() -> (Program, u16) {
+    let begin = Instant::now();
+    loop {
+        let mut command = Command::new("chromedriver");
+        // A group of its own, so that the browser's processes can be ended together.
+        command.arg("--port=0").process_group(0);
+        let mut driver = Program::start(&mut command);
+        loop {
+            // Before the output is read, so that an ended program's output is whole.
+            let ended = driver.end();
+            let output = driver.output();
+            let port = output
+                .split_once("started successfully on port ")
+                .and_then(|(_, rest)| rest.split_once('.'));
+            if let Some((port, _)) = port {
+                return (driver, port.parse().unwrap());
+            }
+            let log = driver.log();
+            assert!(begin.elapsed() < DEADLINE, "{output}{log}");
+            if let Some(status) = ended {
+                let taken = format!("{output}{log}").contains("Address already in use");
+                assert!(taken, "it ended with {status}:\n{output}{log}");
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
 /// A browser with one tab; killed with all its processes when dropped.
 pub struct Browser {
     driver: Program,
@@ -21,23 +54,7 @@ impl Browser {
     /// A browser that prefers this language, with a window of that size.
     pub async fn start(language: &str, width: u32, height: u32) -> Self {
         let profile = tempfile::tempdir().unwrap();
-        let mut command = Command::new("chromedriver");
-        // A group of its own, so that the browser's processes can be ended together.
-        command.arg("--port=0").process_group(0);
-        let driver = Program::start(&mut command);
-        let begin = Instant::now();
-        let port = loop {
-            let output = driver.output();
-            let port = output
-                .split_once("started successfully on port ")
-                .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect());
-            if let Some(port) = port {
-                break port;
-            }
-            assert!(begin.elapsed() < DEADLINE, "{output}{}", driver.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        };
-        let port: String = port;
+        let (driver, port) = start_driver().await;
         let mut browser = Self {
             driver,
             client: client(),

@@ -79,7 +79,7 @@ impl Program {
     }
 
     /// Whether it has ended. All that it wrote has been collected then.
-    fn end(&mut self) -> Option<ExitStatus> {
+    pub fn end(&mut self) -> Option<ExitStatus> {
         let status = self.child.try_wait().unwrap()?;
         self.log.finish();
         self.output.finish();
@@ -129,6 +129,14 @@ impl Drop for Program {
         _ = self.child.kill();
         _ = self.child.wait();
     }
+}
+
+/// An address at which nobody listens, and nobody will while it is held.
+pub fn nobodys_address() -> (tokio::net::TcpSocket, SocketAddr) {
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = held.local_addr().unwrap();
+    (held, address)
 }
 
 /// A running exporter.

@@ -21,7 +21,9 @@
 )]
 
 mod promises {
+    mod bulk;
     mod commands;
+    mod discovery;
     mod documents;
     mod documents_blocks;
     mod documents_chinese;

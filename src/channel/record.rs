@@ -10,7 +10,7 @@ use super::rules::Rules;
 use super::screening::{DiscardReason, Discarded, Sample, Sieve};
 use super::stream::{Figures, Stream, Taken};
 use crate::clock::{Moment, Now, Timestamp};
-use crate::polyv::{Outcome, Range, StreamInfo, StreamName};
+use crate::polyv::{LiveStatus, Outcome, Range, StreamInfo, StreamName};
 
 /// What is known of one channel.
 #[derive(Debug, Clone)]
@@ -21,6 +21,10 @@ pub struct Channel {
     last_outcome: Option<Outcome>,
     answers: Answers,
     last_success: Option<Moment>,
+    /// What Polyv calls its status, and when it last said so.
+    reported: Option<(LiveStatus, Moment)>,
+    /// When it was last known to be live.
+    last_live: Option<Moment>,
     last_new_sample: Option<Moment>,
     last_sample: Option<Timestamp>,
     /// How old the newest sample was when it was first seen.
@@ -46,6 +50,8 @@ pub struct Digest {
     pub discarded: Discarded,
 }
 
+/// A broadcast that has ended is of interest for so long.
+const OF_INTEREST: Duration = Duration::from_secs(3600);
 /// A question asks for what is that much older than the newest sample: late samples and
 /// corrections.
 const OVERLAP: Duration = Duration::from_secs(60);
@@ -64,6 +70,8 @@ impl Channel {
             last_outcome: None,
             answers: Answers::default(),
             last_success: None,
+            reported: None,
+            last_live: None,
             last_new_sample: None,
             last_sample: None,
             sample_delay: Duration::ZERO,
@@ -77,6 +85,12 @@ impl Channel {
     /// Changes how often it is asked while it is live.
     pub fn set_live_interval(&mut self, live_interval: Duration) {
         self.live_interval = live_interval;
+    }
+
+    /// How often it is asked while it is live.
+    #[must_use]
+    pub fn live_interval(&self) -> Duration {
+        self.live_interval
     }
 
     /// Whether it is live, since when, and how often that changed.
@@ -100,6 +114,21 @@ impl Channel {
     #[must_use]
     pub fn last_success(&self) -> Option<Moment> {
         self.last_success
+    }
+
+    /// What Polyv calls its status, where that was said lately enough to be true.
+    #[must_use]
+    pub fn reported_status(&self, now: Now, rules: &Rules, stretch: f64) -> Option<LiveStatus> {
+        let (status, _) = self.reported?;
+        let until = self.reported_until(rules, stretch)?;
+        (now.moment < until).then_some(status)
+    }
+
+    /// Until when a channel that is shown for the sake of its broadcast is shown: an hour after
+    /// it was last known to be live. `None` where it never was.
+    #[must_use]
+    pub fn of_interest_until(&self) -> Option<Moment> {
+        self.last_live.map(|last| last + OF_INTEREST)
     }
 
     /// When a sample that was not known before was last seen.
@@ -149,6 +178,11 @@ impl Channel {
     pub fn live(&mut self, now: Now, info: &StreamInfo, rules: &Rules) -> Digest {
         self.answered(Outcome::Ok, now);
         self.presence.live(now);
+        self.last_live = Some(now.moment);
+        if self.reported.is_some() {
+            // While it is live nobody asks for its status; its stream says it.
+            self.reported = Some((LiveStatus::Live, now.moment));
+        }
         let mut digest = Digest::default();
         self.sieve
             .discard_unreadable(info.unreadable, &mut digest.discarded);
@@ -191,12 +225,21 @@ impl Channel {
     pub fn not_live(&mut self, now: Now, rules: &Rules) {
         self.answered(Outcome::NotLive, now);
         self.answers.push(Outcome::NotLive, None, 0, now.moment);
+        // That it is called live is over, or not true yet.
+        self.reported = self
+            .reported
+            .filter(|(status, _)| *status != LiveStatus::Live);
         self.presence.not_live(now);
         let step = self.history_step(rules);
         for stream in &mut self.streams {
             stream.end_broadcast(step);
         }
         self.forget_old_streams(now, rules);
+    }
+
+    /// Polyv calls its status this. That alone says nothing of its being live: the stream does.
+    pub fn reported(&mut self, status: LiveStatus, now: Now) {
+        self.reported = Some((status, now.moment));
     }
 
     /// There was no answer; `words` say why.
@@ -227,9 +270,10 @@ impl Channel {
             .iter()
             .filter_map(|stream| self.shown_until(stream, now, rules, stretch))
             .filter(|until| *until > now.moment);
-        let missed_from = self.missed_from().filter(|from| *from > now.moment);
-        let known_until = known_until.into_iter().chain(missed_from);
-        known_until.chain(streams).min()
+        let missed_from = self.missed_from();
+        let later = [missed_from, self.reported_until(rules, stretch)];
+        let later = later.into_iter().flatten().filter(|at| *at > now.moment);
+        known_until.into_iter().chain(later).chain(streams).min()
     }
 
     /// The streams that are true at present, with their figures.
@@ -271,6 +315,12 @@ impl Channel {
         self.last_outcome = Some(outcome);
         self.last_success = Some(now.moment);
         self.watched_since.get_or_insert(now.polyv);
+    }
+
+    /// Until when its status is what Polyv called it last, if it says nothing more.
+    fn reported_until(&self, rules: &Rules, stretch: f64) -> Option<Moment> {
+        let (_, at) = self.reported?;
+        Some(at + rules.patience(rules.idle_interval, stretch))
     }
 
     fn patience(&self, rules: &Rules, stretch: f64) -> Duration {

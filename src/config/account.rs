@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::channel::{self, Seen};
+use super::discover;
 use super::{Account, Channel, SecretSource};
 use crate::polyv::{AppSecret, Credentials};
 use crate::yaml::{Fault, Mapping, Node, Place, Reader};
@@ -54,6 +55,9 @@ pub(super) fn read(node: &Node, reader: &mut Reader, context: &mut Context<'_>) 
             channels.extend(read_files(node, reader, context, &mut watched));
         }
     }
+    let discover = map
+        .get("discover")
+        .and_then(|node| discover::read(node, reader));
     map.finish(reader);
     let (source, app_secret) = secret?;
     Some(Account {
@@ -65,6 +69,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader, context: &mut Context<'_>) 
         secret: source,
         channels,
         watched,
+        discover,
     })
 }
 

@@ -98,6 +98,7 @@ pub(super) fn evaluate(variable: impl Fn(&str) -> Option<String>) -> Result<Conf
         secret,
         channels,
         watched: Vec::new(),
+        discover: None,
     };
     faults.or(Config {
         api,

@@ -7,6 +7,7 @@
 
 mod account;
 mod channel;
+mod discover;
 mod environment;
 mod labels;
 mod secret;
@@ -22,6 +23,7 @@ use chrono::FixedOffset;
 use url::Url;
 
 pub use channel::check_id as check_channel_id;
+pub use discover::{Discover, Expose, Pattern};
 pub use secret::SecretSource;
 pub use source::Source;
 pub use watch::Watcher;
@@ -64,6 +66,8 @@ pub struct Poll {
     pub live_interval: Duration,
     /// How often any other channel is asked.
     pub idle_interval: Duration,
+    /// How channels that are not live are asked whether they are.
+    pub status: StatusCall,
     /// How much history the first question asks for.
     pub lookback: Duration,
     /// A stream that has brought no new sample for so long is no longer exposed.
@@ -76,6 +80,16 @@ pub struct Poll {
     pub sustain: Duration,
     /// The zone of sample times that carry none.
     pub time_zone: FixedOffset,
+}
+
+/// How channels that are not live are asked whether they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StatusCall {
+    /// Up to 200 in one call, by their status.
+    #[default]
+    Batch,
+    /// Each by itself, by its stream.
+    Single,
 }
 
 /// One of `accounts`.
@@ -91,6 +105,8 @@ pub struct Account {
     pub channels: Vec<Channel>,
     /// The directories in which its channel files are.
     pub watched: Vec<PathBuf>,
+    /// Which more of its channels are found by asking Polyv.
+    pub discover: Option<Discover>,
 }
 
 /// One of an account's `channels`.
@@ -164,6 +180,7 @@ impl Default for Poll {
         Self {
             live_interval: Duration::from_secs(15),
             idle_interval: Duration::from_secs(30),
+            status: StatusCall::default(),
             lookback: Duration::from_secs(35 * 60),
             stale_after: Duration::from_secs(2 * 60),
             max_sample_age: Duration::from_secs(15 * 60),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::FixedOffset;
 use url::Url;
 
-use super::{Api, Poll};
+use super::{Api, Poll, StatusCall};
 use crate::polyv::is_loopback;
 use crate::yaml::{Fault, Node, Reader, format_duration};
 
@@ -79,6 +79,17 @@ pub(super) fn poll(node: &Node, reader: &mut Reader) -> Poll {
     });
     set(&mut poll.idle_interval, map.get("idle_interval"), |node| {
         interval(reader, node, "`idle_interval`")
+    });
+    set(&mut poll.status, map.get("status"), |node| {
+        match reader.text(node, "`status`")? {
+            "batch" => Some(StatusCall::Batch),
+            "single" => Some(StatusCall::Single),
+            other => {
+                let message = format!("`status` must be `batch` or `single`, not `{other}`");
+                reader.fault(node.place, message);
+                None
+            }
+        }
     });
     set(&mut poll.lookback, map.get("lookback"), |node| {
         bounded(reader, node, "`lookback`", SECOND..=MAX_LOOKBACK)
@@ -171,7 +182,7 @@ fn zone(reader: &mut Reader, node: &Node) -> Option<FixedOffset> {
     zone
 }
 
-fn bounded(
+pub(super) fn bounded(
     reader: &mut Reader,
     node: &Node,
     what: &str,

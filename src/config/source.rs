@@ -123,13 +123,14 @@ fn evaluate(name: Arc<str>, text: &str, directory: &Path) -> Result<Config, Faul
         for node in nodes {
             accounts.extend(account::read(node, &mut reader, &mut context));
         }
-        let unfilled = accounts
-            .iter()
-            .all(|account| account.channels.is_empty() && account.watched.is_empty());
+        let unfilled = accounts.iter().all(|account| {
+            account.channels.is_empty() && account.watched.is_empty() && account.discover.is_none()
+        });
         if !accounts.is_empty() && unfilled {
             reader.fault(
                 node.place,
-                "there is no channel to watch: list some under `channels` or `channel_files`",
+                "there is no channel to watch: list some under `channels` or `channel_files`, \
+                 or have them found by `discover`",
             );
         }
     } else {

@@ -76,6 +76,9 @@ families! {
         "1 for the state the channel is in, 0 for the others: live, not_live, or unknown (not asked yet, or no answer for too long).";
     CHANNEL_STATE_CHANGED = "polyv_channel_state_changed_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
         "When the channel entered its present state, as seen here.";
+    CHANNEL_REPORTED_STATUS = "polyv_channel_reported_status", Gauge, None, Channel,
+        &["account", "channel_id", "status"],
+        "Always 1; its label says what Polyv calls the channel's status: not_started, live, ended, waiting, playback or banned. Absent where poll.status is single, and where Polyv has not said it for too long.";
     CHANNEL_LIVE_TRANSITIONS = "polyv_channel_live_transitions_total", Counter, None, Channel, CHANNEL,
         "Changes between live and not live; time spent unknown in between does not count.";
     CHANNEL_POLL_SUCCESS = "polyv_channel_poll_success", Gauge, None, Channel, CHANNEL,
@@ -137,6 +140,12 @@ families! {
         "Polyv's clock (its Date header) minus this host's; absent when Polyv has not answered for poll.stale_after.";
     ACCOUNT_AUTH_SUCCESS = "polyv_account_auth_success", Gauge, None, Api, &["account"],
         "Polyv's newest verdict on the account's appId and signature: 1 accepted, 0 refused; absent before the first.";
+    ACCOUNT_CHANNELS = "polyv_account_channels", Gauge, None, Api, &["account", "status"],
+        "Channels that are watched, those without series of their own included, by what Polyv calls their status; not_live where only that is known, unknown where nothing is.";
+    ACCOUNT_STATUS_FALLBACK = "polyv_account_status_fallback_channels", Gauge, None, Api, &["account"],
+        "Channels whose status Polyv does not tell in bulk, so that each is asked by itself; there where poll.status is batch.";
+    ACCOUNT_LISTED = "polyv_account_last_listing_success_timestamp_seconds", Gauge, Some("seconds"), Api, &["account"],
+        "When the account's channels were last listed completely; there where discover is configured, absent before the first time.";
     SAMPLE_DELAY = "polyv_sample_delay_seconds", Histogram, Some("seconds"), Api, &["account"],
         "How old a sample was when it was first seen here: Polyv's delay and ours. History from before a channel's first answer is left out.";
     SAMPLES_DISCARDED = "polyv_samples_discarded_total", Counter, None, Api, &["account", "reason"],

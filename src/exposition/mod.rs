@@ -10,6 +10,7 @@
 //! Pages for people get [views](View) instead, made when somebody looks.
 
 pub mod catalogue;
+mod census;
 mod document;
 mod own;
 mod piece;
@@ -19,7 +20,7 @@ mod view;
 
 pub use document::document;
 pub use piece::Identity;
-pub use store::{ChannelKey, Store, Turned};
+pub use store::{ChannelKey, Exposure, Store, Turned};
 pub use text::Format;
 pub use view::{Answer, Detail, StreamHistory, StreamView, View};
 
@@ -39,6 +40,7 @@ pub fn render(store: &Store, own: &[MetricFamily], format: Format, now: Now) -> 
             out.push_str(piece.of(index));
         }
     }
+    store.write_census(format, now, &mut out);
     for family in own {
         own::write(family, format, &mut out);
     }

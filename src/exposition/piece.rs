@@ -7,6 +7,7 @@ use super::text;
 use crate::channel::{Channel, Figures, State, Stream, Values};
 use crate::clock::{Moment, Timestamp};
 use crate::config::Expect;
+use crate::polyv::LiveStatus;
 
 /// What the configuration says of a channel, as far as it is shown.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,6 +36,8 @@ pub(super) struct Piece {
 pub(super) struct Subject<'a> {
     pub(super) identity: &'a Identity,
     pub(super) channel: &'a Channel,
+    /// What Polyv calls its status.
+    pub(super) reported: Option<LiveStatus>,
     pub(super) streams: Vec<(&'a Stream, Figures)>,
     /// The host's wall clock minus the monotonic one, in milliseconds.
     pub(super) wall_offset: i64,
@@ -74,6 +77,14 @@ const GENERATORS: &[Generator] = &[
         family: c::CHANNEL_STATE_CHANGED,
         write: |subject, lines| {
             lines.instant(Some(subject.wall(subject.channel.presence().since())));
+        },
+    },
+    Generator {
+        family: c::CHANNEL_REPORTED_STATUS,
+        write: |subject, lines| {
+            if let Some(status) = subject.reported {
+                lines.labelled("status", status.as_str(), 1.0);
+            }
         },
     },
     Generator {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::census::{Census, Class};
 use super::piece::{Identity, Piece, Subject};
+use super::text::Format;
 use super::view::{Detail, StreamHistory, View};
 use crate::channel::{Channel, Rules, State};
 use crate::clock::{Moment, Now};
@@ -12,6 +14,16 @@ use crate::clock::{Moment, Now};
 /// Identifies a channel in the store, for as long as it is there; never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelKey(u64);
+
+/// When a channel has series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Exposure {
+    /// As long as it is there.
+    #[default]
+    Always,
+    /// From the moment it is live until an hour after.
+    Broadcasts,
+}
 
 /// A channel's state changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,18 +58,22 @@ struct Inner {
     changes: BTreeSet<(Moment, ChannelKey)>,
     /// State changes that nobody was told of yet.
     turned: Vec<Turned>,
+    census: Census,
 }
 
 #[derive(Debug)]
 struct Entry {
     identity: Arc<Identity>,
     channel: Channel,
+    exposure: Exposure,
     /// The store's version when it last changed.
     version: u64,
     /// How far the channel's intervals are stretched at present.
     stretch: f64,
     piece: Arc<Piece>,
     change: Option<Moment>,
+    /// What it counts as; `None` while it is not counted.
+    class: Option<Class>,
 }
 
 /// Channels that are looked at under one lock.
@@ -89,22 +105,31 @@ impl Store {
                 entries: BTreeMap::new(),
                 changes: BTreeSet::new(),
                 turned: Vec::new(),
+                census: Census::default(),
             }),
         }
     }
 
     /// Adds a channel that was not asked yet.
-    pub fn insert(&self, identity: Identity, live_interval: Duration, now: Now) -> ChannelKey {
+    pub fn insert(
+        &self,
+        identity: Identity,
+        live_interval: Duration,
+        exposure: Exposure,
+        now: Now,
+    ) -> ChannelKey {
         let mut inner = self.lock();
         let key = ChannelKey(inner.next_key);
         inner.next_key += 1;
         let entry = Entry {
             identity: Arc::new(identity),
             channel: Channel::new(live_interval, now.moment),
+            exposure,
             version: 0,
             stretch: 1.0,
             piece: Arc::default(),
             change: None,
+            class: None,
         };
         inner.entries.insert(key, entry);
         inner.render(key, now);
@@ -114,18 +139,30 @@ impl Store {
     /// Removes a channel: it is gone at the next scrape.
     pub fn remove(&self, key: ChannelKey) {
         let mut inner = self.lock();
-        if let Some(entry) = inner.entries.remove(&key)
-            && let Some(change) = entry.change
-        {
+        let Some(entry) = inner.entries.remove(&key) else {
+            return;
+        };
+        if let Some(change) = entry.change {
             inner.changes.remove(&(change, key));
+        }
+        if let Some(class) = entry.class {
+            inner.census.remove(&entry.identity.account, class);
         }
     }
 
     /// Describes a channel anew; what is known of it stays.
-    pub fn describe(&self, key: ChannelKey, identity: Identity, live_interval: Duration, now: Now) {
+    pub fn describe(
+        &self,
+        key: ChannelKey,
+        identity: Identity,
+        live_interval: Duration,
+        exposure: Exposure,
+        now: Now,
+    ) {
         let mut inner = self.lock();
         if let Some(entry) = inner.entries.get_mut(&key) {
             entry.identity = Arc::new(identity);
+            entry.exposure = exposure;
             entry.channel.set_live_interval(live_interval);
             inner.render(key, now);
         }
@@ -232,8 +269,16 @@ impl Store {
         inner
             .entries
             .values()
+            .filter(|entry| entry.piece.len() > 0)
             .map(|entry| Arc::clone(&entry.piece))
             .collect()
+    }
+
+    /// Writes how many channels the accounts have, as it is true now.
+    pub(super) fn write_census(&self, format: Format, now: Now, out: &mut String) {
+        let mut inner = self.lock();
+        inner.expire(now);
+        inner.census.write(format, out);
     }
 
     /// Grows with every change of any channel.
@@ -248,7 +293,9 @@ impl Store {
     pub fn views(&self, now: Now) -> Vec<View> {
         let mut views = Vec::new();
         self.scan(now, |inner, key, entry| {
-            views.push(inner.view(key, entry, now));
+            if entry.is_exposed(now) {
+                views.push(inner.view(key, entry, now));
+            }
             true
         });
         views
@@ -259,7 +306,7 @@ impl Store {
     pub fn find(&self, channel_id: &str, now: Now) -> Option<ChannelKey> {
         let mut found = None;
         self.scan(now, |_, key, entry| {
-            if entry.identity.channel_id == channel_id {
+            if entry.identity.channel_id == channel_id && entry.is_exposed(now) {
                 found = Some(key);
             }
             found.is_none()
@@ -273,7 +320,7 @@ impl Store {
     pub fn detail(&self, key: ChannelKey, now: Now) -> Option<Detail> {
         let mut inner = self.lock();
         inner.expire(now);
-        let entry = inner.entries.get(&key)?;
+        let entry = inner.entries.get(&key).filter(|e| e.is_exposed(now))?;
         let view = inner.view(key, entry, now);
         Some(Detail::new(view, &inner.subject(entry, now), &inner.rules))
     }
@@ -311,6 +358,34 @@ impl Store {
     }
 }
 
+// === impl Entry ===
+
+impl Entry {
+    /// When time alone next changes something that is shown.
+    fn next_change(&self, now: Now, rules: &Rules) -> Option<Moment> {
+        let change = self.channel.next_change(now, rules, self.stretch);
+        let hidden = match self.exposure {
+            Exposure::Always => None,
+            Exposure::Broadcasts => self.channel.of_interest_until(),
+        };
+        change
+            .into_iter()
+            .chain(hidden.filter(|at| *at > now.moment))
+            .min()
+    }
+
+    /// Whether it has series.
+    fn is_exposed(&self, now: Now) -> bool {
+        match self.exposure {
+            Exposure::Always => true,
+            Exposure::Broadcasts => self
+                .channel
+                .of_interest_until()
+                .is_some_and(|until| now.moment < until),
+        }
+    }
+}
+
 // === impl Inner ===
 
 impl Inner {
@@ -337,6 +412,9 @@ impl Inner {
         Subject {
             identity: &entry.identity,
             channel: &entry.channel,
+            reported: entry
+                .channel
+                .reported_status(now, &self.rules, entry.stretch),
             streams: entry
                 .channel
                 .shown(now, &self.rules, entry.stretch)
@@ -362,16 +440,29 @@ impl Inner {
         let Some(entry) = self.entries.get(&key) else {
             return;
         };
-        let piece = Piece::render(&self.subject(entry, now));
-        let Entry {
-            channel, stretch, ..
-        } = entry;
-        let change = channel.next_change(now, &self.rules, *stretch);
+        let reported = entry
+            .channel
+            .reported_status(now, &self.rules, entry.stretch);
+        let class = Class::of(entry.channel.presence().state(), reported);
+        let piece = if entry.is_exposed(now) {
+            Piece::render(&self.subject(entry, now))
+        } else {
+            Piece::default()
+        };
+        let change = entry.next_change(now, &self.rules);
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
         self.version += 1;
         entry.version = self.version;
+        let counted = entry.class.replace(class);
+        if counted != Some(class) {
+            let account = &entry.identity.account;
+            if let Some(counted) = counted {
+                self.census.remove(account, counted);
+            }
+            self.census.add(account, class);
+        }
         let before = std::mem::replace(&mut entry.change, change);
         entry.piece = Arc::new(piece);
         if before != change {

@@ -1,22 +1,27 @@
 //! One account: its channels' plans, and whether they may be carried out.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 
 use super::budget;
+use super::bulk::{self, Bulk};
+use super::errand::{Batch, Errand};
 use super::gate::{Admission, Gate};
-use super::plan::Plan;
+use super::listing::Listing;
+use super::roster::Roster;
 use super::tempo::Tempo;
 use super::timeline::{Planned, Timeline};
+use super::watched::Watched;
 use crate::clock::{Moment, Now};
 use crate::config::SecretSource;
 use crate::exposition::{ChannelKey, Store};
-use crate::polyv::Client;
+use crate::polyv::{Client, Range};
 
 /// An account with its channels.
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub(super) struct Account {
     /// A number of its own, never used again.
     pub(super) serial: u64,
@@ -30,49 +35,27 @@ pub(super) struct Account {
     pub(super) timeline: Timeline,
     pub(super) gate: Gate,
     pub(super) tempo: Tempo,
+    pub(super) bulk: Bulk,
+    /// Whether the present fallback for single channels was logged.
+    pub(super) alone_told: bool,
+    pub(super) roster: Roster,
+    /// The listing of its channels, where that is configured.
+    pub(super) listing: Option<Listing>,
+    /// The channels that Polyv listed, by their ids.
+    pub(super) listed: HashMap<Arc<str>, ChannelKey>,
     pub(super) in_flight: usize,
     /// Whether a probe is under way.
     pub(super) probing: bool,
     /// Whether the present closure of the gate was logged.
     pub(super) closure_told: bool,
+    /// Whether its status was asked again because Polyv found our clock wrong.
+    pub(super) clock_retried: bool,
+    /// Whether the next probe asks for status, where there is a choice.
+    probes_status: bool,
     /// The pace of its plans that the store knows of.
     told_pace: f64,
     /// How long its calls take, those that are answered.
     latency: f64,
-    /// Calls a second that its channels need.
-    demand: f64,
-    channels: HashMap<ChannelKey, Watched>,
-    /// The channels that are not being asked, by when they are due.
-    queue: BTreeSet<(Planned, ChannelKey)>,
-    /// The channels whose plans were put off by failures that others may come to share.
-    troubled: HashSet<ChannelKey>,
-    /// The channel that was probed last.
-    last_probed: Option<ChannelKey>,
-}
-
-/// A channel as the poller needs to know it.
-#[derive(Debug)]
-pub(super) struct Watched {
-    pub(super) id: Arc<str>,
-    pub(super) name: Arc<str>,
-    /// How often it is asked, as things are.
-    interval: Duration,
-    plan: Plan,
-    pub(super) asked: bool,
-    /// Whether it was asked again because Polyv found our clock wrong.
-    pub(super) clock_retried: bool,
-    pub(super) trouble: Option<Trouble>,
-    /// Whether it was logged that parts of its answers make no sense.
-    pub(super) told_discarded: bool,
-}
-
-/// A channel's failures in a row, for the log.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Trouble {
-    pub(super) since: Moment,
-    pub(super) failures: u64,
-    /// Whether its beginning was logged.
-    pub(super) told: bool,
 }
 
 /// How much a new latency counts.
@@ -86,6 +69,7 @@ impl Account {
         name: Arc<str>,
         client: Arc<Client>,
         secret: SecretSource,
+        idle_interval: Duration,
         now: Moment,
     ) -> Self {
         Self {
@@ -98,64 +82,51 @@ impl Account {
             timeline: Timeline::new(now),
             gate: Gate::new(),
             tempo: Tempo::default(),
+            bulk: Bulk::new(false),
+            alone_told: false,
+            roster: Roster::new(idle_interval),
+            listing: None,
+            listed: HashMap::new(),
             in_flight: 0,
             probing: false,
             closure_told: false,
+            clock_retried: false,
+            probes_status: true,
             told_pace: 1.0,
             latency: budget::EXPECTED_LATENCY.as_secs_f64(),
-            demand: 0.0,
-            channels: HashMap::new(),
-            queue: BTreeSet::new(),
-            troubled: HashSet::new(),
-            last_probed: None,
         }
     }
 
-    /// Adds a channel, to be asked at `phase` of its interval.
+    /// Adds a channel, to be asked first within one `interval`.
     pub(super) fn add(
         &mut self,
         key: ChannelKey,
-        id: Arc<str>,
-        name: Arc<str>,
-        live_interval: Duration,
-        phase: f64,
+        watched: Watched,
+        interval: Duration,
         now: Moment,
     ) {
-        let plan = Plan::new(phase, self.timeline.now(now), live_interval);
-        self.queue.insert((plan.due(), key));
-        self.demand += budget::rate(live_interval);
-        let watched = Watched {
-            id,
-            name,
-            interval: live_interval,
-            plan,
-            asked: false,
-            clock_retried: false,
-            trouble: None,
-            told_discarded: false,
-        };
-        self.channels.insert(key, watched);
+        let planned = self.timeline.now(now);
+        let in_bulk = self.bulk.is_open();
+        self.roster.add(key, watched, in_bulk, interval, planned);
     }
 
-    /// Removes a channel; a poll of it that is under way is forgotten when it ends.
+    /// Removes a channel.
     pub(super) fn remove(&mut self, key: ChannelKey) {
-        if let Some(watched) = self.channels.remove(&key) {
-            self.queue.remove(&(watched.plan.due(), key));
-            self.troubled.remove(&key);
-            self.demand -= budget::rate(watched.interval);
+        if let Some(watched) = self.roster.get(key) {
+            self.listed.remove(&watched.id);
         }
+        self.bulk.forget(key);
+        self.roster.remove(key);
     }
 
-    pub(super) fn channel(&mut self, key: ChannelKey) -> Option<&mut Watched> {
-        self.channels.get_mut(&key)
+    /// Whether it has something to ask at all.
+    pub(super) fn has_errands(&self) -> bool {
+        self.roster.len() > 0 || self.listing.is_some()
     }
 
-    pub(super) fn channels(&self) -> impl Iterator<Item = (ChannelKey, &Watched)> {
-        self.channels.iter().map(|(key, watched)| (*key, watched))
-    }
-
-    pub(super) fn channel_count(&self) -> usize {
-        self.channels.len()
+    /// Whether a call about so many channels is about all that it has.
+    pub(super) fn is_all(&self, channels: usize) -> bool {
+        channels >= self.roster.len() && self.roster.len() > 0
     }
 
     /// Calls a second that its channels need at present: none while its gate is closed.
@@ -163,7 +134,7 @@ impl Account {
         if self.gate.closure().is_some() {
             0.0
         } else {
-            self.demand.max(0.0)
+            self.roster.demand()
         }
     }
 
@@ -184,7 +155,7 @@ impl Account {
         let back_to_normal = pace >= 1.0 && told < 1.0;
         if back_to_normal || (pace / told - 1.0).abs() > 0.1 {
             self.told_pace = pace;
-            store.set_stretch(self.channels.keys().copied(), 1.0 / pace, now);
+            store.set_stretch(self.roster.iter().map(|(key, _)| key), 1.0 / pace, now);
         }
     }
 
@@ -203,83 +174,140 @@ impl Account {
         }
     }
 
-    /// When the next poll is due, or was, as plans run at present.
+    /// When the next call is planned.
+    fn planned(&self) -> Option<Planned> {
+        let dues = [
+            self.roster.stream_due(),
+            self.roster.status_due(),
+            self.bulk.due(),
+            self.listing.as_ref().and_then(Listing::due),
+        ];
+        dues.into_iter().flatten().min()
+    }
+
+    /// When the next call is due, or was, as plans run at present.
     pub(super) fn next_due(&self) -> Option<Moment> {
-        let (due, _) = self.queue.first()?;
-        self.timeline.when(*due)
+        self.timeline.when(self.planned()?)
     }
 
-    /// Whether a poll is due.
+    /// Whether a call is due.
     pub(super) fn is_due(&self, now: Moment) -> bool {
-        let planned = self.timeline.now(now);
-        self.runs() && self.queue.first().is_some_and(|(due, _)| *due <= planned)
+        let now = self.timeline.now(now);
+        self.runs() && self.planned().is_some_and(|due| due <= now)
     }
 
-    /// Whether there is a channel that could be asked.
+    /// Whether there is something that could be asked.
     pub(super) fn has_waiting(&self) -> bool {
-        !self.queue.is_empty()
+        self.planned().is_some()
     }
 
-    /// Takes the channel that is due first, due or not, to be asked.
-    pub(super) fn take_first(&mut self) -> Option<(Planned, ChannelKey)> {
-        self.queue.pop_first()
+    /// Takes what is due first, due or not, to be asked.
+    pub(super) fn take_first(&mut self, now: Moment) -> Option<Errand> {
+        let due = self.planned()?;
+        let now = self.timeline.now(now);
+        // What concerns many comes before what concerns one.
+        if self.listing.as_ref().and_then(Listing::due) == Some(due) {
+            return self.listing.as_mut().map(Listing::take);
+        }
+        if self.bulk.due() == Some(due) {
+            return self.bulk.take().map(Errand::Statuses);
+        }
+        if self.roster.status_due() == Some(due) {
+            return self.roster.take_statuses(now).map(Errand::Statuses);
+        }
+        self.roster.take_stream().map(stream)
     }
 
-    /// Takes a channel to be probed: each in its turn, since one may fail by a fault of its
-    /// own.
-    pub(super) fn take_probe(&mut self) -> Option<ChannelKey> {
-        let waiting = || self.queue.iter().map(|(_, key)| *key);
-        let key = waiting()
-            .filter(|key| Some(*key) > self.last_probed)
-            .min()
-            .or_else(|| waiting().min())?;
-        let due = self.channels.get(&key)?.plan.due();
-        self.queue.remove(&(due, key));
-        self.last_probed = Some(key);
-        Some(key)
-    }
-
-    /// Plans a channel's next poll after one has ended. `forgivable` says whether a back-off
-    /// is for a failure that others may come to share; `None` leaves that as it is.
-    pub(super) fn replan(
-        &mut self,
-        key: ChannelKey,
-        interval: Duration,
-        forgivable: Option<bool>,
-        now: Moment,
-        change: impl FnOnce(&mut Plan, Planned),
-    ) {
-        let planned = self.timeline.now(now);
-        let Some(watched) = self.channels.get_mut(&key) else {
-            return;
+    /// Takes something to be probed, streams and statuses in turn: either call may fail by a
+    /// fault of its own.
+    pub(super) fn take_probe(&mut self, now: Moment) -> Option<Errand> {
+        let now = self.timeline.now(now);
+        self.probes_status = !self.probes_status;
+        let statuses = |account: &mut Self| {
+            let batch = account.bulk.take();
+            batch.or_else(|| account.roster.take_statuses(now))
         };
-        self.demand += budget::rate(interval) - budget::rate(watched.interval);
-        watched.interval = interval;
-        self.queue.remove(&(watched.plan.due(), key));
-        change(&mut watched.plan, planned);
-        self.queue.insert((watched.plan.due(), key));
-        match forgivable {
-            None => {}
-            Some(true) if watched.plan.failures() > 0 => {
-                self.troubled.insert(key);
-            }
-            Some(_) => {
-                self.troubled.remove(&key);
+        if self.probes_status
+            && let Some(batch) = statuses(self)
+        {
+            return Some(Errand::Statuses(batch));
+        }
+        if let Some(key) = self.roster.take_probe() {
+            return Some(stream(key));
+        }
+        if let Some(batch) = statuses(self) {
+            return Some(Errand::Statuses(batch));
+        }
+        let listing = self.listing.as_mut()?;
+        listing.due().is_some().then(|| listing.take())
+    }
+
+    /// Puts channels back that were taken to be asked for their status, to be asked at `due`.
+    pub(super) fn put_back(&mut self, batch: Batch, due: Planned) {
+        if batch.apart {
+            let roster = &self.roster;
+            let mut channels = batch.channels;
+            channels.retain(|key| roster.get(*key).is_some());
+            self.bulk.set_apart(channels, due);
+            return;
+        }
+        for key in batch.channels {
+            // One may have left meanwhile.
+            if self
+                .roster
+                .get(key)
+                .is_some_and(|watched| watched.status.is_some())
+            {
+                self.roster.ask_status(key, due);
             }
         }
     }
 
-    /// Changes how often a channel is asked.
-    pub(super) fn set_interval(&mut self, key: ChannelKey, interval: Duration, now: Moment) {
-        let Some(watched) = self.channels.get(&key) else {
-            return;
-        };
-        // One that is under way plans anew at its end, and is not in the queue.
-        if watched.interval != interval && self.queue.contains(&(watched.plan.due(), key)) {
-            self.replan(key, interval, None, now, |plan, planned| {
-                plan.hurry(planned, interval);
-            });
+    /// Polyv tells no status of any channel, or tells it again.
+    pub(super) fn bulk_changed(&mut self, change: bulk::Change, now: Planned) {
+        match change {
+            bulk::Change::Closed => {
+                self.alone_told = false;
+                self.roster.leave_bulk(now);
+            }
+            bulk::Change::Opened => self.roster.enter_bulk(now),
+            bulk::Change::None | bulk::Change::Alone(_) => {}
         }
+    }
+
+    /// Tries whether Polyv tells channels' status again, if it is time.
+    pub(super) fn try_bulk(&mut self, now: Moment) {
+        let now = self.timeline.now(now);
+        if self.bulk.wants_trial(now) {
+            self.bulk.begin_trial(self.roster.some_idle(), now);
+        }
+    }
+
+    /// Asks for status in bulk from now on, or not any more.
+    pub(super) fn set_bulk(&mut self, wanted: bool, now: Moment) {
+        if self.bulk.is_wanted() == wanted {
+            return;
+        }
+        let now = self.timeline.now(now);
+        self.bulk = Bulk::new(wanted);
+        if wanted {
+            self.roster.enter_bulk(now);
+        } else {
+            self.roster.leave_bulk(now);
+        }
+    }
+
+    /// How many channels are asked each by itself although that is not configured; `None`
+    /// where it is.
+    pub(super) fn fallen_back(&self) -> Option<usize> {
+        if !self.bulk.is_wanted() {
+            return None;
+        }
+        Some(if self.bulk.is_open() {
+            self.roster.alone()
+        } else {
+            self.roster.len()
+        })
     }
 
     /// All that was found out about asking Polyv is void: there is another one to ask, or
@@ -289,10 +317,27 @@ impl Account {
         self.gate = Gate::new();
         self.tempo = Tempo::default();
         self.closure_told = false;
-        self.troubled = self.channels.keys().copied().collect();
-        self.forgive_all(now);
-        for watched in self.channels.values_mut() {
-            watched.told_discarded = false;
+        self.alone_told = false;
+        let planned = self.timeline.now(now);
+        self.roster.begin_anew(planned);
+        while let Some(batch) = self.bulk.take() {
+            for key in batch.channels {
+                // One that is only tried is asked for its stream as well.
+                if self
+                    .roster
+                    .get(key)
+                    .is_some_and(|watched| watched.status.is_some())
+                {
+                    self.roster.ask_status(key, planned);
+                }
+            }
+        }
+        self.bulk = Bulk::new(self.bulk.is_wanted());
+        if self.bulk.is_open() {
+            self.roster.enter_bulk(planned);
+        }
+        if let Some(listing) = &mut self.listing {
+            listing.begin_anew(planned);
         }
     }
 
@@ -300,15 +345,14 @@ impl Account {
     /// more.
     pub(super) fn forgive_all(&mut self, now: Moment) {
         let planned = self.timeline.now(now);
-        for key in std::mem::take(&mut self.troubled) {
-            let Some(watched) = self.channels.get_mut(&key) else {
-                continue;
-            };
-            let waiting = self.queue.remove(&(watched.plan.due(), key));
-            watched.plan.forgive(planned, watched.interval);
-            if waiting {
-                self.queue.insert((watched.plan.due(), key));
-            }
-        }
+        self.roster.forgive_all(planned);
+    }
+}
+
+/// A question for a channel's stream; which samples is decided when it is sent.
+fn stream(channel: ChannelKey) -> Errand {
+    Errand::Stream {
+        channel,
+        asked: Range::default(),
     }
 }

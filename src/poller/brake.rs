@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
+use super::errand::Concern;
 use crate::clock::Moment;
-use crate::exposition::ChannelKey;
 use crate::polyv::Outcome;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
@@ -25,8 +25,8 @@ pub(super) struct Brake {
     state: State,
     /// Connections that failed in a row.
     failed_connections: u32,
-    /// The first channel among them, and whether there was another.
-    first_failed: Option<ChannelKey>,
+    /// Whom the first of them was about, and whether there was somebody else.
+    first_failed: Option<Concern>,
     several_failed: bool,
 }
 
@@ -62,7 +62,7 @@ pub(super) enum Change {
 /// How a call ended, as the brake needs to know it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ended {
-    pub(super) channel: ChannelKey,
+    pub(super) concern: Concern,
     pub(super) outcome: Outcome,
     pub(super) started: Moment,
     pub(super) role: Role,
@@ -199,8 +199,8 @@ impl Brake {
         match ended.outcome {
             Outcome::ConnectionFailed if ended.role == Role::Regular => {
                 self.failed_connections += 1;
-                let first = *self.first_failed.get_or_insert(ended.channel);
-                self.several_failed |= first != ended.channel;
+                let first = *self.first_failed.get_or_insert(ended.concern);
+                self.several_failed |= first.differs(ended.concern);
             }
             Outcome::ConnectionFailed | Outcome::Timeout => {}
             _ => {
@@ -215,6 +215,7 @@ impl Brake {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exposition::ChannelKey;
 
     fn at(seconds: u64) -> Moment {
         Moment::from_millis(seconds * 1000)
@@ -227,7 +228,7 @@ mod tests {
             Role::Regular
         };
         let ended = Ended {
-            channel: ChannelKey::for_test(channel),
+            concern: Concern::One(ChannelKey::for_test(channel)),
             outcome,
             started: at(seconds),
             role,
@@ -284,7 +285,7 @@ mod tests {
         let mut brake = Brake::new();
         for call in 0..100 {
             let ended = Ended {
-                channel: ChannelKey::for_test(call),
+                concern: Concern::One(ChannelKey::for_test(call)),
                 outcome: Outcome::ConnectionFailed,
                 started: at(call),
                 role: Role::AccountProbe,
@@ -299,7 +300,7 @@ mod tests {
         end(&mut brake, 1, Outcome::Throttled, 0);
         for outcome in [Outcome::Throttled, Outcome::Ok] {
             let ended = Ended {
-                channel: ChannelKey::for_test(2),
+                concern: Concern::One(ChannelKey::for_test(2)),
                 outcome,
                 started: at(0),
                 role: Role::Regular,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::Config;
-use crate::polyv::RateLimit;
+use crate::config::{self, Config, StatusCall};
+use crate::polyv::{MOST_CHANNELS, RateLimit};
 use crate::yaml::format_duration;
 
 /// Plans use so much of what can be sustained: what comes beside them (a second try after a
@@ -46,8 +46,8 @@ pub fn limit_of(config: &Config) -> RateLimit {
 #[must_use]
 pub fn over_demand(config: &Config) -> Option<String> {
     let count = config.channel_count();
-    #[allow(clippy::cast_precision_loss)]
-    let idle = count as f64 * rate(config.poll.idle_interval);
+    let idle: f64 = config.accounts.iter().map(|a| idle_calls(a, config)).sum();
+    let idle = idle * rate(config.poll.idle_interval);
     let live: f64 = config
         .accounts
         .iter()
@@ -79,6 +79,21 @@ pub fn over_demand(config: &Config) -> Option<String> {
     ))
 }
 
+/// How many calls an account's channels take for each idle interval while none is live.
+#[allow(clippy::cast_precision_loss)]
+fn idle_calls(account: &config::Account, config: &Config) -> f64 {
+    let count = account.channels.len();
+    let calls = match config.poll.status {
+        StatusCall::Single => count,
+        StatusCall::Batch => {
+            // Those that are expected to be live are asked for their streams as well.
+            let expected = account.channels.iter().filter(|c| c.expect.live).count();
+            expected + count.div_ceil(MOST_CHANNELS)
+        }
+    };
+    calls as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,24 +111,40 @@ mod tests {
 
     #[test]
     fn what_fits_is_no_over_demand() {
-        assert_eq!(over_demand(&config(1400, "{}")), None);
+        assert_eq!(over_demand(&config(1400, "{status: single}")), None);
     }
 
     #[test]
     fn over_demand_is_told_with_the_numbers_and_what_would_fit() {
-        let said = over_demand(&config(2000, "{live_interval: 10s}")).unwrap();
+        let said = over_demand(&config(2000, "{status: single, live_interval: 10s}")).unwrap();
         assert!(
             said.contains("2000 channels need 200.0 calls a second when all are live"),
             "{said}"
         );
         assert!(said.contains("allow 97.0"), "{said}");
         assert!(said.contains("poll.live_interval of 21s"), "{said}");
-        let fits = config(2000, "{live_interval: 21s}");
+        let fits = config(2000, "{status: single, live_interval: 21s}");
         assert_eq!(over_demand(&fits), None);
         // Even with none of them live.
-        let said = over_demand(&config(2000, "{idle_interval: 10s, live_interval: 1m}")).unwrap();
+        let said = over_demand(&config(
+            2000,
+            "{status: single, idle_interval: 10s, live_interval: 1m}",
+        ))
+        .unwrap();
         assert!(said.contains("need 200.0 calls a second, and"), "{said}");
         assert!(said.contains("poll.idle_interval of 21s"), "{said}");
+    }
+
+    #[test]
+    fn in_bulk_channels_that_are_not_live_cost_next_to_nothing() {
+        let idle = |poll: &str| {
+            let config = config(20_000, poll);
+            idle_calls(&config.accounts[0], &config)
+        };
+        assert_eq!(idle("{}"), 100.0);
+        assert_eq!(idle("{status: single}"), 20_000.0);
+        let said = over_demand(&config(20_000, "{}")).unwrap();
+        assert!(said.contains("when all are live"), "{said}");
     }
 
     #[test]

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use super::account::Account;
 use super::brake::Role;
-use super::flight::{Flight, Renewal, fly};
+use super::errand::Errand;
+use super::flight::{Flight, Question, Renewal, fly};
 use super::gate::{Admission, Reason};
 use super::{Poller, report};
 use crate::clock::{Moment, Now};
 use crate::config::SecretSource;
+use crate::exposition::Store;
 use crate::polyv::{Permit, Wait};
 
 impl Poller {
@@ -31,7 +33,7 @@ impl Poller {
         }
     }
 
-    /// Which account sends next, and what for: among those that may, the one whose poll is
+    /// Which account sends next, and what for: among those that may, the one whose call is
     /// the most overdue.
     fn choose(&mut self, now: Moment) -> Option<(usize, Role)> {
         if let Some(until) = self.brake.next_probe() {
@@ -71,7 +73,7 @@ impl Poller {
     /// what it needs when answers take a second. So an account whose calls hang never takes
     /// the others' turns.
     fn reserve(&self, account: &Account) -> usize {
-        if account.channel_count() == 0 {
+        if !account.has_errands() {
             return 0;
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -90,23 +92,16 @@ impl Poller {
             (Role::Regular, Some(due)) => now.moment.since(due),
             _ => Duration::ZERO,
         };
-        let key = match role {
-            Role::Regular => account.take_first().map(|(_, key)| key),
-            Role::AccountProbe | Role::PauseProbe => account.take_probe(),
+        let errand = match role {
+            Role::Regular => account.take_first(now.moment),
+            Role::AccountProbe | Role::PauseProbe => account.take_probe(now.moment),
         };
-        let Some(key) = key else {
+        let Some((errand, question)) =
+            errand.and_then(|errand| question(errand, account, &self.parts.store, now))
+        else {
             return;
         };
-        let Some(channel) = account.channel(key) else {
-            return;
-        };
-        let channel_id = Arc::clone(&channel.id);
         self.parts.metrics.waited(waited);
-        let asked = self
-            .parts
-            .store
-            .read(key, |channel, rules| channel.question(now, rules))
-            .unwrap_or_default();
         // A file may hold another secret by now; the other sources can't have changed.
         let refused = account
             .gate
@@ -133,16 +128,13 @@ impl Poller {
         let flight = Flight {
             account: account.serial,
             credentials: account.credentials,
-            channel: key,
+            errand,
             role,
             started: now.moment,
             planned: account.timeline.now(now.moment),
-            asked,
         };
         let client = Arc::clone(&account.client);
-        let task = self
-            .flights
-            .spawn(fly(client, renewal, permit, channel_id, asked));
+        let task = self.flights.spawn(fly(client, renewal, permit, question));
         self.under_way.insert(task.id(), flight);
         // One call may be all that is allowed.
         let speed = if account.runs() {
@@ -184,5 +176,38 @@ fn candidate(account: &Account, now: Moment) -> Option<(Role, Moment)> {
         Admission::Probe(until) => {
             (until <= now && !account.probing).then_some((Role::AccountProbe, until))
         }
+    }
+}
+
+/// What an errand comes to, now that it is sent: which samples are asked for, and by which
+/// numbers channels are called. `None` where nobody is left to be asked about.
+fn question(
+    errand: Errand,
+    account: &Account,
+    store: &Store,
+    now: Now,
+) -> Option<(Errand, Question)> {
+    match errand {
+        Errand::Stream { channel, .. } => {
+            let id = Arc::clone(&account.roster.get(channel)?.id);
+            let asked = store
+                .read(channel, |channel, rules| channel.question(now, rules))
+                .unwrap_or_default();
+            Some((
+                Errand::Stream { channel, asked },
+                Question::Stream(id, asked),
+            ))
+        }
+        Errand::Statuses(batch) => {
+            let watched = batch.channels.iter();
+            let ids: Vec<Arc<str>> = watched
+                .filter_map(|key| Some(Arc::clone(&account.roster.get(*key)?.id)))
+                .collect();
+            if ids.is_empty() {
+                return None;
+            }
+            Some((Errand::Statuses(batch), Question::Statuses(ids)))
+        }
+        Errand::Page(page) => Some((Errand::Page(page), Question::Page(page))),
     }
 }

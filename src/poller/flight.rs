@@ -1,4 +1,4 @@
-//! One poll under way.
+//! One call under way.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +8,19 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::brake::Role;
+use super::errand::Errand;
 use super::timeline::Planned;
 use crate::clock::Moment;
 use crate::config::SecretSource;
-use crate::exposition::ChannelKey;
-use crate::polyv::{Client, Credentials, Error, Outcome, Permit, Range, StreamInfo};
+use crate::polyv::{
+    ChannelPage, Client, Credentials, Error, LiveStatusOf, Outcome, PageOf, Permit, Range,
+    StreamInfo,
+};
 
 /// A file that takes longer to read is not waited for.
 const SECRET_READ: Duration = Duration::from_secs(5);
 
-/// What is known of a poll from its beginning to its end.
+/// What is known of a call from its beginning to its end.
 #[derive(Debug, Clone)]
 pub(super) struct Flight {
     /// The account's serial number.
@@ -25,18 +28,32 @@ pub(super) struct Flight {
     /// Which of the account's credentials it is signed with: results of calls with earlier
     /// ones say nothing about the present ones.
     pub(super) credentials: u64,
-    pub(super) channel: ChannelKey,
+    pub(super) errand: Errand,
     pub(super) role: Role,
     pub(super) started: Moment,
     pub(super) planned: Planned,
-    pub(super) asked: Range,
 }
 
-/// A poll that has ended.
+/// A call that has ended.
 #[derive(Debug)]
 pub(super) struct Landing {
     pub(super) took: Duration,
-    pub(super) result: Result<StreamInfo, Error>,
+    pub(super) result: Result<Answer, Error>,
+}
+
+/// What Polyv answered.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Stream(StreamInfo),
+    Statuses(Vec<LiveStatusOf>),
+    Page(ChannelPage),
+}
+
+/// What Polyv is asked, as the client takes it.
+pub(super) enum Question {
+    Stream(Arc<str>, Range),
+    Statuses(Vec<Arc<str>>),
+    Page(PageOf),
 }
 
 impl Landing {
@@ -61,8 +78,7 @@ pub(super) async fn fly(
     client: Arc<Client>,
     renewal: Option<Renewal>,
     permit: Permit,
-    channel_id: Arc<str>,
-    asked: Range,
+    question: Question,
 ) -> Landing {
     if let Some(renewal) = renewal
         && let Err(why) = renew_secret(&client, renewal).await
@@ -70,7 +86,21 @@ pub(super) async fn fly(
         warn!(%why, "the secret cannot be read anew; trying with the old one");
     }
     let sent = Instant::now();
-    let result = client.stream_info(permit, &channel_id, asked).await;
+    let result = match question {
+        Question::Stream(channel_id, range) => {
+            let answer = client.stream_info(permit, &channel_id, range).await;
+            answer.map(Answer::Stream)
+        }
+        Question::Statuses(channel_ids) => {
+            let channel_ids: Vec<&str> = channel_ids.iter().map(AsRef::as_ref).collect();
+            let answer = client.live_status(permit, &channel_ids).await;
+            answer.map(Answer::Statuses)
+        }
+        Question::Page(page) => {
+            let answer = client.channel_list(permit, page).await;
+            answer.map(Answer::Page)
+        }
+    };
     Landing {
         took: sent.elapsed(),
         result,

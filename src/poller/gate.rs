@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
+use super::errand::Concern;
 use crate::clock::Moment;
-use crate::exposition::ChannelKey;
 use crate::polyv::Outcome;
 
 /// Back-off of a shared fault: from 1 s, doubling to 30 s.
@@ -51,9 +51,9 @@ pub(super) struct Gate {
 /// Calls that failed one after the other.
 #[derive(Debug, Clone, Copy)]
 struct Row {
-    /// When the first one began, and for which channel it was.
+    /// When the first one began, and whom it was about.
     since: Moment,
-    first: ChannelKey,
+    first: Concern,
     /// Whether there was another channel among them.
     several: bool,
     calls: u32,
@@ -101,12 +101,12 @@ pub(super) enum Admission {
 /// How a call ended, as a gate needs to know it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ended {
-    pub(super) channel: ChannelKey,
+    pub(super) concern: Concern,
     pub(super) outcome: Outcome,
     pub(super) started: Moment,
     pub(super) probe: bool,
-    /// Whether the account has no other channel.
-    pub(super) only_one: bool,
+    /// Whether it was about all channels of the account.
+    pub(super) all: bool,
 }
 
 /// What a result did to a gate. It may open and close in one: when a fault is over, and Polyv
@@ -234,14 +234,14 @@ impl Gate {
                 }
                 let row = self.row.get_or_insert(Row {
                     since: ended.started,
-                    first: ended.channel,
+                    first: ended.concern,
                     several: false,
                     calls: 0,
                 });
                 row.calls += 1;
-                row.several |= row.first != ended.channel;
+                row.several |= row.first.differs(ended.concern);
                 let row = *row;
-                if row.several && row.calls >= needed || ended.only_one {
+                if row.several && row.calls >= needed || ended.all {
                     self.close(Reason::Fault, FAULT, row.since, u64::from(row.calls), now)
                 } else {
                     Change::default()
@@ -312,6 +312,7 @@ impl Closure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exposition::ChannelKey;
 
     fn at(seconds: u64) -> Moment {
         Moment::from_millis(seconds * 1000)
@@ -324,11 +325,11 @@ mod tests {
 
     fn end(gate: &mut Gate, channel: ChannelKey, outcome: Outcome, seconds: u64) -> Change {
         let ended = Ended {
-            channel,
+            concern: Concern::One(channel),
             outcome,
             started: at(seconds),
             probe: gate.closure().is_some(),
-            only_one: false,
+            all: false,
         };
         gate.ended(ended, at(seconds))
     }
@@ -411,11 +412,11 @@ mod tests {
         let (a, _) = keys();
         let mut gate = Gate::new();
         let ended = Ended {
-            channel: a,
+            concern: Concern::One(a),
             outcome: Outcome::Timeout,
             started: at(0),
             probe: false,
-            only_one: true,
+            all: true,
         };
         assert!(gate.ended(ended, at(15)).closed.is_some());
     }
@@ -427,11 +428,11 @@ mod tests {
         end(&mut gate, a, Outcome::Ok, 20);
         for channel in [a, b, a, b] {
             let ended = Ended {
-                channel,
+                concern: Concern::One(channel),
                 outcome: Outcome::Timeout,
                 started: at(10),
                 probe: false,
-                only_one: false,
+                all: false,
             };
             assert_eq!(gate.ended(ended, at(25)), Change::default());
         }
@@ -451,11 +452,11 @@ mod tests {
         );
         // Calls that were under way say nothing new.
         let under_way = Ended {
-            channel: b,
+            concern: Concern::One(b),
             outcome: Outcome::AuthFailed,
             started: at(0),
             probe: false,
-            only_one: false,
+            all: false,
         };
         gate.ended(under_way, at(1));
         let waits = (0..6).map(|_| {
@@ -482,5 +483,19 @@ mod tests {
         assert_eq!(change.opened.unwrap().reason, Reason::Fault);
         assert_eq!(change.closed.unwrap().reason, Reason::Refused);
         assert_eq!(next_probe(&gate, 10), 30);
+    }
+
+    #[test]
+    fn two_failures_in_a_row_of_calls_about_many_channels_are_shared_and_one_is_not() {
+        let mut gate = Gate::new();
+        let ended = Ended {
+            concern: Concern::Several,
+            outcome: Outcome::Timeout,
+            started: at(0),
+            probe: false,
+            all: false,
+        };
+        assert_eq!(gate.ended(ended, at(15)), Change::default());
+        assert!(gate.ended(ended, at(16)).closed.is_some());
     }
 }

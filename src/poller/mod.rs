@@ -4,7 +4,11 @@
 //! channels in the [store](crate::exposition::Store), and plans anew. Polls themselves run
 //! beside it, one task each, and are gone when it ends.
 //!
-//! What may hold a poll back, from the inside out: its channel's [plan](plan) (phase and
+//! A channel that is live is asked for its stream, by itself. Those that are not are asked for
+//! their status, [in bulk](bulk), as long as Polyv tells it; and accounts that want it have their
+//! channels [listed](listing). All three are [errands](errand) that an account plans.
+//!
+//! What may hold a call back, from the inside out: its channel's [plan](plan) (phase and
 //! back-off), its account's [gate](gate) (a shared fault, a refused signature) and
 //! [tempo](tempo) (too many failures), the [brake](brake) for all calls (throttled or
 //! blocked), and the limiter. All but the limiter act on the [timeline](timeline) that plans
@@ -13,18 +17,23 @@
 mod account;
 mod brake;
 mod budget;
+mod bulk;
 mod dispatch;
+mod errand;
 mod flight;
 mod gate;
 mod landing;
+mod listing;
 mod plan;
 mod reload;
 mod report;
+mod roster;
 mod status;
 mod tempo;
 mod timeline;
+mod watched;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +52,7 @@ use brake::Brake;
 use flight::{Flight, Landing};
 
 use crate::clock::{Moment, Now};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::exposition::Store;
 use crate::polyv::{BadResponse, Error, Limiter, PolyvClock, Settings, Transport};
 use crate::telemetry::Metrics;
@@ -80,6 +89,10 @@ pub struct Poller {
     settings: Settings,
     transport: Arc<dyn Transport>,
     max_in_flight: usize,
+    /// How channels are asked.
+    poll: config::Poll,
+    /// The ids of all channels that the configuration names.
+    configured: HashSet<String>,
     accounts: Vec<Account>,
     brake: Brake,
     /// Whether the probe that may end a pause is under way.
@@ -116,6 +129,8 @@ impl Poller {
             settings: settings_of(&config),
             transport: Arc::clone(&transport),
             max_in_flight: config.api.max_in_flight,
+            poll: config.poll.clone(),
+            configured: HashSet::new(),
             accounts: Vec::new(),
             brake: Brake::new(),
             pause_probing: false,
@@ -186,12 +201,17 @@ impl Poller {
     /// Looks after what changes by time alone.
     fn tick(&mut self, now: Now) {
         self.brake.settle(now.moment);
-        if self.accounts.iter().all(|a| a.channel_count() == 0) && !self.pause_probing {
+        if !self.accounts.iter().any(Account::has_errands) && !self.pause_probing {
             report::brake(self.brake.lift(now.moment), now.moment);
         }
         for account in &mut self.accounts {
             let change = account.tempo.settle(now.moment);
             report::tempo(&account.name, change, now.moment);
+            account.try_bulk(now.moment);
+            let fallen_back = account.fallen_back();
+            self.parts
+                .metrics
+                .set_status_fallback(&account.name, fallen_back);
         }
         let wall_offset = wall_offset(&self.parts.clock);
         if wall_offset.abs_diff(self.wall_offset) > CLOCK_SET {
@@ -242,7 +262,11 @@ impl Poller {
     /// Tells others that it looked, when the next poll is due, and whether it is ready.
     fn publish(&self, now: Now) {
         self.parts.status.set_looked(now.moment);
-        if self.unasked == 0 || now.moment >= self.ready_at {
+        let listed = |account: &Account| {
+            let listing = account.listing.as_ref();
+            listing.is_none_or(listing::Listing::is_complete)
+        };
+        if self.unasked == 0 && self.accounts.iter().all(listed) || now.moment >= self.ready_at {
             self.parts.status.set_ready();
         }
         let next = self.accounts.iter().filter_map(Account::next_due).min();

@@ -98,7 +98,7 @@ impl Plan {
 }
 
 /// The first instant of a grid at `from` or after it.
-fn slot(phase: f64, from: Planned, interval: Duration) -> Planned {
+pub(super) fn slot(phase: f64, from: Planned, interval: Duration) -> Planned {
     let first = Planned::default() + interval.mul_f64(phase);
     let missing = from.since(first);
     if missing.is_zero() {

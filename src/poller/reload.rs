@@ -6,12 +6,16 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::account::Account;
-use super::{Orders, Poller, budget, over_demand, settings_of};
+use super::landing::exposure;
+use super::listing::Listing;
+use super::watched::{Origin, Watched};
+use super::{Orders, Parts, Poller, budget, over_demand, settings_of};
 use crate::channel::{Channel, Rules, history_step};
 use crate::clock::Now;
-use crate::config::{self, Config};
-use crate::exposition::{ChannelKey, Identity};
+use crate::config::{self, Config, StatusCall};
+use crate::exposition::{ChannelKey, Exposure, Identity};
 use crate::polyv::Client;
+use crate::telemetry::Endpoint;
 
 /// The golden ratio's fractional part. Multiples of it, taken modulo 1, spread evenly however
 /// many there are, and none ever moves when another is added: each channel's phase.
@@ -31,6 +35,9 @@ impl Poller {
         self.settings = settings;
         self.transport = transport;
         self.max_in_flight = config.api.max_in_flight;
+        self.poll = config.poll.clone();
+        let channels = config.accounts.iter().flat_map(|account| &account.channels);
+        self.configured = channels.map(|channel| channel.id.clone()).collect();
         self.parts.limiter.set_limit(budget::limit_of(&config));
         self.parts.store.set_rules(rules_of(&config), now);
 
@@ -58,15 +65,20 @@ impl Poller {
             self.accounts.push(account);
         }
         for (name, gone) in before {
-            for (key, _) in gone.channels() {
+            for (key, _) in gone.roster.iter() {
                 self.parts.store.remove(key);
             }
             self.parts.metrics.end_account(&name);
         }
-        for wanted in &config.accounts {
-            self.follow_channels(wanted, now);
+        for (index, wanted) in config.accounts.iter().enumerate() {
+            self.follow_channels(index, wanted, now);
+            self.follow_status_call(index, now);
+            self.follow_discover(index, wanted, now);
         }
-        let channels = self.accounts.iter().flat_map(Account::channels);
+        let channels = self
+            .accounts
+            .iter()
+            .flat_map(|account| account.roster.iter());
         self.unasked = channels.filter(|(_, channel)| !channel.asked).count();
         info!(
             accounts = config.accounts.len(),
@@ -83,6 +95,7 @@ impl Poller {
             wanted.name.as_str().into(),
             self.client(wanted),
             wanted.secret.clone(),
+            self.poll.idle_interval,
             now.moment,
         )
     }
@@ -96,65 +109,163 @@ impl Poller {
         ))
     }
 
-    fn follow_channels(&mut self, wanted: &config::Account, now: Now) {
-        let Some(account) = self
-            .accounts
-            .iter_mut()
-            .find(|account| *account.name == *wanted.name)
-        else {
+    /// A phase for one channel more.
+    pub(super) fn next_phase(&mut self) -> f64 {
+        let phase = (f64::from(self.next_channel) * GOLDEN).fract();
+        self.next_channel = self.next_channel.wrapping_add(1);
+        phase
+    }
+
+    /// Watches the channels that the configuration names. They are in the order of the
+    /// configuration, as accounts are.
+    fn follow_channels(&mut self, index: usize, wanted: &config::Account, now: Now) {
+        let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
+        if account.roster.len() == 0 {
+            // So that what is added is asked rightly from the beginning.
+            account.set_bulk(self.poll.status == StatusCall::Batch, now.moment);
+        }
         let mut before: HashMap<Arc<str>, ChannelKey> = account
-            .channels()
+            .roster
+            .iter()
             .map(|(key, channel)| (Arc::clone(&channel.id), key))
             .collect();
         for channel in &wanted.channels {
-            let identity = Identity {
-                account: wanted.name.clone(),
-                channel_id: channel.id.clone(),
-                channel_name: channel.name.clone(),
-                labels: channel.labels.clone(),
-                expected: channel.expect,
-            };
             match before.remove(channel.id.as_str()) {
-                Some(key) => {
-                    let store = &self.parts.store;
-                    store.describe(key, identity, channel.live_interval, now);
-                    let interval = store.read(key, Channel::interval);
-                    if let Some(watched) = account.channel(key) {
-                        watched.name = channel.name.as_str().into();
-                        let interval = interval.filter(|_| watched.asked);
-                        let interval = interval.unwrap_or(channel.live_interval);
-                        account.set_interval(key, interval, now.moment);
-                    }
-                }
-                None => {
-                    let key = self
-                        .parts
-                        .store
-                        .insert(identity, channel.live_interval, now);
-                    // It is asked as rarely as the others, so be as patient with it.
-                    let key_alone = std::iter::once(key);
-                    self.parts
-                        .store
-                        .set_stretch(key_alone, account.stretch(), now);
-                    let phase = (f64::from(self.next_channel) * GOLDEN).fract();
-                    self.next_channel = self.next_channel.wrapping_add(1);
-                    account.add(
-                        key,
-                        channel.id.as_str().into(),
-                        channel.name.as_str().into(),
-                        channel.live_interval,
-                        phase,
-                        now.moment,
-                    );
+                Some(key) => self.follow_known(index, key, channel, now),
+                None => self.follow_new(index, channel, now),
+            }
+        }
+        let Some(account) = self.accounts.get_mut(index) else {
+            return;
+        };
+        for (_, key) in before {
+            let origin = account.roster.get(key).map(|watched| watched.origin);
+            if origin == Some(Origin::Configured) {
+                account.remove(key);
+                self.parts.store.remove(key);
+            }
+        }
+    }
+
+    /// A channel that is watched already stays; what is known of it too.
+    fn follow_known(&mut self, index: usize, key: ChannelKey, channel: &config::Channel, now: Now) {
+        let Some(account) = self.accounts.get_mut(index) else {
+            return;
+        };
+        let store = &self.parts.store;
+        let identity = identity(&account.name, channel);
+        let live_interval = channel.live_interval;
+        store.describe(key, identity, live_interval, Exposure::Always, now);
+        let interval = store.read(key, Channel::interval);
+        let planned = account.timeline.now(now.moment);
+        account.listed.remove(channel.id.as_str());
+        let Some(watched) = account.roster.get_mut(key) else {
+            return;
+        };
+        watched.name = channel.name.as_str().into();
+        watched.origin = Origin::Configured;
+        watched.steadfast = channel.expect.live;
+        let asked = watched.asked;
+        if watched.steadfast {
+            account
+                .roster
+                .ask_stream(key, self.poll.idle_interval, planned);
+        } else if account.bulk.is_open() && !watched.live && watched.alone_until.is_none() {
+            // It may have been expected to be live before.
+            account.roster.ask_status_too(key, planned);
+        }
+        let interval = interval.filter(|_| asked).unwrap_or(live_interval);
+        account.roster.set_interval(key, interval, planned);
+    }
+
+    fn follow_new(&mut self, index: usize, channel: &config::Channel, now: Now) {
+        let phase = self.next_phase();
+        let Some(account) = self.accounts.get_mut(index) else {
+            return;
+        };
+        let store = &self.parts.store;
+        let identity = identity(&account.name, channel);
+        let live_interval = channel.live_interval;
+        let key = store.insert(identity, live_interval, Exposure::Always, now);
+        // It is asked as rarely as the others, so be as patient with it.
+        store.set_stretch(std::iter::once(key), account.stretch(), now);
+        let watched = Watched::new(
+            channel.id.as_str().into(),
+            channel.name.as_str().into(),
+            Origin::Configured,
+            phase,
+            channel.expect.live,
+        );
+        account.add(key, watched, live_interval, now.moment);
+    }
+
+    /// Asks channels that are not live as it is configured.
+    fn follow_status_call(&mut self, index: usize, now: Now) {
+        let Some(account) = self.accounts.get_mut(index) else {
+            return;
+        };
+        let idle_interval = self.poll.idle_interval;
+        account.roster.set_idle_interval(idle_interval);
+        let batch = self.poll.status == StatusCall::Batch;
+        account.set_bulk(batch, now.moment);
+        if batch {
+            let metrics = &self.parts.metrics;
+            metrics.begin_endpoint(&account.name, Endpoint::LiveStatus);
+        }
+    }
+
+    /// Has channels listed if that is configured; those that were listed go if it is not any
+    /// more.
+    fn follow_discover(&mut self, index: usize, wanted: &config::Account, now: Now) {
+        let Some(account) = self.accounts.get_mut(index) else {
+            return;
+        };
+        let Parts { store, metrics, .. } = &self.parts;
+        let planned = account.timeline.now(now.moment);
+        match (&wanted.discover, &mut account.listing) {
+            (Some(discover), Some(listing)) if listing.discover == *discover => {}
+            (Some(discover), _) => {
+                metrics.begin_endpoint(&account.name, Endpoint::ChannelList);
+                account.listing = Some(Listing::new(discover.clone(), planned));
+            }
+            (None, _) => {
+                account.listing = None;
+                metrics.forget_listing(&account.name);
+                for key in account.listed.values().copied().collect::<Vec<_>>() {
+                    account.remove(key);
+                    store.remove(key);
                 }
             }
         }
-        for (_, key) in before {
-            account.remove(key);
-            self.parts.store.remove(key);
+        let Some(discover) = &wanted.discover else {
+            return;
+        };
+        for (id, key) in &account.listed {
+            let Some(watched) = account.roster.get_mut(*key) else {
+                continue;
+            };
+            let identity = Identity {
+                account: wanted.name.clone(),
+                channel_id: id.to_string(),
+                channel_name: watched.name.to_string(),
+                ..Identity::default()
+            };
+            let exposure = exposure(discover.expose);
+            store.describe(*key, identity, self.poll.live_interval, exposure, now);
         }
+    }
+}
+
+/// What the configuration says of a channel, as far as it is shown.
+fn identity(account: &str, channel: &config::Channel) -> Identity {
+    Identity {
+        account: account.to_owned(),
+        channel_id: channel.id.clone(),
+        channel_name: channel.name.clone(),
+        labels: channel.labels.clone(),
+        expected: channel.expect,
     }
 }
 

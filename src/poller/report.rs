@@ -2,15 +2,18 @@
 
 use tracing::{debug, error, info, trace, warn};
 
-use super::account::{Account, Trouble, Watched};
+use super::account::Account;
 use super::brake::{self, Role};
+use super::bulk;
+use super::errand::Batch;
 use super::flight::Flight;
 use super::gate::{Closure, Reason};
 use super::landing::{Verdict, lasted};
 use super::tempo;
+use super::watched::{Trouble, Watched};
 use crate::channel::{Discarded, State};
 use crate::clock::Moment;
-use crate::exposition::Turned;
+use crate::exposition::{ChannelKey, Turned};
 use crate::polyv::{Error, Outcome};
 
 /// A host whose clock is further off than this should be looked at; beyond 3 minutes Polyv
@@ -222,5 +225,105 @@ pub(super) fn turned(account: &str, channel: &Watched, turned: &Turned) {
             info!(account, channel = id, name, from, to, "the channel turned");
         }
         _ => debug!(account, channel = id, name, from, to, "the channel turned"),
+    }
+}
+
+/// Whether an account's channels can be asked for their status in bulk has changed.
+pub(super) fn bulk(account: &Account, change: bulk::Change, why: Option<&Error>) {
+    match (change, why) {
+        (bulk::Change::Closed, Some(why)) => warn!(
+            account = %account.name,
+            channels = account.roster.len(),
+            error = %why,
+            "Polyv does not tell the status of channels in bulk: each is asked by itself, and \
+             some are tried in bulk again every 10 minutes"
+        ),
+        (bulk::Change::Opened, _) => info!(
+            account = %account.name,
+            channels = account.roster.len(),
+            "Polyv tells the status of channels in bulk again"
+        ),
+        _ => {}
+    }
+}
+
+/// The status of channels was asked in vain.
+pub(super) fn status_failed(account: &Account, batch: &Batch, error: &Error) {
+    debug!(
+        account = %account.name,
+        channels = batch.channels.len(),
+        %error,
+        "the status of channels was not told"
+    );
+}
+
+/// Polyv does not tell the status of one channel.
+pub(super) fn alone(account: &mut Account, key: ChannelKey) {
+    let Some(watched) = account.roster.get(key) else {
+        return;
+    };
+    let (name, id) = (&account.name, &watched.id);
+    // Once an account: the metric tells how many there are.
+    if std::mem::replace(&mut account.alone_told, true) {
+        debug!(account = %name, channel = %id, "Polyv does not tell the status of this channel");
+    } else {
+        warn!(
+            account = %name, channel = %id,
+            "Polyv does not tell the status of this channel (a seminar channel, or not there): it \
+             is asked by itself, and tried again after an hour; more of this account are counted, \
+             and logged at debug"
+        );
+    }
+}
+
+/// A channel's status was told, which ends what trouble there was with its stream.
+pub(super) fn status_answered(account: &str, channel: &mut Watched, now: Moment) {
+    if let Some(trouble) = channel.trouble.take()
+        && trouble.told
+    {
+        info!(
+            account, channel = %channel.id, name = %channel.name,
+            lasted = lasted(trouble.since, now),
+            failures = trouble.failures,
+            "the channel answers again: it is not live"
+        );
+    }
+}
+
+/// An account's channels could not be listed.
+pub(super) fn listing_failed(account: &str, error: &Error, first: bool) {
+    if first {
+        warn!(
+            account, %error,
+            "the channels of this account cannot be listed: those of the last listing are watched"
+        );
+    } else {
+        debug!(account, %error, "the channels of this account still cannot be listed");
+    }
+}
+
+/// An account's channels were listed completely.
+pub(super) fn listed(account: &Account, failures: u32, consistent: bool) {
+    let channels = account.listed.len();
+    if failures > 0 {
+        info!(
+            account = %account.name, channels, failures,
+            "the channels of this account can be listed again"
+        );
+    } else {
+        debug!(account = %account.name, channels, consistent, "listed");
+    }
+}
+
+/// An account has more channels than are watched.
+pub(super) fn too_many_listed(account: &mut Account, most: usize) {
+    let Some(listing) = &mut account.listing else {
+        return;
+    };
+    if !std::mem::replace(&mut listing.told_too_many, true) {
+        warn!(
+            account = %account.name, most,
+            "this account has more channels than are watched; narrow its discover"
+        );
     }
 }

@@ -5,11 +5,11 @@
 //! overloaded, and asking at half the rate is what helps. Calls while the account's gate is
 //! closed do not count: they are few, and tell of the fault that closed it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
+use super::errand::Concern;
 use crate::clock::Moment;
-use crate::exposition::ChannelKey;
 
 /// What counts as recent.
 const RECENT: Duration = Duration::from_secs(60);
@@ -36,7 +36,7 @@ pub(super) struct Tempo {
 #[derive(Debug, Clone, Copy)]
 struct Call {
     ended: Moment,
-    channel: ChannelKey,
+    concern: Concern,
     failed: bool,
 }
 
@@ -89,15 +89,10 @@ impl Tempo {
     }
 
     /// Takes the result of a call.
-    pub(super) fn ended(
-        &mut self,
-        channel: ChannelKey,
-        failed: bool,
-        now: Moment,
-    ) -> Option<Change> {
+    pub(super) fn ended(&mut self, concern: Concern, failed: bool, now: Moment) -> Option<Change> {
         self.recent.push_back(Call {
             ended: now,
-            channel,
+            concern,
             failed,
         });
         while self.recent.len() > MOST_RECENT
@@ -112,10 +107,11 @@ impl Tempo {
             return None;
         }
         let failures = self.recent.iter().filter(|call| call.failed);
-        let channels: BTreeSet<_> = failures.clone().map(|call| call.channel).collect();
+        let concerns: HashSet<_> = failures.clone().map(|call| call.concern).collect();
+        let many = concerns.len() >= CHANNELS || concerns.contains(&Concern::Several);
         #[allow(clippy::cast_precision_loss)]
         let share = failures.count() as f64 / self.recent.len() as f64;
-        if share <= SHARE || channels.len() < CHANNELS {
+        if share <= SHARE || !many {
             return None;
         }
         let first = self.slowed.is_none();
@@ -139,6 +135,11 @@ impl Slowed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exposition::ChannelKey;
+
+    fn one(channel: u64) -> Concern {
+        Concern::One(ChannelKey::for_test(channel))
+    }
 
     fn at(seconds: u64) -> Moment {
         Moment::from_millis(seconds * 1000)
@@ -148,7 +149,7 @@ mod tests {
     fn play(tempo: &mut Tempo, nth: u64, channels: u64, seconds: u64) -> Option<Change> {
         (0..100)
             .filter_map(|call| {
-                let channel = ChannelKey::for_test(call / nth % channels);
+                let channel = one(call / nth % channels);
                 tempo.ended(channel, call % nth == 0, at(seconds))
             })
             .next_back()
@@ -173,7 +174,7 @@ mod tests {
     fn the_rate_returns_over_a_minute() {
         let mut tempo = Tempo::default();
         for call in 0..10 {
-            tempo.ended(ChannelKey::for_test(call), call % 3 == 0, at(0));
+            tempo.ended(one(call), call % 3 == 0, at(0));
         }
         assert_eq!(tempo.speed(at(0)), 0.5);
         assert_eq!(tempo.speed(at(30)), 0.75);
@@ -189,10 +190,10 @@ mod tests {
     fn what_is_long_ago_does_not_count() {
         let mut tempo = Tempo::default();
         for call in 0..9 {
-            tempo.ended(ChannelKey::for_test(call), true, at(0));
+            tempo.ended(one(call), true, at(0));
         }
         for call in 0..20 {
-            let change = tempo.ended(ChannelKey::for_test(call), call % 10 == 0, at(61));
+            let change = tempo.ended(one(call), call % 10 == 0, at(61));
             assert_eq!(change, None);
         }
     }

@@ -14,8 +14,8 @@ use super::error::{BadResponse, Error};
 use super::transport::{Content, Outgoing, Transport, TransportError};
 use super::write::{Effect, Preview, WriteError, WriteRequest};
 use super::{
-    ChannelValidity, Credentials, LiveStatusOf, Permit, PolyvClock, Range, StreamInfo, StreamNamer,
-    envelope, live_status, sign, status_valid, stream_info,
+    ChannelPage, ChannelValidity, Credentials, LiveStatusOf, PageOf, Permit, PolyvClock, Range,
+    StreamInfo, StreamNamer, channel_list, envelope, live_status, sign, status_valid, stream_info,
 };
 
 /// No true answer is larger, after decompression: 3 hours of samples of 8 streams are under
@@ -109,7 +109,8 @@ impl Client {
             .await
     }
 
-    /// What channels are doing; up to 200, not for seminar channels.
+    /// What channels are doing; up to [`MOST_CHANNELS`](super::MOST_CHANNELS), not for seminar
+    /// channels.
     ///
     /// # Errors
     /// Why there was no answer.
@@ -120,6 +121,15 @@ impl Client {
     ) -> Result<Vec<LiveStatusOf>, Error> {
         let params = vec![("channelIds", channel_ids.join(","))];
         self.call(permit, live_status::PATH, params, LiveStatusOf::read)
+            .await
+    }
+
+    /// A page of the account's channels.
+    ///
+    /// # Errors
+    /// Why there was no answer.
+    pub async fn channel_list(&self, permit: Permit, page: PageOf) -> Result<ChannelPage, Error> {
+        self.call(permit, channel_list::PATH, page.params(), ChannelPage::read)
             .await
     }
 

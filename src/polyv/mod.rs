@@ -8,6 +8,7 @@
 //!
 //! Nothing here knows of metrics or of polling.
 
+mod channel_list;
 mod chat_censor;
 mod chat_message;
 mod client;
@@ -30,6 +31,7 @@ mod transport;
 mod video_moderation;
 mod write;
 
+pub use channel_list::{ChannelPage, ListedChannel, PAGE, PageOf};
 pub use chat_censor::set_chat_moderation;
 pub use chat_message::{ChatMessage, ChatResult, ViewerType, send_chat_messages};
 pub use client::{Client, Settings};
@@ -39,7 +41,7 @@ pub use error::{BadResponse, Error, Outcome, Refusal};
 pub use http::{HttpTransport, is_loopback};
 pub use limiter::{Limiter, Permit, RateLimit, Wait};
 pub use limits::InvalidField;
-pub use live_status::{LiveStatus, LiveStatusOf};
+pub use live_status::{LiveStatus, LiveStatusOf, MOST_CHANNELS};
 pub use number::Field;
 pub use sample_time::SampleTime;
 pub use session_relevance::{ExternalSessionId, WrongLength, link_sessions};

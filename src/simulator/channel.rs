@@ -23,6 +23,18 @@ pub struct Channel {
     pub(super) life: Life,
     /// Chat messages with any of these in them are refused.
     pub(super) refused_words: Vec<String>,
+    /// What a call for many channels' status makes of it, if it is a seminar channel.
+    pub(super) seminar: Option<Seminar>,
+}
+
+/// What a call for many channels' status makes of a seminar channel. It is not for them; what
+/// happens to one all the same is undocumented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seminar {
+    /// The whole call is refused.
+    Refused,
+    /// The channel is left out.
+    LeftOut,
 }
 
 /// Whose channel it is.

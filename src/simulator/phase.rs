@@ -153,6 +153,15 @@ impl Phase {
 // === impl NotLive ===
 
 impl NotLive {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::UnStart,
+        Self::End,
+        Self::Waiting,
+        Self::Playback,
+        Self::Banpush,
+    ];
+
     /// The word of the live status list.
     #[must_use]
     pub fn word(self) -> &'static str {

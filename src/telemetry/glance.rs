@@ -78,15 +78,21 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::telemetry::Endpoint;
 
     #[test]
     fn it_sums_up_accounts_and_names_those_that_are_refused() {
         let metrics = Metrics::new().unwrap();
         for account in ["a", "b", "c"] {
             metrics.begin_account(account);
-            metrics.polled(account, Outcome::Ok, Duration::ZERO);
+            metrics.polled(account, Endpoint::StreamInfo, Outcome::Ok, Duration::ZERO);
         }
-        metrics.polled("b", Outcome::AuthFailed, Duration::ZERO);
+        metrics.polled(
+            "b",
+            Endpoint::StreamInfo,
+            Outcome::AuthFailed,
+            Duration::ZERO,
+        );
         metrics.set_auth_success("a", true);
         metrics.set_auth_success("c", false);
         metrics.set_auth_success("b", false);

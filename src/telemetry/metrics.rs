@@ -15,8 +15,16 @@ use crate::clock::Timestamp;
 use crate::exposition::catalogue::{self as c, Family};
 use crate::polyv::Outcome;
 
-/// The one endpoint that is polled.
-const STREAM_INFO: &str = "stream_info";
+/// A call that is polled: the label `endpoint`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A live channel's samples.
+    StreamInfo,
+    /// Many channels' status.
+    LiveStatus,
+    /// An account's channels.
+    ChannelList,
+}
 
 const REQUEST_SECONDS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const WAIT_SECONDS: [f64; 10] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
@@ -34,6 +42,8 @@ pub struct Metrics {
     pub(super) paused: IntGauge,
     pub(super) clock_skew: GaugeVec,
     pub(super) auth_success: IntGaugeVec,
+    status_fallback: IntGaugeVec,
+    listed: GaugeVec,
     sample_delay: HistogramVec,
     samples_discarded: IntCounterVec,
     pub(super) poll_lag: Gauge,
@@ -115,6 +125,17 @@ impl Metrics {
                     c::ACCOUNT_AUTH_SUCCESS.labels,
                 )?,
             )?,
+            status_fallback: register(
+                &registry,
+                IntGaugeVec::new(
+                    opts(&c::ACCOUNT_STATUS_FALLBACK),
+                    c::ACCOUNT_STATUS_FALLBACK.labels,
+                )?,
+            )?,
+            listed: register(
+                &registry,
+                GaugeVec::new(opts(&c::ACCOUNT_LISTED), c::ACCOUNT_LISTED.labels)?,
+            )?,
             sample_delay: register(
                 &registry,
                 HistogramVec::new(
@@ -145,16 +166,12 @@ impl Metrics {
             registry,
         };
         metrics.poll_stretch.set(1.0);
-        metrics.request_duration.with_label_values(&[STREAM_INFO]);
         Ok(metrics)
     }
 
     /// Begins an account: all its counters are there, at 0. One that was there goes on.
     pub fn begin_account(&self, account: &str) {
-        for outcome in Outcome::ALL {
-            self.requests
-                .with_label_values(&[account, STREAM_INFO, outcome.as_str()]);
-        }
+        self.begin_endpoint(account, Endpoint::StreamInfo);
         for reason in DiscardReason::ALL {
             self.samples_discarded
                 .with_label_values(&[account, reason.as_str()]);
@@ -162,13 +179,27 @@ impl Metrics {
         self.sample_delay.with_label_values(&[account]);
     }
 
+    /// An account uses this call: its counters are there, at 0. Those that were there go on.
+    pub fn begin_endpoint(&self, account: &str, endpoint: Endpoint) {
+        for outcome in Outcome::ALL {
+            self.requests
+                .with_label_values(&[account, endpoint.as_str(), outcome.as_str()]);
+        }
+        self.request_duration
+            .with_label_values(&[endpoint.as_str()]);
+    }
+
     /// Ends an account that left the configuration.
     pub fn end_account(&self, account: &str) {
         // The only error is that there is nothing to remove.
-        for outcome in Outcome::ALL {
-            _ = self
-                .requests
-                .remove_label_values(&[account, STREAM_INFO, outcome.as_str()]);
+        for endpoint in Endpoint::ALL {
+            for outcome in Outcome::ALL {
+                _ = self.requests.remove_label_values(&[
+                    account,
+                    endpoint.as_str(),
+                    outcome.as_str(),
+                ]);
+            }
         }
         for reason in DiscardReason::ALL {
             _ = self
@@ -177,16 +208,42 @@ impl Metrics {
         }
         _ = self.sample_delay.remove_label_values(&[account]);
         _ = self.auth_success.remove_label_values(&[account]);
+        self.set_status_fallback(account, None);
+        self.forget_listing(account);
     }
 
-    /// Counts a poll.
-    pub fn polled(&self, account: &str, outcome: Outcome, took: Duration) {
+    /// Counts a call.
+    pub fn polled(&self, account: &str, endpoint: Endpoint, outcome: Outcome, took: Duration) {
         self.requests
-            .with_label_values(&[account, STREAM_INFO, outcome.as_str()])
+            .with_label_values(&[account, endpoint.as_str(), outcome.as_str()])
             .inc();
         self.request_duration
-            .with_label_values(&[STREAM_INFO])
+            .with_label_values(&[endpoint.as_str()])
             .observe(took.as_secs_f64());
+    }
+
+    /// Tells how many channels each have to be asked by themselves; `None` where that is what
+    /// is configured for all.
+    pub fn set_status_fallback(&self, account: &str, count: Option<usize>) {
+        match count {
+            Some(count) => self
+                .status_fallback
+                .with_label_values(&[account])
+                .set(i64::try_from(count).unwrap_or(i64::MAX)),
+            None => _ = self.status_fallback.remove_label_values(&[account]),
+        }
+    }
+
+    /// An account's channels were listed completely.
+    pub fn set_listed(&self, account: &str, at: Timestamp) {
+        self.listed
+            .with_label_values(&[account])
+            .set(at.as_seconds());
+    }
+
+    /// An account's channels are not listed any more.
+    pub fn forget_listing(&self, account: &str) {
+        _ = self.listed.remove_label_values(&[account]);
     }
 
     /// Counts how long a call waited for its turn.
@@ -256,6 +313,20 @@ impl Metrics {
     pub fn gather(&self) -> Vec<MetricFamily> {
         self.process.refresh();
         self.registry.gather()
+    }
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    const ALL: [Self; 3] = [Self::StreamInfo, Self::LiveStatus, Self::ChannelList];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::StreamInfo => "stream_info",
+            Self::LiveStatus => "live_status",
+            Self::ChannelList => "channel_list",
+        }
     }
 }
 

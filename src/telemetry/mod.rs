@@ -9,4 +9,4 @@ mod process;
 
 pub use glance::Glance;
 pub use log::{LogFormat, LogLevel, start_log};
-pub use metrics::{BuildInfo, Metrics, Reloads};
+pub use metrics::{BuildInfo, Endpoint, Metrics, Reloads};

@@ -286,7 +286,7 @@ async fn before_the_first_poll_nothing_is_claimed() {
         scrape.of("polyv_channel_live_transitions_total", "1"),
         Some(0.0)
     );
-    assert_eq!(scrape.all("polyv_api_requests_total", &[]).len(), 11);
+    assert_eq!(scrape.all("polyv_api_requests_total", &[]).len(), 22);
     assert_eq!(scrape.all("polyv_samples_discarded_total", &[]).len(), 5);
     assert!(!world.is_ready());
 }

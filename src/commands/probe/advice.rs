@@ -108,15 +108,21 @@ fn on_rejected(account: &str, companions: &Companions) -> Vec<String> {
 
 fn on_no_samples(companions: &Companions) -> Vec<String> {
     match &companions.status {
-        Some(LiveStatus::Live) => vec![
+        Some(Ok(LiveStatus::Live)) => vec![
             "The channel is live and Polyv has no samples of its stream: it probably is not on \
              Tencent's CDN, or has only just begun."
                 .to_owned(),
         ],
-        Some(status) => vec![format!(
-            "Polyv has no samples, and calls the channel's status: {status}. It may be turning \
-             live or ending just now; try again in a minute."
-        )],
+        Some(status) => {
+            let status = match status {
+                Ok(status) => status.to_string(),
+                Err(word) => word.clone(),
+            };
+            vec![format!(
+                "Polyv has no samples, and calls the channel's status: {status}. It may be turning \
+                 live or ending just now; try again in a minute."
+            )]
+        }
         None if companions.status_unknown => vec![
             "Polyv has no samples, and tells no live status, as of seminar channels (研讨会), \
              whose streams can't be asked for."

@@ -63,7 +63,8 @@ pub(super) struct Asked {
 #[derive(Debug, Default)]
 pub(super) struct Companions {
     pub(super) validity: Option<ChannelValidity>,
-    pub(super) status: Option<LiveStatus>,
+    /// Its live status, or Polyv's word for it where that is an unknown one.
+    pub(super) status: Option<Result<LiveStatus, String>>,
     /// Whether the status was asked for, and the channel was not among the answers.
     pub(super) status_unknown: bool,
 }

@@ -2,6 +2,7 @@
 
 mod censor_enabled;
 mod channel_ids;
+mod channel_list;
 mod chat_message_audit;
 mod json;
 mod live_status;
@@ -83,10 +84,11 @@ pub(super) struct Success {
 }
 
 /// All operations.
-static OPERATIONS: [Operation; 9] = [
+static OPERATIONS: [Operation; 10] = [
     stream_info::OPERATION,
     status_valid::OPERATION,
     live_status::OPERATION,
+    channel_list::OPERATION,
     session_relevance::OPERATION,
     video_moderation::UPDATE,
     video_moderation::GET,

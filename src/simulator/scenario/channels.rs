@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Account, keys, read_life};
-use crate::simulator::channel::{Channel, Normal, Owner, Stream, StreamName};
+use crate::simulator::channel::{Channel, Normal, Owner, Seminar, Stream, StreamName};
 use crate::simulator::life::Life;
 use crate::simulator::phase::Phase;
 use crate::yaml::{Mapping, Node, Place, Reader, Value};
@@ -133,6 +133,13 @@ fn read_rest(
     let live_for = keys::optional_duration(reader, entry, "live_for");
     let sample_delay = keys::optional_duration(reader, entry, "sample_delay");
     let refused_words = keys::texts(reader, entry, "refuses_messages_with");
+    let seminar = entry.get("seminar").and_then(|node| {
+        let words = [
+            ("refused", Seminar::Refused),
+            ("left_out", Seminar::LeftOut),
+        ];
+        keys::word(reader, node, "`seminar`", &words)
+    });
     let life = life?;
     let live_for = live_for.unwrap_or(if life.at(0).is_live() {
         LIVE_FOR
@@ -148,6 +155,7 @@ fn read_rest(
         sample_delay,
         life,
         refused_words: refused_words.into_iter().map(|(word, _)| word).collect(),
+        seminar,
     })
 }
 

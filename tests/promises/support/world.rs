@@ -180,17 +180,25 @@ impl World {
         self.clock.moment().as_millis()
     }
 
-    /// When (milliseconds of the monotonic clock) Polyv received calls, by channel.
+    /// When (milliseconds of the monotonic clock) Polyv received calls about a channel, by
+    /// channel: for its stream, or for its status with others.
     pub fn received(&self) -> HashMap<String, Vec<u64>> {
         let mut by_channel: HashMap<String, Vec<u64>> = HashMap::new();
         for call in self.simulator.received() {
-            let channel = call.channel_id.unwrap_or_default();
-            by_channel
-                .entry(channel)
-                .or_default()
-                .push(call.moment.as_millis());
+            let channels = call.channel_id.unwrap_or_default();
+            for channel in channels.split(',') {
+                let calls = by_channel.entry(channel.to_owned()).or_default();
+                calls.push(call.moment.as_millis());
+            }
         }
         by_channel
+    }
+
+    /// When Polyv received calls at an endpoint.
+    pub fn received_at(&self, endpoint: &str) -> Vec<u64> {
+        let calls = self.simulator.received().into_iter();
+        let at = calls.filter(|call| call.endpoint == endpoint);
+        at.map(|call| call.moment.as_millis()).collect()
     }
 
     /// When Polyv received calls for one channel.

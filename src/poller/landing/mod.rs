@@ -1,105 +1,78 @@
-//! Applying what came of a poll.
+//! Applying what came of a call.
 
-use std::sync::Arc;
+mod page;
+mod statuses;
+mod stream;
+
+pub(super) use page::exposure;
+
 use std::time::Duration;
 
 use super::account::Account;
 use super::brake::{self, Role};
-use super::flight::{Flight, Landing};
+use super::errand::Errand;
+use super::flight::{Answer, Flight, Landing};
 use super::gate::{self, Reason};
 use super::{Parts, Poller, report};
-use crate::channel::{Channel, Digest, Rules};
 use crate::clock::{Moment, Now};
-use crate::polyv::{BadResponse, Error, Outcome, StreamInfo};
+use crate::polyv::{Error, Outcome};
 
 impl Poller {
-    /// A poll has ended.
+    /// A call has ended.
     pub(super) fn land(&mut self, flight: &Flight, landing: Landing, now: Now) {
         let outcome = landing.outcome();
         self.tell_brake(flight, outcome, now.moment);
         let paused = self.brake.paused().is_some();
-        let Some(account) = self
+        let Some(index) = self
             .accounts
-            .iter_mut()
-            .find(|account| account.serial == flight.account)
+            .iter()
+            .position(|account| account.serial == flight.account)
         else {
             return;
         };
+        let Some(account) = self.accounts.get_mut(index) else {
+            return;
+        };
         let parts = &self.parts;
-        parts.metrics.polled(&account.name, outcome, landing.took);
-        let error = landing.result.as_ref().err().cloned();
+        parts.metrics.polled(
+            &account.name,
+            flight.errand.endpoint(),
+            outcome,
+            landing.took,
+        );
         tell_account(
             account,
             flight,
             outcome,
             landing.took,
-            error.as_ref(),
+            landing.result.as_ref().err(),
             now,
             parts,
         );
-
-        // A channel that left the configuration while it was asked has nothing to be told.
-        let applied = parts.store.update(flight.channel, now, |channel, rules| {
-            let digest = apply(channel, landing.result, flight, now, rules);
-            (digest, channel.interval(rules))
-        });
-        let Some((digest, interval)) = applied else {
-            return;
-        };
-        for (reason, count) in digest.discarded.counts() {
-            parts.metrics.discarded(&account.name, reason, count);
-        }
-        for delay in &digest.delays {
-            parts.metrics.sample_delay(&account.name, *delay);
-        }
-
         let others_can_be_asked = account.gate.closure().is_none() && !paused;
         let verdict = Verdict::of(outcome, others_can_be_asked);
-        let retry = outcome == Outcome::ClockSkew
-            && account
-                .channel(flight.channel)
-                .is_some_and(|channel| !std::mem::replace(&mut channel.clock_retried, true));
-        let forgivable = match verdict {
-            Verdict::NotItsFault => None,
-            other => Some(other == Verdict::Transient),
-        };
-        let grace = account.gate.grace();
-        account.replan(
-            flight.channel,
-            interval,
-            forgivable,
-            now.moment,
-            |plan, planned| match verdict {
-                // Polyv's clock is known now.
-                _ if retry => plan.at_once(planned),
-                Verdict::Answered => plan.answered(flight.planned, planned, interval),
-                Verdict::OwnFault => plan.failed(flight.planned, planned, interval, 0),
-                Verdict::Transient => plan.failed(flight.planned, planned, interval, grace),
-                Verdict::NotItsFault => plan.in_vain(planned, interval),
-            },
-        );
-
-        let quiet = retry || verdict == Verdict::Transient && account.tempo.is_moving();
-        let name = Arc::clone(&account.name);
-        let Some(channel) = account.channel(flight.channel) else {
-            return;
-        };
-        if !std::mem::replace(&mut channel.asked, true) {
-            self.unasked = self.unasked.saturating_sub(1);
+        match (&flight.errand, landing.result) {
+            (Errand::Stream { .. }, Ok(Answer::Stream(info))) => {
+                self.land_stream(index, flight, Ok(info), verdict, now);
+            }
+            (Errand::Stream { .. }, Err(error)) => {
+                self.land_stream(index, flight, Err(error), verdict, now);
+            }
+            (Errand::Statuses(batch), Ok(Answer::Statuses(statuses))) => {
+                self.land_statuses(index, flight, batch.clone(), Ok(statuses), verdict, now);
+            }
+            (Errand::Statuses(batch), Err(error)) => {
+                self.land_statuses(index, flight, batch.clone(), Err(error), verdict, now);
+            }
+            (Errand::Page(page), Ok(Answer::Page(got))) => {
+                self.land_page(index, flight, *page, Ok(got), verdict, now);
+            }
+            (Errand::Page(page), Err(error)) => {
+                self.land_page(index, flight, *page, Err(error), verdict, now);
+            }
+            // An answer to another question: no flight brings one.
+            (errand, Ok(_)) => debug_assert!(false, "{errand:?}"),
         }
-        if verdict == Verdict::Answered {
-            channel.clock_retried = false;
-        }
-        report::poll(
-            &name,
-            channel,
-            verdict,
-            error.as_ref(),
-            quiet,
-            flight,
-            now.moment,
-        );
-        report::discarded(&name, channel, &digest.discarded);
     }
 
     fn tell_brake(&mut self, flight: &Flight, outcome: Outcome, now: Moment) {
@@ -107,7 +80,7 @@ impl Poller {
             self.pause_probing = false;
         }
         let ended = brake::Ended {
-            channel: flight.channel,
+            concern: flight.errand.concern(),
             outcome,
             started: flight.started,
             role: flight.role,
@@ -118,10 +91,9 @@ impl Poller {
     /// Logs which channels turned live or not live.
     pub(super) fn report_turned(&mut self, now: Now) {
         for turned in self.parts.store.expire(now) {
-            for account in &mut self.accounts {
-                let name = Arc::clone(&account.name);
-                if let Some(channel) = account.channel(turned.key) {
-                    report::turned(&name, channel, &turned);
+            for account in &self.accounts {
+                if let Some(channel) = account.roster.get(turned.key) {
+                    report::turned(&account.name, channel, &turned);
                 }
             }
         }
@@ -155,11 +127,15 @@ fn tell_account(
         _ => {}
     }
     let ended = gate::Ended {
-        channel: flight.channel,
+        concern: flight.errand.concern(),
         outcome,
         started: flight.started,
         probe: flight.role != Role::Regular,
-        only_one: account.channel_count() == 1,
+        all: match &flight.errand {
+            Errand::Stream { .. } => account.is_all(1),
+            Errand::Statuses(batch) => account.is_all(batch.channels.len()),
+            Errand::Page(_) => account.roster.len() == 0,
+        },
     };
     let change = account.gate.ended(ended, now.moment);
     if let Some(opened) = change.opened {
@@ -175,30 +151,10 @@ fn tell_account(
     }
     if account.gate.closure().is_none() {
         let failed = matches!(outcome, Outcome::Timeout | Outcome::ServerError);
-        let change = account.tempo.ended(flight.channel, failed, now.moment);
+        let concern = flight.errand.concern();
+        let change = account.tempo.ended(concern, failed, now.moment);
         report::tempo(&account.name, change, now.moment);
     }
-}
-
-/// Applies a result to what is known of the channel.
-fn apply(
-    channel: &mut Channel,
-    result: Result<StreamInfo, Error>,
-    flight: &Flight,
-    now: Now,
-    rules: &Rules,
-) -> Digest {
-    match result {
-        Ok(info) => return channel.live(now, &info, rules),
-        Err(Error::NotLive) => channel.not_live(now, rules),
-        Err(error) => {
-            if let Error::BadResponse(BadResponse::TooLarge { .. }) = error {
-                channel.too_large(flight.asked, now);
-            }
-            channel.no_answer(error.outcome(), &error.to_string(), now.moment);
-        }
-    }
-    Digest::default()
 }
 
 /// What a result means for the channel's own plan.

@@ -1,0 +1,211 @@
+//! What came of asking for a page of an account's channels.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Verdict;
+use crate::clock::Now;
+use crate::config::{Expose, check_channel_id};
+use crate::exposition::{ChannelKey, Exposure, Identity};
+use crate::poller::flight::Flight;
+use crate::poller::listing::{MOST_LISTED, Step};
+use crate::poller::watched::{Origin, Watched};
+use crate::poller::{Poller, report};
+use crate::polyv::{ChannelPage, Error, ListedChannel, PageOf};
+
+impl Poller {
+    /// A page of an account's channels was asked for.
+    pub(super) fn land_page(
+        &mut self,
+        index: usize,
+        flight: &Flight,
+        asked: PageOf,
+        result: Result<ChannelPage, Error>,
+        verdict: Verdict,
+        now: Now,
+    ) {
+        let Some(account) = self.accounts.get_mut(index) else {
+            return;
+        };
+        let planned = account.timeline.now(now.moment);
+        let credentials = account.credentials;
+        let Some(listing) = account.listing.as_mut() else {
+            return;
+        };
+        // One that has begun anew meanwhile waits for another page.
+        if flight.credentials != credentials || !listing.waits_for(asked) {
+            return;
+        }
+        match result {
+            Err(_) if verdict == Verdict::NotItsFault => listing.in_vain(planned),
+            Err(error) => {
+                let first = listing.failed(planned);
+                report::listing_failed(&account.name, &error, first);
+            }
+            Ok(page) => {
+                let round = listing.round();
+                let step = listing.arrived(&page, planned);
+                self.enlist(index, page.channels, round, now);
+                if let Step::Complete {
+                    consistent,
+                    failures,
+                } = step
+                {
+                    self.strike_off(index, round, consistent, now);
+                    if let Some(account) = self.accounts.get(index) {
+                        let at = self.parts.clock.host().wall();
+                        self.parts.metrics.set_listed(&account.name, at);
+                        report::listed(account, failures, consistent);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Watches the channels of a page that are wanted.
+    fn enlist(&mut self, index: usize, channels: Vec<ListedChannel>, round: u64, now: Now) {
+        let Some(account) = self.accounts.get_mut(index) else {
+            return;
+        };
+        let Some(discover) = account.listing.as_ref().map(|l| l.discover.clone()) else {
+            return;
+        };
+        let mut wanted: HashMap<String, ListedChannel> = channels
+            .into_iter()
+            .filter(|channel| check_channel_id(&channel.id).is_ok())
+            .filter(|channel| discover.wants(&channel.name))
+            .filter(|channel| !self.configured.contains(channel.id.as_str()))
+            .map(|channel| (channel.id.clone(), channel))
+            .collect();
+        // Those that are known already.
+        for channel in wanted.values() {
+            let Some(key) = account.listed.get(channel.id.as_str()).copied() else {
+                continue;
+            };
+            let Some(watched) = account.roster.get_mut(key) else {
+                continue;
+            };
+            watched.origin = Origin::Listed { round };
+            let name = name_of(channel);
+            if *watched.name != *name {
+                watched.name = name.into();
+                let identity = identity(&account.name, channel);
+                let exposure = exposure(discover.expose);
+                let interval = self.poll.live_interval;
+                let store = &self.parts.store;
+                store.describe(key, identity, interval, exposure, now);
+            }
+        }
+        wanted.retain(|id, _| !account.listed.contains_key(id.as_str()));
+        // In the order of their numbers, so that phases don't depend on chance.
+        let mut new: Vec<ListedChannel> = wanted.into_values().collect();
+        new.sort_unstable_by(|a, b| (a.id.len(), &a.id).cmp(&(b.id.len(), &b.id)));
+        let room = MOST_LISTED.saturating_sub(account.roster.len());
+        if new.len() > room {
+            report::too_many_listed(account, MOST_LISTED);
+        }
+        for channel in new.into_iter().take(room) {
+            self.watch_listed(index, &channel, round, exposure(discover.expose), now);
+        }
+    }
+
+    fn watch_listed(
+        &mut self,
+        index: usize,
+        channel: &ListedChannel,
+        round: u64,
+        exposure: Exposure,
+        now: Now,
+    ) {
+        let phase = self.next_phase();
+        let Some(account) = self.accounts.get_mut(index) else {
+            return;
+        };
+        let interval = self.poll.live_interval;
+        let identity = identity(&account.name, channel);
+        let store = &self.parts.store;
+        let key = store.insert(identity, interval, exposure, now);
+        store.set_stretch(std::iter::once(key), account.stretch(), now);
+        let id: Arc<str> = channel.id.as_str().into();
+        let watched = Watched::new(
+            Arc::clone(&id),
+            name_of(channel).into(),
+            Origin::Listed { round },
+            phase,
+            false,
+        );
+        account.listed.insert(id, key);
+        self.unasked += 1;
+        let within = interval.min(self.poll.idle_interval);
+        account.add(key, watched, within, now.moment);
+    }
+
+    /// Does not watch channels any more that the listing which is now complete has not got.
+    fn strike_off(&mut self, index: usize, round: u64, consistent: bool, now: Now) {
+        let Some(account) = self.accounts.get_mut(index) else {
+            return;
+        };
+        let filtered = account
+            .listing
+            .as_ref()
+            .is_some_and(|listing| !listing.discover.watch_status.is_empty());
+        let missing: Vec<ChannelKey> = account
+            .roster
+            .iter()
+            .filter(|(_, watched)| match watched.origin {
+                Origin::Configured => false,
+                // Of inconsistent listings it takes two in a row.
+                Origin::Listed { round: seen } if consistent => seen < round,
+                Origin::Listed { round: seen } => seen + 1 < round,
+            })
+            .map(|(key, _)| key)
+            .collect();
+        for key in missing {
+            // What is not of a status any more that is listed has not gone for that.
+            let of_interest = self
+                .parts
+                .store
+                .read(key, |channel, _| channel.of_interest_until())
+                .flatten()
+                .is_some_and(|until| now.moment < until);
+            if filtered && of_interest {
+                continue;
+            }
+            if account
+                .roster
+                .get(key)
+                .is_some_and(|watched| !watched.asked)
+            {
+                self.unasked = self.unasked.saturating_sub(1);
+            }
+            account.remove(key);
+            self.parts.store.remove(key);
+        }
+    }
+}
+
+/// What a channel is called: its number where it has no name.
+fn name_of(channel: &ListedChannel) -> &str {
+    if channel.name.trim().is_empty() {
+        &channel.id
+    } else {
+        &channel.name
+    }
+}
+
+fn identity(account: &str, channel: &ListedChannel) -> Identity {
+    Identity {
+        account: account.to_owned(),
+        channel_id: channel.id.clone(),
+        channel_name: name_of(channel).to_owned(),
+        ..Identity::default()
+    }
+}
+
+/// Which of the two kinds of exposure that is.
+pub(in crate::poller) const fn exposure(expose: Expose) -> Exposure {
+    match expose {
+        Expose::Live => Exposure::Broadcasts,
+        Expose::All => Exposure::Always,
+    }
+}

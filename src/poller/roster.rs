@@ -1,0 +1,367 @@
+//! The channels of one account, and which of them is due for what.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use super::budget;
+use super::errand::Batch;
+use super::plan::Plan;
+use super::timeline::Planned;
+use super::watched::Watched;
+use crate::exposition::ChannelKey;
+use crate::polyv::MOST_CHANNELS;
+
+/// An account's channels.
+///
+/// A channel that is being asked is in no queue; it comes back when the call has ended.
+#[derive(Debug)]
+pub(super) struct Roster {
+    channels: HashMap<ChannelKey, Watched>,
+    /// The channels to be asked for their streams, by when they are due.
+    streams: BTreeSet<(Planned, ChannelKey)>,
+    /// The channels to be asked for their status, by when they are due.
+    statuses: BTreeSet<(Planned, ChannelKey)>,
+    /// The channels whose plans were put off by failures that others may come to share.
+    troubled: HashSet<ChannelKey>,
+    /// The channel that was probed last.
+    last_probed: Option<ChannelKey>,
+    /// How often a channel is asked that is not live.
+    idle_interval: Duration,
+    /// Calls a second that streams need.
+    stream_demand: f64,
+    /// Channels that are asked for their status.
+    in_bulk: usize,
+    /// Channels whose status Polyv does not tell.
+    alone: usize,
+}
+
+// === impl Roster ===
+
+impl Roster {
+    pub(super) fn new(idle_interval: Duration) -> Self {
+        Self {
+            channels: HashMap::new(),
+            streams: BTreeSet::new(),
+            statuses: BTreeSet::new(),
+            troubled: HashSet::new(),
+            last_probed: None,
+            idle_interval,
+            stream_demand: 0.0,
+            in_bulk: 0,
+            alone: 0,
+        }
+    }
+
+    pub(super) const fn idle_interval(&self) -> Duration {
+        self.idle_interval
+    }
+
+    pub(super) const fn set_idle_interval(&mut self, idle_interval: Duration) {
+        self.idle_interval = idle_interval;
+    }
+
+    /// Adds a channel, to be asked first within one `interval`.
+    pub(super) fn add(
+        &mut self,
+        key: ChannelKey,
+        watched: Watched,
+        in_bulk: bool,
+        interval: Duration,
+        now: Planned,
+    ) {
+        let steadfast = watched.steadfast;
+        let status = watched.slot(now, interval.min(self.idle_interval));
+        self.channels.insert(key, watched);
+        if in_bulk && !steadfast {
+            self.ask_status(key, status);
+        } else {
+            self.ask_stream(key, interval, now);
+        }
+    }
+
+    /// Removes a channel; a call that is under way for it is forgotten when it ends.
+    pub(super) fn remove(&mut self, key: ChannelKey) {
+        self.leave_status(key);
+        self.leave_stream(key);
+        self.set_alone(key, None);
+        self.troubled.remove(&key);
+        self.channels.remove(&key);
+    }
+
+    pub(super) fn get(&self, key: ChannelKey) -> Option<&Watched> {
+        self.channels.get(&key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: ChannelKey) -> Option<&mut Watched> {
+        self.channels.get_mut(&key)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ChannelKey, &Watched)> {
+        self.channels.iter().map(|(key, watched)| (*key, watched))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// How many channels Polyv does not tell the status of.
+    pub(super) const fn alone(&self) -> usize {
+        self.alone
+    }
+
+    /// Calls a second that the channels need.
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn demand(&self) -> f64 {
+        let calls = self.in_bulk.div_ceil(MOST_CHANNELS) as f64;
+        self.stream_demand.max(0.0) + calls * budget::rate(self.idle_interval)
+    }
+
+    /// When a stream is next due.
+    pub(super) fn stream_due(&self) -> Option<Planned> {
+        self.streams.first().map(|(due, _)| *due)
+    }
+
+    /// When a status is next due.
+    pub(super) fn status_due(&self) -> Option<Planned> {
+        self.statuses.first().map(|(due, _)| *due)
+    }
+
+    /// Takes the channel whose stream is due first.
+    pub(super) fn take_stream(&mut self) -> Option<ChannelKey> {
+        self.streams.pop_first().map(|(_, key)| key)
+    }
+
+    /// Takes as many channels as one call can ask for their status, those that are due first.
+    /// The call is made anyway, so it takes along whoever would be due within half an interval:
+    /// that is how channels come to be asked together, and stay so.
+    pub(super) fn take_statuses(&mut self, now: Planned) -> Option<Batch> {
+        let first = self.status_due()?;
+        let until = now.max(first) + self.idle_interval / 2;
+        let mut channels = Vec::new();
+        while channels.len() < MOST_CHANNELS
+            && let Some((due, key)) = self.statuses.first().copied()
+            && due <= until
+        {
+            self.statuses.pop_first();
+            channels.push(key);
+        }
+        Some(Batch {
+            channels,
+            apart: false,
+        })
+    }
+
+    /// Takes a channel to be probed by its stream: each in its turn, since one may fail by a
+    /// fault of its own.
+    pub(super) fn take_probe(&mut self) -> Option<ChannelKey> {
+        let waiting = || {
+            let all = self.streams.iter().chain(&self.statuses);
+            all.map(|(_, key)| *key)
+        };
+        let key = waiting()
+            .filter(|key| Some(*key) > self.last_probed)
+            .min()
+            .or_else(|| waiting().min())?;
+        if let Some(plan) = self.channels.get(&key)?.stream {
+            self.streams.remove(&(plan.due(), key));
+        }
+        self.last_probed = Some(key);
+        Some(key)
+    }
+
+    /// Has a channel asked for its stream from now on, within one `interval`.
+    pub(super) fn ask_stream(&mut self, key: ChannelKey, interval: Duration, now: Planned) {
+        let Some(watched) = self.channels.get_mut(&key) else {
+            return;
+        };
+        if watched.stream.is_none() {
+            let plan = watched.new_plan(now, interval);
+            watched.stream = Some(plan);
+            watched.interval = interval;
+            self.stream_demand += budget::rate(interval);
+            self.streams.insert((plan.due(), key));
+        }
+    }
+
+    /// Has a channel asked for its stream at once.
+    pub(super) fn ask_stream_at_once(&mut self, key: ChannelKey, interval: Duration, now: Planned) {
+        self.ask_stream(key, interval, now);
+        self.replan(key, interval, None, |plan| plan.at_once(now));
+    }
+
+    /// Does not ask for a channel's stream any more.
+    pub(super) fn leave_stream(&mut self, key: ChannelKey) {
+        if let Some(watched) = self.channels.get_mut(&key)
+            && let Some(plan) = watched.stream.take()
+        {
+            self.stream_demand -= budget::rate(watched.interval);
+            self.streams.remove(&(plan.due(), key));
+            self.troubled.remove(&key);
+        }
+    }
+
+    /// Does not ask for a channel's stream any more, unless it is being asked at this moment:
+    /// then the answer decides.
+    pub(super) fn rest_stream(&mut self, key: ChannelKey) {
+        let waits = self.channels.get(&key).is_some_and(|watched| {
+            let plan = watched.stream.as_ref();
+            plan.is_some_and(|plan| self.streams.contains(&(plan.due(), key)))
+        });
+        if waits {
+            self.leave_stream(key);
+        }
+    }
+
+    /// Plans when a channel is next asked for its stream. `forgivable` says whether a back-off
+    /// is for a failure that others may come to share; `None` leaves that as it is.
+    pub(super) fn replan(
+        &mut self,
+        key: ChannelKey,
+        interval: Duration,
+        forgivable: Option<bool>,
+        change: impl FnOnce(&mut Plan),
+    ) {
+        let Some(watched) = self.channels.get_mut(&key) else {
+            return;
+        };
+        let Some(plan) = &mut watched.stream else {
+            return;
+        };
+        self.stream_demand += budget::rate(interval) - budget::rate(watched.interval);
+        watched.interval = interval;
+        self.streams.remove(&(plan.due(), key));
+        change(plan);
+        self.streams.insert((plan.due(), key));
+        match forgivable {
+            None => {}
+            Some(true) if plan.failures() > 0 => {
+                self.troubled.insert(key);
+            }
+            Some(_) => {
+                self.troubled.remove(&key);
+            }
+        }
+    }
+
+    /// Changes how often a channel is asked for its stream, if it is.
+    pub(super) fn set_interval(&mut self, key: ChannelKey, interval: Duration, now: Planned) {
+        let waiting = self.channels.get(&key).is_some_and(|watched| {
+            // One that is under way plans anew at its end.
+            let plan = watched.stream.as_ref();
+            watched.interval != interval
+                && plan.is_some_and(|plan| self.streams.contains(&(plan.due(), key)))
+        });
+        if waiting {
+            self.replan(key, interval, None, |plan| plan.hurry(now, interval));
+        }
+    }
+
+    /// Has a channel asked for its status, at `due`.
+    pub(super) fn ask_status(&mut self, key: ChannelKey, due: Planned) {
+        let Some(watched) = self.channels.get_mut(&key) else {
+            return;
+        };
+        match watched.status.replace(due) {
+            Some(before) => {
+                self.statuses.remove(&(before, key));
+            }
+            None => self.in_bulk += 1,
+        }
+        self.statuses.insert((due, key));
+    }
+
+    /// Has a channel asked for its status at its next instant, if it is not yet.
+    pub(super) fn ask_status_too(&mut self, key: ChannelKey, now: Planned) {
+        if let Some(watched) = self.channels.get(&key)
+            && watched.status.is_none()
+        {
+            self.ask_status(key, watched.slot(now, self.idle_interval));
+        }
+    }
+
+    /// Does not ask for a channel's status any more.
+    pub(super) fn leave_status(&mut self, key: ChannelKey) {
+        if let Some(watched) = self.channels.get_mut(&key)
+            && let Some(due) = watched.status.take()
+        {
+            self.in_bulk -= 1;
+            self.statuses.remove(&(due, key));
+        }
+    }
+
+    /// Notes until when Polyv does not tell a channel's status; `None` where it does.
+    pub(super) fn set_alone(&mut self, key: ChannelKey, until: Option<Planned>) {
+        let Some(watched) = self.channels.get_mut(&key) else {
+            return;
+        };
+        let before = watched.alone_until.is_some();
+        watched.alone_until = until;
+        match (before, until.is_some()) {
+            (false, true) => self.alone += 1,
+            (true, false) => self.alone -= 1,
+            _ => {}
+        }
+    }
+
+    /// Asks no channel for its status any more, but each for its stream.
+    pub(super) fn leave_bulk(&mut self, now: Planned) {
+        let keys: Vec<ChannelKey> = self.channels.keys().copied().collect();
+        for key in keys {
+            self.leave_status(key);
+            self.set_alone(key, None);
+            self.ask_stream(key, self.idle_interval, now);
+        }
+    }
+
+    /// Asks every channel that is not live, and waits, for its status.
+    pub(super) fn enter_bulk(&mut self, now: Planned) {
+        for key in self.idle().collect::<Vec<_>>() {
+            self.leave_stream(key);
+            self.ask_status_too(key, now);
+        }
+    }
+
+    /// Some channels that could be asked for their status and are not.
+    pub(super) fn some_idle(&self) -> Vec<ChannelKey> {
+        self.idle().take(MOST_CHANNELS).collect()
+    }
+
+    fn idle(&self) -> impl Iterator<Item = ChannelKey> {
+        self.streams.iter().map(|(_, key)| *key).filter(|key| {
+            let watched = self.channels.get(key);
+            watched.is_some_and(|watched| {
+                !watched.live && !watched.steadfast && watched.alone_until.is_none()
+            })
+        })
+    }
+
+    /// Counts all channels as put off by what others shared, and as tellable.
+    pub(super) fn begin_anew(&mut self, now: Planned) {
+        self.troubled = self.channels.keys().copied().collect();
+        self.forgive_all(now);
+        for watched in self.channels.values_mut() {
+            watched.told_discarded = false;
+            watched.alone_until = None;
+        }
+        self.alone = 0;
+    }
+
+    /// A fault that all channels shared is over: those that were put off by it are not any
+    /// more.
+    pub(super) fn forgive_all(&mut self, now: Planned) {
+        for key in std::mem::take(&mut self.troubled) {
+            let Some(watched) = self.channels.get_mut(&key) else {
+                continue;
+            };
+            let interval = watched.interval;
+            let Some(plan) = &mut watched.stream else {
+                continue;
+            };
+            let waiting = self.streams.remove(&(plan.due(), key));
+            plan.forgive(now, interval);
+            if waiting {
+                self.streams.insert((plan.due(), key));
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A channel as the poller needs to know it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::plan::{Plan, slot};
+use super::timeline::Planned;
+use crate::clock::Moment;
+
+/// A channel that is watched, and when it is asked what.
+///
+/// A channel that is live is asked for its stream, one that is not for its status, in bulk with
+/// others. Where that is not to be had it is asked for its stream all the same; and one whose
+/// stream can't be had is asked for both.
+#[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
+pub(super) struct Watched {
+    pub(super) id: Arc<str>,
+    pub(super) name: Arc<str>,
+    pub(super) origin: Origin,
+    /// Which part of an interval its instants lie behind the beginning of one, below 1.
+    phase: f64,
+    /// How often it is asked for its stream, where it is.
+    pub(super) interval: Duration,
+    /// When it is asked for its stream, if it is.
+    pub(super) stream: Option<Plan>,
+    /// When it is asked for its status, if it is.
+    pub(super) status: Option<Planned>,
+    /// Whether it is always asked for its stream: it is expected to be live, and what its
+    /// stream says comes first.
+    pub(super) steadfast: bool,
+    /// Polyv does not tell its status; until then it is not asked for it.
+    pub(super) alone_until: Option<Planned>,
+    /// When its stream last said that it is not live.
+    pub(super) denied: Option<Planned>,
+    /// Whether its stream said last that it is live.
+    pub(super) live: bool,
+    pub(super) asked: bool,
+    /// Whether it was asked again because Polyv found our clock wrong.
+    pub(super) clock_retried: bool,
+    pub(super) trouble: Option<Trouble>,
+    /// Whether it was logged that parts of its answers make no sense.
+    pub(super) told_discarded: bool,
+}
+
+/// How a channel came to be watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The configuration names it.
+    Configured,
+    /// Polyv listed it, last in that round.
+    Listed {
+        /// The number of the round.
+        round: u64,
+    },
+}
+
+/// A channel's failures in a row, for the log.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trouble {
+    pub(super) since: Moment,
+    pub(super) failures: u64,
+    /// Whether its beginning was logged.
+    pub(super) told: bool,
+}
+
+// === impl Watched ===
+
+impl Watched {
+    /// A channel that was not asked yet, and is not to be asked anything so far.
+    pub(super) fn new(
+        id: Arc<str>,
+        name: Arc<str>,
+        origin: Origin,
+        phase: f64,
+        steadfast: bool,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            origin,
+            phase,
+            interval: Duration::ZERO,
+            stream: None,
+            status: None,
+            steadfast,
+            alone_until: None,
+            denied: None,
+            live: false,
+            asked: false,
+            clock_retried: false,
+            trouble: None,
+            told_discarded: false,
+        }
+    }
+
+    /// A plan for its stream, from now on.
+    pub(super) fn new_plan(&self, now: Planned, interval: Duration) -> Plan {
+        Plan::new(self.phase, now, interval)
+    }
+
+    /// The next of its instants at that interval.
+    pub(super) fn slot(&self, now: Planned, interval: Duration) -> Planned {
+        slot(self.phase, now, interval)
+    }
+
+    /// Whether its status says whether it is live: its stream does where it is asked for that
+    /// and answers.
+    pub(super) fn heeds_status(&self) -> bool {
+        !self.steadfast && self.stream.is_none_or(|plan| plan.failures() > 0)
+    }
+
+    /// Whether its stream said that it is not live so lately that its status says nothing new.
+    pub(super) fn was_denied(&self, now: Planned, idle_interval: Duration) -> bool {
+        self.denied
+            .is_some_and(|denied| now.since(denied) < idle_interval / 2)
+    }
+}

@@ -38,9 +38,11 @@ mod promises {
     mod recovery;
     mod reload;
     mod secrets;
+    mod shards;
     mod simulator;
     mod supervision;
     mod support;
+    mod targets;
     mod truth;
     mod values;
     mod web;

@@ -11,6 +11,8 @@ mod environment;
 mod labels;
 mod secret;
 mod sections;
+mod shard;
+mod share;
 mod source;
 mod watch;
 
@@ -23,6 +25,7 @@ use url::Url;
 
 pub use channel::check_id as check_channel_id;
 pub use secret::SecretSource;
+pub use shard::{MAX_SHARDS, NoShard, Shard};
 pub use source::Source;
 pub use watch::Watcher;
 
@@ -36,8 +39,12 @@ pub struct Config {
     pub api: Api,
     /// How channels are asked, and how long answers count.
     pub poll: Poll,
-    /// Whose channels they are.
+    /// Whose channels they are, as far as they are this shard's own.
     pub accounts: Vec<Account>,
+    /// Which of all channels are this exporter's own.
+    pub shard: Shard,
+    /// How many channels are configured that belong to other shards.
+    pub others: usize,
     /// What is valid and perhaps not meant.
     pub warnings: Vec<Fault>,
 }
@@ -53,6 +60,8 @@ pub struct Api {
     pub requests: usize,
     /// … of this length,
     pub per: Duration,
+    /// by so many shards that call from one address; `None` is all of them,
+    pub shards_per_ip: Option<u32>,
     /// and so many at the same time.
     pub max_in_flight: usize,
 }
@@ -87,7 +96,7 @@ pub struct Account {
     pub credentials: Credentials,
     /// Where its secret came from.
     pub secret: SecretSource,
-    /// Its channels, those of its channel files included.
+    /// Its channels, those of its channel files included, as far as they are this shard's own.
     pub channels: Vec<Channel>,
     /// The directories in which its channel files are.
     pub watched: Vec<PathBuf>,
@@ -124,13 +133,24 @@ pub struct Expect {
 // === impl Config ===
 
 impl Config {
-    /// How many channels there are in all.
+    /// How many channels are this exporter's own.
     #[must_use]
     pub fn channel_count(&self) -> usize {
         self.accounts
             .iter()
             .map(|account| account.channels.len())
             .sum()
+    }
+
+    /// Leaves a shard its own channels.
+    fn keep(mut self, shard: Shard) -> Self {
+        let all = self.channel_count();
+        for account in &mut self.accounts {
+            account.channels.retain(|channel| shard.owns(&channel.id));
+        }
+        self.others = all - self.channel_count();
+        self.shard = shard;
+        self
     }
 
     /// The account that lists a channel.
@@ -154,6 +174,7 @@ impl Default for Api {
             timeout: Duration::from_secs(15),
             requests: 1000,
             per: Duration::from_secs(10),
+            shards_per_ip: None,
             max_in_flight: 128,
         }
     }

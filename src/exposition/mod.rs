@@ -12,12 +12,14 @@
 pub mod catalogue;
 mod document;
 mod own;
+mod part;
 mod piece;
 mod store;
 mod text;
 mod view;
 
 pub use document::document;
+pub use part::{render_channel, render_own};
 pub use piece::Identity;
 pub use store::{ChannelKey, Store, Turned};
 pub use text::Format;

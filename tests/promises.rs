@@ -59,6 +59,7 @@ mod promises {
     mod with_kubernetes_pods;
     mod with_kubernetes_prometheus;
     mod with_prometheus;
+    mod with_prometheus_channels;
     mod with_prometheus_dashboards;
     mod with_prometheus_documents;
     mod with_prometheus_rules;

@@ -64,9 +64,9 @@ pub(super) fn announce(config: &Config) {
     let channels = config.channel_count();
     let of = channels + config.others;
     if channels == 0 && of > 0 {
-        warn!(%shard, of, "no channel is this shard's own");
+        warn!(%shard, of, "this shard owns no channel");
     } else {
-        info!(%shard, channels, of, "these channels are this shard's own");
+        info!(%shard, channels, of, "this shard owns its part of the channels");
     }
 }
 

@@ -94,7 +94,7 @@ impl fmt::Display for Shard {
     }
 }
 
-/// A channel's weight with a shard: of the numbers that SplitMix64 gives when it is seeded with the
+/// A channel's weight with a shard: of the numbers that `SplitMix64` gives when it is seeded with the
 /// channel's hash, the one at the shard's place. One hash of the id and a few multiplications for
 /// each shard.
 fn weight(seed: u64, index: u32) -> u64 {

@@ -28,19 +28,18 @@ pub(super) fn over_ceiling(api: &Api, shard: Shard) -> Option<String> {
     let (each, allowed) = ((allowed / f64::from(sharing)) as u64, allowed as u64);
     let (requests, per) = (api.requests, format_duration(api.per));
     let shards = if sharing == 1 { "shard" } else { "shards" };
-    let mut message = format!(
-        "{sharing} {shards} x {requests} calls in {per} are {together}, over the {allowed} that \
-         Polyv allows for one address: "
-    );
-    message += &match each {
+    let fewer = match each {
         0 => "set a longer api.rate_limit.per".to_owned(),
         each => format!("set api.rate_limit.requests to {each} or less"),
     };
-    if sharing > 1 {
-        message +=
-            ", or, where each shard has an address of its own, api.rate_limit.shards_per_ip: 1";
-    }
-    Some(message)
+    let apart = match sharing {
+        1 => "",
+        _ => ", or, where each shard has an address of its own, api.rate_limit.shards_per_ip: 1",
+    };
+    Some(format!(
+        "{sharing} {shards} x {requests} calls in {per} are {together}, over the {allowed} that \
+         Polyv allows for one address: {fewer}{apart}"
+    ))
 }
 
 #[cfg(test)]

@@ -153,9 +153,12 @@ accounts: [{{app_id: a, app_secret: s, channels: [{{id: 1}}, {{id: 2}}]}}]"
 #[tokio::test]
 async fn a_shard_stays_with_its_own_channels_whatever_is_reloaded_and_sees_every_fault() {
     let (_nobody, address) = nobodys_address();
+    // It is there from the start: one that comes later is found within a minute.
+    let files = tempfile::tempdir().unwrap();
     let config = format!(
         "api: {{base_url: 'http://{address}', timeout: 1s}}
-accounts: [{{app_id: a, app_secret: s, channels: [{{id: 3880533}}], channel_files: [channels/*.yml]}}]"
+accounts: [{{app_id: a, app_secret: s, channels: [{{id: 3880533}}], channel_files: ['{}/*.yml']}}]",
+        files.path().display()
     );
     // 3880533 belongs to shard 2 of 3, as docs/scale.md has it: this one has none, which is no fault.
     let mut exporter = Exporter::start_with(&config, as_shard(1, 3)).await;
@@ -169,22 +172,17 @@ accounts: [{{app_id: a, app_secret: s, channels: [{{id: 3880533}}], channel_file
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
 
-    // Of a channel file, too. The watcher looks at once when it begins.
-    let files = exporter.directory.path().join("channels");
-    std::fs::create_dir(&files).unwrap();
-    replace(
-        &files.join("a.yml"),
-        "- id: 3880534\n- id: 3880535\n- id: 3880536\n",
-    );
+    let file = files.path().join("a.yml");
+    replace(&file, "- id: 3880534\n- id: 3880535\n- id: 3880536\n");
     let own = |scrape: &Scrape| ids(scrape) == ["3880535"];
     exporter
         .until("the channel of the file is there", own)
         .await;
-    replace(&files.join("a.yml"), "- id: 3880535\n- id: 1\n");
+    replace(&file, "- id: 3880535\n- id: 1\n");
     let own = |scrape: &Scrape| ids(scrape) == ["3880535", "1"];
     exporter.until("the file's new channel is there", own).await;
     // Both are another shard's, and the fault is everybody's.
-    replace(&files.join("a.yml"), "- id: 3880533\n");
+    replace(&file, "- id: 3880533\n");
     let (status, why) = exporter.reload().await;
     assert_eq!(status, 500);
     assert!(why.contains("channel 3880533 stands twice"), "{why}");

@@ -115,8 +115,12 @@ async fn two_servers_divide_the_channels_of_three_shards_by_hash_and_rules_work_
         .await;
         let delay = "account:polyv_sample_delay_seconds:p90{account=\"main\"}";
         server.value(delay).await;
-        let exporters = labels(server, "instance:polyv_exporter_up:current", "job").await;
-        assert_eq!(exporters, ["polyv-0", "polyv-1", "polyv-2"]);
+        let up = "instance:polyv_exporter_up:current == 1";
+        until(
+            "rules know the exporters, and no channel for one",
+            async || labels(server, up, "job").await == ["polyv-0", "polyv-1", "polyv-2"],
+        )
+        .await;
         let scraped = "count(up{job=\"polyv-channels\"} == 1)";
         assert_eq!(server.value(scraped).await, share as f64);
         assert!(!server.log().contains("level=error"), "{}", server.log());

@@ -30,7 +30,7 @@ pub async fn start(pod: &Pod) -> (Program, String) {
 
 /// The same in a pod of that name.
 pub async fn start_as(pod: &Pod, name: &str) -> (Program, String) {
-    let mut command = pod.command_as(name);
+    let mut command = pod.command(name);
     command.env("POLYV_EXPORTER_WEB_LISTEN_ADDRESS", "127.0.0.1:0");
     let mut program = Program::start(&mut command);
     let line = program.logged(&["listening", "address"]).await;
@@ -140,13 +140,8 @@ impl Pod {
         }
     }
 
-    /// What the container runs, without what the test adds.
-    pub fn command(&self) -> Command {
-        self.command_as("polyv-exporter")
-    }
-
-    /// The same in a pod of that name.
-    pub fn command_as(&self, name: &str) -> Command {
+    /// What the container runs in a pod of that name, without what the test adds.
+    pub fn command(&self, name: &str) -> Command {
         let mut command = polyv_exporter();
         for variable in self.container["env"].as_array().into_iter().flatten() {
             let value = match &variable["valueFrom"]["fieldRef"]["fieldPath"] {

@@ -36,3 +36,58 @@ pub fn render_own(families: &[MetricFamily], format: Format) -> String {
     format.footer(&mut out);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::channel::Rules;
+    use crate::clock::{Moment, Timestamp};
+    use crate::exposition::Identity;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn store() -> Store {
+        let rules = Rules {
+            lookback: SECOND,
+            idle_interval: SECOND,
+            stale_after: SECOND,
+            max_sample_age: SECOND,
+            window: SECOND,
+            sustain: SECOND,
+            history_step: SECOND,
+        };
+        Store::new(rules, 0)
+    }
+
+    /// A channel of an account, by its number.
+    fn channel(account: &str, channel_id: &str) -> Identity {
+        Identity {
+            account: account.to_owned(),
+            channel_id: channel_id.to_owned(),
+            ..Identity::default()
+        }
+    }
+
+    #[test]
+    fn a_channel_is_found_by_its_number_while_it_is_there_under_whatever_account() {
+        let now = Now {
+            moment: Moment::default(),
+            polyv: Timestamp::from_millis(0),
+        };
+        let store = store();
+        let first = store.insert(channel("one", "1"), SECOND, now);
+        assert_eq!(store.find("1"), Some(first));
+        assert_eq!(store.find("2"), None);
+        // It may come to its new account before it leaves the old one.
+        let second = store.insert(channel("two", "1"), SECOND, now);
+        store.remove(first);
+        assert_eq!(store.find("1"), Some(second));
+        let text = render_channel(&store, second, Format::Prometheus, now).unwrap();
+        assert!(text.contains("account=\"two\""), "{text}");
+        assert_eq!(render_channel(&store, first, Format::Prometheus, now), None);
+        store.remove(second);
+        assert_eq!(store.find("1"), None);
+    }
+}

@@ -271,3 +271,22 @@ fn metrics_cannot_be_where_targets_are() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_channel_that_moves_to_another_account_is_found_there() {
+    let (polyv, exporter) = setup().await;
+    let config = format!(
+        "{}- {{name: second, app_id: simulated, app_secret: simulated-secret, channels: [{{id: 2}}]}}\n",
+        quick_config(polyv.address, "[{id: 1}]")
+    );
+    let back = quick_config(polyv.address, "[{id: 1}, {id: 2}]");
+    for (config, account) in [(config, "second"), (back, "main")] {
+        replace(&exporter.config_path(), &config);
+        assert_eq!(exporter.reload().await.0, 200);
+        let (status, _, probed) = accepting(&exporter, "/probe?target=2", TEXT).await;
+        assert_eq!(status, 200, "{probed}");
+        let label = format!("account=\"{account}\"");
+        let lines = samples(&probed, |_| true);
+        assert!(lines.iter().all(|line| line.contains(&label)), "{probed}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod operations;
+mod shard;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ pub use operations::{
     ChatCommand, ChatModerationArgs, IntervalArg, LinkArgs, ModerationArgs, ModerationCommand,
     NotifyArg, OperationArgs, SendArgs, SessionCommand, StrategyArg, SwitchArg, ViewerTypeArg,
 };
+pub use shard::ShardArgs;
 
 /// Where the exporter listens.
 pub const LISTEN_ADDRESS: &str = ":9847";
@@ -78,6 +80,9 @@ pub struct ServeArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub config: ConfigArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub shard: ShardArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub listen: ListenArgs,

@@ -40,9 +40,11 @@ mod promises {
     mod recovery;
     mod reload;
     mod secrets;
+    mod shards;
     mod simulator;
     mod supervision;
     mod support;
+    mod targets;
     mod truth;
     mod values;
     mod web;
@@ -59,6 +61,7 @@ mod promises {
     mod with_kubernetes_pods;
     mod with_kubernetes_prometheus;
     mod with_prometheus;
+    mod with_prometheus_channels;
     mod with_prometheus_dashboards;
     mod with_prometheus_documents;
     mod with_prometheus_rules;

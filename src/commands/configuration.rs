@@ -4,7 +4,7 @@ use super::Failure;
 use super::doorkeeper::Doorkeeper;
 use super::failure::{faulty_configuration, faulty_web_configuration};
 use crate::cli::{ConfigArgs, WebArgs};
-use crate::config::{Config, Source};
+use crate::config::{Config, Shard, Source};
 
 /// Variables of which one is enough to mean "configured by the environment".
 const VARIABLES: [&str; 4] = [
@@ -16,6 +16,14 @@ const VARIABLES: [&str; 4] = [
 
 /// The configuration file, or else the environment.
 pub(super) fn load(arguments: &ConfigArgs) -> Result<(Source, Config), Failure> {
+    load_shard(arguments, Shard::ALL)
+}
+
+/// The same, as far as it is a shard's own.
+pub(super) fn load_shard(
+    arguments: &ConfigArgs,
+    shard: Shard,
+) -> Result<(Source, Config), Failure> {
     let source = match &arguments.file {
         Some(path) => Source::file(path).map_err(faulty_configuration)?,
         None if VARIABLES
@@ -33,6 +41,7 @@ pub(super) fn load(arguments: &ConfigArgs) -> Result<(Source, Config), Failure> 
             ));
         }
     };
+    let source = source.sharded(shard);
     let config = source.evaluate().map_err(faulty_configuration)?;
     Ok((source, config))
 }

@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use super::doorkeeper::Doorkeeper;
 use super::reloader::{self, Reloader};
+use super::shard;
 use super::supervisor::Supervisor;
 use crate::clock::Clock;
 use crate::config::{Config, Source};
@@ -48,6 +49,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     info!(version, revision, "starting");
     let Setup { config, source, .. } = setup;
     warn_of(&config);
+    shard::announce(&config);
     let clock = Arc::new(PolyvClock::new(Clock::default()));
     let metrics = Metrics::new().context("the metrics can't be set up")?;
     let status = Arc::new(Status::default());

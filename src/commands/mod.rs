@@ -15,6 +15,7 @@ mod probe;
 mod reading;
 mod reloader;
 mod serve;
+mod shard;
 mod signals;
 mod simulate;
 mod supervisor;

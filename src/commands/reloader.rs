@@ -10,6 +10,7 @@ use tracing::{error, info};
 use super::doorkeeper::Doorkeeper;
 use super::exporter::{transport, warn_of};
 use super::reading::Reading;
+use super::shard;
 use super::supervisor::Supervisor;
 use crate::config::{Config, Source, Watcher};
 use crate::poller::Orders;
@@ -218,6 +219,7 @@ impl Reloader {
             transport(&config)?
         };
         warn_of(&config);
+        shard::announce(&config);
         let orders = Orders {
             config: config.clone(),
             transport: Arc::clone(&transport),

@@ -6,7 +6,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use super::exporter::{self, Setup};
-use super::{Failure, configuration, signals};
+use super::{Failure, configuration, shard, signals};
 use crate::cli::ServeArgs;
 use crate::telemetry::start_log;
 use crate::web;
@@ -15,7 +15,8 @@ use crate::web;
 pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
     start_log(arguments.log.level, arguments.log.format);
     web::check_telemetry_path(&arguments.telemetry_path).map_err(Failure::Usage)?;
-    let (source, config) = configuration::load(&arguments.config)?;
+    let shard = shard::of(&arguments.shard)?;
+    let (source, config) = configuration::load_shard(&arguments.config, shard)?;
     let door = configuration::door(&arguments.web)?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
     let done = runtime.block_on(async {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::account::DEFAULT_NAME;
 use super::channel::{self, Seen};
-use super::{Account, Api, Channel, Config, Expect, Poll, SecretSource, sections};
+use super::{Account, Api, Channel, Config, Expect, Poll, SecretSource, Shard, sections, share};
 use crate::polyv::{AppSecret, Credentials};
 use crate::yaml::{Fault, Faults};
 
@@ -16,7 +16,10 @@ const CHANNELS: &str = "POLYV_CHANNELS";
 const BASE_URL: &str = "POLYV_API_BASE_URL";
 
 /// Makes a configuration of the variables that `variable` knows.
-pub(super) fn evaluate(variable: impl Fn(&str) -> Option<String>) -> Result<Config, Faults> {
+pub(super) fn evaluate(
+    variable: impl Fn(&str) -> Option<String>,
+    shard: Shard,
+) -> Result<Config, Faults> {
     let source: Arc<str> = "environment".into();
     let mut faults = Faults::default();
     let mut fault = |message: String| {
@@ -55,6 +58,9 @@ pub(super) fn evaluate(variable: impl Fn(&str) -> Option<String>) -> Result<Conf
             }
             Err(why) => fault(format!("{BASE_URL}: {why}")),
         }
+    }
+    if let Some(why) = share::over_ceiling(&api, shard) {
+        fault(format!("{why} (in a file, for --config.file)"));
     }
     let poll = Poll::default();
     let mut channels = Vec::new();
@@ -100,12 +106,16 @@ pub(super) fn evaluate(variable: impl Fn(&str) -> Option<String>) -> Result<Conf
         watched: Vec::new(),
         discover: None,
     };
-    faults.or(Config {
-        api,
-        poll,
-        accounts: vec![account],
-        warnings,
-    })
+    faults
+        .or(Config {
+            api,
+            poll,
+            accounts: vec![account],
+            shard: Shard::ALL,
+            others: 0,
+            warnings,
+        })
+        .map(|config| config.keep(shard))
 }
 
 #[cfg(test)]
@@ -113,12 +123,30 @@ mod tests {
     use super::*;
 
     fn config(variables: &[(&str, &str)]) -> Result<Config, Faults> {
-        evaluate(|name| {
+        sharded(variables, Shard::ALL)
+    }
+
+    fn sharded(variables: &[(&str, &str)], shard: Shard) -> Result<Config, Faults> {
+        let variable = |name: &str| {
             variables
                 .iter()
                 .find(|(other, _)| *other == name)
                 .map(|(_, value)| (*value).to_owned())
-        })
+        };
+        evaluate(variable, shard)
+    }
+
+    #[test]
+    fn shards_need_a_file_that_divides_the_limit() {
+        let shard = Shard::new(0, 2).unwrap();
+        let variables = [(APP_ID, "a"), (APP_SECRET, "s"), (CHANNELS, "1,2,3,4,5,6")];
+        let faults = sharded(&variables, shard).unwrap_err().to_string();
+        assert!(faults.contains("2 shards x 1000 calls"), "{faults}");
+        assert!(faults.contains("--config.file"), "{faults}");
+        let here = [&variables[..], &[(BASE_URL, "http://127.0.0.1:8899")]].concat();
+        let config = sharded(&here, shard).unwrap();
+        assert_eq!(config.channel_count() + config.others, 6);
+        assert!((1..6).contains(&config.others), "{}", config.others);
     }
 
     #[test]

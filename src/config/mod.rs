@@ -12,6 +12,8 @@ mod environment;
 mod labels;
 mod secret;
 mod sections;
+mod shard;
+mod share;
 mod source;
 mod watch;
 
@@ -25,6 +27,7 @@ use url::Url;
 pub use channel::check_id as check_channel_id;
 pub use discover::{Discover, Expose, Pattern};
 pub use secret::SecretSource;
+pub use shard::{MAX_SHARDS, NoShard, Shard};
 pub use source::Source;
 pub use watch::Watcher;
 
@@ -38,8 +41,12 @@ pub struct Config {
     pub api: Api,
     /// How channels are asked, and how long answers count.
     pub poll: Poll,
-    /// Whose channels they are.
+    /// Whose channels they are, as far as they are this shard's own.
     pub accounts: Vec<Account>,
+    /// Which of all channels are this exporter's own.
+    pub shard: Shard,
+    /// How many channels are configured that belong to other shards.
+    pub others: usize,
     /// What is valid and perhaps not meant.
     pub warnings: Vec<Fault>,
 }
@@ -55,6 +62,8 @@ pub struct Api {
     pub requests: usize,
     /// … of this length,
     pub per: Duration,
+    /// by so many shards that call from one address; `None` is all of them,
+    pub shards_per_ip: Option<u32>,
     /// and so many at the same time.
     pub max_in_flight: usize,
 }
@@ -101,7 +110,7 @@ pub struct Account {
     pub credentials: Credentials,
     /// Where its secret came from.
     pub secret: SecretSource,
-    /// Its channels, those of its channel files included.
+    /// Its channels, those of its channel files included, as far as they are this shard's own.
     pub channels: Vec<Channel>,
     /// The directories in which its channel files are.
     pub watched: Vec<PathBuf>,
@@ -140,13 +149,24 @@ pub struct Expect {
 // === impl Config ===
 
 impl Config {
-    /// How many channels there are in all.
+    /// How many channels are this exporter's own.
     #[must_use]
     pub fn channel_count(&self) -> usize {
         self.accounts
             .iter()
             .map(|account| account.channels.len())
             .sum()
+    }
+
+    /// Leaves a shard its own channels.
+    fn keep(mut self, shard: Shard) -> Self {
+        let all = self.channel_count();
+        for account in &mut self.accounts {
+            account.channels.retain(|channel| shard.owns(&channel.id));
+        }
+        self.others = all - self.channel_count();
+        self.shard = shard;
+        self
     }
 
     /// The account that lists a channel.
@@ -170,6 +190,7 @@ impl Default for Api {
             timeout: Duration::from_secs(15),
             requests: 1000,
             per: Duration::from_secs(10),
+            shards_per_ip: None,
             max_in_flight: 128,
         }
     }

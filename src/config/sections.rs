@@ -6,20 +6,24 @@ use std::time::Duration;
 use chrono::FixedOffset;
 use url::Url;
 
-use super::{Api, Poll, StatusCall};
+use super::share::{CEILING_PER_SECOND, over_ceiling};
+use super::{Api, MAX_SHARDS, Poll, Shard, StatusCall};
 use crate::polyv::is_loopback;
-use crate::yaml::{Fault, Node, Reader, format_duration};
+use crate::yaml::{Fault, Node, Place, Reader, format_duration};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 /// A question reaches so far at most: the call takes 3 hours, and clocks differ.
 const MAX_LOOKBACK: Duration = Duration::from_secs(2 * 3600 + 55 * 60);
-/// The documented ceiling, for all calls of one client IP.
-const CEILING_PER_SECOND: f64 = 150.0;
 
 /// Reads `api`.
-pub(super) fn api(node: &Node, reader: &mut Reader, warnings: &mut Vec<Fault>) -> Api {
+pub(super) fn api(
+    node: &Node,
+    shard: Shard,
+    reader: &mut Reader,
+    warnings: &mut Vec<Fault>,
+) -> Api {
     let mut api = Api::default();
     let Some(mut map) = reader.mapping(node, "`api`") else {
         return api;
@@ -39,6 +43,7 @@ pub(super) fn api(node: &Node, reader: &mut Reader, warnings: &mut Vec<Fault>) -
     set(&mut api.timeout, map.get("timeout"), |node| {
         bounded(reader, node, "`timeout`", SECOND..=5 * MINUTE)
     });
+    let mut limited_at = node.place;
     if let Some(node) = map.get("rate_limit")
         && let Some(mut limit) = reader.mapping(node, "`rate_limit`")
     {
@@ -48,10 +53,15 @@ pub(super) fn api(node: &Node, reader: &mut Reader, warnings: &mut Vec<Fault>) -
         set(&mut api.per, limit.get("per"), |node| {
             bounded(reader, node, "`per`", SECOND..=HOUR)
         });
+        if let Some(node) = limit.get("shards_per_ip") {
+            let shards = count(reader, node, "`shards_per_ip`", MAX_SHARDS as usize);
+            api.shards_per_ip = shards.and_then(|shards| u32::try_from(shards).ok());
+        }
         limit.finish(reader);
+        limited_at = node.place;
         #[allow(clippy::cast_precision_loss)]
         let rate = api.requests as f64 / api.per.as_secs_f64();
-        if rate > CEILING_PER_SECOND && !is_loopback(&api.base_url) {
+        if shard.is_all() && rate > CEILING_PER_SECOND && !is_loopback(&api.base_url) {
             warnings.push(Fault {
                 source: reader.source().clone(),
                 place: Some(node.place),
@@ -65,7 +75,15 @@ pub(super) fn api(node: &Node, reader: &mut Reader, warnings: &mut Vec<Fault>) -
         count(reader, node, "`max_in_flight`", 10_000)
     });
     map.finish(reader);
+    share(&api, shard, limited_at, reader);
     api
+}
+
+/// Whether the shards' shares of the limit are together within it.
+pub(super) fn share(api: &Api, shard: Shard, place: Place, reader: &mut Reader) {
+    if let Some(why) = over_ceiling(api, shard) {
+        reader.fault(place, why);
+    }
 }
 
 /// Reads `poll`.

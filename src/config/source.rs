@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use super::account::{self, Context};
 use super::channel::Seen;
-use super::{Api, Config, Poll, environment, sections};
+use super::{Api, Config, Poll, Shard, environment, sections};
 use crate::yaml::{Fault, Faults, Node, Reader};
 
 /// A configuration as it was last read. The files that it names are read when it is
 /// [evaluated](Self::evaluate), so that a channel file that changed counts, and the main file
 /// only when somebody asks for a [reload](Self::reload).
 #[derive(Debug, Clone)]
-pub struct Source(Kind);
+pub struct Source {
+    kind: Kind,
+    shard: Shard,
+}
 
 #[derive(Clone)]
 enum Kind {
@@ -34,7 +37,7 @@ impl Source {
             place: None,
             message: format!("the configuration file can't be read: {error}"),
         })?;
-        Ok(Self(Kind::File {
+        Ok(Self::of(Kind::File {
             path: path.to_owned(),
             text: text.into(),
         }))
@@ -44,16 +47,28 @@ impl Source {
     /// `POLYV_CHANNELS`.
     #[must_use]
     pub fn environment() -> Self {
-        Self(Kind::Environment)
+        Self::of(Kind::Environment)
     }
 
     /// A configuration at hand; its relative paths are the working directory's.
     #[must_use]
     pub fn text(name: &str, text: &str) -> Self {
-        Self(Kind::Text {
+        Self::of(Kind::Text {
             name: name.into(),
             text: text.into(),
         })
+    }
+
+    fn of(kind: Kind) -> Self {
+        let shard = Shard::ALL;
+        Self { kind, shard }
+    }
+
+    /// The same, of which only a shard's own channels count. All of it has to be valid all the
+    /// same.
+    #[must_use]
+    pub fn sharded(self, shard: Shard) -> Self {
+        Self { shard, ..self }
     }
 
     /// Reads the main file anew.
@@ -61,8 +76,8 @@ impl Source {
     /// # Errors
     /// Where it can't be read.
     pub fn reload(&self) -> Result<Self, Faults> {
-        match &self.0 {
-            Kind::File { path, .. } => Self::file(path),
+        match &self.kind {
+            Kind::File { path, .. } => Ok(Self::file(path)?.sharded(self.shard)),
             Kind::Text { .. } | Kind::Environment => Ok(self.clone()),
         }
     }
@@ -72,13 +87,15 @@ impl Source {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn evaluate(&self) -> Result<Config, Faults> {
-        match &self.0 {
+        match &self.kind {
             Kind::File { path, text } => {
                 let directory = path.parent().unwrap_or(Path::new(""));
-                evaluate(path.to_string_lossy().into(), text, directory)
+                evaluate(path.to_string_lossy().into(), text, directory, self.shard)
             }
-            Kind::Text { name, text } => evaluate(Arc::clone(name), text, Path::new("")),
-            Kind::Environment => environment::evaluate(|name| std::env::var(name).ok()),
+            Kind::Text { name, text } => {
+                evaluate(Arc::clone(name), text, Path::new(""), self.shard)
+            }
+            Kind::Environment => environment::evaluate(|name| std::env::var(name).ok(), self.shard),
         }
     }
 }
@@ -94,16 +111,21 @@ impl std::fmt::Debug for Kind {
     }
 }
 
-fn evaluate(name: Arc<str>, text: &str, directory: &Path) -> Result<Config, Faults> {
+fn evaluate(name: Arc<str>, text: &str, directory: &Path, shard: Shard) -> Result<Config, Faults> {
     let root = Node::parse(&name, text)?;
     let mut reader = Reader::new(name);
     let Some(mut map) = reader.mapping(&root, "a configuration") else {
         return Err(reader.into_faults());
     };
     let mut warnings = Vec::new();
-    let api = map.get("api").map_or_else(Api::default, |node| {
-        sections::api(node, &mut reader, &mut warnings)
-    });
+    let api = match map.get("api") {
+        Some(node) => sections::api(node, shard, &mut reader, &mut warnings),
+        None => {
+            let api = Api::default();
+            sections::share(&api, shard, root.place, &mut reader);
+            api
+        }
+    };
     let poll = map
         .get("poll")
         .map_or_else(Poll::default, |node| sections::poll(node, &mut reader));
@@ -140,10 +162,15 @@ fn evaluate(name: Arc<str>, text: &str, directory: &Path) -> Result<Config, Faul
         );
     }
     map.finish(&mut reader);
-    reader.into_faults().or(Config {
-        api,
-        poll,
-        accounts,
-        warnings,
-    })
+    reader
+        .into_faults()
+        .or(Config {
+            api,
+            poll,
+            accounts,
+            shard: Shard::ALL,
+            others: 0,
+            warnings,
+        })
+        .map(|config| config.keep(shard))
 }

@@ -13,12 +13,14 @@ pub mod catalogue;
 mod census;
 mod document;
 mod own;
+mod part;
 mod piece;
 mod store;
 mod text;
 mod view;
 
 pub use document::document;
+pub use part::{render_channel, render_own};
 pub use piece::Identity;
 pub use store::{ChannelKey, Exposure, Store, Turned};
 pub use text::Format;

@@ -1,6 +1,6 @@
 //! All channels, each with its rendered piece.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ struct Inner {
     version: u64,
     /// In the order in which they were added.
     entries: BTreeMap<ChannelKey, Entry>,
+    /// By the channel's number: a scraper may ask for each one by itself.
+    by_id: HashMap<Box<str>, ChannelKey>,
     /// When time alone changes which channel next.
     changes: BTreeSet<(Moment, ChannelKey)>,
     /// State changes that nobody was told of yet.
@@ -103,6 +105,7 @@ impl Store {
                 next_key: 0,
                 version: 0,
                 entries: BTreeMap::new(),
+                by_id: HashMap::new(),
                 changes: BTreeSet::new(),
                 turned: Vec::new(),
                 census: Census::default(),
@@ -121,6 +124,8 @@ impl Store {
         let mut inner = self.lock();
         let key = ChannelKey(inner.next_key);
         inner.next_key += 1;
+        let id = identity.channel_id.as_str().into();
+        inner.by_id.insert(id, key);
         let entry = Entry {
             identity: Arc::new(identity),
             channel: Channel::new(live_interval, now.moment),
@@ -147,6 +152,11 @@ impl Store {
         }
         if let Some(class) = entry.class {
             inner.census.remove(&entry.identity.account, class);
+        }
+        // Another account may have it by now.
+        let id = entry.identity.channel_id.as_str();
+        if inner.by_id.get(id) == Some(&key) {
+            inner.by_id.remove(id);
         }
     }
 
@@ -281,6 +291,15 @@ impl Store {
         inner.census.write(format, out);
     }
 
+    /// A channel's piece as it is true now. `None` where there is no such channel any more, or
+    /// none that has series.
+    pub(super) fn piece(&self, key: ChannelKey, now: Now) -> Option<Arc<Piece>> {
+        let mut inner = self.lock();
+        inner.expire(now);
+        let entry = inner.entries.get(&key).filter(|e| e.is_exposed(now))?;
+        Some(Arc::clone(&entry.piece))
+    }
+
     /// Grows with every change of any channel.
     #[must_use]
     pub fn version(&self) -> u64 {
@@ -303,15 +322,8 @@ impl Store {
 
     /// Finds a channel by its number. Numbers are unique over all accounts.
     #[must_use]
-    pub fn find(&self, channel_id: &str, now: Now) -> Option<ChannelKey> {
-        let mut found = None;
-        self.scan(now, |_, key, entry| {
-            if entry.identity.channel_id == channel_id && entry.is_exposed(now) {
-                found = Some(key);
-            }
-            found.is_none()
-        });
-        found
+    pub fn find(&self, channel_id: &str) -> Option<ChannelKey> {
+        self.lock().by_id.get(channel_id).copied()
     }
 
     /// A channel with all that is remembered of it. `None` where there is no such channel any

@@ -91,6 +91,8 @@ pub struct Poller {
     max_in_flight: usize,
     /// How channels are asked.
     poll: config::Poll,
+    /// Which channels are this exporter's, of those that are found.
+    shard: config::Shard,
     /// The ids of all channels that the configuration names.
     configured: HashSet<String>,
     accounts: Vec<Account>,
@@ -130,6 +132,7 @@ impl Poller {
             transport: Arc::clone(&transport),
             max_in_flight: config.api.max_in_flight,
             poll: config.poll.clone(),
+            shard: config.shard,
             configured: HashSet::new(),
             accounts: Vec::new(),
             brake: Brake::new(),

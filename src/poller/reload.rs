@@ -36,6 +36,7 @@ impl Poller {
         self.transport = transport;
         self.max_in_flight = config.api.max_in_flight;
         self.poll = config.poll.clone();
+        self.shard = config.shard;
         let channels = config.accounts.iter().flat_map(|account| &account.channels);
         self.configured = channels.map(|channel| channel.id.clone()).collect();
         self.parts.limiter.set_limit(budget::limit_of(&config));

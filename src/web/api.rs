@@ -224,7 +224,7 @@ pub(super) fn nothing() -> Response<Body> {
 }
 
 /// A script that filters by what is not there would take all channels for those it wants.
-fn known_parameters(uri: &Uri, known: &[&str]) -> Result<(), Refused> {
+pub(super) fn known_parameters(uri: &Uri, known: &[&str]) -> Result<(), Refused> {
     let parameters = url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes());
     for (name, _) in parameters {
         if !known.contains(&name.as_ref()) {

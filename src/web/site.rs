@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::large::LargeAnswers;
-use super::{api, lifecycle, page, respond, scrape};
+use super::{api, discovery, lifecycle, page, probe, respond, scrape};
 use crate::clock::{Now, Timestamp};
 use crate::exposition::{self, Detail, Format, Store, View};
 use crate::poller::Status;
@@ -74,6 +74,9 @@ pub(super) struct Present {
 const HEALTHY: &str = "/-/healthy";
 const READY: &str = "/-/ready";
 const RELOAD: &str = "/-/reload";
+const DISCOVERY: &str = "/sd";
+const PROBE: &str = "/probe";
+const EXPORTER: &str = "/exporter";
 
 /// Checks a path for metrics: one that nothing else has.
 ///
@@ -89,7 +92,8 @@ pub fn check_telemetry_path(path: &str) -> Result<(), String> {
         ));
     }
     let taken = ["/-/", "/api/", "/assets/", "/channels/", "/fragments/"];
-    if taken.iter().any(|taken| path.starts_with(taken)) {
+    let routes = [DISCOVERY, PROBE, EXPORTER];
+    if routes.contains(&path) || taken.iter().any(|taken| path.starts_with(taken)) {
         return Err(format!(
             "`{path}` can't be the path for metrics: something else is there"
         ));
@@ -122,6 +126,9 @@ impl Site {
         let telemetry_path = self.sources.telemetry_path.clone();
         router
             .route(&telemetry_path, get(scrape::metrics))
+            .route(DISCOVERY, get(discovery::targets))
+            .route(PROBE, get(probe::channel))
+            .route(EXPORTER, get(probe::exporter))
             .route(HEALTHY, get(lifecycle::healthy))
             .route(READY, get(lifecycle::ready))
             .route(RELOAD, post(lifecycle::reload))
@@ -178,7 +185,7 @@ impl Site {
 
     /// A channel, by its number.
     pub(super) fn detail(&self, channel_id: &str, now: Now) -> Option<Detail> {
-        let key = self.sources.store.find(channel_id, now)?;
+        let key = self.sources.store.find(channel_id)?;
         self.sources.store.detail(key, now)
     }
 
@@ -195,7 +202,7 @@ impl Site {
     }
 
     /// Brings those metrics up to date that change by time alone.
-    fn refresh(&self) -> Now {
+    pub(super) fn refresh(&self) -> Now {
         let now = self.sources.clock.now();
         self.sources
             .metrics

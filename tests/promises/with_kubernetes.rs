@@ -164,7 +164,7 @@ fn what_names_something_else_names_what_is_there() {
     let shown = Shown::new();
     let paths = all(&shown);
     for (path, objects) in paths.iter().zip(built_each(&paths)) {
-        let deployment = objects.only("Deployment");
+        let workload = objects.workload();
         let pod = objects.pod();
         let labels = &pod["metadata"]["labels"];
         let container = objects.container();
@@ -180,7 +180,7 @@ fn what_names_something_else_names_what_is_there() {
         );
 
         assert!(selects(
-            &deployment["spec"]["selector"]["matchLabels"],
+            &workload["spec"]["selector"]["matchLabels"],
             labels
         ));
         let budget = &objects.only("PodDisruptionBudget")["spec"];
@@ -240,8 +240,9 @@ fn what_names_something_else_names_what_is_there() {
         }
         // However many pods there are at a time, they keep Polyv's limit, for all clients of an
         // address: 1,500 calls in 10 seconds.
-        let spec = &deployment["spec"];
-        let pods = spec["replicas"].as_u64().unwrap()
+        let spec = &workload["spec"];
+        let replicas = spec["replicas"].as_u64().unwrap();
+        let pods = replicas
             + spec["strategy"]["rollingUpdate"]["maxSurge"]
                 .as_u64()
                 .unwrap_or(0);
@@ -255,6 +256,16 @@ fn what_names_something_else_names_what_is_there() {
             "{}",
             path.display()
         );
+        // Each pod of a StatefulSet is a shard, and there are no others.
+        if workload["kind"] == "StatefulSet" {
+            assert!(objects.of_kind("Deployment").is_empty());
+            assert_eq!(spec["serviceName"], service["metadata"]["name"]);
+            let total = &container["env"].as_array().unwrap()[0];
+            assert_eq!(
+                total,
+                &json!({"name": "POLYV_EXPORTER_SHARD_TOTAL", "value": replicas.to_string()})
+            );
+        }
     }
 }
 

@@ -91,6 +91,12 @@ fn the_commands_that_are_shown_name_what_is_there() {
                 let (key, value) = selector.split_once('=').unwrap();
                 assert_eq!(objects.pod()["metadata"]["labels"][key], value, "{line}");
             }
+            ["port-forward", "pod/polyv-exporter-2", "9847"] => {
+                let shards = built(&shown.path("shards"));
+                let set = shards.only("StatefulSet");
+                assert_eq!(set["metadata"]["name"], "polyv-exporter");
+                assert!(set["spec"]["replicas"].as_u64() > Some(2));
+            }
             ["rollout", "status" | "undo", object] | ["port-forward", object, "9847"] => {
                 let (kind, name) = object.split_once('/').unwrap();
                 let kind = format!("{}{}", kind[..1].to_uppercase(), &kind[1..]);

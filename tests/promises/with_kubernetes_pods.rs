@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::support::certificates::Authority;
 use super::support::door::{ALICE, TLS, basic, until};
 use super::support::kubernetes::{Shown, all, built, built_each, deploy, text};
-use super::support::pod::{Pod, secrets, simulated, start};
+use super::support::pod::{Pod, secrets, simulated, start, start_as};
 use super::support::program::{client, client_builder, polyv_exporter, run, said};
 use super::support::scrape::Scrape;
 use super::support::served::Served;
@@ -223,4 +223,40 @@ async fn behind_a_password_probes_pass_and_prometheus_is_told_how_to_ask() {
     };
     assert_eq!(ask(None).await, 401);
     assert_eq!(ask(Some(basic("alice", "a"))).await, 200);
+}
+
+#[tokio::test]
+async fn the_pods_of_a_stateful_set_divide_the_channels_by_their_names() {
+    let ids = ["3880533", "3880534", "3880535", "3880536"];
+    let polyv = Served::start("channels: [{id: 3880533, count: 4}]").await;
+    let shown = Shown::new();
+    let objects = built(&shown.path("shards"));
+    let shards = objects.only("StatefulSet")["spec"]["replicas"].as_u64();
+    let pod = Pod::new(
+        &objects,
+        &secrets("simulated-secret"),
+        simulated(polyv.address),
+    );
+    let channels = "- id: 3880533\n- id: 3880534\n- id: 3880535\n- id: 3880536\n";
+    let channels = BTreeMap::from([("halls.yml".to_owned(), channels.to_owned())]);
+    pod.swap("/etc/polyv-exporter/channels", &channels);
+    let mut owners: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for shard in 0..shards.unwrap() {
+        let (_program, address) = start_as(&pod, &format!("polyv-exporter-{shard}")).await;
+        let answer = client()
+            .get(format!("http://{address}/metrics"))
+            .send()
+            .await;
+        let scrape = Scrape::parse(&answer.unwrap().text().await.unwrap());
+        for series in scrape.all("polyv_channel_info", &[]) {
+            let id = series.label("channel_id").unwrap().to_owned();
+            owners.entry(id).or_default().push(shard);
+        }
+    }
+    // As docs/scale.md says.
+    let expected = ids.into_iter().zip([2, 2, 1, 0]);
+    let expected: BTreeMap<String, Vec<u64>> = expected
+        .map(|(id, shard)| (id.to_owned(), vec![shard]))
+        .collect();
+    assert_eq!(owners, expected);
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::documents::blocks;
 use super::support::kubernetes::{Shown, built, deploy, page, text, yaml};
 use super::support::monitoring::Prometheus;
-use super::support::pod::{Pod, secrets, simulated, start};
+use super::support::pod::{Pod, secrets, simulated, start, start_as};
 use super::support::served::Served;
 
 /// What the operator would tell Prometheus of a `ServiceMonitor`'s endpoint, as far as it is used.
@@ -19,8 +19,13 @@ fn scrape_config(monitor: &Value, address: &str) -> String {
         .map(|one| {
             let mut one = one.clone();
             let rule = one.as_object_mut().unwrap();
-            if let Some(label) = rule.remove("targetLabel") {
-                rule.insert("target_label".to_owned(), label);
+            for (theirs, ours) in [
+                ("targetLabel", "target_label"),
+                ("sourceLabels", "source_labels"),
+            ] {
+                if let Some(value) = rule.remove(theirs) {
+                    rule.insert(ours.to_owned(), value);
+                }
             }
             one
         })
@@ -29,6 +34,7 @@ fn scrape_config(monitor: &Value, address: &str) -> String {
     let labels = json!({
         "namespace": "polyv", "service": "polyv-exporter", "pod": "polyv-exporter-1",
         "container": "polyv-exporter", "endpoint": endpoint["port"],
+        "__meta_kubernetes_pod_name": "polyv-exporter-1",
     });
     let job = json!({
         "job_name": "serviceMonitor/polyv/polyv-exporter/0",
@@ -61,6 +67,36 @@ async fn prometheus_gets_the_job_and_the_labels_that_rules_and_dashboards_expect
         )
         .await;
     assert_eq!(renamed, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn each_shard_is_a_job_of_its_own() {
+    let polyv = Served::start("channels: [{id: 3880533}, {id: 3880534}]").await;
+    let shown = Shown::new();
+    let objects = built(&shown.path("shards"));
+    let pod = Pod::new(
+        &objects,
+        &secrets("simulated-secret"),
+        simulated(polyv.address),
+    );
+    let (_program, address) = start_as(&pod, "polyv-exporter-1").await;
+    let config = scrape_config(objects.only("ServiceMonitor"), &address);
+    let prometheus = Prometheus::start_with(&config).await;
+    let up = "up{job=\"polyv-1\",namespace=\"polyv\",pod=\"polyv-exporter-1\"} == 1";
+    prometheus.value(up).await;
+    // The rule for others, that the page shows, is the same.
+    let rule = "{source_labels: [__meta_kubernetes_pod_name], regex: '.*-(\\d+)', target_label: job, replacement: polyv-$1}";
+    assert!(page().contains(rule));
+    let rule = yaml(rule);
+    let ours = &objects.only("ServiceMonitor")["spec"]["endpoints"][0]["relabelings"][0];
+    for (key, same) in [
+        ("regex", "regex"),
+        ("replacement", "replacement"),
+        ("source_labels", "sourceLabels"),
+        ("target_label", "targetLabel"),
+    ] {
+        assert_eq!(rule[key], ours[same]);
+    }
 }
 
 /// The scrape configuration that the page shows, with targets as Kubernetes would tell of them:

@@ -73,6 +73,7 @@ impl Poller {
         let mut wanted: HashMap<String, ListedChannel> = channels
             .into_iter()
             .filter(|channel| check_channel_id(&channel.id).is_ok())
+            .filter(|channel| self.shard.owns(&channel.id))
             .filter(|channel| discover.wants(&channel.name))
             .filter(|channel| !self.configured.contains(channel.id.as_str()))
             .map(|channel| (channel.id.clone(), channel))

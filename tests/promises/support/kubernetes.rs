@@ -137,9 +137,18 @@ impl Objects {
             .unwrap_or_else(|| panic!("no {kind} {name}"))
     }
 
-    /// The Deployment's pod.
+    /// What makes the pods: the Deployment, or the `StatefulSet` of shards.
+    pub fn workload(&self) -> &Value {
+        let shards = self.of_kind("StatefulSet");
+        shards
+            .first()
+            .copied()
+            .unwrap_or_else(|| self.only("Deployment"))
+    }
+
+    /// Its pod.
     pub fn pod(&self) -> &Value {
-        &self.only("Deployment")["spec"]["template"]
+        &self.workload()["spec"]["template"]
     }
 
     /// Its container.

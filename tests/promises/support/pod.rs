@@ -25,7 +25,12 @@ pub fn secrets(app_secret: &str) -> BTreeMap<&'static str, BTreeMap<String, Stri
 
 /// Starts its container on a port of its own.
 pub async fn start(pod: &Pod) -> (Program, String) {
-    let mut command = pod.command();
+    start_as(pod, "polyv-exporter").await
+}
+
+/// The same in a pod of that name.
+pub async fn start_as(pod: &Pod, name: &str) -> (Program, String) {
+    let mut command = pod.command(name);
     command.env("POLYV_EXPORTER_WEB_LISTEN_ADDRESS", "127.0.0.1:0");
     let mut program = Program::start(&mut command);
     let line = program.logged(&["listening", "address"]).await;
@@ -135,12 +140,18 @@ impl Pod {
         }
     }
 
-    /// What the container runs, without what the test adds.
-    pub fn command(&self) -> Command {
+    /// What the container runs in a pod of that name, without what the test adds.
+    pub fn command(&self, name: &str) -> Command {
         let mut command = polyv_exporter();
         for variable in self.container["env"].as_array().into_iter().flatten() {
-            let text = |key: &str| variable[key].as_str().unwrap();
-            command.env(text("name"), self.inside(text("value")));
+            let value = match &variable["valueFrom"]["fieldRef"]["fieldPath"] {
+                Value::Null => self.inside(variable["value"].as_str().unwrap()),
+                field => {
+                    assert_eq!(field, "metadata.name", "{variable}");
+                    name.to_owned()
+                }
+            };
+            command.env(variable["name"].as_str().unwrap(), value);
         }
         for argument in self.container["args"].as_array().unwrap() {
             command.arg(self.inside(argument.as_str().unwrap()));

@@ -82,17 +82,26 @@ def figures(board: build.Dashboard) -> build.Dashboard:
             " fresh. No data means that there never was one.",
             f"time() - {of_channel('polyv_channel_last_sample_timestamp_seconds')}",
             unit="s",
-            width=3,
+            width=2,
         ),
         parts.number(
             "Last poll",
             "How the last poll of the channel ended: why it shows nothing. No data means that it"
             " was not asked yet.",
             f"group by (outcome) (polyv_channel_last_poll_outcome{{{OF}}})",
-            width=3,
+            width=2,
         )
         .text_mode(units.BigValueTextMode.NAME)
         .display_name("${__field.labels.outcome}"),
+        parts.number(
+            "Polyv says",
+            "What Polyv calls the channel's status: more than live or not. No data means that it is"
+            " not asked for, or has not been told lately.",
+            f"group by (status) (polyv_channel_reported_status{{{OF}}})",
+            width=2,
+        )
+        .text_mode(units.BigValueTextMode.NAME)
+        .display_name("${__field.labels.status}"),
     ]
     for panel in now:
         board = board.with_panel(panel)

@@ -125,9 +125,49 @@ def calls(board: build.Dashboard) -> build.Dashboard:
         ],
         unit="percentunit",
     )
+    channels = parts.lines(
+        "Channels by status",
+        "All channels that are watched, also those without series of their own, by what Polyv calls"
+        " their status. not_live: only that is known. unknown: Polyv has not said for too long.",
+        [
+            parts.query(
+                f"sum by (account, status) (max by (job, account, status) (polyv_account_channels{{{ACCOUNT}}})) > 0",
+                "{{account}} {{status}}",
+            )
+        ],
+        unit="short",
+    ).stacking(common.StackingConfig().mode(units.StackingMode.NORMAL)).fill_opacity(30)
+    found = parts.lines(
+        "Finding channels",
+        "How many channels are asked by themselves because Polyv does not tell their status in bulk:"
+        " near zero is right. On the right how long ago each account's channels were last listed; no"
+        " data means that none are discovered.",
+        [
+            parts.query(
+                f"sum by (account) (max by (job, account) (polyv_account_status_fallback_channels{{{ACCOUNT}}}))",
+                "{{account}} asked by themselves",
+                "A",
+            ),
+            parts.query(
+                "time() - max by (account)"
+                f" (polyv_account_last_listing_success_timestamp_seconds{{{ACCOUNT}}})",
+                "{{account}} listed",
+                "B",
+            ),
+        ],
+        unit="short",
+    ).override_by_regexp(
+        "/.*listed/",
+        [
+            models.DynamicConfigValue("unit", "dtdurations"),
+            models.DynamicConfigValue("custom.axisPlacement", "right"),
+        ],
+    )
     return (
         board.with_panel(outcomes)
         .with_panel(parts.dashed(failed, "warning above", MEDIOCRE))
+        .with_panel(channels)
+        .with_panel(found)
         .with_panel(
             parts.lines(
                 "How long calls take",

@@ -179,10 +179,6 @@ impl Channel {
         self.answered(Outcome::Ok, now);
         self.presence.live(now);
         self.last_live = Some(now.moment);
-        if self.reported.is_some() {
-            // While it is live nobody asks for its status; its stream says it.
-            self.reported = Some((LiveStatus::Live, now.moment));
-        }
         let mut digest = Digest::default();
         self.sieve
             .discard_unreadable(info.unreadable, &mut digest.discarded);

@@ -35,7 +35,8 @@ const VALUES: &str = "
 | label | values |
 | --- | --- |
 | `state` | `live`, `not_live`, `unknown` (not asked yet, or no answer for `poll.stale_after` or three of the channel's intervals, whichever is longer) |
-| `endpoint` | `stream_info` |
+| `endpoint` | `stream_info`; where used `live_status`, `channel_list` |
+| `status` | `not_started`, `live`, `ended`, `waiting`, `playback`, `banned`; of `polyv_account_channels` also `not_live` (nothing more is known), `unknown` |
 | `outcome` | `ok`, `not_live` (both are answers), `auth_failed`, `clock_skew`, `throttled`, `forbidden`, `rejected` (any other refusal), `server_error`, `timeout`, `connection_failed`, `bad_response` |
 | `reason` | `bad_time`, `bad_value` (no valid field), `future` (over 60 s ahead of Polyv's clock), `too_old` (over 3 hours), `too_many_streams` |
 ";

@@ -7,7 +7,7 @@ use super::piece::{Identity, Subject};
 use super::store::ChannelKey;
 use crate::channel::{Channel, Figures, Lowest, Problem, Rules, State};
 use crate::clock::{Moment, Now, Timestamp};
-use crate::polyv::{Outcome, StreamName};
+use crate::polyv::{LiveStatus, Outcome, StreamName};
 
 /// A channel as it is at present.
 ///
@@ -22,6 +22,8 @@ pub struct View {
     pub identity: Arc<Identity>,
     /// Whether it is live.
     pub state: State,
+    /// What Polyv calls its status, where that was said lately.
+    pub reported: Option<LiveStatus>,
     /// Since when, as seen here.
     pub since: Timestamp,
     /// How often it changed between live and not live.
@@ -109,6 +111,7 @@ impl View {
             key,
             version,
             state: presence.state(),
+            reported: subject.reported,
             since: subject.wall(presence.since()),
             transitions: presence.transitions(),
             last_outcome: channel.last_outcome(),

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::budget;
 use super::bulk::{self, Bulk};
 use super::errand::{Batch, Errand};
-use super::gate::{Admission, Gate};
+use super::gate::{Admission, Gate, Reason};
 use super::listing::Listing;
 use super::roster::Roster;
 use super::tempo::Tempo;
@@ -218,11 +218,16 @@ impl Account {
         self.roster.take_stream().map(stream)
     }
 
-    /// Takes something to be probed, streams and statuses in turn: either call may fail by a
-    /// fault of its own.
+    /// Takes something to be probed. Where calls fail, streams and statuses are in turn: either
+    /// call may fail by a fault of its own. Whether Polyv accepts the signature, or throttles us,
+    /// any call tells.
     pub(super) fn take_probe(&mut self, now: Moment) -> Option<Errand> {
         let now = self.timeline.now(now);
-        self.probes_status = !self.probes_status;
+        let fails = self
+            .gate
+            .closure()
+            .is_some_and(|closure| closure.reason == Reason::Fault);
+        self.probes_status = fails && !self.probes_status;
         let statuses = |account: &mut Self| {
             let batch = account.bulk.take();
             batch.or_else(|| account.roster.take_statuses(now))

@@ -19,7 +19,7 @@ use crate::channel::Values;
 use crate::clock::Timestamp;
 use crate::config::Expect;
 use crate::exposition::{Answer, Detail, StreamHistory, StreamView, View};
-use crate::polyv::{Outcome, StreamName};
+use crate::polyv::{LiveStatus, Outcome, StreamName};
 use crate::telemetry::{BuildInfo, Glance};
 
 /// The answer of `/api/v1/channels`.
@@ -80,6 +80,8 @@ struct ChannelJson<'a> {
     channel_name: &'a str,
     labels: &'a BTreeMap<String, String>,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reported_status: Option<&'static str>,
     state_changed_timestamp_seconds: f64,
     live_transitions_total: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -330,6 +332,7 @@ impl<'a> ChannelJson<'a> {
             channel_name: &identity.channel_name,
             labels: &identity.labels,
             state: view.state.as_str(),
+            reported_status: view.reported.map(LiveStatus::as_str),
             state_changed_timestamp_seconds: view.since.as_seconds(),
             live_transitions_total: view.transitions,
             last_poll_outcome: view.last_outcome.map(Outcome::as_str),

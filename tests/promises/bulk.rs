@@ -208,7 +208,9 @@ async fn what_is_expected_to_be_live_is_asked_for_its_stream_always() {
     world.trouble("[{trouble: hang, endpoints: [live_status]}]");
     world.life("1", "steady");
     pass(31.0).await;
-    assert_eq!(world.scrape().state("1"), "live");
+    let scrape = world.scrape();
+    assert_eq!(scrape.state("1"), "live");
+    assert_eq!(status(&scrape, "1").unwrap(), "live");
 }
 
 #[tokio::test(start_paused = true)]

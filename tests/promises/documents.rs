@@ -56,7 +56,7 @@ fn every_key_of_a_configuration_is_explained() {
     let probe = "zzzzzzzz: 1
 api: {zzzzzzzz: 1, rate_limit: {zzzzzzzz: 1}}
 poll: {zzzzzzzz: 1}
-accounts: [{app_id: a, app_secret: s, zzzzzzzz: 1, channels: [{id: 1, zzzzzzzz: 1, expect: {zzzzzzzz: 1}}]}]";
+accounts: [{app_id: a, app_secret: s, zzzzzzzz: 1, discover: {zzzzzzzz: 1}, channels: [{id: 1, zzzzzzzz: 1, expect: {zzzzzzzz: 1}}]}]";
     let faults = Source::text("probe", probe)
         .evaluate()
         .unwrap_err()

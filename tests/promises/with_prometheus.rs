@@ -43,10 +43,10 @@ channels:
     let info = "polyv_channel_info{channel_name=\"Main \\\"stage\\\"\",team=\"events\"}";
     assert_eq!(prometheus.value(info).await, 1.0);
     assert_eq!(prometheus.value("up{job=\"polyv\"}").await, 1.0);
-    let counted = "polyv_api_requests_total{outcome=\"not_live\"} > 0";
+    let counted = "polyv_api_requests_total{endpoint=\"live_status\",outcome=\"ok\"} > 0";
     prometheus.value(counted).await;
     let buckets = "count(polyv_api_request_duration_seconds_bucket{le=\"5.0\"})";
-    assert_eq!(prometheus.value(buckets).await, 1.0);
+    assert_eq!(prometheus.value(buckets).await, 2.0, "one an endpoint");
 
     polyv.control("PUT", "channels/1/life", "offline").await;
     let not_live = "polyv_channel_state{channel_id=\"1\",state=\"not_live\"}";
@@ -77,11 +77,14 @@ async fn prometheus_own_judge_has_nothing_to_say_about_the_metrics() {
     let config = quick_config(
         polyv.address,
         "[{id: 1, expect: {live: true, video_bitrate_bps: 1, video_framerate_fps: 1, audio_framerate_fps: 1}}, {id: 2}, {id: 3}]",
-    );
+    )
+    .replace("channels:", "discover: {}, channels:");
     let exporter = Exporter::start(&config).await;
     let scrape = exporter
         .until("everything is there", |s| {
-            s.state("1") == "live" && s.state("2") == "not_live" && s.outcome("3").is_some()
+            let listed = "polyv_account_last_listing_success_timestamp_seconds";
+            let known = s.state("1") == "live" && s.state("2") == "not_live";
+            known && s.outcome("3").is_some() && s.get(listed, &[]).is_some()
         })
         .await;
     // Every family of the catalogue is among them.

@@ -166,7 +166,7 @@ fn config(polyv: &Served) -> String {
     );
     format!(
         "{}- {{name: refused, app_id: simulated, app_secret: wrong, channels: [{{id: 90}}]}}\n",
-        quick_config(polyv.address, &of_main)
+        quick_config(polyv.address, &of_main).replace("channels:", "discover: {}, channels:")
     )
 }
 

@@ -10,7 +10,7 @@ use crate::poller::errand::Errand;
 use crate::poller::flight::Flight;
 use crate::poller::timeline::Planned;
 use crate::poller::{Poller, report};
-use crate::polyv::{BadResponse, Error, Outcome, Range, StreamInfo};
+use crate::polyv::{BadResponse, Error, LiveStatus, Outcome, Range, StreamInfo};
 
 impl Poller {
     /// A channel was asked for its stream.
@@ -32,8 +32,13 @@ impl Poller {
         let error = result.as_ref().err().cloned();
         let outcome = error.as_ref().map_or(Outcome::Ok, Error::outcome);
         // A channel that left the configuration while it was asked has nothing to be told.
+        let tells_status = account.bulk.is_wanted();
         let applied = parts.store.update(channel, now, |channel, rules| {
             let digest = apply(channel, result, asked, now, rules);
+            if tells_status && outcome == Outcome::Ok {
+                // While it is live nobody asks for its status; its stream says it.
+                channel.reported(LiveStatus::Live, now);
+            }
             (digest, channel.interval(rules))
         });
         let Some((digest, interval)) = applied else {

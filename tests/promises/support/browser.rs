@@ -86,12 +86,20 @@ impl Browser {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Value {
+        let answer = self.try_send(request).await;
+        answer.unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    async fn try_send(&self, request: reqwest::RequestBuilder) -> Result<Value, String> {
         let response = request.send().await.unwrap();
         let status = response.status();
         let text = response.text().await.unwrap();
         let mut answer: Value = serde_json::from_str(&text).unwrap();
-        assert!(status.is_success(), "{status}: {answer:#}");
-        answer["value"].take()
+        if status.is_success() {
+            Ok(answer["value"].take())
+        } else {
+            Err(format!("{status}: {answer:#}"))
+        }
     }
 
     async fn post(&self, path: &str, body: Value) -> Value {
@@ -143,9 +151,20 @@ impl Browser {
 
     /// Clicks as a person does: what can't be seen can't be clicked.
     pub async fn click(&self, css: &str) {
-        let element = self.element(css).await;
-        self.post(&format!("element/{element}/click"), json!({}))
-            .await;
+        let begin = Instant::now();
+        loop {
+            let element = self.element(css).await;
+            let url = format!("{}/element/{element}/click", self.session);
+            let clicked = self.try_send(self.client.post(url).body("{}")).await;
+            match clicked {
+                Ok(_) => return,
+                // News have put another in its place since it was found.
+                Err(why) if why.contains("stale element reference") => {
+                    assert!(begin.elapsed() < DEADLINE, "{css}: {why}");
+                }
+                Err(why) => panic!("{css}: {why}"),
+            }
+        }
     }
 
     /// Types into an element.

@@ -221,6 +221,9 @@ impl Channel {
     pub fn not_live(&mut self, now: Now, rules: &Rules) {
         self.answered(Outcome::NotLive, now);
         self.answers.push(Outcome::NotLive, None, 0, now.moment);
+        if self.presence.state() == State::Live {
+            self.last_live = Some(now.moment);
+        }
         // That it is called live is over, or not true yet.
         self.reported = self
             .reported
@@ -316,7 +319,8 @@ impl Channel {
     /// Until when its status is what Polyv called it last, if it says nothing more.
     fn reported_until(&self, rules: &Rules, stretch: f64) -> Option<Moment> {
         let (_, at) = self.reported?;
-        Some(at + rules.patience(rules.idle_interval, stretch))
+        let interval = self.interval(rules).max(rules.idle_interval);
+        Some(at + rules.patience(interval, stretch))
     }
 
     fn patience(&self, rules: &Rules, stretch: f64) -> Duration {

@@ -390,10 +390,11 @@ impl Entry {
     fn is_exposed(&self, now: Now) -> bool {
         match self.exposure {
             Exposure::Always => true,
-            Exposure::Broadcasts => self
-                .channel
-                .of_interest_until()
-                .is_some_and(|until| now.moment < until),
+            Exposure::Broadcasts => {
+                let until = self.channel.of_interest_until();
+                self.channel.presence().state() == State::Live
+                    || until.is_some_and(|until| now.moment < until)
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use super::listing::Listing;
 use super::roster::Roster;
 use super::tempo::Tempo;
 use super::timeline::{Planned, Timeline};
-use super::watched::Watched;
+use super::watched::{Origin, Watched};
 use crate::clock::{Moment, Now};
 use crate::config::SecretSource;
 use crate::exposition::{ChannelKey, Store};
@@ -119,14 +119,26 @@ impl Account {
         self.roster.remove(key);
     }
 
+    /// A channel that was configured counts as one that was found.
+    pub(super) fn found(&mut self, key: ChannelKey, round: u64) {
+        if let Some(watched) = self.roster.get_mut(key) {
+            watched.origin = Origin::Listed { round };
+            watched.steadfast = false;
+            self.listed.insert(Arc::clone(&watched.id), key);
+        }
+    }
+
     /// Whether it has something to ask at all.
     pub(super) fn has_errands(&self) -> bool {
         self.roster.len() > 0 || self.listing.is_some()
     }
 
-    /// Whether a call about so many channels is about all that it has.
-    pub(super) fn is_all(&self, channels: usize) -> bool {
-        channels >= self.roster.len() && self.roster.len() > 0
+    /// Whether a call about these channels is about all that it has.
+    pub(super) fn is_all(&self, channels: &[ChannelKey]) -> bool {
+        let there = channels
+            .iter()
+            .filter(|key| self.roster.get(**key).is_some());
+        there.count() == self.roster.len() && self.roster.len() > 0
     }
 
     /// Calls a second that its channels need at present: none while its gate is closed.
@@ -174,41 +186,50 @@ impl Account {
         }
     }
 
-    /// When the next call is planned.
+    /// When the next call about channels is planned.
     fn planned(&self) -> Option<Planned> {
         let dues = [
             self.roster.stream_due(),
             self.roster.status_due(),
             self.bulk.due(),
-            self.listing.as_ref().and_then(Listing::due),
         ];
         dues.into_iter().flatten().min()
     }
 
+    /// When the next page is due: by the clock, since listings are few, and what stretches the
+    /// plans for channels must not keep them from being found.
+    fn page_due(&self) -> Option<Moment> {
+        self.listing.as_ref().and_then(Listing::due)
+    }
+
     /// When the next call is due, or was, as plans run at present.
     pub(super) fn next_due(&self) -> Option<Moment> {
-        self.timeline.when(self.planned()?)
+        let page = self.page_due().filter(|_| self.timeline.speed() > 0.0);
+        let planned = self.planned().and_then(|due| self.timeline.when(due));
+        planned.into_iter().chain(page).min()
     }
 
     /// Whether a call is due.
     pub(super) fn is_due(&self, now: Moment) -> bool {
-        let now = self.timeline.now(now);
-        self.runs() && self.planned().is_some_and(|due| due <= now)
+        let planned = self.timeline.now(now);
+        self.runs()
+            && (self.planned().is_some_and(|due| due <= planned)
+                || self.page_due().is_some_and(|due| due <= now))
     }
 
     /// Whether there is something that could be asked.
     pub(super) fn has_waiting(&self) -> bool {
-        self.planned().is_some()
+        self.planned().is_some() || self.page_due().is_some()
     }
 
     /// Takes what is due first, due or not, to be asked.
     pub(super) fn take_first(&mut self, now: Moment) -> Option<Errand> {
-        let due = self.planned()?;
-        let now = self.timeline.now(now);
         // What concerns many comes before what concerns one.
-        if self.listing.as_ref().and_then(Listing::due) == Some(due) {
+        if self.page_due().is_some_and(|due| due <= now) {
             return self.listing.as_mut().map(Listing::take);
         }
+        let due = self.planned()?;
+        let now = self.timeline.now(now);
         if self.bulk.due() == Some(due) {
             return self.bulk.take().map(Errand::Statuses);
         }
@@ -248,21 +269,14 @@ impl Account {
     }
 
     /// Puts channels back that were taken to be asked for their status, to be asked at `due`.
-    pub(super) fn put_back(&mut self, batch: Batch, due: Planned) {
-        if batch.apart {
-            let roster = &self.roster;
-            let mut channels = batch.channels;
-            channels.retain(|key| roster.get(*key).is_some());
-            self.bulk.set_apart(channels, due);
+    pub(super) fn put_back(&mut self, batch: &Batch, due: Planned) {
+        if !self.bulk.is_open() {
             return;
         }
-        for key in batch.channels {
-            // One may have left meanwhile.
-            if self
-                .roster
-                .get(key)
-                .is_some_and(|watched| watched.status.is_some())
-            {
+        for key in batch.channels.iter().copied() {
+            // One may have left meanwhile, and one that is only tried waits for its stream.
+            let watched = self.roster.get(key);
+            if watched.is_some_and(|watched| watched.status.is_some()) {
                 self.roster.ask_status(key, due);
             }
         }
@@ -282,9 +296,10 @@ impl Account {
 
     /// Tries whether Polyv tells channels' status again, if it is time.
     pub(super) fn try_bulk(&mut self, now: Moment) {
-        let now = self.timeline.now(now);
         if self.bulk.wants_trial(now) {
-            self.bulk.begin_trial(self.roster.some_idle(), now);
+            let due = self.timeline.now(now);
+            let channels = self.roster.some_to_try();
+            self.bulk.begin_trial(channels, due, now);
         }
     }
 
@@ -326,23 +341,15 @@ impl Account {
         let planned = self.timeline.now(now);
         self.roster.begin_anew(planned);
         while let Some(batch) = self.bulk.take() {
-            for key in batch.channels {
-                // One that is only tried is asked for its stream as well.
-                if self
-                    .roster
-                    .get(key)
-                    .is_some_and(|watched| watched.status.is_some())
-                {
-                    self.roster.ask_status(key, planned);
-                }
-            }
+            self.bulk.returned();
+            self.put_back(&batch, planned);
         }
         self.bulk = Bulk::new(self.bulk.is_wanted());
         if self.bulk.is_open() {
             self.roster.enter_bulk(planned);
         }
         if let Some(listing) = &mut self.listing {
-            listing.begin_anew(planned);
+            listing.begin_anew(now);
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::errand::Batch;
 use super::timeline::Planned;
+use crate::clock::Moment;
 use crate::exposition::ChannelKey;
 
 /// So many refusals in a row are not about single channels: to find two among 200 takes 10.
@@ -23,13 +24,17 @@ const RETRY: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub(super) struct Bulk {
     state: State,
-    /// What is left of refused calls, the next one last: depth first, so that what is
-    /// accepted is soon found.
+    /// What stands apart: what is left of refused calls, the next one last, so that it goes
+    /// depth first, and what is accepted is soon found.
     parts: Vec<(Planned, Vec<ChannelKey>)>,
+    /// Whether one of these is under way: they go one at a time.
+    apart_under_way: bool,
     refusals: u32,
     failures: u32,
     /// Whether another call was answered since the first of these failures.
     others_answered: bool,
+    /// Whether Polyv ever told the status of channels.
+    ever_accepted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +44,7 @@ enum State {
     Open,
     Closed {
         /// Then some channels are tried.
-        until: Planned,
-        /// Whether they are being tried.
-        trying: bool,
+        until: Moment,
     },
 }
 
@@ -66,9 +69,11 @@ impl Bulk {
         Self {
             state: if wanted { State::Open } else { State::Off },
             parts: Vec::new(),
+            apart_under_way: false,
             refusals: 0,
             failures: 0,
             others_answered: false,
+            ever_accepted: false,
         }
     }
 
@@ -82,18 +87,26 @@ impl Bulk {
         self.state != State::Off
     }
 
-    /// When the next part is due.
+    /// When the next part is due; `None` while one is under way.
     pub(super) fn due(&self) -> Option<Planned> {
-        self.parts.last().map(|(due, _)| *due)
+        let (due, _) = self.parts.last().filter(|_| !self.apart_under_way)?;
+        Some(*due)
     }
 
     /// Takes the next part, due or not.
     pub(super) fn take(&mut self) -> Option<Batch> {
+        self.due()?;
         let (_, channels) = self.parts.pop()?;
+        self.apart_under_way = true;
         Some(Batch {
             channels,
             apart: true,
         })
+    }
+
+    /// The part that was taken is not under way any more.
+    pub(super) const fn returned(&mut self) {
+        self.apart_under_way = false;
     }
 
     /// Sets channels apart, to be asked at `due`.
@@ -112,79 +125,99 @@ impl Bulk {
     }
 
     /// Whether it is time to try some channels again.
-    pub(super) fn wants_trial(&self, now: Planned) -> bool {
-        matches!(self.state, State::Closed { until, trying: false } if until <= now)
+    pub(super) fn wants_trial(&self, now: Moment) -> bool {
+        let idle = self.parts.is_empty() && !self.apart_under_way;
+        matches!(self.state, State::Closed { until } if until <= now && idle)
     }
 
-    /// Tries these channels.
-    pub(super) fn begin_trial(&mut self, channels: Vec<ChannelKey>, now: Planned) {
-        if let State::Closed { until, trying } = &mut self.state {
-            *trying = !channels.is_empty();
+    /// Tries these channels, at `due`.
+    pub(super) fn begin_trial(&mut self, channels: Vec<ChannelKey>, due: Planned, now: Moment) {
+        if let State::Closed { until } = &mut self.state {
             *until = now + RETRY;
             self.refusals = 0;
             self.failures = 0;
-            self.set_apart(channels, now);
+            self.set_apart(channels, due);
         }
     }
 
     /// Polyv told the status of channels.
-    pub(super) fn accepted(&mut self) -> Change {
+    pub(super) fn accepted(&mut self, apart: bool) -> Change {
         self.refusals = 0;
         self.failures = 0;
-        if matches!(self.state, State::Closed { .. }) {
+        self.ever_accepted = true;
+        // What was asked before it was closed is no trial.
+        if apart && matches!(self.state, State::Closed { .. }) {
             self.state = State::Open;
             return Change::Opened;
         }
         Change::None
     }
 
-    /// Polyv refused to tell the status of these channels.
-    pub(super) fn refused(&mut self, mut channels: Vec<ChannelKey>, now: Planned) -> Change {
-        self.refusals += 1;
+    /// Polyv refused to tell the status of these channels. `again` says whether it is one that
+    /// was refused before.
+    pub(super) fn refused(
+        &mut self,
+        batch: Batch,
+        again: bool,
+        due: Planned,
+        now: Moment,
+    ) -> Change {
+        let Batch {
+            mut channels,
+            apart,
+        } = batch;
+        match self.state {
+            State::Off => return Change::None,
+            // It was asked before it was closed.
+            State::Closed { .. } if !apart => return Change::None,
+            State::Closed { .. } | State::Open => {}
+        }
+        if !again {
+            self.refusals += 1;
+        }
         if self.refusals >= REFUSALS {
             return self.close(now);
         }
         if let [one] = channels[..] {
-            return match self.state {
-                State::Open => Change::Alone(one),
-                State::Closed { .. } if self.parts.is_empty() => self.close(now),
-                State::Closed { .. } | State::Off => Change::None,
+            return if self.is_open() {
+                Change::Alone(one)
+            } else {
+                Change::None
             };
         }
         let half = channels.split_off(channels.len() / 2);
-        self.set_apart(half, now);
-        self.set_apart(channels, now);
+        self.set_apart(half, due);
+        self.set_apart(channels, due);
         Change::None
     }
 
     /// The call failed, for a reason that is not about channels.
-    pub(super) fn failed(&mut self, now: Planned) -> Change {
-        if matches!(self.state, State::Closed { .. }) {
-            return self.close(now);
-        }
+    pub(super) fn failed(&mut self, now: Moment) -> Change {
         if self.failures == 0 {
             self.others_answered = false;
         }
         self.failures += 1;
-        if self.failures >= FAILURES && self.others_answered {
+        if self.is_open() && self.failures >= FAILURES && self.others_answered {
             return self.close(now);
         }
         Change::None
     }
 
-    /// There is no such call.
-    pub(super) fn close(&mut self, now: Planned) -> Change {
-        let before = self.state;
-        if before == State::Off {
-            return Change::None;
+    /// There is no such call, it seems.
+    pub(super) fn absent(&mut self, now: Moment) -> Change {
+        if self.is_open() && !self.ever_accepted {
+            return self.close(now);
         }
+        self.failed(now)
+    }
+
+    /// Asks nobody in bulk for a while.
+    fn close(&mut self, now: Moment) -> Change {
+        let before = self.state;
         self.parts.clear();
         self.refusals = 0;
         self.failures = 0;
-        self.state = State::Closed {
-            until: now + RETRY,
-            trying: false,
-        };
+        self.state = State::Closed { until: now + RETRY };
         if before == State::Open {
             Change::Closed
         } else {
@@ -192,7 +225,7 @@ impl Bulk {
         }
     }
 
-    /// Another call was answered.
+    /// Another call was answered: with data, or that a channel is not live.
     pub(super) const fn other_answered(&mut self) {
         self.others_answered = true;
     }
@@ -204,12 +237,35 @@ mod tests {
 
     use super::*;
 
-    fn at(seconds: u64) -> Planned {
-        Planned::default() + Duration::from_secs(seconds)
+    const DUE: Planned = Planned::ZERO;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_millis(seconds * 1000)
     }
 
     fn keys(count: u64) -> Vec<ChannelKey> {
         (0..count).map(ChannelKey::for_test).collect()
+    }
+
+    fn apart(channels: Vec<ChannelKey>) -> Batch {
+        Batch {
+            channels,
+            apart: true,
+        }
+    }
+
+    /// Takes the next part, and puts it back as a call that has ended.
+    fn turn(bulk: &mut Bulk) -> Option<Batch> {
+        let batch = bulk.take()?;
+        assert!(bulk.due().is_none(), "one at a time");
+        bulk.returned();
+        Some(batch)
+    }
+
+    fn closed() -> Bulk {
+        let mut bulk = Bulk::new(true);
+        assert_eq!(bulk.absent(at(0)), Change::Closed);
+        bulk
     }
 
     /// Plays a Polyv that refuses calls with one of `faulty` in them. How many calls it took,
@@ -217,14 +273,14 @@ mod tests {
     fn play(faulty: &[u64], count: u64) -> (usize, BTreeSet<ChannelKey>, bool) {
         let faulty: BTreeSet<_> = faulty.iter().copied().map(ChannelKey::for_test).collect();
         let mut bulk = Bulk::new(true);
-        bulk.set_apart(keys(count), at(0));
+        bulk.set_apart(keys(count), DUE);
         let (mut calls, mut alone) = (0, BTreeSet::new());
-        while let Some(batch) = bulk.take() {
+        while let Some(batch) = turn(&mut bulk) {
             calls += 1;
             let change = if batch.channels.iter().any(|key| faulty.contains(key)) {
-                bulk.refused(batch.channels, at(0))
+                bulk.refused(batch, false, DUE, at(0))
             } else {
-                bulk.accepted()
+                bulk.accepted(true)
             };
             if let Change::Alone(key) = change {
                 alone.insert(key);
@@ -260,30 +316,68 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_up_is_tried_again_and_taken_up_again() {
+    fn channels_that_are_known_to_be_refused_do_not_close_it() {
         let mut bulk = Bulk::new(true);
-        assert_eq!(bulk.close(at(0)), Change::Closed);
+        for key in keys(100) {
+            let change = bulk.refused(apart(vec![key]), true, DUE, at(0));
+            assert_eq!(change, Change::Alone(key));
+        }
+        assert!(bulk.is_open());
+    }
+
+    #[test]
+    fn what_was_given_up_is_tried_again_and_taken_up_again() {
+        let mut bulk = closed();
         assert!(!bulk.wants_trial(at(599)) && bulk.wants_trial(at(600)));
         // In vain: one by one, to the end.
-        bulk.begin_trial(keys(4), at(600));
-        assert!(!bulk.wants_trial(at(5000)), "it is under way");
+        bulk.begin_trial(keys(4), DUE, at(600));
+        assert!(!bulk.wants_trial(at(5000)), "it is to be made");
         let mut calls = 0;
-        while let Some(batch) = bulk.take() {
+        while let Some(batch) = turn(&mut bulk) {
             calls += 1;
-            assert_eq!(bulk.refused(batch.channels, at(601)), Change::None);
+            assert_eq!(bulk.refused(batch, false, DUE, at(601)), Change::None);
         }
         assert_eq!(calls, 7);
-        assert!(!bulk.wants_trial(at(1200)) && bulk.wants_trial(at(1201)));
+        assert!(!bulk.wants_trial(at(1199)) && bulk.wants_trial(at(1200)));
         // One that is accepted is enough.
-        bulk.begin_trial(keys(2), at(1201));
-        let batch = bulk.take().unwrap();
-        bulk.refused(batch.channels, at(1202));
-        bulk.take().unwrap();
-        assert_eq!(bulk.accepted(), Change::Opened);
+        bulk.begin_trial(keys(2), DUE, at(1200));
+        let batch = turn(&mut bulk).unwrap();
+        bulk.refused(batch, false, DUE, at(1202));
+        turn(&mut bulk).unwrap();
+        assert_eq!(bulk.accepted(true), Change::Opened);
         assert!(
             bulk.is_open() && bulk.due().is_some(),
             "the other half is still asked"
         );
+    }
+
+    #[test]
+    fn a_trial_that_comes_to_nothing_is_made_again() {
+        let mut bulk = closed();
+        bulk.begin_trial(keys(2), DUE, at(600));
+        // It is throttled, or its channels leave.
+        turn(&mut bulk).unwrap();
+        assert!(!bulk.wants_trial(at(1199)) && bulk.wants_trial(at(1200)));
+        bulk.begin_trial(keys(1), DUE, at(1200));
+        bulk.forget(ChannelKey::for_test(0));
+        assert!(bulk.wants_trial(at(1800)));
+        bulk.begin_trial(Vec::new(), DUE, at(1800));
+        assert!(!bulk.wants_trial(at(1801)) && bulk.wants_trial(at(2400)));
+    }
+
+    #[test]
+    fn calls_from_before_it_was_closed_neither_open_it_nor_go_on() {
+        let mut bulk = closed();
+        assert_eq!(bulk.accepted(false), Change::None);
+        let late = Batch {
+            channels: keys(200),
+            apart: false,
+        };
+        assert_eq!(bulk.refused(late.clone(), false, DUE, at(1)), Change::None);
+        assert!(!bulk.is_open() && bulk.due().is_none());
+        let mut off = Bulk::new(false);
+        assert_eq!(off.refused(late, false, DUE, at(1)), Change::None);
+        assert!(off.due().is_none());
     }
 
     #[test]
@@ -303,20 +397,21 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_that_fails_is_one_in_vain() {
+    fn a_call_that_was_there_before_is_not_believed_to_be_gone_at_once() {
         let mut bulk = Bulk::new(true);
-        bulk.close(at(0));
-        bulk.begin_trial(keys(2), at(600));
-        bulk.take().unwrap();
-        assert_eq!(bulk.failed(at(615)), Change::None);
-        assert!(!bulk.is_open() && !bulk.wants_trial(at(1214)) && bulk.wants_trial(at(1215)));
+        bulk.accepted(false);
+        assert_eq!(bulk.absent(at(0)), Change::None);
+        bulk.other_answered();
+        assert_eq!(bulk.absent(at(0)), Change::None);
+        assert_eq!(bulk.absent(at(0)), Change::Closed);
     }
 
     #[test]
     fn one_that_is_not_wanted_stays_so() {
         let mut bulk = Bulk::new(false);
         assert!(!bulk.is_open() && !bulk.is_wanted());
-        assert_eq!(bulk.close(at(0)), Change::None);
+        assert_eq!(bulk.absent(at(0)), Change::None);
+        assert_eq!(bulk.accepted(true), Change::None);
         assert!(!bulk.wants_trial(at(10_000)));
     }
 }

@@ -183,7 +183,7 @@ fn candidate(account: &Account, now: Moment) -> Option<(Role, Moment)> {
 /// numbers channels are called. `None` where nobody is left to be asked about.
 fn question(
     errand: Errand,
-    account: &Account,
+    account: &mut Account,
     store: &Store,
     now: Now,
 ) -> Option<(Errand, Question)> {
@@ -204,6 +204,10 @@ fn question(
                 .filter_map(|key| Some(Arc::clone(&account.roster.get(*key)?.id)))
                 .collect();
             if ids.is_empty() {
+                // All of them have left.
+                if batch.apart {
+                    account.bulk.returned();
+                }
                 return None;
             }
             Some((Errand::Statuses(batch), Question::Statuses(ids)))

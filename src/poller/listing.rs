@@ -1,13 +1,14 @@
 //! Listing an account's channels, page by page.
 //!
 //! Pages come oldest first, so a deletion between two of them makes the second one skip a
-//! channel. A channel that a listing lacks is therefore gone only if that listing is
-//! consistent, or if the one before lacked it too.
+//! channel; and one whose status changes between two lists is in neither. A channel that a
+//! listing lacks is therefore gone only if that listing came in one piece, or if the one before
+//! lacked it too.
 
 use std::time::Duration;
 
 use super::errand::Errand;
-use super::timeline::Planned;
+use crate::clock::Moment;
 use crate::config::Discover;
 use crate::polyv::{ChannelPage, LiveStatus, PageOf};
 
@@ -23,19 +24,19 @@ const FIRST_RETRY: Duration = Duration::from_secs(30);
 pub(super) struct Listing {
     pub(super) discover: Discover,
     /// When the next page is to be asked for; `None` while one is.
-    due: Option<Planned>,
+    due: Option<Moment>,
     /// When the present round began.
-    began: Planned,
+    began: Moment,
     /// Numbers the listings that come to their end.
     round: u64,
     /// Which of the configured statuses is being listed.
     status: usize,
     page: u32,
-    /// How many channels of that status have come, and how many there are to come.
+    /// How many channels have come in this listing, and in the one before.
     come: u64,
-    total: Option<u64>,
-    /// Whether what came so far fits together.
-    consistent: bool,
+    came_before: u64,
+    /// How many pages of this listing have come.
+    pages: u32,
     /// How often in a row it failed.
     failures: u32,
     /// Whether there was a complete one.
@@ -51,8 +52,8 @@ pub(super) enum Step {
     More,
     /// That was the last one.
     Complete {
-        /// Whether channels that it lacks are gone.
-        consistent: bool,
+        /// Whether it came in one piece: channels that it lacks are gone.
+        whole: bool,
         /// How many listings before failed.
         failures: u32,
     },
@@ -61,18 +62,19 @@ pub(super) enum Step {
 // === impl Listing ===
 
 impl Listing {
-    /// A listing that begins now.
-    pub(super) fn new(discover: Discover, now: Planned) -> Self {
+    /// A listing that begins now. `round` is the number of the first one: later than any that a
+    /// channel was seen in.
+    pub(super) fn new(discover: Discover, round: u64, now: Moment) -> Self {
         Self {
             discover,
             due: Some(now),
             began: now,
-            round: 1,
+            round,
             status: 0,
             page: 1,
             come: 0,
-            total: None,
-            consistent: true,
+            came_before: 0,
+            pages: 0,
             failures: 0,
             complete: false,
             told_too_many: false,
@@ -80,7 +82,7 @@ impl Listing {
     }
 
     /// When a page is to be asked for; `None` while one is.
-    pub(super) const fn due(&self) -> Option<Planned> {
+    pub(super) const fn due(&self) -> Option<Moment> {
         self.due
     }
 
@@ -118,26 +120,30 @@ impl Listing {
     }
 
     /// A page has come.
-    pub(super) fn arrived(&mut self, page: &ChannelPage, now: Planned) -> Step {
-        let channels = u64::try_from(page.channels.len() + page.unreadable).unwrap_or(u64::MAX);
+    pub(super) fn arrived(&mut self, page: &ChannelPage, now: Moment) -> Step {
+        let channels = u64::try_from(page.channels.len()).unwrap_or(u64::MAX);
         self.come = self.come.saturating_add(channels);
-        self.consistent &= self.total.is_none_or(|total| total == page.total);
-        self.total = Some(page.total);
+        self.pages = self.pages.saturating_add(1);
         self.due = Some(now);
         if channels > 0 && self.page < page.pages.min(MOST_PAGES) {
             self.page += 1;
             return Step::More;
         }
-        self.consistent &= self.come == page.total;
-        (self.page, self.come, self.total) = (1, 0, None);
+        self.page = 1;
         if self.status + 1 < self.discover.watch_status.len() {
             self.status += 1;
             return Step::More;
         }
+        // Half of the channels don't go from one listing to the next.
+        let whole = self.pages == 1
+            && page.unreadable == 0
+            && self.come == page.total
+            && self.come >= self.came_before / 2;
         let step = Step::Complete {
-            consistent: self.consistent,
+            whole,
             failures: self.failures,
         };
+        self.came_before = self.come;
         self.complete = true;
         self.failures = 0;
         // From its beginning on, so that listings come as often as configured.
@@ -148,7 +154,7 @@ impl Listing {
     }
 
     /// There was no page: all of it is asked for again, later. Whether that is news.
-    pub(super) fn failed(&mut self, now: Planned) -> bool {
+    pub(super) fn failed(&mut self, now: Moment) -> bool {
         let times = 1u32 << self.failures.min(16);
         let wait = FIRST_RETRY.saturating_mul(times).min(self.discover.every);
         self.failures = self.failures.saturating_add(1);
@@ -157,21 +163,20 @@ impl Listing {
     }
 
     /// There was no page, by no fault of its own: the same one is asked for again.
-    pub(super) fn in_vain(&mut self, now: Planned) {
+    pub(super) fn in_vain(&mut self, now: Moment) {
         self.due = Some(now);
     }
 
     /// Another Polyv lists its channels.
-    pub(super) fn begin_anew(&mut self, now: Planned) {
+    pub(super) fn begin_anew(&mut self, now: Moment) {
         self.failures = 0;
         self.start_over(now);
     }
 
-    fn start_over(&mut self, due: Planned) {
+    fn start_over(&mut self, due: Moment) {
         self.due = Some(due);
         self.began = due;
-        (self.status, self.page, self.come, self.total) = (0, 1, 0, None);
-        self.consistent = true;
+        (self.status, self.page, self.come, self.pages) = (0, 1, 0, 0);
     }
 }
 
@@ -181,8 +186,8 @@ mod tests {
     use crate::config::Expose;
     use crate::polyv::ListedChannel;
 
-    fn at(seconds: u64) -> Planned {
-        Planned::default() + Duration::from_secs(seconds)
+    fn at(seconds: u64) -> Moment {
+        Moment::from_millis(seconds * 1000)
     }
 
     fn listing(watch_status: &[LiveStatus]) -> Listing {
@@ -193,7 +198,7 @@ mod tests {
             every: Duration::from_secs(300),
             expose: Expose::Live,
         };
-        Listing::new(discover, at(0))
+        Listing::new(discover, 1, at(0))
     }
 
     fn page(channels: usize, pages: u32, total: u64) -> ChannelPage {
@@ -218,8 +223,12 @@ mod tests {
         (asked, listing.arrived(got, at(seconds)))
     }
 
-    const CONSISTENT: Step = Step::Complete {
-        consistent: true,
+    const WHOLE: Step = Step::Complete {
+        whole: true,
+        failures: 0,
+    };
+    const IN_PIECES: Step = Step::Complete {
+        whole: false,
         failures: 0,
     };
 
@@ -234,9 +243,8 @@ mod tests {
             );
             assert_eq!(listing.due(), Some(at(10)));
         }
-        assert_eq!(turn(&mut listing, &page(100, 3, 2100), 20).1, CONSISTENT);
+        assert_eq!(turn(&mut listing, &page(100, 3, 2100), 20).1, IN_PIECES);
         assert_eq!(listing.due(), Some(at(300)));
-        assert_eq!(turn(&mut listing, &page(5, 1, 5), 300).1, CONSISTENT);
     }
 
     #[test]
@@ -245,42 +253,41 @@ mod tests {
         let (asked, step) = turn(&mut listing, &page(3, 1, 3), 0);
         assert_eq!((asked.status, step), (Some(LiveStatus::Live), Step::More));
         let (asked, step) = turn(&mut listing, &page(0, 0, 0), 0);
-        assert_eq!(
-            (asked.status, step),
-            (Some(LiveStatus::Waiting), CONSISTENT)
-        );
+        assert_eq!((asked.status, step), (Some(LiveStatus::Waiting), IN_PIECES));
     }
 
     #[test]
-    fn a_listing_that_changes_under_way_does_not_count_for_what_it_lacks() {
-        let changed = Step::Complete {
-            consistent: false,
-            failures: 0,
-        };
+    fn only_a_listing_in_one_piece_counts_for_what_it_lacks() {
         let mut listing = listing(&[]);
-        turn(&mut listing, &page(1000, 2, 1500), 0);
-        assert_eq!(turn(&mut listing, &page(499, 2, 1499), 0).1, changed);
-        // One page says more than there are.
-        assert_eq!(turn(&mut listing, &page(3, 1, 4), 300).1, changed);
+        assert_eq!(turn(&mut listing, &page(5, 1, 5), 0).1, WHOLE);
+        // It says more than there are.
+        assert_eq!(turn(&mut listing, &page(4, 1, 5), 300).1, IN_PIECES);
+        let unreadable = ChannelPage {
+            unreadable: 1,
+            ..page(4, 1, 4)
+        };
+        assert_eq!(turn(&mut listing, &unreadable, 600).1, IN_PIECES);
+        assert_eq!(turn(&mut listing, &page(4, 1, 4), 900).1, WHOLE);
+        // That all are gone, or most, has to be said twice.
+        assert_eq!(turn(&mut listing, &page(0, 0, 0), 1200).1, IN_PIECES);
+        assert_eq!(turn(&mut listing, &page(0, 0, 0), 1500).1, WHOLE);
         // An empty page ends it, whatever it says.
-        turn(&mut listing, &page(1000, 900, 900_000), 600);
-        assert_eq!(turn(&mut listing, &page(0, 900, 900_000), 600).1, changed);
-        assert_eq!(turn(&mut listing, &page(2, 1, 2), 900).1, CONSISTENT);
+        turn(&mut listing, &page(1000, 900, 900_000), 1800);
+        assert_eq!(
+            turn(&mut listing, &page(0, 900, 900_000), 1800).1,
+            IN_PIECES
+        );
     }
 
     #[test]
     fn a_list_without_end_ends() {
         let mut listing = listing(&[]);
         for _ in 1..MOST_PAGES {
-            assert_eq!(
-                turn(&mut listing, &page(1, u32::MAX, u64::MAX), 0).1,
-                Step::More
-            );
+            let (_, step) = turn(&mut listing, &page(1, u32::MAX, u64::MAX), 0);
+            assert_eq!(step, Step::More);
         }
-        assert_ne!(
-            turn(&mut listing, &page(1, u32::MAX, u64::MAX), 0).1,
-            Step::More
-        );
+        let (_, step) = turn(&mut listing, &page(1, u32::MAX, u64::MAX), 0);
+        assert_ne!(step, Step::More);
     }
 
     #[test]
@@ -294,7 +301,7 @@ mod tests {
         }
         let (asked, step) = turn(&mut listing, &page(5, 1, 5), 2000);
         let recovered = Step::Complete {
-            consistent: true,
+            whole: true,
             failures: 6,
         };
         assert_eq!((asked.number, step), (1, recovered));

@@ -143,9 +143,17 @@ impl Poller {
         };
         for (_, key) in before {
             let origin = account.roster.get(key).map(|watched| watched.origin);
-            if origin == Some(Origin::Configured) {
-                account.remove(key);
-                self.parts.store.remove(key);
+            if origin != Some(Origin::Configured) {
+                continue;
+            }
+            let round = account.listing.as_ref().map(Listing::round);
+            match (&wanted.discover, round) {
+                // Listed it may still be: the next listing tells.
+                (Some(_), Some(round)) => account.found(key, round),
+                _ => {
+                    account.remove(key);
+                    self.parts.store.remove(key);
+                }
             }
         }
     }
@@ -173,7 +181,7 @@ impl Poller {
             account
                 .roster
                 .ask_stream(key, self.poll.idle_interval, planned);
-        } else if account.bulk.is_open() && !watched.live && watched.alone_until.is_none() {
+        } else if account.bulk.is_open() && !watched.live && watched.alone.is_none() {
             // It may have been expected to be live before.
             account.roster.ask_status_too(key, planned);
         }
@@ -208,7 +216,8 @@ impl Poller {
             return;
         };
         let idle_interval = self.poll.idle_interval;
-        account.roster.set_idle_interval(idle_interval);
+        let planned = account.timeline.now(now.moment);
+        account.roster.set_idle_interval(idle_interval, planned);
         let batch = self.poll.status == StatusCall::Batch;
         account.set_bulk(batch, now.moment);
         if batch {
@@ -225,11 +234,13 @@ impl Poller {
         };
         let Parts { store, metrics, .. } = &self.parts;
         let planned = account.timeline.now(now.moment);
-        match (&wanted.discover, &mut account.listing) {
+        match (&wanted.discover, &account.listing) {
             (Some(discover), Some(listing)) if listing.discover == *discover => {}
             (Some(discover), _) => {
                 metrics.begin_endpoint(&account.name, Endpoint::ChannelList);
-                account.listing = Some(Listing::new(discover.clone(), planned));
+                // Whatever was seen before has to be seen again.
+                let round = account.listing.as_ref().map_or(1, |l| l.round() + 1);
+                account.listing = Some(Listing::new(discover.clone(), round, now.moment));
             }
             (None, _) => {
                 account.listing = None;
@@ -243,6 +254,17 @@ impl Poller {
         let Some(discover) = &wanted.discover else {
             return;
         };
+        // What another account has configured now is that one's.
+        let taken: Vec<ChannelKey> = account
+            .listed
+            .iter()
+            .filter(|(id, _)| self.configured.contains(&***id))
+            .map(|(_, key)| *key)
+            .collect();
+        for key in taken {
+            account.remove(key);
+            store.remove(key);
+        }
         for (id, key) in &account.listed {
             let Some(watched) = account.roster.get_mut(*key) else {
                 continue;
@@ -255,6 +277,9 @@ impl Poller {
             };
             let exposure = exposure(discover.expose);
             store.describe(*key, identity, self.poll.live_interval, exposure, now);
+            if let Some(interval) = store.read(*key, Channel::interval) {
+                account.roster.set_interval(*key, interval, planned);
+            }
         }
     }
 }
@@ -270,6 +295,15 @@ fn identity(account: &str, channel: &config::Channel) -> Identity {
     }
 }
 
+/// So many of the channels that are found are taken to be live at once, and to have a history:
+/// more than the usual budget of calls can ask about.
+const FOUND_LIVE: usize = 2000;
+
+fn found_live(config: &Config) -> usize {
+    let discovers = config.accounts.iter().any(|a| a.discover.is_some());
+    if discovers { FOUND_LIVE } else { 0 }
+}
+
 /// The part of a configuration that is about truth and not about asking.
 #[must_use]
 pub fn rules_of(config: &Config) -> Rules {
@@ -281,6 +315,6 @@ pub fn rules_of(config: &Config) -> Rules {
         max_sample_age: poll.max_sample_age,
         window: poll.window,
         sustain: poll.sustain,
-        history_step: history_step(config.channel_count()),
+        history_step: history_step(config.channel_count() + found_live(config)),
     }
 }

@@ -303,7 +303,7 @@ pub(super) fn listing_failed(account: &str, error: &Error, first: bool) {
 }
 
 /// An account's channels were listed completely.
-pub(super) fn listed(account: &Account, failures: u32, consistent: bool) {
+pub(super) fn listed(account: &Account, failures: u32) {
     let channels = account.listed.len();
     if failures > 0 {
         info!(
@@ -311,7 +311,7 @@ pub(super) fn listed(account: &Account, failures: u32, consistent: bool) {
             "the channels of this account can be listed again"
         );
     } else {
-        debug!(account = %account.name, channels, consistent, "listed");
+        debug!(account = %account.name, channels, "listed");
     }
 }
 

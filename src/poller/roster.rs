@@ -7,7 +7,7 @@ use super::budget;
 use super::errand::Batch;
 use super::plan::Plan;
 use super::timeline::Planned;
-use super::watched::Watched;
+use super::watched::{Alone, Watched};
 use crate::exposition::ChannelKey;
 use crate::polyv::MOST_CHANNELS;
 
@@ -56,8 +56,20 @@ impl Roster {
         self.idle_interval
     }
 
-    pub(super) const fn set_idle_interval(&mut self, idle_interval: Duration) {
-        self.idle_interval = idle_interval;
+    /// Changes how often a channel is asked that is not live.
+    pub(super) fn set_idle_interval(&mut self, idle_interval: Duration, now: Planned) {
+        let before = std::mem::replace(&mut self.idle_interval, idle_interval);
+        if idle_interval >= before {
+            return;
+        }
+        for (due, key) in std::mem::take(&mut self.statuses) {
+            let Some(watched) = self.channels.get_mut(&key) else {
+                continue;
+            };
+            let due = due.min(watched.slot(now, idle_interval));
+            watched.status = Some(due);
+            self.statuses.insert((due, key));
+        }
     }
 
     /// Adds a channel, to be asked first within one `interval`.
@@ -289,14 +301,14 @@ impl Roster {
         }
     }
 
-    /// Notes until when Polyv does not tell a channel's status; `None` where it does.
-    pub(super) fn set_alone(&mut self, key: ChannelKey, until: Option<Planned>) {
+    /// Notes that Polyv does not tell a channel's status; `None` where it does.
+    pub(super) fn set_alone(&mut self, key: ChannelKey, alone: Option<Alone>) {
         let Some(watched) = self.channels.get_mut(&key) else {
             return;
         };
-        let before = watched.alone_until.is_some();
-        watched.alone_until = until;
-        match (before, until.is_some()) {
+        let before = watched.alone.is_some();
+        watched.alone = alone;
+        match (before, alone.is_some()) {
             (false, true) => self.alone += 1,
             (true, false) => self.alone -= 1,
             _ => {}
@@ -308,7 +320,6 @@ impl Roster {
         let keys: Vec<ChannelKey> = self.channels.keys().copied().collect();
         for key in keys {
             self.leave_status(key);
-            self.set_alone(key, None);
             self.ask_stream(key, self.idle_interval, now);
         }
     }
@@ -321,16 +332,21 @@ impl Roster {
         }
     }
 
-    /// Some channels that could be asked for their status and are not.
-    pub(super) fn some_idle(&self) -> Vec<ChannelKey> {
-        self.idle().take(MOST_CHANNELS).collect()
+    /// Some channels to try whether Polyv tells their status: those that need it, or else any.
+    pub(super) fn some_to_try(&self) -> Vec<ChannelKey> {
+        let some: Vec<ChannelKey> = self.idle().take(MOST_CHANNELS).collect();
+        if some.is_empty() {
+            let all = self.streams.iter().map(|(_, key)| *key);
+            return all.take(MOST_CHANNELS).collect();
+        }
+        some
     }
 
     fn idle(&self) -> impl Iterator<Item = ChannelKey> {
         self.streams.iter().map(|(_, key)| *key).filter(|key| {
             let watched = self.channels.get(key);
             watched.is_some_and(|watched| {
-                !watched.live && !watched.steadfast && watched.alone_until.is_none()
+                !watched.live && !watched.steadfast && watched.alone.is_none()
             })
         })
     }
@@ -341,7 +357,7 @@ impl Roster {
         self.forgive_all(now);
         for watched in self.channels.values_mut() {
             watched.told_discarded = false;
-            watched.alone_until = None;
+            watched.alone = None;
         }
         self.alone = 0;
     }

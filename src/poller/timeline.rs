@@ -29,6 +29,10 @@ pub(super) struct Timeline {
 // === impl Planned ===
 
 impl Planned {
+    /// The beginning of a timeline.
+    #[cfg(test)]
+    pub(super) const ZERO: Self = Self(0);
+
     /// How long after `earlier` this is; zero where it is not after it.
     pub(super) const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))

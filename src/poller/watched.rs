@@ -29,8 +29,10 @@ pub(super) struct Watched {
     /// Whether it is always asked for its stream: it is expected to be live, and what its
     /// stream says comes first.
     pub(super) steadfast: bool,
-    /// Polyv does not tell its status; until then it is not asked for it.
-    pub(super) alone_until: Option<Planned>,
+    /// That Polyv does not tell its status.
+    pub(super) alone: Option<Alone>,
+    /// Whether the last answer left it out.
+    pub(super) left_out: bool,
     /// When its stream last said that it is not live.
     pub(super) denied: Option<Planned>,
     /// Whether its stream said last that it is live.
@@ -54,6 +56,18 @@ pub(super) enum Origin {
         round: u64,
     },
 }
+
+/// A channel whose status Polyv does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Alone {
+    /// Until then it is not asked for.
+    pub(super) until: Moment,
+    /// Whether calls are refused for its sake; else it is only left out.
+    pub(super) refused: bool,
+}
+
+/// How often in a row a live channel's stream has to fail until its status is heeded instead.
+const STREAM_FAILURES: u32 = 3;
 
 /// A channel's failures in a row, for the log.
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +98,8 @@ impl Watched {
             stream: None,
             status: None,
             steadfast,
-            alone_until: None,
+            alone: None,
+            left_out: false,
             denied: None,
             live: false,
             asked: false,
@@ -105,9 +120,10 @@ impl Watched {
     }
 
     /// Whether its status says whether it is live: its stream does where it is asked for that
-    /// and answers.
+    /// and answers, and of a live one for a few failures more.
     pub(super) fn heeds_status(&self) -> bool {
-        !self.steadfast && self.stream.is_none_or(|plan| plan.failures() > 0)
+        let borne = if self.live { STREAM_FAILURES } else { 1 };
+        !self.steadfast && self.stream.is_none_or(|plan| plan.failures() >= borne)
     }
 
     /// Whether its stream said that it is not live so lately that its status says nothing new.

@@ -17,6 +17,9 @@ pub(super) const PATH: &str = "/live/v4/channel/simple/list";
 /// The most channels that one page holds.
 pub const PAGE: u32 = 1000;
 
+/// A name is cut after so many characters: it becomes a label.
+const LONGEST_NAME: usize = 200;
+
 /// Which page to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageOf {
@@ -103,8 +106,8 @@ impl ChannelPage {
             (Some(pages), Some(total)) => (pages as u32, total as u64),
             _ => return Err(unexpected("how many pages and channels there are")),
         };
-        let channels: Vec<ListedChannel> = data
-            .contents
+        let contents = data.contents.get(..PAGE as usize).unwrap_or(&data.contents);
+        let channels: Vec<ListedChannel> = contents
             .iter()
             .filter_map(|element| serde_json::from_str::<Element<'_>>(element.get()).ok())
             .map(|element| ListedChannel {
@@ -112,14 +115,20 @@ impl ChannelPage {
                 name: element
                     .name
                     .filter(|raw| raw.get() != "null")
-                    .map_or_else(String::new, plain),
+                    .map_or_else(String::new, |raw| {
+                        plain(raw).chars().take(LONGEST_NAME).collect()
+                    }),
             })
             .collect();
+        let unreadable = contents.len() - channels.len();
+        if unreadable > channels.len() {
+            return Err(unexpected("a page of channels with their ids"));
+        }
         Ok(Self {
             pages,
             total,
-            unreadable: data.contents.len() - channels.len(),
             channels,
+            unreadable,
         })
     }
 }

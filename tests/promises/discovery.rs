@@ -151,7 +151,8 @@ troubles: [{trouble: latency, median: 2s, p99: 2s, endpoints: [channel_list]}]",
     pass(20.0).await;
     assert_eq!(watched(&world.scrape()), 2000.0);
     assert!(exposed(&world.scrape()).contains(&"2000".to_owned()));
-    pass(60.0).await;
+    // A listing in pieces has to say so twice.
+    pass(120.0).await;
     assert_eq!(watched(&world.scrape()), 1999.0);
     assert!(!exposed(&world.scrape()).contains(&"1007".to_owned()));
 }
@@ -242,6 +243,81 @@ async fn what_the_configuration_says_of_a_channel_comes_before_what_is_found() {
     pass(60.0).await;
     let listed = "polyv_account_last_listing_success_timestamp_seconds";
     assert_eq!(world.scrape().get(listed, &[]), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_wanted_any_more_goes_with_the_next_listing() {
+    let scenario = "channels: [{id: 1, name: a}, {id: 2, name: b}]";
+    let mut world = World::watched(scenario, &config("{expose: all, every: 1m}"));
+    pass(1800.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
+    let narrower = config("{expose: all, every: 1m, name_matches: a}");
+    world.reload(&narrower).await;
+    pass(10.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_configured_no_more_goes_on_as_one_that_was_found() {
+    let both = "accounts:
+- app_id: simulated
+  app_secret: simulated-secret
+  discover: {every: 1h}
+  channels: [{id: 1, name: ours}]";
+    let mut world = World::watched("channels: [{id: 1, name: theirs}, {id: 2}]", both);
+    pass(60.0).await;
+    let none = both.replace("  channels: [{id: 1, name: ours}]", "");
+    world.reload(&none).await;
+    for _ in 0..10 {
+        let scrape = world.scrape();
+        assert_eq!(exposed(&scrape), ["1", "2"]);
+        assert_eq!(scrape.state("1"), "live");
+        pass(30.0).await;
+    }
+    pass(3700.0).await;
+    let named = [("channel_id", "1"), ("channel_name", "theirs")];
+    assert_eq!(world.scrape().get("polyv_channel_info", &named), Some(1.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_channel_is_watched_twice() {
+    let two = |second: &str| {
+        format!(
+            "accounts:
+- {{name: one, app_id: simulated, app_secret: simulated-secret, discover: {{}}}}
+- {{name: two, app_id: simulated, app_secret: simulated-secret, {second}}}"
+        )
+    };
+    let mut world = World::watched("channels: [{id: 1}, {id: 2}]", &two("discover: {}"));
+    pass(60.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
+    world.trouble("[{trouble: hang, endpoints: [channel_list]}]");
+    world.reload(&two("channels: [{id: 1}]")).await;
+    pass(60.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
+    let of_two = [("channel_id", "1"), ("account", "two")];
+    assert_eq!(world.scrape().get("polyv_channel_info", &of_two), Some(1.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_is_empty_once_or_makes_no_sense_removes_nothing() {
+    let page = |contents: &str, total: u32| {
+        format!(
+            "[{{trouble: answer, endpoints: [channel_list], body: '{{\"code\":200,\"data\":{{\"totalPages\":1,\"totalItems\":{total},\"contents\":[{contents}]}}}}', for: 61s}}]"
+        )
+    };
+    for (contents, total) in [("", 0), ("{\"id\":1},{\"id\":2}", 2), ("7", 1)] {
+        let world = World::watched(
+            "channels: [{id: 1}, {id: 2}]",
+            &config("{expose: all, every: 1m}"),
+        );
+        pass(50.0).await;
+        world.trouble(&page(contents, total));
+        for _ in 0..10 {
+            pass(30.0).await;
+            assert_eq!(exposed(&world.scrape()), ["1", "2"], "{contents}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

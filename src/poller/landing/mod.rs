@@ -132,8 +132,8 @@ fn tell_account(
         started: flight.started,
         probe: flight.role != Role::Regular,
         all: match &flight.errand {
-            Errand::Stream { .. } => account.is_all(1),
-            Errand::Statuses(batch) => account.is_all(batch.channels.len()),
+            Errand::Stream { channel, .. } => account.is_all(&[*channel]),
+            Errand::Statuses(batch) => account.is_all(&batch.channels),
             Errand::Page(_) => account.roster.len() == 0,
         },
     };

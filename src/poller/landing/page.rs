@@ -11,7 +11,7 @@ use crate::poller::flight::Flight;
 use crate::poller::listing::{MOST_LISTED, Step};
 use crate::poller::watched::{Origin, Watched};
 use crate::poller::{Poller, report};
-use crate::polyv::{ChannelPage, Error, ListedChannel, PageOf};
+use crate::polyv::{ChannelPage, Error, ListedChannel, LiveStatus, PageOf};
 
 impl Poller {
     /// A page of an account's channels was asked for.
@@ -27,7 +27,6 @@ impl Poller {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
-        let planned = account.timeline.now(now.moment);
         let credentials = account.credentials;
         let Some(listing) = account.listing.as_mut() else {
             return;
@@ -37,25 +36,25 @@ impl Poller {
             return;
         }
         match result {
-            Err(_) if verdict == Verdict::NotItsFault => listing.in_vain(planned),
+            Err(_) if verdict == Verdict::NotItsFault => listing.in_vain(now.moment),
+            // Polyv's clock is known now.
+            Err(Error::ClockSkew(_)) if !std::mem::replace(&mut account.clock_retried, true) => {
+                listing.in_vain(now.moment);
+            }
             Err(error) => {
-                let first = listing.failed(planned);
+                let first = listing.failed(now.moment);
                 report::listing_failed(&account.name, &error, first);
             }
             Ok(page) => {
                 let round = listing.round();
-                let step = listing.arrived(&page, planned);
+                let step = listing.arrived(&page, now.moment);
                 self.enlist(index, page.channels, round, now);
-                if let Step::Complete {
-                    consistent,
-                    failures,
-                } = step
-                {
-                    self.strike_off(index, round, consistent, now);
+                if let Step::Complete { whole, failures } = step {
+                    self.strike_off(index, round, whole, now);
                     if let Some(account) = self.accounts.get(index) {
                         let at = self.parts.clock.host().wall();
                         self.parts.metrics.set_listed(&account.name, at);
-                        report::listed(account, failures, consistent);
+                        report::listed(account, failures);
                     }
                 }
             }
@@ -63,7 +62,12 @@ impl Poller {
     }
 
     /// Watches the channels of a page that are wanted.
-    fn enlist(&mut self, index: usize, channels: Vec<ListedChannel>, round: u64, now: Now) {
+    fn enlist(&mut self, index: usize, mut channels: Vec<ListedChannel>, round: u64, now: Now) {
+        // Two accounts may be of one appId: the first one has it.
+        channels.retain(|channel| {
+            let mut others = self.accounts.iter().enumerate();
+            !others.any(|(n, other)| n != index && other.listed.contains_key(channel.id.as_str()))
+        });
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
@@ -142,7 +146,7 @@ impl Poller {
     }
 
     /// Does not watch channels any more that the listing which is now complete has not got.
-    fn strike_off(&mut self, index: usize, round: u64, consistent: bool, now: Now) {
+    fn strike_off(&mut self, index: usize, round: u64, whole: bool, now: Now) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
@@ -155,8 +159,8 @@ impl Poller {
             .iter()
             .filter(|(_, watched)| match watched.origin {
                 Origin::Configured => false,
-                // Of inconsistent listings it takes two in a row.
-                Origin::Listed { round: seen } if consistent => seen < round,
+                // Of listings that come in pieces it takes two in a row.
+                Origin::Listed { round: seen } if whole => seen < round,
                 Origin::Listed { round: seen } => seen + 1 < round,
             })
             .map(|(key, _)| key)
@@ -166,9 +170,12 @@ impl Poller {
             let of_interest = self
                 .parts
                 .store
-                .read(key, |channel, _| channel.of_interest_until())
-                .flatten()
-                .is_some_and(|until| now.moment < until);
+                .read(key, |channel, rules| {
+                    let until = channel.of_interest_until();
+                    until.is_some_and(|until| now.moment < until)
+                        || channel.reported_status(now, rules, 1.0) == Some(LiveStatus::Live)
+                })
+                .unwrap_or(false);
             if filtered && of_interest {
                 continue;
             }

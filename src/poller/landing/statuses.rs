@@ -4,17 +4,19 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Verdict;
-use crate::clock::Now;
+use crate::channel::State;
+use crate::clock::{Moment, Now};
 use crate::exposition::ChannelKey;
 use crate::poller::account::Account;
 use crate::poller::errand::Batch;
 use crate::poller::flight::Flight;
 use crate::poller::timeline::Planned;
+use crate::poller::watched::Alone;
 use crate::poller::{Parts, Poller, bulk, report};
 use crate::polyv::{BadResponse, Error, LiveStatus, LiveStatusOf, Outcome};
 
 /// A channel whose status Polyv does not tell is not asked for it again for so long.
-const ALONE: Duration = Duration::from_secs(3600);
+pub(super) const ALONE: Duration = Duration::from_secs(3600);
 
 /// What an answer without data means.
 enum Failure {
@@ -40,11 +42,20 @@ impl Poller {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
+        if batch.apart {
+            account.bulk.returned();
+        }
+        if flight.credentials != account.credentials {
+            // It says nothing about what is asked now.
+            let planned = account.timeline.now(now.moment);
+            account.put_back(&batch, planned);
+            return;
+        }
         let result = result.and_then(|statuses| check(statuses, &batch, account));
         match result {
             Ok(statuses) => {
                 account.clock_retried = false;
-                let change = account.bulk.accepted();
+                let change = account.bulk.accepted(batch.apart);
                 let planned = account.timeline.now(now.moment);
                 account.bulk_changed(change, planned);
                 report::bulk(account, change, None);
@@ -112,28 +123,41 @@ fn answered(
     let Some(watched) = account.roster.get(key) else {
         return false;
     };
+    let asked_before = watched.asked;
     let Some(Ok(status)) = statuses.get(&*watched.id) else {
-        leave_alone(account, key, planned);
+        let again = watched.left_out || watched.alone.is_some();
+        if again || !asked_before {
+            leave_alone(account, key, false, planned, now.moment);
+        } else if let Some(watched) = account.roster.get_mut(key) {
+            // Once may be chance.
+            watched.left_out = true;
+            account.roster.ask_status(key, started + idle_interval);
+        }
         return false;
     };
     let status = *status;
     let live = status == LiveStatus::Live;
     let heeded = watched.heeds_status();
     let denied = watched.was_denied(planned, idle_interval);
-    let was_alone = watched.alone_until.is_some();
+    let was_alone = watched.alone.is_some() && !watched.steadfast;
     let streams = watched.stream.is_some();
-    let asked_before = watched.asked;
     let interval = parts.store.update(key, now, |channel, rules| {
         if !live && (heeded || was_alone) {
             channel.not_live(now, rules);
         }
-        channel.reported(status, now);
+        // Of one whose stream says that it is live, any other status is out of date.
+        if live || channel.presence().state() != State::Live {
+            channel.reported(status, now);
+        }
         channel.live_interval()
     });
     let Some(interval) = interval else {
         return false;
     };
     account.roster.set_alone(key, None);
+    if let Some(watched) = account.roster.get_mut(key) {
+        watched.left_out = false;
+    }
     let again = started + idle_interval;
     if live {
         if streams || denied {
@@ -166,20 +190,31 @@ fn answered(
 }
 
 /// Polyv does not tell this channel's status: it is asked for its stream, at once.
-fn leave_alone(account: &mut Account, key: ChannelKey, planned: Planned) {
+fn leave_alone(
+    account: &mut Account,
+    key: ChannelKey,
+    refused: bool,
+    planned: Planned,
+    now: Moment,
+) {
     let idle_interval = account.roster.idle_interval();
+    let until = now + ALONE;
+    let Some(watched) = account.roster.get(key) else {
+        return;
+    };
+    let (streams, known) = (watched.stream.is_some(), watched.alone.is_some());
     account.roster.leave_status(key);
-    account.roster.set_alone(key, Some(planned + ALONE));
-    let streams = account
+    account
         .roster
-        .get(key)
-        .is_some_and(|watched| watched.stream.is_some());
+        .set_alone(key, Some(Alone { until, refused }));
     if !streams {
         account
             .roster
             .ask_stream_at_once(key, idle_interval, planned);
     }
-    report::alone(account, key);
+    if !known {
+        report::alone(account, key);
+    }
 }
 
 /// Polyv told no status. How many channels were asked for the first time.
@@ -208,40 +243,50 @@ fn failed(
         _ => Failure::Failed,
     };
     report::status_failed(account, &batch, error);
-    let change = match failure {
-        Failure::Refused => account.bulk.refused(batch.channels, planned),
-        Failure::Absent => account.bulk.close(planned),
-        Failure::Failed => {
+    let (change, asked) = match failure {
+        Failure::Refused => {
+            let again = match batch.channels[..] {
+                [one] => account.roster.get(one).is_some_and(|w| w.alone.is_some()),
+                _ => false,
+            };
+            let change = account.bulk.refused(batch, again, planned, now.moment);
+            if let bulk::Change::Alone(key) = change {
+                leave_alone(account, key, true, planned, now.moment);
+            }
+            (change, 0)
+        }
+        Failure::Absent | Failure::Failed => {
             let asked = no_answer(account, &batch, outcome, error, parts, now);
             let retry = outcome == Outcome::ClockSkew
                 && !std::mem::replace(&mut account.clock_retried, true);
-            let due = match verdict {
-                // Polyv's clock is known now.
-                _ if retry => planned,
-                Verdict::NotItsFault => planned,
-                Verdict::Answered | Verdict::OwnFault | Verdict::Transient => {
-                    (flight.planned + account.roster.idle_interval()).max(planned)
-                }
-            };
-            let change = if verdict == Verdict::NotItsFault || retry {
-                bulk::Change::None
+            let at_once = retry || verdict == Verdict::NotItsFault;
+            let due = if at_once {
+                planned
             } else {
-                account.bulk.failed(planned)
+                (flight.planned + account.roster.idle_interval()).max(planned)
             };
-            if account.bulk.is_open() {
-                account.put_back(batch, due);
+            let change = match outcome {
+                Outcome::ClockSkew | Outcome::Throttled => bulk::Change::None,
+                _ if matches!(failure, Failure::Absent) => account.bulk.absent(now.moment),
+                _ => account.bulk.failed(now.moment),
+            };
+            account.put_back(&batch, due);
+            // Whether others are answered is known only where somebody is asked.
+            if account.bulk.is_open()
+                && let Some(key) = batch.channels.first()
+                && !at_once
+            {
+                let idle_interval = account.roster.idle_interval();
+                account
+                    .roster
+                    .ask_stream_at_once(*key, idle_interval, planned);
             }
-            account.bulk_changed(change, planned);
-            report::bulk(account, change, Some(error));
-            return asked;
+            (change, asked)
         }
     };
-    if let bulk::Change::Alone(key) = change {
-        leave_alone(account, key, planned);
-    }
     account.bulk_changed(change, planned);
     report::bulk(account, change, Some(error));
-    0
+    asked
 }
 
 /// None of these channels was answered.

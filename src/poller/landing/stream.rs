@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::Verdict;
+use super::statuses::ALONE;
 use crate::channel::{Channel, Digest, Rules};
-use crate::clock::Now;
+use crate::clock::{Moment, Now};
 use crate::poller::account::Account;
 use crate::poller::errand::Errand;
 use crate::poller::flight::Flight;
 use crate::poller::timeline::Planned;
+use crate::poller::watched::Alone;
 use crate::poller::{Poller, report};
 use crate::polyv::{BadResponse, Error, LiveStatus, Outcome, Range, StreamInfo};
 
@@ -50,10 +52,7 @@ impl Poller {
         for delay in &digest.delays {
             parts.metrics.sample_delay(&account.name, *delay);
         }
-        if !matches!(
-            outcome,
-            Outcome::Timeout | Outcome::ConnectionFailed | Outcome::ServerError
-        ) {
+        if outcome.is_answer() {
             account.bulk.other_answered();
         }
 
@@ -68,13 +67,15 @@ impl Poller {
                 account.roster.leave_status(channel);
                 account.roster.ask_stream(channel, interval, planned);
             }
-            Outcome::NotLive => turn_to_status(account, channel, flight.planned, planned),
+            Outcome::NotLive => {
+                turn_to_status(account, channel, flight.planned, planned, now.moment);
+            }
             _ if verdict != Verdict::NotItsFault && !retry => {
                 // Its status can be had, perhaps, where its stream can't.
                 let alone = account
                     .roster
                     .get(channel)
-                    .is_none_or(|watched| watched.alone_until.is_some());
+                    .is_none_or(|watched| watched.alone.is_some());
                 if account.bulk.is_open() && !alone {
                     account.roster.ask_status_too(channel, planned);
                 }
@@ -128,6 +129,7 @@ fn turn_to_status(
     key: crate::exposition::ChannelKey,
     started: Planned,
     planned: Planned,
+    now: Moment,
 ) {
     let bulk = account.bulk.is_open();
     let idle_interval = account.roster.idle_interval();
@@ -139,11 +141,24 @@ fn turn_to_status(
     if !bulk {
         return;
     }
-    if let Some(until) = watched.alone_until {
-        if until <= planned {
+    match watched.alone {
+        Some(alone) if alone.until > now => return,
+        // Its refusal would spoil the others' call.
+        Some(alone) if alone.refused => {
+            let until = now + ALONE;
+            account
+                .roster
+                .set_alone(key, Some(Alone { until, ..alone }));
             account.bulk.set_apart(vec![key], planned);
+            return;
         }
-        return;
+        // It is asked for its stream until it is told again.
+        Some(_) => {
+            account.roster.set_alone(key, None);
+            account.roster.ask_status_too(key, planned);
+            return;
+        }
+        None => {}
     }
     let steadfast = watched.steadfast;
     let asked_already = watched.status.is_some();

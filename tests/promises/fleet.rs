@@ -68,6 +68,9 @@ fn tell(fleet: Fleet, seen: &Seen, begun: Instant) {
     println!("seen ended after{}", seen.ends);
     println!("newest sample   {}", seen.ages);
     println!("lag             {}", seen.lags);
+    println!("at the beginning{}", seen.early_lags);
+    let found = seen.found.expect("all channels are found");
+    println!("all found after   {} s", found / 1000);
     println!("never seen        {}", seen.missed.len());
     for (endpoint, count) in &seen.calls {
         let rate = *count as f64 / seconds as f64;
@@ -109,6 +112,38 @@ async fn a_fleet_stays_fresh_under_the_limit() {
     };
     let seen = live(fleet, REQUESTS).await;
     check(&seen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_that_needs_more_than_the_limit_is_late_by_the_stretch_alone() {
+    let requests = 25;
+    let fleet = Fleet {
+        channels: 2_000,
+        configured_one_in: 20,
+        live: 40,
+        lasts: 2 * HOUR,
+        seed: 2,
+    };
+    let seen = live(fleet, requests).await;
+    assert_eq!(seen.blocked, 0);
+    // All of the budget is used, and no more.
+    assert!(
+        (requests - 1..=requests).contains(&seen.busiest),
+        "{}",
+        seen.busiest
+    );
+    assert!(seen.stretch > 1.3, "{}", seen.stretch);
+    let stretched = |interval: u64| (interval as f64 * seen.stretch) as u64;
+    let seen_live = seen.starts.percentile(99);
+    // Who was found to be live is not asked out of turn then.
+    let turns = stretched(IDLE_INTERVAL) + stretched(LIVE_INTERVAL);
+    assert!(seen_live <= turns + MARGIN, "{seen_live} ms");
+    let age = seen.ages.percentile(99);
+    assert!(
+        age <= stretched(LIVE_INTERVAL) + MARGIN + POLYVS_DELAY,
+        "{age} ms"
+    );
+    assert!(seen.lags.percentile(100) <= MARGIN, "{}", seen.lags);
 }
 
 /// The size that is promised: `make fleet` runs it and shows what was seen.

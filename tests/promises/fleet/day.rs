@@ -61,10 +61,7 @@ impl Fleet {
 
     /// All channels as a scenario has them, none of them live.
     pub fn scenario(self) -> String {
-        format!(
-            "{{id: {FIRST}, count: {}, life: offline}}",
-            self.channels
-        )
+        format!("{{id: {FIRST}, count: {}, life: offline}}", self.channels)
     }
 
     /// Every broadcast, in the order of their starts. Those that have been going on for a while

@@ -34,6 +34,10 @@ pub struct Seen {
     pub ages: Spread,
     /// How late the most overdue poll is, each second.
     pub lags: Spread,
+    /// The same at the beginning.
+    pub early_lags: Spread,
+    /// When all channels were found, in milliseconds.
+    pub found: Option<u64>,
     /// Broadcasts that were over before anybody saw them.
     pub missed: Vec<Broadcast>,
     pub calls: BTreeMap<String, u64>,
@@ -108,7 +112,11 @@ impl Calls {
             self.next = call.sequence + 1;
             let at = call.moment.as_millis();
             self.window.push_back(at);
-            while self.window.front().is_some_and(|first| at - first >= WINDOW) {
+            while self
+                .window
+                .front()
+                .is_some_and(|first| at - first >= WINDOW)
+            {
                 self.window.pop_front();
             }
             seen.busiest = seen.busiest.max(self.window.len());
@@ -175,8 +183,14 @@ pub async fn watch(world: &World, fleet: Fleet, broadcasts: &[Broadcast]) -> See
         });
         seen.most_live = seen.most_live.max(live.len());
         seen.live_seconds += live.len();
-        if now >= WARM_UP {
-            seen.lags.add(world.lag().as_millis() as u64);
+        let lags = if now < WARM_UP {
+            &mut seen.early_lags
+        } else {
+            &mut seen.lags
+        };
+        lags.add(world.lag().as_millis() as u64);
+        if seen.found.is_none() && world.store().len() == fleet.channels as usize {
+            seen.found = Some(now);
         }
         if now >= WARM_UP && now.is_multiple_of(60_000) {
             let stretch = world.own().get("polyv_exporter_poll_stretch_ratio", &[]);
@@ -204,9 +218,9 @@ fn look_at_live(watched: &mut Watched, world: &World, now: u64, seen: &mut Seen)
     }
     if now >= WARM_UP && now < ends {
         // There is none from before its start that would tell of it.
-        let began = Timestamp::from_millis(BEGINNING + starts as i64);
+        let began = Timestamp::from_millis(BEGINNING + starts.cast_signed());
         let newest = newest.map_or(began, |newest| newest.max(began));
-        let polyv_now = Timestamp::from_millis(BEGINNING + now as i64);
+        let polyv_now = Timestamp::from_millis(BEGINNING + now.cast_signed());
         seen.ages.add(polyv_now.since(newest).as_millis() as u64);
     }
 }

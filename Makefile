@@ -43,6 +43,10 @@ kubernetes: ## Writes the cluster's alert rules anew from alerts/polyv.rules.yml
 load: ## Polls 1,000 live channels on one core for a minute and shows lag and memory
 	scripts/load
 
+.PHONY: fleet
+fleet: ## Simulates a day of 100,000 channels, 500 of them live, and shows how fresh they stay
+	cargo test --locked --release --test promises a_hundred_thousand_channels -- --ignored --nocapture
+
 .PHONY: dist
 dist: ## Builds the release's archives and Debian packages into target/dist
 	scripts/dist

@@ -32,6 +32,7 @@ mod promises {
     mod documents_rooms;
     mod documents_sizing;
     mod documents_words;
+    mod fleet;
     mod limiter;
     mod operations;
     mod outcomes;

@@ -41,7 +41,7 @@ pub(super) enum Seminar {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Owner {
     /// The account with this app id.
-    Account(String),
+    Account(Arc<str>),
     /// Somebody whom this simulation does not know.
     Other,
 }
@@ -148,7 +148,7 @@ impl LiveChannel {
     }
 
     pub(super) fn belongs_to(&self, app_id: &str) -> bool {
-        matches!(&self.spec.owner, Owner::Account(owner) if owner == app_id)
+        matches!(&self.spec.owner, Owner::Account(owner) if **owner == *app_id)
     }
 
     /// What it does at present.
@@ -157,6 +157,11 @@ impl LiveChannel {
             status: Some(NotLive::UnStart),
         };
         self.timeline.at(now).unwrap_or(NOT_BEGUN)
+    }
+
+    /// Whether it was not deleted.
+    pub(super) fn exists(&self, now: MediaTime) -> bool {
+        !self.timeline.is_deleted(now)
     }
 
     /// The word of the live status list for what it does at present.

@@ -104,6 +104,16 @@ impl Life {
         }
     }
 
+    /// Whether the channel is deleted in any of the phases.
+    pub(super) fn deletes(&self) -> bool {
+        let then = match &self.then {
+            Then::Stay(phase) => Some(phase),
+            Then::Again { .. } => None,
+        };
+        let mut phases = self.timed.iter().map(|(phase, _)| phase).chain(then);
+        phases.any(|phase| *phase == Phase::Deleted)
+    }
+
     /// Whether a live phase has begun that far into the life.
     pub(super) fn was_live_within(&self, elapsed_ms: i64) -> bool {
         let mut begin = 0_i64;

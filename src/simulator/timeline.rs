@@ -17,6 +17,9 @@ const MAX_LIVES: usize = 1_000;
 #[derive(Debug, Clone)]
 pub(super) struct Timeline {
     lives: Vec<(MediaTime, Life)>,
+    /// Whether the channel is deleted in any of them: a list of all channels asks each one, and
+    /// most never are.
+    deletes: bool,
 }
 
 impl Timeline {
@@ -26,8 +29,9 @@ impl Timeline {
         if !live_for.is_zero() {
             lives.push((now.minus(live_for), Life::forever(Phase::Steady)));
         }
+        let deletes = life.deletes();
         lives.push((now, life));
-        Self { lives }
+        Self { lives, deletes }
     }
 
     /// Begins another life.
@@ -35,7 +39,13 @@ impl Timeline {
         if self.lives.len() >= MAX_LIVES {
             self.lives.remove(0);
         }
+        self.deletes |= life.deletes();
         self.lives.push((now, life));
+    }
+
+    /// Whether the channel is deleted at that time.
+    pub(super) fn is_deleted(&self, time: MediaTime) -> bool {
+        self.deletes && self.at(time) == Some(&Phase::Deleted)
     }
 
     /// The phase at that time; none before the first life began.
@@ -96,6 +106,24 @@ mod tests {
         let mut timeline = Timeline::new(T0, Duration::ZERO, Phase::Steady.into());
         timeline.begin(T0, Phase::Empty.into());
         assert_eq!(timeline.at(T0), Some(&Phase::Empty));
+    }
+
+    #[test]
+    fn a_channel_is_deleted_only_while_it_is() {
+        let mut timeline = Timeline::new(T0, Duration::ZERO, Phase::Steady.into());
+        assert!(!timeline.is_deleted(T0));
+        timeline.begin(T0.plus_millis(10_000), Phase::Deleted.into());
+        let passing = (Phase::Deleted, Duration::from_secs(5));
+        let life = Life::once(vec![passing], Phase::Steady);
+        timeline.begin(T0.plus_millis(20_000), Phase::Steady.into());
+        timeline.begin(T0.plus_millis(30_000), life);
+        for (at, deleted) in [(9, false), (10, true), (20, false), (34, true), (35, false)] {
+            assert_eq!(
+                timeline.is_deleted(T0.plus_millis(at * 1000)),
+                deleted,
+                "{at}"
+            );
+        }
     }
 
     #[test]

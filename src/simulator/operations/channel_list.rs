@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Channels, Operation, Question, Success, Takes};
 use crate::simulator::channel::LiveChannel;
 use crate::simulator::envelope::{Envelope, Refusal};
-use crate::simulator::phase::{NotLive, Phase};
+use crate::simulator::phase::NotLive;
 use crate::simulator::request::Parameters;
 
 pub(super) const OPERATION: Operation = Operation {
@@ -41,11 +41,12 @@ fn answer(question: &Question<'_>, channels: &mut Channels) -> Result<Success, R
         .by_id
         .values()
         .filter(|channel| channel.belongs_to(&question.account.app_id))
-        .filter(|channel| *channel.phase(question.now) != Phase::Deleted)
+        .filter(|channel| channel.exists(question.now))
         .filter(|channel| wanted.is_none_or(|word| channel.live_status(question.now) == word))
         .collect();
-    // Numbers are given out one after the other.
-    known.sort_by_key(|channel| (channel.spec.id.len(), channel.spec.id.as_str()));
+    // Numbers are given out one after the other. The map has those of one length in order, and
+    // there may be very many.
+    known.sort_by_key(|channel| channel.spec.id.len());
     let contents: Vec<Value> = known
         .iter()
         .skip((number - 1).saturating_mul(size))

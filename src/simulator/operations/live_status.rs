@@ -10,7 +10,6 @@ use hyper::Method;
 use super::{Channels, Operation, Question, Success, Takes, channel_ids};
 use crate::simulator::channel::{LiveChannel, Seminar};
 use crate::simulator::envelope::{Envelope, Refusal};
-use crate::simulator::phase::Phase;
 
 pub(super) const OPERATION: Operation = Operation {
     method: Method::GET,
@@ -28,7 +27,7 @@ fn answer(question: &Question<'_>, channels: &mut Channels) -> Result<Success, R
         .into_iter()
         .filter_map(|id| {
             let channel: &LiveChannel = channels.by_id.get(&id.to_string())?;
-            let exists = *channel.phase(question.now) != Phase::Deleted;
+            let exists = channel.exists(question.now);
             (exists && channel.belongs_to(&question.account.app_id)).then_some((id, channel))
         })
         .collect();

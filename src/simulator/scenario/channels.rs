@@ -171,7 +171,7 @@ fn read_owner(reader: &mut Reader, entry: &mut Mapping<'_>, accounts: &[Account]
     }
     let Some(node) = account else {
         let first = accounts.first()?;
-        return Some(Owner::Account(first.app_id.clone()));
+        return Some(Owner::Account(first.app_id.as_str().into()));
     };
     let app_id = reader.text(node, "`account`")?;
     if accounts.iter().all(|account| account.app_id != app_id) {
@@ -179,7 +179,7 @@ fn read_owner(reader: &mut Reader, entry: &mut Mapping<'_>, accounts: &[Account]
         reader.fault(node.place, message);
         return None;
     }
-    Some(Owner::Account(app_id.to_owned()))
+    Some(Owner::Account(app_id.into()))
 }
 
 fn read_normal(reader: &mut Reader, keys: &mut Mapping<'_>, default: Normal) -> Normal {

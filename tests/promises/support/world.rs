@@ -16,6 +16,7 @@ use polyv_exporter::polyv::{
 };
 use polyv_exporter::simulator::{Delivery, Reaction, Request, Scenario, Simulator, Trouble};
 use polyv_exporter::telemetry::Metrics;
+use prometheus::proto::MetricFamily;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -131,18 +132,51 @@ impl World {
 
     /// What a scrape says now.
     pub fn scrape(&self) -> Scrape {
-        let parts = &self.exporter.as_ref().expect("an exporter runs").parts;
+        Scrape::parse(&self.text())
+    }
+
+    /// The same as text, which is not worth taking apart where there is very much of it.
+    pub fn text(&self) -> String {
+        let parts = self.parts();
         let now = parts.clock.now();
-        parts.metrics.set_poll_lag(parts.status.lag(now.moment));
-        let skew = parts.clock.skew_seconds(parts.store.rules().stale_after);
-        parts.metrics.set_clock_skew(skew);
-        let own = parts.metrics.gather();
-        Scrape::parse(&exposition::render(
+        let own = self.gather();
+        exposition::render(&parts.store, &own, Format::Prometheus, now)
+    }
+
+    /// What a scrape of the exporter's own families says now.
+    pub fn own(&self) -> Scrape {
+        let parts = self.parts();
+        let now = parts.clock.now();
+        let own = self.gather();
+        Scrape::parse(&exposition::render_own(
             &parts.store,
             &own,
             Format::Prometheus,
             now,
         ))
+    }
+
+    fn gather(&self) -> Vec<MetricFamily> {
+        let parts = self.parts();
+        parts.metrics.set_poll_lag(self.lag());
+        let skew = parts.clock.skew_seconds(parts.store.rules().stale_after);
+        parts.metrics.set_clock_skew(skew);
+        parts.metrics.gather()
+    }
+
+    /// How late the most overdue poll is.
+    pub fn lag(&self) -> Duration {
+        let parts = self.parts();
+        parts.status.lag(parts.clock.host().moment())
+    }
+
+    /// What scrapes are made of, for those who look at some channels too often to scrape.
+    pub fn store(&self) -> &Store {
+        &self.parts().store
+    }
+
+    fn parts(&self) -> &Parts {
+        &self.exporter.as_ref().expect("an exporter runs").parts
     }
 
     pub fn is_ready(&self) -> bool {
@@ -153,7 +187,7 @@ impl World {
 
     /// Whether the poller does not look at what is to be done any more.
     pub fn is_stuck(&self) -> bool {
-        let parts = &self.exporter.as_ref().expect("an exporter runs").parts;
+        let parts = self.parts();
         parts.status.is_stuck(parts.clock.host().moment())
     }
 

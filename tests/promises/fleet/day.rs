@@ -1,0 +1,168 @@
+//! A fleet of channels, and when each of them is live.
+
+use polyv_exporter::simulator::{Life, Phase, Simulator};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The id of the first channel; the others follow.
+const FIRST: u32 = 1_000_000;
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+pub const HOUR: u64 = 60 * MINUTE;
+/// Every so often a rush begins: half as many as are usually live start within a minute.
+const RUSH_EVERY: u64 = 4 * HOUR;
+const FIRST_RUSH: u64 = HOUR;
+/// A channel rests so long between two broadcasts, unless it flaps.
+const REST: u64 = 5 * MINUTE;
+
+/// How large a fleet is, and for how long it is watched.
+#[derive(Debug, Clone, Copy)]
+pub struct Fleet {
+    pub channels: u32,
+    /// One channel in so many is configured; the others are found.
+    pub configured_one_in: u32,
+    /// How many are live at a time, on average.
+    pub live: u32,
+    /// Milliseconds.
+    pub lasts: u64,
+    pub seed: u64,
+}
+
+/// A channel is live from one moment to another (milliseconds from the beginning).
+#[derive(Debug, Clone, Copy)]
+pub struct Broadcast {
+    pub channel: u32,
+    pub starts: u64,
+    pub ends: u64,
+}
+
+/// What begins: one broadcast, or some minutes of flapping.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Usual,
+    Rush,
+    Flapping,
+}
+
+/// Chance that falls the same way every time (`SplitMix64`).
+struct Chance(u64);
+
+// === impl Fleet ===
+
+impl Fleet {
+    /// The numbers of all channels that the configuration names.
+    pub fn configured(self) -> impl Iterator<Item = u32> {
+        (FIRST..FIRST + self.channels).step_by(self.configured_one_in as usize)
+    }
+
+    pub fn is_configured(self, channel: u32) -> bool {
+        (channel - FIRST).is_multiple_of(self.configured_one_in)
+    }
+
+    /// All channels as a scenario has them, none of them live.
+    pub fn scenario(self) -> String {
+        format!("{{id: {FIRST}, count: {}, life: offline}}", self.channels)
+    }
+
+    /// Every broadcast, in the order of their starts. Those that have been going on for a while
+    /// at the beginning start at 0.
+    pub fn broadcasts(self) -> Vec<Broadcast> {
+        let mut chance = Chance(self.seed);
+        let mut free = vec![0; self.channels as usize];
+        let mut broadcasts = Vec::new();
+        for (starts, kind) in self.beginnings(&mut chance) {
+            // A fifth of them are on channels that the configuration names.
+            let channel = loop {
+                let any = chance.below(u64::from(self.channels)) as u32;
+                let named = any - any % self.configured_one_in;
+                let channel = if chance.below(5) == 0 { named } else { any };
+                if free[channel as usize] <= starts {
+                    break channel;
+                }
+            };
+            let mut add = |starts, ends| {
+                free[channel as usize] = ends + REST;
+                broadcasts.push(Broadcast {
+                    channel: FIRST + channel,
+                    starts,
+                    ends,
+                });
+            };
+            match kind {
+                Kind::Usual if starts == 0 => {
+                    add(0, chance.between(5 * MINUTE, 140 * MINUTE));
+                }
+                Kind::Usual => add(starts, starts + chance.between(20 * MINUTE, 3 * HOUR)),
+                Kind::Rush => add(starts, starts + chance.between(45 * MINUTE, 75 * MINUTE)),
+                Kind::Flapping => {
+                    let until = starts + 20 * MINUTE;
+                    let mut at = starts;
+                    while at < until {
+                        let ends = at + chance.between(20 * SECOND, 2 * MINUTE);
+                        add(at, ends);
+                        at = ends + chance.between(30 * SECOND, 90 * SECOND);
+                    }
+                }
+            }
+        }
+        broadcasts.sort_by_key(|broadcast| (broadcast.starts, broadcast.channel));
+        broadcasts
+    }
+
+    /// When something begins, in its order.
+    fn beginnings(self, chance: &mut Chance) -> Vec<(u64, Kind)> {
+        let live = u64::from(self.live);
+        let mut beginnings = vec![(0, Kind::Usual); self.live as usize];
+        // Usual broadcasts take 100 minutes on average, and flapping channels 20.
+        let usual = live * 85 / 100 * self.lasts / (100 * MINUTE);
+        let flapping = live.div_ceil(50) * self.lasts / (20 * MINUTE);
+        for (count, kind) in [(usual, Kind::Usual), (flapping, Kind::Flapping)] {
+            beginnings.extend((0..count).map(|_| (chance.between(1, self.lasts), kind)));
+        }
+        let mut rush = FIRST_RUSH;
+        while rush < self.lasts {
+            let starts = (0..live / 2).map(|_| rush + chance.below(MINUTE));
+            beginnings.extend(starts.map(|at| (at, Kind::Rush)));
+            rush += RUSH_EVERY;
+        }
+        beginnings.sort_by_key(|(at, _)| *at);
+        beginnings
+    }
+}
+
+/// Has channels live as it is planned, from now on.
+pub fn play(broadcasts: &[Broadcast], simulator: &Simulator) {
+    let mut lives: BTreeMap<u32, (u64, Vec<(Phase, Duration)>)> = BTreeMap::new();
+    let offline = Phase::Offline { status: None };
+    for broadcast in broadcasts {
+        let (at, phases) = lives.entry(broadcast.channel).or_default();
+        let millis = |from: u64, to: u64| Duration::from_millis(to - from);
+        phases.push((offline.clone(), millis(*at, broadcast.starts)));
+        phases.push((Phase::Steady, millis(broadcast.starts, broadcast.ends)));
+        *at = broadcast.ends;
+    }
+    for (channel, (_, phases)) in lives {
+        let life = Life::once(phases, offline.clone());
+        simulator.set_life(&channel.to_string(), life).unwrap();
+    }
+}
+
+// === impl Chance ===
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, below: u64) -> u64 {
+        self.next() % below
+    }
+
+    fn between(&mut self, from: u64, to: u64) -> u64 {
+        from + self.below(to - from)
+    }
+}

@@ -47,6 +47,14 @@ load: ## Polls 1,000 live channels on one core for a minute and shows lag and me
 fleet: ## Simulates a day of 100,000 channels, 500 of them live, and shows how fresh they stay
 	cargo test --locked --release --test promises a_hundred_thousand_channels -- --ignored --nocapture
 
+.PHONY: bench
+bench: ## Compares scrapes with a file server and others, and shows polls meanwhile (on Debian)
+	scripts/bench
+
+.PHONY: bench-scale
+bench-scale: ## Shows what a channel costs, from 1,000 to 100,000 of them
+	scripts/bench scale
+
 .PHONY: dist
 dist: ## Builds the release's archives and Debian packages into target/dist
 	scripts/dist

@@ -64,6 +64,8 @@ impl Answers {
         if self.runs.len() == RUNS {
             self.runs.pop_front();
         }
+        // Most channels have one or two; four at once would be as large as all the rest.
+        self.runs.reserve_exact(1);
         self.runs.push_back(Run {
             outcome,
             words: known.or_else(|| words.map(Into::into)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::series::Series;
+use super::points::Points;
 use crate::clock::Timestamp;
 
 /// The level is the median of so much history,
@@ -24,7 +24,7 @@ const MAX_POINTS: usize = 1024;
 /// makes no difference.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Baseline {
-    points: Series<f32>,
+    points: Points,
     first: Option<Timestamp>,
     settled: Level,
     settled_until: Option<Timestamp>,
@@ -59,11 +59,10 @@ impl Baseline {
 
     /// Finds the level anew after samples were taken.
     pub(super) fn settle(&mut self) {
-        let Some((newest, _)) = self.points.last() else {
+        let Some(newest) = self.points.last() else {
             return;
         };
-        self.points
-            .keep(newest - HISTORY - 2 * SETTLES, MAX_POINTS, |_, _| {});
+        self.points.keep(newest - HISTORY - 2 * SETTLES, MAX_POINTS);
         let Some(first) = self.first else {
             return;
         };
@@ -111,7 +110,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(points: &Series<f32>, after: Option<Timestamp>, first: Timestamp) -> Self {
+    fn new(points: &Points, after: Option<Timestamp>, first: Timestamp) -> Self {
         let points: Vec<_> = points.iter().collect();
         let next = after.map_or(0, |after| {
             points.partition_point(|(time, _)| *time <= after)

@@ -14,6 +14,7 @@
 mod answers;
 mod baseline;
 mod history;
+mod points;
 mod presence;
 mod problem;
 mod record;
@@ -23,6 +24,7 @@ mod series;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod times;
 
 pub use answers::Run;
 pub use history::{HISTORY, Lowest, history_step};

@@ -282,13 +282,21 @@ impl Channel {
         rules: &'a Rules,
         stretch: f64,
     ) -> impl Iterator<Item = (&'a Stream, Figures)> {
-        self.streams
-            .iter()
-            .filter(move |stream| {
-                self.shown_until(stream, now, rules, stretch)
-                    .is_some_and(|until| until > now.moment)
-            })
+        self.true_now(now, rules, stretch)
             .filter_map(|stream| Some((stream, stream.figures(rules)?)))
+    }
+
+    /// How many streams are true at present.
+    #[must_use]
+    pub fn count_shown(&self, now: Now, rules: &Rules, stretch: f64) -> usize {
+        self.true_now(now, rules, stretch).count()
+    }
+
+    fn true_now(&self, now: Now, rules: &Rules, stretch: f64) -> impl Iterator<Item = &Stream> {
+        self.streams.iter().filter(move |stream| {
+            self.shown_until(stream, now, rules, stretch)
+                .is_some_and(|until| until > now.moment)
+        })
     }
 
     /// What each of its streams was like over the last half hour, those that are not shown any
@@ -412,6 +420,8 @@ impl Channel {
         }
         let place = self.position(name).unwrap_or_else(|place| place);
         let stream = Stream::new(name.clone(), now.moment);
+        // Most channels have one, and four of them at once would take a kilobyte more.
+        self.streams.reserve_exact(1);
         self.streams.insert(place, stream);
         Some(place)
     }

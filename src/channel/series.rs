@@ -103,18 +103,6 @@ impl<V: Copy> Series<V> {
         }
     }
 
-    /// Removes the value at `time`, if there is one.
-    pub(super) fn remove(&mut self, time: Timestamp) {
-        let position = self.position(time);
-        if self
-            .items
-            .get(position)
-            .is_some_and(|item| self.decode(item).0 == time)
-        {
-            self.items.remove(position);
-        }
-    }
-
     /// Removes the oldest.
     pub(super) fn pop_front(&mut self) -> Option<(Timestamp, V)> {
         let item = self.items.pop_front()?;
@@ -132,20 +120,16 @@ impl<V: Copy> Series<V> {
                 gone(time, value);
             }
         }
-        if self.items.capacity() > 2 * self.items.len().max(16) {
-            self.items.shrink_to(self.items.len() + 8);
+        // The first answer brings more than is kept. A little room is left for the next one.
+        let enough = self.items.len() + self.items.len() / 8 + 8;
+        if self.items.capacity() > enough {
+            self.items.shrink_to(enough);
         }
     }
 
     fn decode(&self, (offset, value): &(u32, V)) -> (Timestamp, V) {
         let time = Timestamp::from_millis(self.epoch + i64::from(*offset));
         (time, *value)
-    }
-
-    /// Where the first item stands that is not before `time`.
-    fn position(&self, time: Timestamp) -> usize {
-        self.items
-            .partition_point(|item| self.decode(item).0 < time)
     }
 
     /// The offset for `time`, after moving the epoch where need be; `None` where it is so
@@ -199,7 +183,7 @@ mod tests {
         #[test]
         fn it_is_a_map_sorted_by_time(
             steps in proptest::collection::vec(
-                (0i64..2_000, 0u8..4, any::<u16>()), 1..200,
+                (0i64..2_000, 0u8..3, any::<u16>()), 1..200,
             ),
             start in 0i64..1_800_000_000_000,
         ) {
@@ -211,10 +195,6 @@ mod tests {
                     0 | 1 => {
                         let new = map.insert(time, value).is_none();
                         prop_assert_eq!(series.insert(at(time), value), new);
-                    }
-                    2 => {
-                        map.remove(&time);
-                        series.remove(at(time));
                     }
                     _ => {
                         let mut gone = Vec::new();

@@ -7,6 +7,7 @@ use super::history::{History, Lowest};
 use super::rules::Rules;
 use super::screening::IDENTITIES;
 use super::series::{Reading, Series};
+use super::times::Times;
 use crate::clock::{Moment, Timestamp};
 use crate::polyv::StreamName;
 
@@ -29,7 +30,7 @@ pub struct Values {
 pub struct Stream {
     name: StreamName,
     /// The times of all samples seen in the last 3 hours.
-    seen: Series<()>,
+    seen: Times,
     /// Samples at this time and before were forgotten: they may have been seen.
     forgotten: Option<Timestamp>,
     samples_total: u64,
@@ -119,7 +120,7 @@ impl Stream {
     pub(super) fn new(name: StreamName, now: Moment) -> Self {
         Self {
             name,
-            seen: Series::default(),
+            seen: Times::default(),
             forgotten: None,
             samples_total: 0,
             last_new: now,
@@ -166,7 +167,7 @@ impl Stream {
         if current {
             self.broadcast.take(time, values);
         }
-        if !self.seen.insert(time, ()) {
+        if !self.seen.insert(time).1 {
             return Taken::Again;
         }
         if !current {
@@ -179,11 +180,8 @@ impl Stream {
 
     /// Brings windows and level up to date, and forgets what is too old to matter.
     pub(super) fn settle(&mut self, rules: &Rules, polyv: Timestamp, step: Duration) {
-        let forgotten = &mut self.forgotten;
-        self.seen
-            .keep(polyv - IDENTITIES, MAX_IDENTITIES, |time, ()| {
-                *forgotten = Some(forgotten.map_or(time, |known| known.max(time)));
-            });
+        let gone = self.seen.keep(polyv - IDENTITIES, MAX_IDENTITIES);
+        self.forgotten = self.forgotten.max(gone);
         self.broadcast.settle(rules, |time, values| {
             self.history.push(time, values, step);
         });

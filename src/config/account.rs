@@ -153,7 +153,7 @@ fn read_files(
     reader: &mut Reader,
     context: &mut Context<'_>,
     watched: &mut Vec<PathBuf>,
-) -> Vec<Channel> {
+) -> Vec<Arc<Channel>> {
     let Some(pattern) = reader.text(node, "an entry of `channel_files`") else {
         return Vec::new();
     };
@@ -196,7 +196,7 @@ fn read_files(
 }
 
 /// Reads a channel file: a list of channels.
-fn read_file(path: &Path, reader: &mut Reader, context: &mut Context<'_>) -> Vec<Channel> {
+fn read_file(path: &Path, reader: &mut Reader, context: &mut Context<'_>) -> Vec<Arc<Channel>> {
     let source: Arc<str> = path.to_string_lossy().into();
     let parsed = std::fs::read_to_string(path)
         .map_err(|error| Fault {

@@ -45,11 +45,11 @@ pub(super) fn read_all(
     live_interval: Duration,
     reader: &mut Reader,
     seen: &mut Seen,
-) -> Vec<Channel> {
+) -> Vec<Arc<Channel>> {
     reader
         .list(node, what)
         .iter()
-        .filter_map(|node| read(node, live_interval, reader, seen))
+        .filter_map(|node| read(node, live_interval, reader, seen).map(Arc::new))
         .collect()
 }
 
@@ -84,7 +84,7 @@ fn read(
     let name = map
         .get("name")
         .and_then(|node| reader.text(node, "`name`"))
-        .map(str::to_owned);
+        .map(Arc::from);
     let labels = map
         .get("labels")
         .map(|node| labels::read(node, reader))
@@ -100,7 +100,7 @@ fn read(
     map.finish(reader);
     let id = id?;
     Some(Channel {
-        name: name.unwrap_or_else(|| id.clone()),
+        name: name.unwrap_or_else(|| Arc::clone(&id)),
         id,
         labels,
         live_interval,
@@ -108,12 +108,12 @@ fn read(
     })
 }
 
-fn read_id(node: &Node, reader: &mut Reader, seen: &mut Seen) -> Option<String> {
+fn read_id(node: &Node, reader: &mut Reader, seen: &mut Seen) -> Option<Arc<str>> {
     let id = reader.text(node, "`id`")?;
     let source = Arc::clone(reader.source());
     let checked = check_id(id).and_then(|()| seen.note(id, &source, Some(node.place)));
     match checked {
-        Ok(()) => Some(id.to_owned()),
+        Ok(()) => Some(id.into()),
         Err(why) => {
             reader.fault(node.place, why);
             None

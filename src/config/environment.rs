@@ -73,13 +73,16 @@ pub(super) fn evaluate(
             for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
                 let name: Arc<str> = CHANNELS.into();
                 match channel::check_id(id).and_then(|()| seen.note(id, &name, None)) {
-                    Ok(()) => channels.push(Channel {
-                        id: id.to_owned(),
-                        name: id.to_owned(),
-                        labels: std::collections::BTreeMap::new(),
-                        live_interval: poll.live_interval,
-                        expect: Expect::default(),
-                    }),
+                    Ok(()) => {
+                        let id: Arc<str> = id.into();
+                        channels.push(Arc::new(Channel {
+                            name: Arc::clone(&id),
+                            id,
+                            labels: std::collections::BTreeMap::new(),
+                            live_interval: poll.live_interval,
+                            expect: Expect::default(),
+                        }));
+                    }
                     Err(why) => fault(format!("{CHANNELS}: {why}")),
                 }
             }
@@ -160,9 +163,9 @@ mod tests {
         assert_eq!(config.api.base_url.as_str(), "https://api.polyv.net/");
         let account = &config.accounts[0];
         assert_eq!(account.name, "default");
-        let ids: Vec<_> = account.channels.iter().map(|c| c.id.as_str()).collect();
+        let ids: Vec<_> = account.channels.iter().map(|c| &*c.id).collect();
         assert_eq!(ids, ["3880533", "3880534"]);
-        assert_eq!(account.channels[0].name, "3880533");
+        assert_eq!(&*account.channels[0].name, "3880533");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::FixedOffset;
@@ -111,7 +112,7 @@ pub struct Account {
     /// Where its secret came from.
     pub secret: SecretSource,
     /// Its channels, those of its channel files included, as far as they are this shard's own.
-    pub channels: Vec<Channel>,
+    pub channels: Vec<Arc<Channel>>,
     /// The directories in which its channel files are.
     pub watched: Vec<PathBuf>,
     /// Which more of its channels are found by asking Polyv.
@@ -122,9 +123,9 @@ pub struct Account {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Channel {
     /// The channel's number at Polyv.
-    pub id: String,
+    pub id: Arc<str>,
     /// What it is called; its id where no name is configured.
-    pub name: String,
+    pub name: Arc<str>,
     /// The labels on `polyv_channel_info`.
     pub labels: BTreeMap<String, String>,
     /// How often it is asked while it is live.
@@ -176,7 +177,7 @@ impl Config {
             account
                 .channels
                 .iter()
-                .any(|channel| channel.id == channel_id)
+                .any(|channel| *channel.id == *channel_id)
         })
     }
 }

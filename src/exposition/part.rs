@@ -2,9 +2,9 @@
 
 use prometheus::proto::MetricFamily;
 
+use super::own;
 use super::store::{ChannelKey, Store};
 use super::text::Format;
-use super::{own, piece};
 use crate::clock::Now;
 
 /// One channel's families, as far as it has series of them; line for line what [`render`] has of
@@ -14,12 +14,12 @@ use crate::clock::Now;
 #[must_use]
 pub fn render_channel(store: &Store, key: ChannelKey, format: Format, now: Now) -> Option<String> {
     let piece = store.piece(key, now)?;
-    let mut out = String::with_capacity(piece.len() + 4096);
-    for (index, family) in piece::families().enumerate() {
-        let lines = piece.of(index);
+    let mut out = String::with_capacity(8192);
+    for (family, lines) in piece.written() {
         if !lines.is_empty() {
             format.header(family, &mut out);
-            out.push_str(lines);
+            // It is put together of texts alone.
+            out.push_str(std::str::from_utf8(&lines).unwrap_or_default());
         }
     }
     format.footer(&mut out);
@@ -65,8 +65,8 @@ mod tests {
     /// A channel of an account, by its number.
     fn channel(account: &str, channel_id: &str) -> Identity {
         Identity {
-            account: account.to_owned(),
-            channel_id: channel_id.to_owned(),
+            account: account.into(),
+            channel_id: channel_id.into(),
             ..Identity::default()
         }
     }

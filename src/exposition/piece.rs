@@ -1,9 +1,10 @@
 //! One channel's lines, ready to be strung together with the others'.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::catalogue::{self as c, Family};
-use super::text;
+use super::{packed, text};
 use crate::channel::{Channel, Figures, State, Stream, Values};
 use crate::clock::{Moment, Timestamp};
 use crate::config::Expect;
@@ -13,24 +14,21 @@ use crate::polyv::LiveStatus;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Identity {
     /// The label `account`.
-    pub account: String,
+    pub account: Arc<str>,
     /// The label `channel_id`.
-    pub channel_id: String,
+    pub channel_id: Arc<str>,
     /// The label `channel_name`.
-    pub channel_name: String,
+    pub channel_name: Arc<str>,
     /// The configured labels.
     pub labels: BTreeMap<String, String>,
     /// What is expected of the channel.
     pub expected: Expect,
 }
 
-/// A channel's rendered lines, family by family.
+/// A channel's rendered lines, [packed]: first the labels that they all have, and then, for
+/// each family, what follows them line by line.
 #[derive(Debug, Default)]
-pub(super) struct Piece {
-    text: Box<str>,
-    /// Where each family's lines end in the text.
-    ends: Box<[u32]>,
-}
+pub(super) struct Piece(Box<[u8]>);
 
 /// All that a channel's lines are made of.
 pub(super) struct Subject<'a> {
@@ -46,15 +44,16 @@ pub(super) struct Subject<'a> {
 /// How a family's lines for one channel are written.
 struct Generator {
     family: Family,
-    write: fn(&Subject<'_>, &mut Lines<'_>),
+    write: fn(&Subject<'_>, &mut Lines),
 }
 
 /// Writes the samples of one family.
-struct Lines<'a> {
-    out: &'a mut String,
-    name: &'static str,
-    /// `account="…",channel_id="…"`
-    labels: &'a str,
+#[derive(Default)]
+struct Lines {
+    /// Those that are complete, packed.
+    done: Vec<u8>,
+    /// The one that is being written, from its second label on.
+    line: String,
 }
 
 /// The families of channels and streams: a plain table.
@@ -207,9 +206,17 @@ const GENERATORS: &[Generator] = &[
     },
 ];
 
+/// How many families' lines stand in pieces.
+pub(super) const FAMILIES: usize = GENERATORS.len();
+
 /// The families whose lines stand in pieces, in that order.
 pub(super) fn families() -> impl Iterator<Item = &'static Family> {
     GENERATORS.iter().map(|generator| &generator.family)
+}
+
+/// The family at that place.
+pub(super) fn family(index: usize) -> Option<&'static Family> {
+    GENERATORS.get(index).map(|generator| &generator.family)
 }
 
 // === impl Piece ===
@@ -217,40 +224,44 @@ pub(super) fn families() -> impl Iterator<Item = &'static Family> {
 impl Piece {
     /// Renders a channel's lines.
     pub(super) fn render(subject: &Subject<'_>) -> Self {
-        let mut labels = String::new();
-        text::label("account", &subject.identity.account, &mut labels);
-        labels.push(',');
-        text::label("channel_id", &subject.identity.channel_id, &mut labels);
+        let mut lines = Lines::default();
+        lines.line.push('{');
+        text::label("account", &subject.identity.account, &mut lines.line);
+        lines.line.push(',');
+        text::label("channel_id", &subject.identity.channel_id, &mut lines.line);
 
-        let mut out = String::with_capacity(2048);
-        let ends = GENERATORS
-            .iter()
-            .map(|generator| {
-                let mut lines = Lines {
-                    out: &mut out,
-                    name: generator.family.name,
-                    labels: &labels,
-                };
-                (generator.write)(subject, &mut lines);
-                u32::try_from(out.len()).unwrap_or(u32::MAX)
-            })
-            .collect();
-        Self {
-            text: out.into_boxed_str(),
-            ends,
+        let mut out = Vec::with_capacity(1024);
+        packed::put(lines.line.as_bytes(), &mut out);
+        for generator in GENERATORS {
+            lines.done.clear();
+            (generator.write)(subject, &mut lines);
+            packed::put(&lines.done, &mut out);
         }
+        // Copied: cut short where it is, it would leave a hole that little fits into.
+        Self(out.as_slice().into())
     }
 
-    /// How many bytes it has.
-    pub(super) fn len(&self) -> usize {
-        self.text.len()
+    /// `{account="…",channel_id="…"`: what stands behind the family's name on each of its lines.
+    pub(super) fn labels(&self) -> &[u8] {
+        packed::each(&self.0).next().unwrap_or_default()
     }
 
-    /// The lines of the family at that place in the table.
-    pub(super) fn of(&self, index: usize) -> &str {
-        let end = |index: usize| self.ends.get(index).map_or(0, |end| *end as usize);
-        let start = index.checked_sub(1).map_or(0, end);
-        self.text.get(start..end(index)).unwrap_or("")
+    /// Its lines of each family, written out; empty where there are none.
+    pub(super) fn written(&self) -> impl Iterator<Item = (&'static Family, Vec<u8>)> {
+        families().zip(self.families()).map(|(family, lines)| {
+            let mut out = Vec::new();
+            for line in packed::each(lines) {
+                out.extend_from_slice(family.name.as_bytes());
+                out.extend_from_slice(self.labels());
+                out.extend_from_slice(line);
+            }
+            (family, out)
+        })
+    }
+
+    /// What follows on the lines of each family, packed line by line.
+    pub(super) fn families(&self) -> impl Iterator<Item = &[u8]> {
+        packed::each(&self.0).skip(1)
     }
 }
 
@@ -266,7 +277,7 @@ impl Subject<'_> {
 
 // === impl Lines ===
 
-impl Lines<'_> {
+impl Lines {
     fn value(&mut self, value: Option<f64>) {
         if let Some(value) = value {
             self.open();
@@ -323,20 +334,19 @@ impl Lines<'_> {
     }
 
     fn open(&mut self) {
-        self.out.push_str(self.name);
-        self.out.push('{');
-        self.out.push_str(self.labels);
+        self.line.clear();
     }
 
     fn label(&mut self, name: &str, value: &str) {
-        self.out.push(',');
-        text::label(name, value, self.out);
+        self.line.push(',');
+        text::label(name, value, &mut self.line);
     }
 
     fn close(&mut self, value: f64) {
-        self.out.push_str("} ");
-        text::number(value, self.out);
-        self.out.push('\n');
+        self.line.push_str("} ");
+        text::number(value, &mut self.line);
+        self.line.push('\n');
+        packed::put(self.line.as_bytes(), &mut self.done);
     }
 }
 

@@ -1,9 +1,10 @@
-//! All channels, each with its rendered piece.
+//! All channels, each with its rendered lines.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::block::{Block, Placed, SLOTS};
 use super::census::{Census, Class};
 use super::piece::{Identity, Piece, Subject};
 use super::text::Format;
@@ -39,7 +40,7 @@ pub struct Turned {
 /// The channels: changed by answers, read by scrapes, and in between only by time.
 ///
 /// A std mutex guards them: it is held for the microseconds that one channel takes to render,
-/// or to collect the pieces of all, and never across an await.
+/// or a few blocks of them to lay out, and never across an await.
 #[derive(Debug)]
 pub struct Store {
     inner: Mutex<Inner>,
@@ -53,9 +54,13 @@ struct Inner {
     /// Counts changes of channels.
     version: u64,
     /// In the order in which they were added.
-    entries: BTreeMap<ChannelKey, Entry>,
+    entries: BTreeMap<ChannelKey, Box<Entry>>,
     /// By the channel's number: a scraper may ask for each one by itself.
-    by_id: HashMap<Box<str>, ChannelKey>,
+    by_id: HashMap<Arc<str>, ChannelKey>,
+    /// Their lines as they were read last, by the number of the block.
+    blocks: BTreeMap<u64, Laid>,
+    /// Counts channels that were removed.
+    removals: u64,
     /// When time alone changes which channel next.
     changes: BTreeSet<(Moment, ChannelKey)>,
     /// State changes that nobody was told of yet.
@@ -72,16 +77,44 @@ struct Entry {
     version: u64,
     /// How far the channel's intervals are stretched at present.
     stretch: f64,
-    piece: Arc<Piece>,
+    /// Its lines, where they are not in their block yet.
+    fresh: Option<Piece>,
+    /// Whether it had lines when it was rendered last.
+    exposed: bool,
     change: Option<Moment>,
     /// What it counts as; `None` while it is not counted.
     class: Option<Class>,
 }
 
+/// A block, as it was last laid out.
+#[derive(Debug, Default)]
+struct Laid {
+    block: Arc<Block>,
+    /// Whether a channel of it has changed, or is gone.
+    outdated: bool,
+}
+
 /// Channels that are looked at under one lock.
 const AT_A_TIME: usize = 64;
+/// Blocks that are collected under one lock, where none of them has to be laid out.
+const BLOCKS_AT_A_TIME: usize = 64;
+/// So often the blocks are collected anew when a channel is removed meanwhile.
+const ATTEMPTS: usize = 3;
 
 // === impl ChannelKey ===
+
+impl ChannelKey {
+    /// In which block its lines are.
+    const fn block(self) -> u64 {
+        self.0 / SLOTS
+    }
+
+    /// At which place there.
+    #[allow(clippy::cast_possible_truncation)] // there are 64
+    const fn slot(self) -> u8 {
+        (self.0 % SLOTS) as u8
+    }
+}
 
 #[cfg(test)]
 impl ChannelKey {
@@ -106,6 +139,8 @@ impl Store {
                 version: 0,
                 entries: BTreeMap::new(),
                 by_id: HashMap::new(),
+                blocks: BTreeMap::new(),
+                removals: 0,
                 changes: BTreeSet::new(),
                 turned: Vec::new(),
                 census: Census::default(),
@@ -124,19 +159,20 @@ impl Store {
         let mut inner = self.lock();
         let key = ChannelKey(inner.next_key);
         inner.next_key += 1;
-        let id = identity.channel_id.as_str().into();
-        inner.by_id.insert(id, key);
+        inner.by_id.insert(Arc::clone(&identity.channel_id), key);
         let entry = Entry {
             identity: Arc::new(identity),
             channel: Channel::new(live_interval, now.moment),
             exposure,
             version: 0,
             stretch: 1.0,
-            piece: Arc::default(),
+            fresh: None,
+            exposed: false,
             change: None,
             class: None,
         };
-        inner.entries.insert(key, entry);
+        // Boxed, since a map's nodes are two thirds full.
+        inner.entries.insert(key, Box::new(entry));
         inner.render(key, now);
         key
     }
@@ -154,10 +190,12 @@ impl Store {
             inner.census.remove(&entry.identity.account, class);
         }
         // Another account may have it by now.
-        let id = entry.identity.channel_id.as_str();
+        let id = &entry.identity.channel_id;
         if inner.by_id.get(id) == Some(&key) {
             inner.by_id.remove(id);
         }
+        inner.removals += 1;
+        inner.outdate(key);
     }
 
     /// Describes a channel anew; what is known of it stays.
@@ -202,15 +240,14 @@ impl Store {
         }
     }
 
-    /// Tells how far channels' intervals are stretched at present.
+    /// Tells how far channels' intervals are stretched at present. Answers are not kept waiting:
+    /// a few channels are told at a time.
     pub fn set_stretch(&self, keys: impl Iterator<Item = ChannelKey>, stretch: f64, now: Now) {
-        let mut inner = self.lock();
-        for key in keys {
-            if let Some(entry) = inner.entries.get_mut(&key)
-                && entry.stretch != stretch
-            {
-                entry.stretch = stretch;
-                inner.render(key, now);
+        let mut keys = keys.peekable();
+        while keys.peek().is_some() {
+            let mut inner = self.lock();
+            for key in keys.by_ref().take(AT_A_TIME) {
+                inner.set_stretch(key, stretch, now);
             }
         }
     }
@@ -272,16 +309,47 @@ impl Store {
         self.len() == 0
     }
 
-    /// All pieces as they are true now.
-    pub(super) fn pieces(&self, now: Now) -> Vec<Arc<Piece>> {
+    /// The lines of all channels as they are true now. Answers are not kept waiting: a few
+    /// blocks are collected at a time, so some channels may be a little newer than others.
+    pub(super) fn blocks(&self, now: Now) -> Vec<Arc<Block>> {
+        for _ in 0..ATTEMPTS {
+            if let Some(blocks) = self.blocks_one_by_one(now) {
+                return blocks;
+            }
+        }
         let mut inner = self.lock();
         inner.expire(now);
-        inner
-            .entries
-            .values()
-            .filter(|entry| entry.piece.len() > 0)
-            .map(|entry| Arc::clone(&entry.piece))
-            .collect()
+        let numbers: Vec<_> = inner.blocks.keys().copied().collect();
+        let laid = numbers.into_iter().map(|number| inner.lay_out(number));
+        laid.map(|(block, _)| block).collect()
+    }
+
+    /// `None` where a channel was removed meanwhile: one that has come back since, by another
+    /// key, would be there twice.
+    fn blocks_one_by_one(&self, now: Now) -> Option<Vec<Arc<Block>>> {
+        let mut all = Vec::new();
+        let mut from = 0;
+        let mut removals = None;
+        loop {
+            let mut inner = self.lock();
+            inner.expire(now);
+            if *removals.get_or_insert(inner.removals) != inner.removals {
+                return None;
+            }
+            let some = inner.blocks.range(from..).take(BLOCKS_AT_A_TIME);
+            let some: Vec<u64> = some.map(|(number, _)| *number).collect();
+            if some.is_empty() {
+                return Some(all);
+            }
+            for number in some {
+                let (block, worked) = inner.lay_out(number);
+                all.push(block);
+                from = number + 1;
+                if worked {
+                    break;
+                }
+            }
+        }
     }
 
     /// Writes how many channels the accounts have, as it is true now.
@@ -291,13 +359,13 @@ impl Store {
         inner.census.write(format, out);
     }
 
-    /// A channel's piece as it is true now. `None` where there is no such channel any more, or
+    /// A channel's lines as they are true now. `None` where there is no such channel any more, or
     /// none that has series.
-    pub(super) fn piece(&self, key: ChannelKey, now: Now) -> Option<Arc<Piece>> {
+    pub(super) fn piece(&self, key: ChannelKey, now: Now) -> Option<Piece> {
         let mut inner = self.lock();
         inner.expire(now);
         let entry = inner.entries.get(&key).filter(|e| e.is_exposed(now))?;
-        Some(Arc::clone(&entry.piece))
+        Some(Piece::render(&inner.subject(entry, now)))
     }
 
     /// Grows with every change of any channel.
@@ -449,6 +517,63 @@ impl Inner {
         }
     }
 
+    fn set_stretch(&mut self, key: ChannelKey, stretch: f64, now: Now) {
+        let rules = self.rules;
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
+        if entry.stretch == stretch {
+            return;
+        }
+        // More patience shows a stream or a status that less does not, and no other way round;
+        // all other lines stay as they are.
+        let shown = |entry: &Entry| {
+            let Entry {
+                channel, stretch, ..
+            } = entry;
+            let reported = channel.reported_status(now, &rules, *stretch);
+            (channel.count_shown(now, &rules, *stretch), reported)
+        };
+        let before = shown(entry);
+        entry.stretch = stretch;
+        if shown(entry) == before {
+            self.plan(key, now);
+        } else {
+            self.render(key, now);
+        }
+    }
+
+    /// A block as it is now, and whether it had to be laid out for that.
+    fn lay_out(&mut self, number: u64) -> (Arc<Block>, bool) {
+        let laid = self.blocks.entry(number).or_default();
+        if !laid.outdated {
+            return (Arc::clone(&laid.block), false);
+        }
+        let keys = || ChannelKey(number * SLOTS)..ChannelKey((number + 1) * SLOTS);
+        let channels = self.entries.range(keys()).map(|(key, entry)| Placed {
+            slot: key.slot(),
+            fresh: entry.fresh.as_ref(),
+        });
+        let block = Arc::new(laid.block.renewed(&channels.collect::<Vec<_>>()));
+        laid.block = Arc::clone(&block);
+        laid.outdated = false;
+        for (_, entry) in self.entries.range_mut(keys()) {
+            entry.fresh = None;
+        }
+        (block, true)
+    }
+
+    /// Tells that a channel's block is not what it says any more.
+    fn outdate(&mut self, key: ChannelKey) {
+        let number = key.block();
+        let keys = ChannelKey(number * SLOTS)..ChannelKey((number + 1) * SLOTS);
+        if self.entries.range(keys).next().is_none() {
+            self.blocks.remove(&number);
+        } else {
+            self.blocks.entry(number).or_default().outdated = true;
+        }
+    }
+
     fn render(&mut self, key: ChannelKey, now: Now) {
         let Some(entry) = self.entries.get(&key) else {
             return;
@@ -457,12 +582,12 @@ impl Inner {
             .channel
             .reported_status(now, &self.rules, entry.stretch);
         let class = Class::of(entry.channel.presence().state(), reported);
-        let piece = if entry.is_exposed(now) {
+        let exposed = entry.is_exposed(now);
+        let piece = if exposed {
             Piece::render(&self.subject(entry, now))
         } else {
             Piece::default()
         };
-        let change = entry.next_change(now, &self.rules);
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
@@ -476,8 +601,23 @@ impl Inner {
             }
             self.census.add(account, class);
         }
+        // One that has no lines, and had none, has nothing new to say.
+        let was_exposed = std::mem::replace(&mut entry.exposed, exposed);
+        if exposed || was_exposed {
+            entry.fresh = Some(piece);
+            self.outdate(key);
+        }
+        self.plan(key, now);
+    }
+
+    /// Plans when time alone next changes a channel.
+    fn plan(&mut self, key: ChannelKey, now: Now) {
+        let rules = self.rules;
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
+        let change = entry.next_change(now, &rules);
         let before = std::mem::replace(&mut entry.change, change);
-        entry.piece = Arc::new(piece);
         if before != change {
             if let Some(before) = before {
                 self.changes.remove(&(before, key));

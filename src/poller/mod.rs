@@ -94,7 +94,7 @@ pub struct Poller {
     /// Which channels are this exporter's, of those that are found.
     shard: config::Shard,
     /// The ids of all channels that the configuration names.
-    configured: HashSet<String>,
+    configured: HashSet<Arc<str>>,
     accounts: Vec<Account>,
     brake: Brake,
     /// Whether the probe that may end a pause is under way.

@@ -38,7 +38,7 @@ impl Poller {
         self.poll = config.poll.clone();
         self.shard = config.shard;
         let channels = config.accounts.iter().flat_map(|account| &account.channels);
-        self.configured = channels.map(|channel| channel.id.clone()).collect();
+        self.configured = channels.map(|channel| Arc::clone(&channel.id)).collect();
         self.parts.limiter.set_limit(budget::limit_of(&config));
         self.parts.store.set_rules(rules_of(&config), now);
 
@@ -133,7 +133,7 @@ impl Poller {
             .map(|(key, channel)| (Arc::clone(&channel.id), key))
             .collect();
         for channel in &wanted.channels {
-            match before.remove(channel.id.as_str()) {
+            match before.remove(&channel.id) {
                 Some(key) => self.follow_known(index, key, channel, now),
                 None => self.follow_new(index, channel, now),
             }
@@ -169,11 +169,11 @@ impl Poller {
         store.describe(key, identity, live_interval, Exposure::Always, now);
         let interval = store.read(key, Channel::interval);
         let planned = account.timeline.now(now.moment);
-        account.listed.remove(channel.id.as_str());
+        account.listed.remove(&channel.id);
         let Some(watched) = account.roster.get_mut(key) else {
             return;
         };
-        watched.name = channel.name.as_str().into();
+        watched.name = Arc::clone(&channel.name);
         watched.origin = Origin::Configured;
         watched.steadfast = channel.expect.live;
         let asked = watched.asked;
@@ -201,8 +201,8 @@ impl Poller {
         // It is asked as rarely as the others, so be as patient with it.
         store.set_stretch(std::iter::once(key), account.stretch(), now);
         let watched = Watched::new(
-            channel.id.as_str().into(),
-            channel.name.as_str().into(),
+            Arc::clone(&channel.id),
+            Arc::clone(&channel.name),
             Origin::Configured,
             phase,
             channel.expect.live,
@@ -270,9 +270,9 @@ impl Poller {
                 continue;
             };
             let identity = Identity {
-                account: wanted.name.clone(),
-                channel_id: id.to_string(),
-                channel_name: watched.name.to_string(),
+                account: Arc::clone(&account.name),
+                channel_id: Arc::clone(id),
+                channel_name: Arc::clone(&watched.name),
                 ..Identity::default()
             };
             let exposure = exposure(discover.expose);
@@ -285,11 +285,11 @@ impl Poller {
 }
 
 /// What the configuration says of a channel, as far as it is shown.
-fn identity(account: &str, channel: &config::Channel) -> Identity {
+fn identity(account: &Arc<str>, channel: &config::Channel) -> Identity {
     Identity {
-        account: account.to_owned(),
-        channel_id: channel.id.clone(),
-        channel_name: channel.name.clone(),
+        account: Arc::clone(account),
+        channel_id: Arc::clone(&channel.id),
+        channel_name: Arc::clone(&channel.name),
         labels: channel.labels.clone(),
         expected: channel.expect,
     }

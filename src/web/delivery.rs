@@ -10,7 +10,7 @@ use super::traffic::UnderWay;
 
 /// So much of an answer is handed out at a time, in bytes. What a connection takes at once, it
 /// holds until the client took it; in pieces it is seen when a client takes nothing.
-const PIECE: usize = 32 * 1024;
+pub(super) const PIECE: usize = 32 * 1024;
 
 /// An answer's body, under way until it was handed out or dropped.
 pub(super) struct Delivery {
@@ -43,6 +43,11 @@ impl http_body::Body for Delivery {
         if self.rest.is_empty() {
             match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
                 Some(Ok(frame)) => match frame.into_data() {
+                    // What is made for this answer alone, and small, keeps nothing else.
+                    Ok(data) if data.len() <= PIECE => {
+                        self.under_way.passage.moves();
+                        return Poll::Ready(Some(Ok(Frame::data(data))));
+                    }
                     Ok(data) => self.rest = data,
                     Err(other) => return Poll::Ready(Some(Ok(other))),
                 },

@@ -36,7 +36,7 @@ impl<'a> Group<'a> {
     fn of(view: &'a View) -> Self {
         let identity = &view.identity;
         let mut labels = BTreeMap::from([
-            ("__meta_polyv_account".to_owned(), identity.account.as_str()),
+            ("__meta_polyv_account".to_owned(), &*identity.account),
             (
                 "__meta_polyv_channel_name".to_owned(),
                 &identity.channel_name,

@@ -87,6 +87,11 @@ impl LargeAnswers {
         })
     }
 
+    /// The turns themselves, for what goes on being rendered while it is sent.
+    pub(super) fn turns(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.turns)
+    }
+
     /// Waits for a turn to be rendered; `None` where it does not come soon.
     async fn rendering(&self) -> Option<OwnedSemaphorePermit> {
         let turn = Arc::clone(&self.turns).acquire_owned();

@@ -8,6 +8,7 @@
 mod address;
 mod api;
 mod carrier;
+mod compress;
 mod delivery;
 mod discovery;
 pub mod door;

@@ -99,7 +99,7 @@ impl Query {
         let text = self.q.trim().to_lowercase();
         let mut views: Vec<_> = views.iter().collect();
         views.retain(|view| {
-            (self.account.is_empty() || view.identity.account == self.account)
+            (self.account.is_empty() || *view.identity.account == *self.account)
                 && self.state.admits(view)
                 && (text.is_empty() || contains(view, &text))
         });

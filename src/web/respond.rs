@@ -98,7 +98,7 @@ pub(super) fn fresh(
 ) -> Response<Body> {
     let accepted = Some(visit.header(ACCEPT_ENCODING));
     let compressed = (body.len() > WORTH_IT && negotiate::accepts_gzip(accepted))
-        .then(|| super::scrape::compress(&body).ok())
+        .then(|| super::compress::compress(&body).ok())
         .flatten();
     let gzip = compressed.is_some();
     let mut response = Response::new(Body::from(compressed.unwrap_or(body)));

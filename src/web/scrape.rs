@@ -1,23 +1,26 @@
 //! What Prometheus reads.
 
-use std::io::Write;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Extension;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
 };
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use http_body::{Frame, SizeHint};
 use tracing::error;
 
+use super::compress::Compression;
+use super::delivery::PIECE;
 use super::negotiate;
 use super::site::Site;
 use super::traffic::Passage;
+use crate::exposition::Scrape;
 
 /// Answers a scrape.
 pub(super) async fn metrics(
@@ -34,16 +37,16 @@ pub(super) async fn metrics(
     let format = negotiate::format(text(&ACCEPT));
     let gzip = negotiate::accepts_gzip(text(&ACCEPT_ENCODING));
     // Thousands of channels take milliseconds, and the threads that poll must not wait.
-    let rendered = tokio::task::spawn_blocking(move || {
+    let begun = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        let text = site.scrape(format);
+        let scrape = site.scrape(format);
         if gzip {
-            compress(text.as_bytes()).map(Body::from)
+            Compression::begin(scrape, site.scrapes.turns())
         } else {
-            Ok(Body::from(text))
+            Ok(Body::new(Plain(scrape)))
         }
     });
-    match rendered.await {
+    match begun.await {
         Ok(Ok(body)) => {
             let mut response = Response::new(body);
             let headers = response.headers_mut();
@@ -60,16 +63,38 @@ pub(super) async fn metrics(
     }
 }
 
-/// Compresses what is sent once.
-pub(super) fn compress(body: &[u8]) -> std::io::Result<Vec<u8>> {
-    // Fast: the tenth that a slower level saves is worth less than its time.
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::fast());
-    encoder.write_all(body)?;
-    encoder.finish()
-}
-
 fn broken(failure: &dyn std::error::Error) -> Response<Body> {
     error!(%failure, "metrics cannot be rendered");
     let message = "metrics can't be rendered; see the log\n";
     (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
+}
+
+/// A scrape as it is, written out when the client can take it. A piece takes some microseconds,
+/// so it needs no thread of its own: handing it from one to another would take longer.
+struct Plain(Scrape);
+
+impl http_body::Body for Plain {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let left = self.0.left();
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        let mut piece = Vec::with_capacity(left.min(PIECE));
+        self.0.write(PIECE, &mut piece);
+        Poll::Ready(Some(Ok(Frame::data(piece.into()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.left() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::try_from(self.0.left()).unwrap_or(u64::MAX))
+    }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::large::LargeAnswers;
 use super::{api, discovery, lifecycle, page, probe, respond, scrape};
 use crate::clock::{Now, Timestamp};
-use crate::exposition::{self, Detail, Format, Store, View};
+use crate::exposition::{Detail, Format, Scrape, Store, View};
 use crate::poller::Status;
 use crate::polyv::PolyvClock;
 use crate::telemetry::{Glance, Metrics};
@@ -139,14 +139,10 @@ impl Site {
     }
 
     /// Everything there is to scrape.
-    pub(super) fn scrape(&self, format: Format) -> String {
+    pub(super) fn scrape(&self, format: Format) -> Scrape {
         let now = self.refresh();
-        exposition::render(
-            &self.sources.store,
-            &self.sources.metrics.gather(),
-            format,
-            now,
-        )
+        let own = self.sources.metrics.gather();
+        Scrape::new(&self.sources.store, &own, format, now)
     }
 
     /// All channels, and the exporter, as of this moment or a few before.

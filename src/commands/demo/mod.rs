@@ -121,7 +121,7 @@ mod tests {
         let configured: Vec<_> = config.accounts[0]
             .channels
             .iter()
-            .map(|channel| (channel.id.as_str(), channel.name.as_str()))
+            .map(|channel| (&*channel.id, &*channel.name))
             .collect();
         let played: Vec<_> = scenario
             .channels()

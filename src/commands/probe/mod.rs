@@ -79,8 +79,8 @@ async fn ask(config: &Config, account: &Account, channel_id: &str) -> anyhow::Re
     let name = account
         .channels
         .iter()
-        .find(|channel| channel.id == channel_id)
-        .map(|channel| channel.name.clone());
+        .find(|channel| *channel.id == *channel_id)
+        .map(|channel| channel.name.to_string());
     Ok(Report::new(
         report::Asked {
             account: account.name.clone(),

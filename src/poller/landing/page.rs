@@ -94,7 +94,7 @@ impl Poller {
             let name = name_of(channel);
             if *watched.name != *name {
                 watched.name = name.into();
-                let identity = identity(&account.name, channel);
+                let identity = identity(&account.name, &watched.id, &watched.name);
                 let exposure = exposure(discover.expose);
                 let interval = self.poll.live_interval;
                 let store = &self.parts.store;
@@ -127,14 +127,15 @@ impl Poller {
             return;
         };
         let interval = self.poll.live_interval;
-        let identity = identity(&account.name, channel);
+        let id: Arc<str> = channel.id.as_str().into();
+        let name: Arc<str> = name_of(channel).into();
+        let identity = identity(&account.name, &id, &name);
         let store = &self.parts.store;
         let key = store.insert(identity, interval, exposure, now);
         store.set_stretch(std::iter::once(key), account.stretch(), now);
-        let id: Arc<str> = channel.id.as_str().into();
         let watched = Watched::new(
             Arc::clone(&id),
-            name_of(channel).into(),
+            name,
             Origin::Listed { round },
             phase,
             false,
@@ -201,11 +202,11 @@ fn name_of(channel: &ListedChannel) -> &str {
     }
 }
 
-fn identity(account: &str, channel: &ListedChannel) -> Identity {
+fn identity(account: &Arc<str>, id: &Arc<str>, name: &Arc<str>) -> Identity {
     Identity {
-        account: account.to_owned(),
-        channel_id: channel.id.clone(),
-        channel_name: name_of(channel).to_owned(),
+        account: Arc::clone(account),
+        channel_id: Arc::clone(id),
+        channel_name: Arc::clone(name),
         ..Identity::default()
     }
 }

@@ -1,0 +1,162 @@
+//! What single steps take, and how much they allocate: `cargo bench --bench parts`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::FixedOffset;
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{AllocProfiler, Bencher};
+use polyv_exporter::channel::Rules;
+use polyv_exporter::clock::{Moment, Now, Timestamp};
+use polyv_exporter::exposition::{ChannelKey, Exposure, Format, Identity, Scrape, Store};
+use polyv_exporter::polyv::{
+    AppSecret, Field, RawSample, SampleTime, StreamInfo, StreamName, StreamNamer, envelope,
+};
+
+#[global_allocator]
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
+
+/// The channels of a scrape.
+const CHANNELS: u64 = 10_000;
+
+fn main() {
+    divan::main();
+}
+
+/// 3 hours of a stream, a sample every 5 seconds, as Polyv sends them.
+fn three_hours() -> Vec<u8> {
+    let samples: Vec<String> = (0..2160)
+        .map(|n| {
+            let seconds = n * 5;
+            let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+            format!(
+                r#"{{"streamUrl":"recordf","bitRate":"{}","audioFrameRate":"43","videoFrameRate":"15","time":"2023-04-07 {:02}:{minutes:02}:{seconds:02}.443","timestamp":null}}"#,
+                1_157_120 + n * 7,
+                9 + hours,
+            )
+        })
+        .collect();
+    let samples = samples.join(",");
+    format!(r#"{{"code":200,"status":"success","message":"","data":[{samples}]}}"#).into_bytes()
+}
+
+/// From the bytes of an answer to its samples.
+#[divan::bench]
+fn decoding_three_hours(bencher: Bencher<'_, '_>) {
+    let body = three_hours();
+    let secret = AppSecret::new("secret").ok();
+    let zone = FixedOffset::east_opt(8 * 3600);
+    bencher.counter(BytesCount::of_slice(&body)).bench(|| {
+        let (secret, zone) = (secret.as_ref()?, zone?);
+        let data = envelope::open(200, &body).data.ok()?;
+        let info = StreamInfo::read(data, zone, &mut StreamNamer::new(secret)).ok()?;
+        assert_eq!(info.samples.len(), 2160);
+        Some(info)
+    });
+}
+
+fn at(seconds: u64) -> Now {
+    let moment = Moment::from_millis(seconds * 1000);
+    Now {
+        moment,
+        polyv: Timestamp::from_millis(1_700_000_000_000) + Duration::from_secs(seconds),
+    }
+}
+
+/// A sample every 5 seconds.
+fn info(from: u64, until: u64) -> StreamInfo {
+    let samples = (from..until).step_by(5).map(|seconds| RawSample {
+        stream: StreamName::new("recordf"),
+        time: SampleTime::At(at(seconds).polyv),
+        video_bitrate: Field::Number(1_157_120.0),
+        video_framerate: Field::Number(15.0),
+        audio_framerate: Field::Number(43.0),
+    });
+    StreamInfo {
+        samples: samples.collect(),
+        unreadable: 0,
+    }
+}
+
+/// Live channels, every one with all series that a stream can have.
+fn live() -> (Store, Vec<ChannelKey>) {
+    let rules = Rules {
+        lookback: Duration::from_secs(35 * 60),
+        idle_interval: Duration::from_secs(30),
+        stale_after: Duration::from_secs(120),
+        max_sample_age: Duration::from_secs(15 * 60),
+        window: Duration::from_secs(90),
+        sustain: Duration::from_secs(30),
+        history_step: Duration::from_secs(20),
+    };
+    let store = Store::new(rules, 1_700_000_000_000);
+    let info = info(0, 300);
+    let keys = (0..CHANNELS).map(|n| {
+        let id: Arc<str> = (1_000_000 + n).to_string().into();
+        let identity = Identity {
+            account: "default".into(),
+            channel_name: Arc::clone(&id),
+            channel_id: id,
+            ..Identity::default()
+        };
+        let key = store.insert(identity, Duration::from_secs(15), Exposure::Always, at(0));
+        store.update(key, at(300), |channel, rules| {
+            channel.live(at(300), &info, rules)
+        });
+        key
+    });
+    let keys = keys.collect();
+    (store, keys)
+}
+
+/// Writes all of it as the web does; how many bytes there were.
+fn write(mut scrape: Scrape) -> usize {
+    let mut piece = Vec::with_capacity(32 * 1024);
+    let mut bytes = 0;
+    while scrape.left() > 0 {
+        piece.clear();
+        scrape.write(32 * 1024, &mut piece);
+        bytes += divan::black_box(&piece).len();
+    }
+    bytes
+}
+
+/// A scrape of channels of which none has changed since the one before.
+#[divan::bench]
+fn scraping_what_has_not_changed(bencher: Bencher<'_, '_>) {
+    let (store, _) = live();
+    let scrape = || write(Scrape::new(&store, &[], Format::Prometheus, at(300)));
+    bencher.counter(BytesCount::new(scrape())).bench(scrape);
+}
+
+/// A scrape of channels of which every single one has changed since the one before.
+#[divan::bench(sample_count = 20)]
+fn scraping_what_has_changed(bencher: Bencher<'_, '_>) {
+    let (store, keys) = live();
+    let scrape = || write(Scrape::new(&store, &[], Format::Prometheus, at(300)));
+    let bytes = scrape();
+    bencher
+        .counter(BytesCount::new(bytes))
+        .with_inputs(|| {
+            for key in &keys {
+                store.update(*key, at(300), |_, _| {});
+            }
+        })
+        .bench_local_values(|()| scrape());
+}
+
+/// An answer that brings 3 new samples and 12 that are known.
+#[divan::bench]
+fn applying_an_answer(bencher: Bencher<'_, '_>) {
+    let (store, keys) = live();
+    let mut keys = keys.iter().cycle();
+    bencher
+        .counter(ItemsCount::new(1_usize))
+        .with_inputs(|| (keys.next().copied(), info(240, 315)))
+        .bench_local_values(|(key, info)| {
+            let key = key?;
+            store.update(key, at(315), |channel, rules| {
+                channel.live(at(315), &info, rules)
+            })
+        });
+}

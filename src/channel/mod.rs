@@ -31,7 +31,7 @@ pub use history::{HISTORY, Lowest, history_step};
 pub use presence::{Presence, State};
 pub use problem::{Problem, ProblemKind, Severity};
 pub use record::{Channel, Digest};
-pub use rules::Rules;
+pub use rules::{Rules, Stretch};
 pub use screening::{DiscardReason, Discarded};
 pub use series::Reading;
 pub use stream::{Figures, Stream, Values};

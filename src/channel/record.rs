@@ -6,7 +6,7 @@ use super::MAX_STREAMS;
 use super::answers::{Answers, Run};
 use super::history::{Lowest, shared_step};
 use super::presence::{Presence, State};
-use super::rules::Rules;
+use super::rules::{Rules, Stretch};
 use super::screening::{DiscardReason, Discarded, Sample, Sieve};
 use super::stream::{Figures, Stream, Taken};
 use crate::clock::{Moment, Now, Timestamp};
@@ -118,7 +118,7 @@ impl Channel {
 
     /// What Polyv calls its status, where that was said lately enough to be true.
     #[must_use]
-    pub fn reported_status(&self, now: Now, rules: &Rules, stretch: f64) -> Option<LiveStatus> {
+    pub fn reported_status(&self, now: Now, rules: &Rules, stretch: Stretch) -> Option<LiveStatus> {
         let (status, _) = self.reported?;
         let until = self.reported_until(rules, stretch)?;
         (now.moment < until).then_some(status)
@@ -160,6 +160,12 @@ impl Channel {
             State::Live => self.live_interval,
             State::NotLive | State::Unknown => rules.idle_interval,
         }
+    }
+
+    /// How often it is asked while it is live, if it is.
+    #[must_use]
+    pub fn interval_if_live(&self) -> Option<Duration> {
+        (self.presence.state() == State::Live).then_some(self.live_interval)
     }
 
     /// The samples to ask for next: all that is not known yet, and a little more.
@@ -255,14 +261,14 @@ impl Channel {
     }
 
     /// Lets time pass; whether the channel's state changed by that alone.
-    pub fn expire(&mut self, now: Now, rules: &Rules, stretch: f64) -> bool {
+    pub fn expire(&mut self, now: Now, rules: &Rules, stretch: Stretch) -> bool {
         let patience = self.patience(rules, stretch);
         self.presence.expire(now.moment, patience)
     }
 
     /// When time alone next changes something that is shown.
     #[must_use]
-    pub fn next_change(&self, now: Now, rules: &Rules, stretch: f64) -> Option<Moment> {
+    pub fn next_change(&self, now: Now, rules: &Rules, stretch: Stretch) -> Option<Moment> {
         let known_until = self.presence.known_until(self.patience(rules, stretch));
         let streams = self
             .streams
@@ -280,19 +286,13 @@ impl Channel {
         &'a self,
         now: Now,
         rules: &'a Rules,
-        stretch: f64,
+        stretch: Stretch,
     ) -> impl Iterator<Item = (&'a Stream, Figures)> {
         self.true_now(now, rules, stretch)
             .filter_map(|stream| Some((stream, stream.figures(rules)?)))
     }
 
-    /// How many streams are true at present.
-    #[must_use]
-    pub fn count_shown(&self, now: Now, rules: &Rules, stretch: f64) -> usize {
-        self.true_now(now, rules, stretch).count()
-    }
-
-    fn true_now(&self, now: Now, rules: &Rules, stretch: f64) -> impl Iterator<Item = &Stream> {
+    fn true_now(&self, now: Now, rules: &Rules, stretch: Stretch) -> impl Iterator<Item = &Stream> {
         self.streams.iter().filter(move |stream| {
             self.shown_until(stream, now, rules, stretch)
                 .is_some_and(|until| until > now.moment)
@@ -325,13 +325,18 @@ impl Channel {
     }
 
     /// Until when its status is what Polyv called it last, if it says nothing more.
-    fn reported_until(&self, rules: &Rules, stretch: f64) -> Option<Moment> {
+    fn reported_until(&self, rules: &Rules, stretch: Stretch) -> Option<Moment> {
         let (_, at) = self.reported?;
         let interval = self.interval(rules).max(rules.idle_interval);
-        Some(at + rules.patience(interval, stretch))
+        // It is asked for in bulk, or not at all.
+        Some(at + rules.patience(interval, stretch.all))
     }
 
-    fn patience(&self, rules: &Rules, stretch: f64) -> Duration {
+    fn patience(&self, rules: &Rules, stretch: Stretch) -> Duration {
+        let stretch = match self.presence.state() {
+            State::Live => stretch.all,
+            State::NotLive | State::Unknown => stretch.all.max(stretch.idle),
+        };
         rules.patience(self.interval(rules), stretch)
     }
 
@@ -341,7 +346,7 @@ impl Channel {
         stream: &Stream,
         now: Now,
         rules: &Rules,
-        stretch: f64,
+        stretch: Stretch,
     ) -> Option<Moment> {
         if self.presence.state() != State::Live {
             return None;

@@ -24,9 +24,45 @@ pub struct Rules {
     pub history_step: Duration,
 }
 
+/// How far intervals are stretched at present: present over configured, 1 or more.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stretch {
+    /// All of them.
+    pub all: f64,
+    /// Those of channels that are not live, where that is more.
+    pub idle: f64,
+}
+
+// === impl Stretch ===
+
+impl Stretch {
+    /// As configured.
+    pub const NONE: Self = Self {
+        all: 1.0,
+        idle: 1.0,
+    };
+
+    /// The more patient of both.
+    #[must_use]
+    pub const fn max(self, other: Self) -> Self {
+        Self {
+            all: self.all.max(other.all),
+            idle: self.idle.max(other.idle),
+        }
+    }
+}
+
+impl Default for Stretch {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+// === impl Rules ===
+
 impl Rules {
-    /// How long silence is borne from a channel that is asked every `interval`, with all
-    /// intervals at present stretched by `stretch`.
+    /// How long silence is borne from a channel that is asked every `interval`, which is
+    /// stretched by `stretch` at present.
     #[must_use]
     pub fn patience(&self, interval: Duration, stretch: f64) -> Duration {
         self.stale_after

@@ -71,7 +71,7 @@ fn live(channel: &mut Channel, seconds: i64, samples: std::ops::Range<i64>) -> D
 }
 
 fn figures(channel: &Channel, seconds: i64) -> Option<Figures> {
-    let shown: Vec<_> = channel.shown(now(seconds), &RULES, 1.0).collect();
+    let shown: Vec<_> = channel.shown(now(seconds), &RULES, Stretch::NONE).collect();
     assert!(shown.len() <= 1, "more streams than expected");
     shown.into_iter().next().map(|(_, figures)| figures)
 }
@@ -99,7 +99,10 @@ fn a_sample_that_two_answers_bring_counts_once_and_the_later_values_hold() {
     assert_eq!(first.new_samples, 1);
     let second = channel.live(now(15), &info([bitrate(5, 700_000.0)]), &RULES);
     assert_eq!(second.new_samples, 0);
-    let (stream, figures) = channel.shown(now(15), &RULES, 1.0).next().unwrap();
+    let (stream, figures) = channel
+        .shown(now(15), &RULES, Stretch::NONE)
+        .next()
+        .unwrap();
     assert_eq!(stream.samples_total(), 1);
     assert_eq!(figures.newest.video_bitrate.get(), Some(700_000.0));
     // A repetition is not a sign of life.
@@ -153,25 +156,34 @@ fn what_time_alone_changes_is_known_beforehand() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
     assert_eq!(
-        channel.next_change(now(60), &RULES, 1.0),
+        channel.next_change(now(60), &RULES, Stretch::NONE),
         Some(now(180).moment)
     );
     // Stretched intervals make it more patient: three times 15 s times 4.
     assert_eq!(
-        channel.next_change(now(60), &RULES, 4.0),
+        channel.next_change(
+            now(60),
+            &RULES,
+            Stretch {
+                all: 4.0,
+                idle: 4.0
+            }
+        ),
         Some(now(240).moment)
     );
-    assert!(!channel.expire(now(179), &RULES, 1.0));
-    assert!(channel.expire(now(180), &RULES, 1.0));
+    assert!(!channel.expire(now(179), &RULES, Stretch::NONE));
+    assert!(channel.expire(now(180), &RULES, Stretch::NONE));
     assert_eq!(channel.presence().state(), State::Unknown);
     assert!(figures(&channel, 180).is_none());
-    assert_eq!(channel.next_change(now(180), &RULES, 1.0), None);
+    assert_eq!(channel.next_change(now(180), &RULES, Stretch::NONE), None);
 
     // An old newest sample goes by its own age: the last millisecond at which it is 15
     // minutes old still counts.
     let mut channel = Channel::new(INTERVAL, now(0).moment);
     live(&mut channel, 890, 0..5);
-    let change = channel.next_change(now(890), &RULES, 1.0).unwrap();
+    let change = channel
+        .next_change(now(890), &RULES, Stretch::NONE)
+        .unwrap();
     assert_eq!(change.as_millis(), 900_001);
 }
 
@@ -181,7 +193,7 @@ fn a_channel_without_answers_is_unknown_and_keeps_what_it_knew() {
     live(&mut channel, 60, 0..60);
     for seconds in (75..900).step_by(15) {
         channel.no_answer(Outcome::Timeout, "no answer", now(0).moment);
-        channel.expire(now(seconds), &RULES, 1.0);
+        channel.expire(now(seconds), &RULES, Stretch::NONE);
     }
     assert_eq!(channel.presence().state(), State::Unknown);
     assert_eq!(channel.last_outcome(), Some(Outcome::Timeout));
@@ -215,7 +227,10 @@ fn samples_of_the_broadcast_before_count_but_are_not_shown() {
         "95 to 125 is covered"
     );
     assert_eq!(shown.video_bitrate_baseline, None);
-    let (stream, _) = channel.shown(now(135), &RULES, 1.0).next().unwrap();
+    let (stream, _) = channel
+        .shown(now(135), &RULES, Stretch::NONE)
+        .next()
+        .unwrap();
     assert_eq!(stream.samples_total(), 26);
 }
 
@@ -441,7 +456,7 @@ fn at_most_eight_streams_and_the_newest_win() {
     let digest = channel.live(now(20), &info(answer), &RULES);
     assert_eq!(discarded(&digest), [(DiscardReason::TooManyStreams, 2)]);
     let shown: Vec<_> = channel
-        .shown(now(20), &RULES, 1.0)
+        .shown(now(20), &RULES, Stretch::NONE)
         .map(|(stream, _)| stream.name().to_string())
         .collect();
     assert_eq!(shown, names[2..]);
@@ -524,11 +539,17 @@ fn what_is_kept_of_a_channel_is_bounded_whatever_polyv_sends() {
         });
         channel.live(now(300), &info(samples), &RULES);
     }
-    assert_eq!(channel.shown(now(300), &RULES, 1.0).count(), MAX_STREAMS);
+    assert_eq!(
+        channel.shown(now(300), &RULES, Stretch::NONE).count(),
+        MAX_STREAMS
+    );
     // A first answer of hours, and hours later nothing of it is left.
     channel.not_live(now(100_000), &RULES);
     channel.live(now(100_010), &StreamInfo::default(), &RULES);
-    assert_eq!(channel.shown(now(100_010), &RULES, 1.0).count(), 0);
+    assert_eq!(
+        channel.shown(now(100_010), &RULES, Stretch::NONE).count(),
+        0
+    );
 }
 
 proptest! {
@@ -569,7 +590,7 @@ proptest! {
 
         let told = |channel: &Channel| -> Vec<_> {
             channel
-                .shown(now(end), &RULES, 1.0)
+                .shown(now(end), &RULES, Stretch::NONE)
                 .map(|(stream, figures)| (
                     stream.name().clone(),
                     stream.samples_total(),

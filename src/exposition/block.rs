@@ -7,8 +7,8 @@
 use super::packed;
 use super::piece::{self, Piece};
 
-/// So many channels stand in a block.
-pub(super) const SLOTS: u64 = 64;
+/// So many channels stand in a block: those of whom a word has a bit each.
+pub(super) const SLOTS: u64 = u64::BITS as u64;
 
 /// The lines of some channels. Never changed, only [renewed](Self::renewed): scrapes under way
 /// share it.

@@ -11,25 +11,29 @@
 //! Pages for people get [views](View) instead, made when somebody looks.
 
 mod block;
+mod blocks;
 pub mod catalogue;
 mod census;
 mod document;
+mod key;
 mod own;
 mod packed;
 mod part;
 mod piece;
 mod scrape;
 mod store;
+mod table;
 #[cfg(test)]
 mod tests;
 mod text;
 mod view;
 
 pub use document::document;
+pub use key::ChannelKey;
 pub use part::{render_channel, render_own};
 pub use piece::Identity;
 pub use scrape::Scrape;
-pub use store::{ChannelKey, Exposure, Store, Turned};
+pub use store::{Exposure, Store, Turned};
 pub use text::Format;
 pub use view::{Answer, Detail, StreamHistory, StreamView, View};
 

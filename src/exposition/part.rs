@@ -2,8 +2,9 @@
 
 use prometheus::proto::MetricFamily;
 
+use super::key::ChannelKey;
 use super::own;
-use super::store::{ChannelKey, Store};
+use super::store::Store;
 use super::text::Format;
 use crate::clock::Now;
 

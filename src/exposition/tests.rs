@@ -202,3 +202,37 @@ fn lines_of_idle_channels_take_a_quarter_of_their_text() {
     let held: usize = store.blocks(now(2)).iter().map(|block| block.len()).sum();
     assert!(held * 4 < text + 4 * 64 * 1024, "{held} of {text}");
 }
+
+#[test]
+fn less_patience_begins_with_the_next_answer_and_more_of_it_at_once() {
+    let state = |store: &Store, seconds: u64| {
+        store.expire(now(seconds));
+        let text = render(store, &[], Format::Prometheus, now(seconds));
+        let present = |line: &&str| line.starts_with("polyv_channel_state{") && line.ends_with('1');
+        let line = text.lines().find(present).unwrap().to_owned();
+        let (_, state) = line.split_once("state=\"").unwrap();
+        state.split('"').next().unwrap().to_owned()
+    };
+    let account: std::sync::Arc<str> = identity(0).account;
+    let stretch = |all, idle| crate::channel::Stretch { all, idle };
+    let asked = || {
+        let store = Store::new(rules(), 0);
+        let idle = insert(&store, 0, now(0));
+        answer(&store, idle, 0, now(0));
+        (store, idle)
+    };
+    // Three intervals of 30 s are less than the 120 s that are borne anyway.
+    let (store, _) = asked();
+    assert_eq!(state(&store, 119), "not_live");
+    assert_eq!(state(&store, 120), "unknown");
+    // Ten times as long, although that was told later.
+    let (store, idle) = asked();
+    store.set_stretch(&account, stretch(1.0, 10.0));
+    assert_eq!(state(&store, 899), "not_live");
+    // It was to be true until then. After its next answer it is not any more.
+    store.set_stretch(&account, stretch(1.0, 1.0));
+    assert_eq!(state(&store, 899), "not_live");
+    answer(&store, idle, 0, now(899));
+    assert_eq!(state(&store, 899 + 119), "not_live");
+    assert_eq!(state(&store, 899 + 120), "unknown");
+}

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::key::ChannelKey;
 use super::piece::{Identity, Subject};
-use super::store::ChannelKey;
 use crate::channel::{Channel, Figures, Lowest, Problem, Rules, State};
 use crate::clock::{Moment, Now, Timestamp};
 use crate::polyv::{LiveStatus, Outcome, StreamName};

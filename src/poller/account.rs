@@ -11,11 +11,12 @@ use super::bulk::{self, Bulk};
 use super::errand::{Batch, Errand};
 use super::gate::{Admission, Gate, Reason};
 use super::listing::Listing;
-use super::roster::Roster;
+use super::roster::{Demand, First, Roster};
 use super::tempo::Tempo;
 use super::timeline::{Planned, Timeline};
 use super::watched::{Origin, Watched};
-use crate::clock::{Moment, Now};
+use crate::channel::Stretch;
+use crate::clock::Moment;
 use crate::config::SecretSource;
 use crate::exposition::{ChannelKey, Store};
 use crate::polyv::{Client, Range};
@@ -106,8 +107,14 @@ impl Account {
         now: Moment,
     ) {
         let planned = self.timeline.now(now);
-        let in_bulk = self.bulk.is_open();
-        self.roster.add(key, watched, in_bulk, interval, planned);
+        let first = if self.bulk.is_open() {
+            First::Status
+        } else if self.bulk.is_wanted() {
+            First::StreamInstead
+        } else {
+            First::Stream
+        };
+        self.roster.add(key, watched, first, interval, planned);
     }
 
     /// Removes a channel.
@@ -141,13 +148,24 @@ impl Account {
         there.count() == self.roster.len() && self.roster.len() > 0
     }
 
-    /// Calls a second that its channels need at present: none while its gate is closed.
-    pub(super) fn demand(&self) -> f64 {
+    /// Calls a second that its channels need at present: none while its gate is closed. Only
+    /// those come last that would be asked in bulk if Polyv answered that.
+    pub(super) fn demand(&self) -> Demand {
+        let Demand { first, idle } = self.roster.demand();
         if self.gate.closure().is_some() {
-            0.0
+            Demand::default()
+        } else if self.bulk.is_wanted() {
+            Demand { first, idle }
         } else {
-            self.roster.demand()
+            let first = first + idle;
+            Demand { first, idle: 0.0 }
         }
+    }
+
+    /// Calls a second that it makes at present, if nothing holds them up.
+    pub(super) fn calls_a_second(&self) -> f64 {
+        let Demand { first, idle } = self.demand();
+        first + idle / self.roster.idle_stretch()
     }
 
     /// How long its calls take.
@@ -160,14 +178,27 @@ impl Account {
         self.latency += LATENCY_WEIGHT * (took.as_secs_f64() - self.latency);
     }
 
-    /// Tells the store how patient to be with this account's channels, now that plans run at
-    /// `pace`. Small changes are none.
-    pub(super) fn set_pace(&mut self, pace: f64, now: Now, store: &Store) {
+    /// Lets what comes last come so much more rarely, and tells the store how patient to be with
+    /// this account's channels, now that plans run at `pace`. Small changes are none.
+    pub(super) fn set_pace(&mut self, pace: f64, idle_stretch: f64, now: Moment, store: &Store) {
+        let idle_stretch = if !self.bulk.is_wanted() {
+            1.0
+        } else if self.gate.closure().is_some() {
+            // It needs nothing at present; that says nothing about what it will need.
+            self.roster.idle_stretch()
+        } else {
+            idle_stretch
+        };
         let told = self.told_pace;
         let back_to_normal = pace >= 1.0 && told < 1.0;
-        if back_to_normal || (pace / told - 1.0).abs() > 0.1 {
+        let news = back_to_normal || (pace / told - 1.0).abs() > 0.1;
+        if news || idle_stretch != self.roster.idle_stretch() {
             self.told_pace = pace;
-            store.set_stretch(self.roster.iter().map(|(key, _)| key), 1.0 / pace, now);
+            let planned = self.timeline.now(now);
+            self.roster.set_idle_stretch(idle_stretch, planned);
+            let all = 1.0 / pace;
+            let idle = all * idle_stretch;
+            store.set_stretch(&self.name, Stretch { all, idle });
         }
     }
 

@@ -26,6 +26,20 @@ pub(super) fn speed(demand: f64, capacity: f64) -> f64 {
     }
 }
 
+/// How much longer than configured the interval is to be of those who come last, so that they
+/// leave the others in peace: `first` and `idle` are what both need, `present` is how much longer
+/// it is already. A fifth of the capacity is theirs in any case. Small changes are none, since
+/// all of them have to be planned anew.
+pub(super) fn idle_stretch(first: f64, idle: f64, capacity: f64, present: f64) -> f64 {
+    let rest = (capacity - first).max(capacity / 5.0);
+    let needed = if rest > 0.0 { idle / rest } else { present };
+    if needed > present || needed < present / 1.5 {
+        (needed * 1.2).max(1.0)
+    } else {
+        present
+    }
+}
+
 /// Calls a second for a channel asked every `interval`.
 pub(super) fn rate(interval: Duration) -> f64 {
     1.0 / interval.as_secs_f64().max(f64::EPSILON)

@@ -77,7 +77,7 @@ impl Poller {
             return 0;
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let needs = account.demand().ceil() as usize;
+        let needs = account.calls_a_second().ceil() as usize;
         let share = self.max_in_flight / (2 * self.accounts.len().max(1));
         needs
             .clamp(1, share.max(1))

@@ -97,6 +97,8 @@ pub struct Poller {
     configured: HashSet<Arc<str>>,
     accounts: Vec<Account>,
     brake: Brake,
+    /// How much longer the interval is of channels that are not live and yet asked each by itself.
+    idle_stretch: f64,
     /// Whether the probe that may end a pause is under way.
     pause_probing: bool,
     flights: JoinSet<Landing>,
@@ -136,6 +138,7 @@ impl Poller {
             configured: HashSet::new(),
             accounts: Vec::new(),
             brake: Brake::new(),
+            idle_stretch: 1.0,
             pause_probing: false,
             flights: JoinSet::new(),
             under_way: HashMap::new(),
@@ -232,25 +235,27 @@ impl Poller {
 
     /// Lets every account's plans run as fast as they may.
     fn retime(&mut self, now: Now) {
-        let demand: f64 = self.accounts.iter().map(Account::demand).sum();
-        let latency = if demand > 0.0 {
-            let weighted: f64 = self
-                .accounts
-                .iter()
-                .map(|account| account.demand() * account.latency())
-                .sum();
-            weighted / demand
+        let (mut first, mut idle, mut weighted) = (0.0, 0.0, 0.0);
+        for account in &self.accounts {
+            let demand = account.demand();
+            first += demand.first;
+            idle += demand.idle;
+            weighted += (demand.first + demand.idle) * account.latency();
+        }
+        let latency = if first + idle > 0.0 {
+            weighted / (first + idle)
         } else {
             0.0
         };
         let latency = Duration::from_secs_f64(latency.max(0.0));
-        let sustained = self.parts.limiter.sustained_rate(latency);
-        let budget = budget::speed(demand, budget::capacity(sustained));
+        let capacity = budget::capacity(self.parts.limiter.sustained_rate(latency));
+        self.idle_stretch = budget::idle_stretch(first, idle, capacity, self.idle_stretch);
+        let budget = budget::speed(first + idle / self.idle_stretch, capacity);
         let ramp = self.brake.speed(now.moment);
         let mut slowest: f64 = 1.0;
         for account in &mut self.accounts {
             let pace = budget * account.tempo.speed(now.moment);
-            account.set_pace(pace, now, &self.parts.store);
+            account.set_pace(pace, self.idle_stretch, now.moment, &self.parts.store);
             let speed = ramp * pace;
             // An account that is closed, or all of them paused, has no interval at present to
             // be compared with the configured one.
@@ -258,7 +263,9 @@ impl Poller {
             let speed = if account.runs() { speed } else { 0.0 };
             account.timeline.set_speed(speed, now.moment);
         }
-        self.parts.metrics.set_poll_stretch(1.0 / slowest);
+        // A stretch of one kind of channels only is one all the same.
+        let stretch = self.idle_stretch.max(1.0) / slowest;
+        self.parts.metrics.set_poll_stretch(stretch);
         self.parts.metrics.set_paused(self.brake.paused().is_some());
     }
 

@@ -84,6 +84,17 @@ impl Plan {
         self.hurry(now, interval);
     }
 
+    /// Its interval has changed: at one of its instants from now on, but not before the end of
+    /// its back-off.
+    pub(super) fn respace(&mut self, now: Planned, interval: Duration) {
+        let next = slot(self.phase, now, interval);
+        self.due = if self.failures > 0 {
+            self.due.max(next)
+        } else {
+            next
+        };
+    }
+
     /// To be asked within one interval from now.
     pub(super) fn hurry(&mut self, now: Planned, interval: Duration) {
         self.due = self.due.min(slot(self.phase, now, interval));

@@ -8,9 +8,9 @@ use tracing::{info, warn};
 use super::account::Account;
 use super::landing::exposure;
 use super::listing::Listing;
-use super::watched::{Origin, Watched};
+use super::watched::{Every, Origin, Watched};
 use super::{Orders, Parts, Poller, budget, over_demand, settings_of};
-use crate::channel::{Channel, Rules, history_step};
+use crate::channel::{Rules, Stretch, history_step};
 use crate::clock::Now;
 use crate::config::{self, Config, StatusCall};
 use crate::exposition::{ChannelKey, Exposure, Identity};
@@ -69,6 +69,7 @@ impl Poller {
             for (key, _) in gone.roster.iter() {
                 self.parts.store.remove(key);
             }
+            self.parts.store.set_stretch(&name, Stretch::NONE);
             self.parts.metrics.end_account(&name);
         }
         for (index, wanted) in config.accounts.iter().enumerate() {
@@ -123,6 +124,9 @@ impl Poller {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
+        let planned = account.timeline.now(now.moment);
+        let idle_interval = self.poll.idle_interval;
+        account.roster.set_idle_interval(idle_interval, planned);
         if account.roster.len() == 0 {
             // So that what is added is asked rightly from the beginning.
             account.set_bulk(self.poll.status == StatusCall::Batch, now.moment);
@@ -167,7 +171,7 @@ impl Poller {
         let identity = identity(&account.name, channel);
         let live_interval = channel.live_interval;
         store.describe(key, identity, live_interval, Exposure::Always, now);
-        let interval = store.read(key, Channel::interval);
+        let live = store.read(key, |channel, _| channel.interval_if_live());
         let planned = account.timeline.now(now.moment);
         account.listed.remove(&channel.id);
         let Some(watched) = account.roster.get_mut(key) else {
@@ -178,15 +182,17 @@ impl Poller {
         watched.steadfast = channel.expect.live;
         let asked = watched.asked;
         if watched.steadfast {
-            account
-                .roster
-                .ask_stream(key, self.poll.idle_interval, planned);
+            let every = Every::Fixed(self.poll.idle_interval);
+            account.roster.ask_stream(key, every, planned);
         } else if account.bulk.is_open() && !watched.live && watched.alone.is_none() {
             // It may have been expected to be live before.
             account.roster.ask_status_too(key, planned);
         }
-        let interval = interval.filter(|_| asked).unwrap_or(live_interval);
-        account.roster.set_interval(key, interval, planned);
+        let every = match live {
+            Some(live) if asked || account.bulk.is_wanted() => account.roster.every(key, live),
+            _ => Every::Fixed(live_interval),
+        };
+        account.roster.set_every(key, every, planned);
     }
 
     fn follow_new(&mut self, index: usize, channel: &config::Channel, now: Now) {
@@ -198,8 +204,6 @@ impl Poller {
         let identity = identity(&account.name, channel);
         let live_interval = channel.live_interval;
         let key = store.insert(identity, live_interval, Exposure::Always, now);
-        // It is asked as rarely as the others, so be as patient with it.
-        store.set_stretch(std::iter::once(key), account.stretch(), now);
         let watched = Watched::new(
             Arc::clone(&channel.id),
             Arc::clone(&channel.name),
@@ -215,9 +219,6 @@ impl Poller {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
-        let idle_interval = self.poll.idle_interval;
-        let planned = account.timeline.now(now.moment);
-        account.roster.set_idle_interval(idle_interval, planned);
         let batch = self.poll.status == StatusCall::Batch;
         account.set_bulk(batch, now.moment);
         if batch {
@@ -277,8 +278,9 @@ impl Poller {
             };
             let exposure = exposure(discover.expose);
             store.describe(*key, identity, self.poll.live_interval, exposure, now);
-            if let Some(interval) = store.read(*key, Channel::interval) {
-                account.roster.set_interval(*key, interval, planned);
+            if let Some(live) = store.read(*key, |channel, _| channel.interval_if_live()) {
+                let every = account.roster.every(*key, live);
+                account.roster.set_every(*key, every, planned);
             }
         }
     }

@@ -7,7 +7,7 @@ use super::budget;
 use super::errand::Batch;
 use super::plan::Plan;
 use super::timeline::Planned;
-use super::watched::{Alone, Watched};
+use super::watched::{Alone, Every, Watched};
 use crate::exposition::ChannelKey;
 use crate::polyv::MOST_CHANNELS;
 
@@ -27,12 +27,36 @@ pub(super) struct Roster {
     last_probed: Option<ChannelKey>,
     /// How often a channel is asked that is not live.
     idle_interval: Duration,
-    /// Calls a second that streams need.
-    stream_demand: f64,
+    /// How much longer that is for those who are asked for their streams, each by itself.
+    idle_stretch: f64,
+    /// Calls a second that streams need which are asked for at fixed intervals.
+    fixed_demand: f64,
+    /// Channels that are asked for their streams although they are not live.
+    idle_streams: usize,
     /// Channels that are asked for their status.
     in_bulk: usize,
     /// Channels whose status Polyv does not tell.
     alone: usize,
+}
+
+/// Calls a second that channels need.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Demand {
+    /// For channels that are live or expected to be, and for status in bulk.
+    pub(super) first: f64,
+    /// For channels that are not live, each asked by itself for its stream.
+    pub(super) idle: f64,
+}
+
+/// What a channel that is new is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    /// Its status.
+    Status,
+    /// Its stream, because its status is not to be had.
+    StreamInstead,
+    /// Its stream.
+    Stream,
 }
 
 // === impl Roster ===
@@ -46,7 +70,9 @@ impl Roster {
             troubled: HashSet::new(),
             last_probed: None,
             idle_interval,
-            stream_demand: 0.0,
+            idle_stretch: 1.0,
+            fixed_demand: 0.0,
+            idle_streams: 0,
             in_bulk: 0,
             alone: 0,
         }
@@ -62,6 +88,7 @@ impl Roster {
         if idle_interval >= before {
             return;
         }
+        self.respace_idle_streams(now);
         for (due, key) in std::mem::take(&mut self.statuses) {
             let Some(watched) = self.channels.get_mut(&key) else {
                 continue;
@@ -72,22 +99,67 @@ impl Roster {
         }
     }
 
+    /// Changes how much longer the interval is of channels that are not live and yet asked for
+    /// their streams.
+    pub(super) fn set_idle_stretch(&mut self, stretch: f64, now: Planned) {
+        if self.idle_stretch != stretch {
+            self.idle_stretch = stretch;
+            self.respace_idle_streams(now);
+        }
+    }
+
+    fn respace_idle_streams(&mut self, now: Planned) {
+        let interval = self.interval(Every::Idle);
+        for (due, key) in std::mem::take(&mut self.streams) {
+            let Some(watched) = self.channels.get_mut(&key) else {
+                continue;
+            };
+            let due = match &mut watched.stream {
+                Some(plan) if watched.every == Every::Idle => {
+                    plan.respace(now, interval);
+                    plan.due()
+                }
+                _ => due,
+            };
+            self.streams.insert((due, key));
+        }
+    }
+
+    /// How long that is, as planned time goes.
+    pub(super) fn interval(&self, every: Every) -> Duration {
+        match every {
+            Every::Fixed(interval) => interval,
+            Every::Idle => self.idle_interval.mul_f64(self.idle_stretch),
+        }
+    }
+
+    /// How often a channel is to be asked for its stream, `live` being its interval if it is
+    /// live. One that is expected to be waits for nobody.
+    pub(super) fn every(&self, key: ChannelKey, live: Option<Duration>) -> Every {
+        let steadfast = |key| self.get(key).is_some_and(|watched| watched.steadfast);
+        match live {
+            Some(interval) => Every::Fixed(interval),
+            None if steadfast(key) => Every::Fixed(self.idle_interval),
+            None => Every::Idle,
+        }
+    }
+
     /// Adds a channel, to be asked first within one `interval`.
     pub(super) fn add(
         &mut self,
         key: ChannelKey,
         watched: Watched,
-        in_bulk: bool,
+        first: First,
         interval: Duration,
         now: Planned,
     ) {
-        let steadfast = watched.steadfast;
         let status = watched.slot(now, interval.min(self.idle_interval));
+        let steadfast = watched.steadfast;
         self.channels.insert(key, watched);
-        if in_bulk && !steadfast {
-            self.ask_status(key, status);
-        } else {
-            self.ask_stream(key, interval, now);
+        match first {
+            First::Status if !steadfast => self.ask_status(key, status),
+            First::StreamInstead if !steadfast => self.ask_stream(key, Every::Idle, now),
+            _ => self.ask_stream(key, Every::Fixed(interval), now),
         }
     }
 
@@ -121,11 +193,30 @@ impl Roster {
         self.alone
     }
 
-    /// Calls a second that the channels need.
+    /// Calls a second that the channels need, as intervals are configured.
     #[allow(clippy::cast_precision_loss)]
-    pub(super) fn demand(&self) -> f64 {
+    pub(super) fn demand(&self) -> Demand {
         let calls = self.in_bulk.div_ceil(MOST_CHANNELS) as f64;
-        self.stream_demand.max(0.0) + calls * budget::rate(self.idle_interval)
+        let idle_rate = budget::rate(self.idle_interval);
+        Demand {
+            first: self.fixed_demand.max(0.0) + calls * idle_rate,
+            idle: self.idle_streams as f64 * idle_rate,
+        }
+    }
+
+    /// How much longer the interval is of channels that are not live and yet asked for their
+    /// streams.
+    pub(super) const fn idle_stretch(&self) -> f64 {
+        self.idle_stretch
+    }
+
+    fn count(&mut self, every: Every, more: bool) {
+        match (every, more) {
+            (Every::Fixed(interval), true) => self.fixed_demand += budget::rate(interval),
+            (Every::Fixed(interval), false) => self.fixed_demand -= budget::rate(interval),
+            (Every::Idle, true) => self.idle_streams += 1,
+            (Every::Idle, false) => self.idle_streams = self.idle_streams.saturating_sub(1),
+        }
     }
 
     /// When a stream is next due.
@@ -181,24 +272,25 @@ impl Roster {
         Some(key)
     }
 
-    /// Has a channel asked for its stream from now on, within one `interval`.
-    pub(super) fn ask_stream(&mut self, key: ChannelKey, interval: Duration, now: Planned) {
+    /// Has a channel asked for its stream from now on, within one interval.
+    pub(super) fn ask_stream(&mut self, key: ChannelKey, every: Every, now: Planned) {
+        let interval = self.interval(every);
         let Some(watched) = self.channels.get_mut(&key) else {
             return;
         };
         if watched.stream.is_none() {
             let plan = watched.new_plan(now, interval);
             watched.stream = Some(plan);
-            watched.interval = interval;
-            self.stream_demand += budget::rate(interval);
+            watched.every = every;
             self.streams.insert((plan.due(), key));
+            self.count(every, true);
         }
     }
 
     /// Has a channel asked for its stream at once.
-    pub(super) fn ask_stream_at_once(&mut self, key: ChannelKey, interval: Duration, now: Planned) {
-        self.ask_stream(key, interval, now);
-        self.replan(key, interval, None, |plan| plan.at_once(now));
+    pub(super) fn ask_stream_at_once(&mut self, key: ChannelKey, every: Every, now: Planned) {
+        self.ask_stream(key, every, now);
+        self.replan(key, every, None, |plan| plan.at_once(now));
     }
 
     /// Does not ask for a channel's stream any more.
@@ -206,9 +298,10 @@ impl Roster {
         if let Some(watched) = self.channels.get_mut(&key)
             && let Some(plan) = watched.stream.take()
         {
-            self.stream_demand -= budget::rate(watched.interval);
+            let every = watched.every;
             self.streams.remove(&(plan.due(), key));
             self.troubled.remove(&key);
+            self.count(every, false);
         }
     }
 
@@ -229,7 +322,7 @@ impl Roster {
     pub(super) fn replan(
         &mut self,
         key: ChannelKey,
-        interval: Duration,
+        every: Every,
         forgivable: Option<bool>,
         change: impl FnOnce(&mut Plan),
     ) {
@@ -239,8 +332,7 @@ impl Roster {
         let Some(plan) = &mut watched.stream else {
             return;
         };
-        self.stream_demand += budget::rate(interval) - budget::rate(watched.interval);
-        watched.interval = interval;
+        let before = std::mem::replace(&mut watched.every, every);
         self.streams.remove(&(plan.due(), key));
         change(plan);
         self.streams.insert((plan.due(), key));
@@ -253,18 +345,21 @@ impl Roster {
                 self.troubled.remove(&key);
             }
         }
+        self.count(before, false);
+        self.count(every, true);
     }
 
     /// Changes how often a channel is asked for its stream, if it is.
-    pub(super) fn set_interval(&mut self, key: ChannelKey, interval: Duration, now: Planned) {
+    pub(super) fn set_every(&mut self, key: ChannelKey, every: Every, now: Planned) {
         let waiting = self.channels.get(&key).is_some_and(|watched| {
             // One that is under way plans anew at its end.
             let plan = watched.stream.as_ref();
-            watched.interval != interval
+            watched.every != every
                 && plan.is_some_and(|plan| self.streams.contains(&(plan.due(), key)))
         });
         if waiting {
-            self.replan(key, interval, None, |plan| plan.hurry(now, interval));
+            let interval = self.interval(every);
+            self.replan(key, every, None, |plan| plan.hurry(now, interval));
         }
     }
 
@@ -320,7 +415,7 @@ impl Roster {
         let keys: Vec<ChannelKey> = self.channels.keys().copied().collect();
         for key in keys {
             self.leave_status(key);
-            self.ask_stream(key, self.idle_interval, now);
+            self.ask_stream(key, Every::Idle, now);
         }
     }
 
@@ -365,11 +460,15 @@ impl Roster {
     /// A fault that all channels shared is over: those that were put off by it are not any
     /// more.
     pub(super) fn forgive_all(&mut self, now: Planned) {
+        let idle = self.interval(Every::Idle);
         for key in std::mem::take(&mut self.troubled) {
             let Some(watched) = self.channels.get_mut(&key) else {
                 continue;
             };
-            let interval = watched.interval;
+            let interval = match watched.every {
+                Every::Fixed(interval) => interval,
+                Every::Idle => idle,
+            };
             let Some(plan) = &mut watched.stream else {
                 continue;
             };

@@ -21,7 +21,7 @@ pub(super) struct Watched {
     /// Which part of an interval its instants lie behind the beginning of one, below 1.
     phase: f64,
     /// How often it is asked for its stream, where it is.
-    pub(super) interval: Duration,
+    pub(super) every: Every,
     /// When it is asked for its stream, if it is.
     pub(super) stream: Option<Plan>,
     /// When it is asked for its status, if it is.
@@ -43,6 +43,15 @@ pub(super) struct Watched {
     pub(super) trouble: Option<Trouble>,
     /// Whether it was logged that parts of its answers make no sense.
     pub(super) told_discarded: bool,
+}
+
+/// How often a channel is asked for its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Every {
+    /// At this interval.
+    Fixed(Duration),
+    /// As often as channels are that are not live, as far as others leave calls for that.
+    Idle,
 }
 
 /// How a channel came to be watched.
@@ -94,7 +103,7 @@ impl Watched {
             name,
             origin,
             phase,
-            interval: Duration::ZERO,
+            every: Every::Idle,
             stream: None,
             status: None,
             steadfast,

@@ -288,6 +288,62 @@ async fn where_the_call_is_refused_each_is_asked_by_itself_until_it_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_each_is_asked_by_itself_those_that_are_not_live_do_not_slow_those_that_are() {
+    let mut world = World::new(
+        "channels: [{id: 1000, count: 600, life: offline}, {id: 2000, count: 5}]
+troubles: [{trouble: forbidden, endpoints: [live_status]}]",
+    );
+    // They need 20 calls a second by themselves, and 10 are to be had.
+    let channels = config("{}", (1000..1600).chain(2000..2005));
+    world.start(&format!(
+        "api: {{rate_limit: {{requests: 100, per: 10s}}}}\n{channels}"
+    ));
+    pass(180.0).await;
+    let begin = world.moment();
+    pass(600.0).await;
+    let fresh = |world: &World| {
+        for channel in 2000..2005 {
+            let polls = world.received_for(&channel.to_string());
+            let polls: Vec<u64> = polls.into_iter().filter(|at| *at > begin).collect();
+            for pair in polls.windows(2) {
+                let between = pair[1] - pair[0];
+                assert!(between.abs_diff(15_000) <= 1000, "{channel}: {between} ms");
+            }
+        }
+    };
+    fresh(&world);
+    let scrape = world.scrape();
+    let stretch = scrape.get("polyv_exporter_poll_stretch_ratio", &[]);
+    let stretch = stretch.unwrap();
+    assert!((2.1..=2.7).contains(&stretch), "{stretch}");
+    let streams = calls(&world, "stream_info", begin);
+    assert!((4_500..=6_000).contains(&streams), "{streams}");
+    for channel in 1000..1600 {
+        let polls = world.received_for(&channel.to_string());
+        for pair in polls.windows(2).filter(|pair| pair[0] > begin) {
+            let between = (pair[1] - pair[0]) as f64 / 1000.0;
+            assert!(between <= 30.0 * stretch + 2.0, "{channel}: {between} s");
+        }
+        assert_eq!(scrape.state(&channel.to_string()), "not_live");
+    }
+    // One of them begins, and is asked like the others from then on.
+    world.life("1333", "steady");
+    pass(30.0 * stretch + 5.0).await;
+    assert_eq!(world.scrape().state("1333"), "live");
+    let calls: Vec<u64> = world.received_for("1333");
+    pass(150.0).await;
+    assert_eq!(world.received_for("1333").len(), calls.len() + 10);
+    // Polyv tells again who is live: nothing is stretched any more.
+    world.trouble("[]");
+    pass(660.0).await;
+    fresh(&world);
+    assert_eq!(
+        world.scrape().get("polyv_exporter_poll_stretch_ratio", &[]),
+        Some(1.0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_only_this_call_fails_channels_are_known_all_the_same() {
     for trouble in ["hang", "error_500", "reset", "bad_gateway", "html"] {
         let world = World::watched(

@@ -23,13 +23,13 @@ fn after(well: i64, then: impl Fn(i64) -> RawSample) -> (Channel, i64) {
 }
 
 fn kinds(channel: &Channel, seconds: i64, expect: &Expect) -> Vec<ProblemKind> {
-    let shown: Vec<_> = channel.shown(now(seconds), &RULES, 1.0).collect();
+    let shown: Vec<_> = channel.shown(now(seconds), &RULES, Stretch::NONE).collect();
     let problems = channel.problems(&shown, expect, now(seconds));
     problems.iter().map(|problem| problem.kind).collect()
 }
 
 fn wavers(channel: &Channel, seconds: i64, expect: &Expect) -> bool {
-    let shown: Vec<_> = channel.shown(now(seconds), &RULES, 1.0).collect();
+    let shown: Vec<_> = channel.shown(now(seconds), &RULES, Stretch::NONE).collect();
     channel.is_wavering(&shown, expect)
 }
 
@@ -194,16 +194,16 @@ fn a_state_that_nobody_knows_any_more_is_a_problem_of_its_own() {
     let mut channel = channel();
     live(&mut channel, 0, -60..0);
     channel.no_answer(Outcome::Timeout, "late", now(100).moment);
-    assert!(channel.expire(now(121), &RULES, 1.0));
+    assert!(channel.expire(now(121), &RULES, Stretch::NONE));
     assert_eq!(kinds(&channel, 121, &ALL), [ProblemKind::StateUnknown]);
 
     let fresh = self::channel();
     assert_eq!(kinds(&fresh, 119, &ALL), []);
     assert_eq!(kinds(&fresh, 120, &ALL), [ProblemKind::StateUnknown]);
     // Which time alone changes, and so has to be known beforehand.
-    let change = fresh.next_change(now(0), &RULES, 1.0);
+    let change = fresh.next_change(now(0), &RULES, Stretch::NONE);
     assert_eq!(change, Some(now(120).moment));
-    assert_eq!(fresh.next_change(now(120), &RULES, 1.0), None);
+    assert_eq!(fresh.next_change(now(120), &RULES, Stretch::NONE), None);
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn problems_name_their_stream_and_the_worst_stands_first() {
     };
     let samples = (-60..0).step_by(5).flat_map(both);
     channel.live(now(0), &info(samples), &RULES);
-    let shown: Vec<_> = channel.shown(now(0), &RULES, 1.0).collect();
+    let shown: Vec<_> = channel.shown(now(0), &RULES, Stretch::NONE).collect();
     let problems = channel.problems(&shown, &ALL, now(0));
     let said: Vec<_> = problems
         .iter()
@@ -253,12 +253,22 @@ fn history_outlives_a_broadcast_and_is_forgotten_after_half_an_hour() {
     // Sample times are no multiples of 10 seconds of 1970's.
     assert!((120..=121).contains(&steps(&channel).len()));
     channel.not_live(now(10), &RULES);
-    assert!(channel.shown(now(10), &RULES, 1.0).next().is_none());
+    assert!(
+        channel
+            .shown(now(10), &RULES, Stretch::NONE)
+            .next()
+            .is_none()
+    );
     assert!((120..=121).contains(&steps(&channel).len()));
     // What belongs to the broadcast before is history all the same.
     let late = (5..10).step_by(5).map(sample);
     channel.live(now(20), &info(late), &RULES);
-    assert!(channel.shown(now(20), &RULES, 1.0).next().is_none());
+    assert!(
+        channel
+            .shown(now(20), &RULES, Stretch::NONE)
+            .next()
+            .is_none()
+    );
     assert!((120..=122).contains(&steps(&channel).len()));
 
     channel.not_live(now(30), &RULES);

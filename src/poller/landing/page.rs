@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Verdict;
+use crate::channel::Stretch;
 use crate::clock::Now;
 use crate::config::{Expose, check_channel_id};
 use crate::exposition::{ChannelKey, Exposure, Identity};
@@ -132,7 +133,6 @@ impl Poller {
         let identity = identity(&account.name, &id, &name);
         let store = &self.parts.store;
         let key = store.insert(identity, interval, exposure, now);
-        store.set_stretch(std::iter::once(key), account.stretch(), now);
         let watched = Watched::new(
             Arc::clone(&id),
             name,
@@ -174,7 +174,8 @@ impl Poller {
                 .read(key, |channel, rules| {
                     let until = channel.of_interest_until();
                     until.is_some_and(|until| now.moment < until)
-                        || channel.reported_status(now, rules, 1.0) == Some(LiveStatus::Live)
+                        || channel.reported_status(now, rules, Stretch::NONE)
+                            == Some(LiveStatus::Live)
                 })
                 .unwrap_or(false);
             if filtered && of_interest {

@@ -11,7 +11,7 @@ use crate::poller::account::Account;
 use crate::poller::errand::Batch;
 use crate::poller::flight::Flight;
 use crate::poller::timeline::Planned;
-use crate::poller::watched::Alone;
+use crate::poller::watched::{Alone, Every};
 use crate::poller::{Parts, Poller, bulk, report};
 use crate::polyv::{BadResponse, Error, LiveStatus, LiveStatusOf, Outcome};
 
@@ -165,11 +165,13 @@ fn answered(
         } else {
             account.roster.leave_status(key);
             if asked_before && account.stretch() <= 1.0 {
-                account.roster.ask_stream_at_once(key, interval, planned);
+                let every = Every::Fixed(interval);
+                account.roster.ask_stream_at_once(key, every, planned);
             } else {
                 // At the start all that are live are found in a moment, and where the budget
                 // does not suffice nobody can be asked out of turn.
-                account.roster.ask_stream(key, interval, planned);
+                let every = Every::Fixed(interval);
+                account.roster.ask_stream(key, every, planned);
             }
             return false;
         }
@@ -197,7 +199,6 @@ fn leave_alone(
     planned: Planned,
     now: Moment,
 ) {
-    let idle_interval = account.roster.idle_interval();
     let until = now + ALONE;
     let Some(watched) = account.roster.get(key) else {
         return;
@@ -208,9 +209,7 @@ fn leave_alone(
         .roster
         .set_alone(key, Some(Alone { until, refused }));
     if !streams {
-        account
-            .roster
-            .ask_stream_at_once(key, idle_interval, planned);
+        account.roster.ask_stream_at_once(key, Every::Idle, planned);
     }
     if !known {
         report::alone(account, key);
@@ -276,10 +275,9 @@ fn failed(
                 && let Some(key) = batch.channels.first()
                 && !at_once
             {
-                let idle_interval = account.roster.idle_interval();
                 account
                     .roster
-                    .ask_stream_at_once(*key, idle_interval, planned);
+                    .ask_stream_at_once(*key, Every::Idle, planned);
             }
             (change, asked)
         }

@@ -41,9 +41,9 @@ impl Poller {
                 // While it is live nobody asks for its status; its stream says it.
                 channel.reported(LiveStatus::Live, now);
             }
-            (digest, channel.interval(rules))
+            (digest, channel.interval_if_live())
         });
-        let Some((digest, interval)) = applied else {
+        let Some((digest, live)) = applied else {
             return;
         };
         for (reason, count) in digest.discarded.counts() {
@@ -62,10 +62,12 @@ impl Poller {
                 .get_mut(channel)
                 .is_some_and(|channel| !std::mem::replace(&mut channel.clock_retried, true));
         let planned = account.timeline.now(now.moment);
+        let every = account.roster.every(channel, live);
+        let interval = account.roster.interval(every);
         match outcome {
             Outcome::Ok => {
                 account.roster.leave_status(channel);
-                account.roster.ask_stream(channel, interval, planned);
+                account.roster.ask_stream(channel, every, planned);
             }
             Outcome::NotLive => {
                 turn_to_status(account, channel, flight.planned, planned, now.moment);
@@ -89,7 +91,7 @@ impl Poller {
         let grace = account.gate.grace();
         account
             .roster
-            .replan(channel, interval, forgivable, |plan| match verdict {
+            .replan(channel, every, forgivable, |plan| match verdict {
                 // Polyv's clock is known now.
                 _ if retry => plan.at_once(planned),
                 Verdict::Answered => plan.answered(flight.planned, planned, interval),

@@ -1,0 +1,92 @@
+//! All channels' lines, laid out when they are read and not before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::block::{Block, Placed};
+use super::key::ChannelKey;
+use super::piece::Piece;
+
+/// The blocks, each with what its channels have to say since it was read last.
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    /// By their numbers, in the order in which channels were added.
+    blocks: BTreeMap<u64, Laid>,
+    /// Counts channels that were removed.
+    removals: u64,
+}
+
+/// A block as it was last laid out, and what is new since.
+#[derive(Debug, Default)]
+struct Laid {
+    block: Arc<Block>,
+    /// The places that channels have: a bit for each.
+    taken: u64,
+    /// The lines of those who have something new to say.
+    fresh: BTreeMap<u8, Piece>,
+    /// Whether it has to be laid out anew.
+    outdated: bool,
+}
+
+// === impl Blocks ===
+
+impl Blocks {
+    /// What a channel says from now on.
+    pub(super) fn put(&mut self, key: ChannelKey, piece: Piece) {
+        let laid = self.blocks.entry(key.block()).or_default();
+        laid.taken |= 1 << key.slot();
+        laid.fresh.insert(key.slot(), piece);
+        laid.outdated = true;
+    }
+
+    /// A channel says nothing any more.
+    pub(super) fn remove(&mut self, key: ChannelKey) {
+        self.removals += 1;
+        if let Some(laid) = self.blocks.get_mut(&key.block()) {
+            laid.taken &= !(1 << key.slot());
+            laid.fresh.remove(&key.slot());
+            laid.outdated = true;
+            if laid.taken == 0 {
+                self.blocks.remove(&key.block());
+            }
+        }
+    }
+
+    /// How many channels were removed so far: one that came back meanwhile, by another key,
+    /// is twice in blocks that were collected before and after.
+    pub(super) fn removals(&self) -> u64 {
+        self.removals
+    }
+
+    /// The numbers of the first blocks from that one on.
+    pub(super) fn numbers(&self, from: u64) -> impl Iterator<Item = u64> {
+        self.blocks.range(from..).map(|(number, _)| *number)
+    }
+
+    /// A block as it is now, and whether it had to be laid out for that.
+    pub(super) fn lay_out(&mut self, number: u64) -> (Arc<Block>, bool) {
+        let Some(laid) = self.blocks.get_mut(&number) else {
+            return (Arc::default(), false);
+        };
+        (laid.present(), std::mem::take(&mut laid.outdated))
+    }
+}
+
+// === impl Laid ===
+
+impl Laid {
+    fn present(&mut self) -> Arc<Block> {
+        if self.outdated {
+            let slots = (0..64).filter(|slot| self.taken & (1 << slot) != 0);
+            let channels: Vec<Placed<'_>> = slots
+                .map(|slot| Placed {
+                    slot,
+                    fresh: self.fresh.get(&slot),
+                })
+                .collect();
+            self.block = Arc::new(self.block.renewed(&channels));
+            self.fresh.clear();
+        }
+        Arc::clone(&self.block)
+    }
+}

@@ -4,7 +4,7 @@ use super::Failure;
 use super::doorkeeper::Doorkeeper;
 use super::failure::{faulty_configuration, faulty_web_configuration};
 use crate::cli::{ConfigArgs, WebArgs};
-use crate::config::{Config, Shard, Source};
+use crate::config::{Config, Inputs, Shard, Source};
 
 /// Variables of which one is enough to mean "configured by the environment".
 const VARIABLES: [&str; 4] = [
@@ -16,14 +16,15 @@ const VARIABLES: [&str; 4] = [
 
 /// The configuration file, or else the environment.
 pub(super) fn load(arguments: &ConfigArgs) -> Result<(Source, Config), Failure> {
-    load_shard(arguments, Shard::ALL)
+    let (source, config, _inputs) = load_shard(arguments, Shard::ALL)?;
+    Ok((source, config))
 }
 
-/// The same, as far as it is a shard's own.
+/// The same, as far as it is a shard's own, with what was read beside the main file.
 pub(super) fn load_shard(
     arguments: &ConfigArgs,
     shard: Shard,
-) -> Result<(Source, Config), Failure> {
+) -> Result<(Source, Config, Inputs), Failure> {
     let source = match &arguments.file {
         Some(path) => Source::file(path).map_err(faulty_configuration)?,
         None if VARIABLES
@@ -42,8 +43,10 @@ pub(super) fn load_shard(
         }
     };
     let source = source.sharded(shard);
-    let config = source.evaluate().map_err(faulty_configuration)?;
-    Ok((source, config))
+    let (config, inputs) = source
+        .evaluate_with_inputs()
+        .map_err(faulty_configuration)?;
+    Ok((source, config, inputs))
 }
 
 /// Who is let in: everybody, where no file says otherwise.

@@ -13,7 +13,7 @@ use super::reloader::{self, Reloader};
 use super::shard;
 use super::supervisor::Supervisor;
 use crate::clock::Clock;
-use crate::config::{Config, Source};
+use crate::config::{Config, Inputs, Source};
 use crate::exposition::Store;
 use crate::poller::{self, Orders, Parts, Poller, Status};
 use crate::polyv::{HttpTransport, Limiter, PolyvClock, Transport};
@@ -29,6 +29,8 @@ pub(super) struct Setup {
     pub(super) source: Source,
     /// The configuration.
     pub(super) config: Config,
+    /// What it was made of.
+    pub(super) inputs: Inputs,
     /// Who is let in.
     pub(super) door: Doorkeeper,
     /// Where to listen.
@@ -94,6 +96,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     let reloader = Reloader::new(reloader::Parts {
         source,
         config,
+        inputs: setup.inputs,
         door: setup.door,
         transport,
         metrics,

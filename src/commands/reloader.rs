@@ -12,7 +12,7 @@ use super::exporter::{transport, warn_of};
 use super::reading::Reading;
 use super::shard;
 use super::supervisor::Supervisor;
-use crate::config::{Config, Source, Watcher};
+use crate::config::{Config, Inputs, Source, Watcher};
 use crate::poller::Orders;
 use crate::polyv::{PolyvClock, Transport};
 use crate::telemetry::Metrics;
@@ -34,6 +34,8 @@ pub(super) struct Parts {
     pub(super) source: Source,
     /// What is in force.
     pub(super) config: Config,
+    /// What it was made of.
+    pub(super) inputs: Inputs,
     pub(super) door: Doorkeeper,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) metrics: Metrics,
@@ -200,17 +202,24 @@ impl Reloader {
 
     async fn try_reload(&mut self, cause: Cause) -> Result<Change, String> {
         let source = self.parts.source.clone();
+        let inputs = self.parts.inputs.clone();
         let read = move || {
             let source = match cause {
                 Cause::Asked => source.reload()?,
+                // Whatever was wrong in the meantime: they made what is in force.
+                Cause::Channels | Cause::Door if inputs.are_unchanged() => return Ok(None),
                 Cause::Channels | Cause::Door => source,
             };
-            let config = source.evaluate()?;
-            Ok::<_, Faults>((source, config))
+            let (config, inputs) = source.evaluate_with_inputs()?;
+            Ok::<_, Faults>(Some((source, config, inputs)))
         };
         let read = self.reading.read("configuration", read).await?;
-        let (source, config) = read.map_err(|faults| faults.to_string())?;
+        let Some((source, config, inputs)) = read.map_err(|faults| faults.to_string())? else {
+            return Ok(Change::None);
+        };
         if cause != Cause::Asked && config == self.parts.config {
+            // Written otherwise, perhaps: the next look need not evaluate it again.
+            self.parts.inputs = inputs;
             return Ok(Change::None);
         }
         let transport = if config.api.base_url == self.parts.config.api.base_url {
@@ -234,6 +243,7 @@ impl Reloader {
         in_force.await.map_err(|_| stopping())?;
         self.parts.source = source;
         self.parts.config = config;
+        self.parts.inputs = inputs;
         self.parts.transport = transport;
         info!("the configuration was loaded anew");
         Ok(Change::Replaced)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::channel::{self, Seen};
 use super::discover;
-use super::{Account, Channel, SecretSource};
+use super::{Account, Channel, Inputs, SecretSource};
 use crate::polyv::{AppSecret, Credentials};
 use crate::yaml::{Fault, Mapping, Node, Place, Reader};
 
@@ -25,6 +25,8 @@ pub(super) struct Context<'a> {
     pub(super) names: &'a mut Vec<(String, Place)>,
     /// What is valid and perhaps not meant.
     pub(super) warnings: &'a mut Vec<Fault>,
+    /// Through which files and secrets are read.
+    pub(super) inputs: &'a mut Inputs,
 }
 
 /// Reads an account. `None` where it can't be one; the faults are on record.
@@ -38,7 +40,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader, context: &mut Context<'_>) 
             None
         }
     };
-    let secret = read_secret(&mut map, reader, context.directory);
+    let secret = read_secret(&mut map, reader, context);
     let mut channels = match map.get("channels") {
         Some(node) => channel::read_all(
             node,
@@ -94,7 +96,7 @@ fn read_name(
 fn read_secret(
     map: &mut Mapping<'_>,
     reader: &mut Reader,
-    directory: &Path,
+    context: &mut Context<'_>,
 ) -> Option<(SecretSource, AppSecret)> {
     let given: Vec<(&'static str, &Node)> = ["app_secret", "app_secret_file", "app_secret_env"]
         .into_iter()
@@ -133,12 +135,12 @@ fn read_secret(
     } else {
         let text = non_blank(node, &what, reader)?;
         if key == "app_secret_file" {
-            SecretSource::File(directory.join(text))
+            SecretSource::File(context.directory.join(text))
         } else {
             SecretSource::Variable(text)
         }
     };
-    match source.read() {
+    match context.inputs.secret(&source) {
         Ok(secret) => Some((source, secret)),
         Err(why) => {
             reader.fault(node.place, format!("{what}: {why}"));
@@ -160,7 +162,7 @@ fn read_files(
     // Patterns stand for names, so the directory's own name must not be read as one.
     let directory = glob::Pattern::escape(&context.directory.to_string_lossy());
     let absolute = Path::new(&directory).join(pattern);
-    let paths = match glob::glob(&absolute.to_string_lossy()) {
+    let paths = match context.inputs.expand(&absolute.to_string_lossy()) {
         Ok(paths) => paths,
         Err(error) => {
             let message = format!("`{pattern}` is no pattern: {}", error.msg);
@@ -169,10 +171,15 @@ fn read_files(
         }
     };
     watched.push(fixed_part(&context.directory.join(pattern)));
+    if paths.is_empty() {
+        context.warnings.push(Fault {
+            source: Arc::clone(reader.source()),
+            place: Some(node.place),
+            message: format!("`{pattern}` matches no file so far"),
+        });
+    }
     let mut channels = Vec::new();
-    let mut any = false;
     for path in paths {
-        any = true;
         match path {
             Ok(path) => {
                 if let Some(directory) = path.parent()
@@ -185,20 +192,15 @@ fn read_files(
             Err(error) => reader.fault(node.place, error.to_string()),
         }
     }
-    if !any {
-        context.warnings.push(Fault {
-            source: Arc::clone(reader.source()),
-            place: Some(node.place),
-            message: format!("`{pattern}` matches no file so far"),
-        });
-    }
     channels
 }
 
 /// Reads a channel file: a list of channels.
 fn read_file(path: &Path, reader: &mut Reader, context: &mut Context<'_>) -> Vec<Arc<Channel>> {
     let source: Arc<str> = path.to_string_lossy().into();
-    let parsed = std::fs::read_to_string(path)
+    let parsed = context
+        .inputs
+        .read(path)
         .map_err(|error| Fault {
             source: Arc::clone(&source),
             place: None,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::account::DEFAULT_NAME;
 use super::channel::{self, Seen};
-use super::{Account, Api, Channel, Config, Expect, Poll, SecretSource, Shard, sections, share};
+use super::{
+    Account, Api, Channel, Config, Expect, Inputs, Poll, SecretSource, Shard, sections, share,
+};
 use crate::polyv::{AppSecret, Credentials};
 use crate::yaml::{Fault, Faults};
 
@@ -19,6 +21,7 @@ const BASE_URL: &str = "POLYV_API_BASE_URL";
 pub(super) fn evaluate(
     variable: impl Fn(&str) -> Option<String>,
     shard: Shard,
+    inputs: &mut Inputs,
 ) -> Result<Config, Faults> {
     let source: Arc<str> = "environment".into();
     let mut faults = Faults::default();
@@ -43,7 +46,7 @@ pub(super) fn evaluate(
         (None, None) => Err(format!("neither {APP_SECRET} nor {APP_SECRET_FILE} is set")),
         (Some(_), Some(_)) => Err(format!("{APP_SECRET} and {APP_SECRET_FILE} are both set")),
     };
-    let secret = secret.and_then(|source| Ok((source.read()?, source)));
+    let secret = secret.and_then(|source| Ok((inputs.secret(&source)?, source)));
     let mut api = Api::default();
     let mut warnings = Vec::new();
     if let Some(text) = get(BASE_URL) {
@@ -136,7 +139,7 @@ mod tests {
                 .find(|(other, _)| *other == name)
                 .map(|(_, value)| (*value).to_owned())
         };
-        evaluate(variable, shard)
+        evaluate(variable, shard, &mut Inputs::default())
     }
 
     #[test]

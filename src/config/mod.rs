@@ -3,12 +3,13 @@
 //! A [`Source`] is where it comes from: a file, or the environment. Evaluating one reads
 //! everything that it names (channel files, secrets) and gives a [`Config`] that is valid as a
 //! whole, or *all* of its [faults](crate::yaml::Faults), each with its place. A [`Watcher`]
-//! tells when a channel file has changed.
+//! tells when a channel file may have changed, [`Inputs`] whether one has.
 
 mod account;
 mod channel;
 mod discover;
 mod environment;
+mod inputs;
 mod labels;
 mod secret;
 mod sections;
@@ -27,6 +28,7 @@ use url::Url;
 
 pub use channel::check_id as check_channel_id;
 pub use discover::{Discover, Expose, Pattern};
+pub use inputs::Inputs;
 pub use secret::SecretSource;
 pub use shard::{MAX_SHARDS, NoShard, Shard};
 pub use source::Source;

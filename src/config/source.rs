@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::account::{self, Context};
 use super::channel::Seen;
-use super::{Api, Config, Poll, Shard, environment, sections};
+use super::{Api, Config, Inputs, Poll, Shard, environment, sections};
 use crate::yaml::{Fault, Faults, Node, Reader};
 
 /// A configuration as it was last read. The files that it names are read when it is
@@ -87,16 +87,35 @@ impl Source {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn evaluate(&self) -> Result<Config, Faults> {
-        match &self.kind {
+        Ok(self.evaluate_with_inputs()?.0)
+    }
+
+    /// The same, with what was read: as long as [that is unchanged](Inputs::are_unchanged),
+    /// another evaluation brings nothing new.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn evaluate_with_inputs(&self) -> Result<(Config, Inputs), Faults> {
+        let mut inputs = Inputs::default();
+        let config = match &self.kind {
             Kind::File { path, text } => {
                 let directory = path.parent().unwrap_or(Path::new(""));
-                evaluate(path.to_string_lossy().into(), text, directory, self.shard)
+                let name = path.to_string_lossy().into();
+                evaluate(name, text, directory, self.shard, &mut inputs)
             }
-            Kind::Text { name, text } => {
-                evaluate(Arc::clone(name), text, Path::new(""), self.shard)
+            Kind::Text { name, text } => evaluate(
+                Arc::clone(name),
+                text,
+                Path::new(""),
+                self.shard,
+                &mut inputs,
+            ),
+            // Its variables are the process' own: they stay as they are.
+            Kind::Environment => {
+                environment::evaluate(|name| std::env::var(name).ok(), self.shard, &mut inputs)
             }
-            Kind::Environment => environment::evaluate(|name| std::env::var(name).ok(), self.shard),
-        }
+        }?;
+        Ok((config, inputs))
     }
 }
 
@@ -111,7 +130,13 @@ impl std::fmt::Debug for Kind {
     }
 }
 
-fn evaluate(name: Arc<str>, text: &str, directory: &Path, shard: Shard) -> Result<Config, Faults> {
+fn evaluate(
+    name: Arc<str>,
+    text: &str,
+    directory: &Path,
+    shard: Shard,
+    inputs: &mut Inputs,
+) -> Result<Config, Faults> {
     let root = Node::parse(&name, text)?;
     let mut reader = Reader::new(name);
     let Some(mut map) = reader.mapping(&root, "a configuration") else {
@@ -137,6 +162,7 @@ fn evaluate(name: Arc<str>, text: &str, directory: &Path, shard: Shard) -> Resul
             seen: &mut Seen::default(),
             names: &mut Vec::new(),
             warnings: &mut warnings,
+            inputs,
         };
         let nodes = reader.list(node, "`accounts`");
         if nodes.is_empty() {

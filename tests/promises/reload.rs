@@ -216,6 +216,12 @@ async fn channel_files_are_re_read_when_they_change_in_any_way() {
             s.get("polyv_exporter_config_last_reload_successful", &[]) == Some(1.0)
         })
         .await;
+
+    // Back to what they were before is a change as well.
+    std::fs::write(directory.join("a.yml"), "- id: 2\n").unwrap();
+    until_channels(&exporter, 3).await;
+    std::fs::remove_file(directory.join("a.yml")).unwrap();
+    until_channels(&exporter, 2).await;
 }
 
 #[tokio::test]

@@ -40,7 +40,9 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
             "the demonstration's configuration",
             &CONFIG.replace("{base_url}", &base_url),
         );
-        let config = source.evaluate().map_err(faulty_configuration)?;
+        let (config, inputs) = source
+            .evaluate_with_inputs()
+            .map_err(faulty_configuration)?;
         output::show(&addresses(
             &listeners,
             door.entrance().door().has_tls(),
@@ -52,6 +54,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
         let setup = Setup {
             source,
             config,
+            inputs,
             door,
             listeners,
             telemetry_path: "/metrics".to_owned(),

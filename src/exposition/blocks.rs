@@ -1,4 +1,4 @@
-//! All channels' lines, laid out when they are read and not before.
+//! All channels' lines, laid out when they are read, or when it is worth the while.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +28,10 @@ struct Laid {
     outdated: bool,
 }
 
+/// When so many of a block's channels have something new to say it is laid out, read or not:
+/// all of them together would take as much memory as the block itself.
+const WORTHWHILE: usize = 16;
+
 // === impl Blocks ===
 
 impl Blocks {
@@ -37,6 +41,9 @@ impl Blocks {
         laid.taken |= 1 << key.slot();
         laid.fresh.insert(key.slot(), piece);
         laid.outdated = true;
+        if laid.fresh.len() >= WORTHWHILE {
+            laid.lay_out();
+        }
     }
 
     /// A channel says nothing any more.
@@ -68,25 +75,27 @@ impl Blocks {
         let Some(laid) = self.blocks.get_mut(&number) else {
             return (Arc::default(), false);
         };
-        (laid.present(), std::mem::take(&mut laid.outdated))
+        let worked = laid.outdated;
+        if worked {
+            laid.lay_out();
+        }
+        (Arc::clone(&laid.block), worked)
     }
 }
 
 // === impl Laid ===
 
 impl Laid {
-    fn present(&mut self) -> Arc<Block> {
-        if self.outdated {
-            let slots = (0..64).filter(|slot| self.taken & (1 << slot) != 0);
-            let channels: Vec<Placed<'_>> = slots
-                .map(|slot| Placed {
-                    slot,
-                    fresh: self.fresh.get(&slot),
-                })
-                .collect();
-            self.block = Arc::new(self.block.renewed(&channels));
-            self.fresh.clear();
-        }
-        Arc::clone(&self.block)
+    fn lay_out(&mut self) {
+        let slots = (0..64).filter(|slot| self.taken & (1 << slot) != 0);
+        let channels: Vec<Placed<'_>> = slots
+            .map(|slot| Placed {
+                slot,
+                fresh: self.fresh.get(&slot),
+            })
+            .collect();
+        self.block = Arc::new(self.block.renewed(&channels));
+        self.fresh.clear();
+        self.outdated = false;
     }
 }

@@ -169,11 +169,12 @@ pub(super) fn poll(
     let Some(error) = error else {
         return;
     };
-    let trouble = channel.trouble.get_or_insert(Trouble {
+    let begin = || Trouble {
         since: flight.started,
         failures: 0,
         told: false,
-    });
+    };
+    let trouble = channel.trouble.get_or_insert_with(|| Box::new(begin()));
     trouble.failures += 1;
     if trouble.failures >= told_after && !trouble.told && !quiet {
         trouble.told = true;

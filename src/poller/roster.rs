@@ -16,7 +16,8 @@ use crate::polyv::MOST_CHANNELS;
 /// A channel that is being asked is in no queue; it comes back when the call has ended.
 #[derive(Debug)]
 pub(super) struct Roster {
-    channels: HashMap<ChannelKey, Watched>,
+    /// Boxed, since up to half of a map's places are free.
+    channels: HashMap<ChannelKey, Box<Watched>>,
     /// The channels to be asked for their streams, by when they are due.
     streams: BTreeSet<(Planned, ChannelKey)>,
     /// The channels to be asked for their status, by when they are due.
@@ -155,7 +156,7 @@ impl Roster {
     ) {
         let status = watched.slot(now, interval.min(self.idle_interval));
         let steadfast = watched.steadfast;
-        self.channels.insert(key, watched);
+        self.channels.insert(key, Box::new(watched));
         match first {
             First::Status if !steadfast => self.ask_status(key, status),
             First::StreamInstead if !steadfast => self.ask_stream(key, Every::Idle, now),
@@ -173,15 +174,16 @@ impl Roster {
     }
 
     pub(super) fn get(&self, key: ChannelKey) -> Option<&Watched> {
-        self.channels.get(&key)
+        self.channels.get(&key).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, key: ChannelKey) -> Option<&mut Watched> {
-        self.channels.get_mut(&key)
+        self.channels.get_mut(&key).map(Box::as_mut)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ChannelKey, &Watched)> {
-        self.channels.iter().map(|(key, watched)| (*key, watched))
+        let channels = self.channels.iter();
+        channels.map(|(key, watched)| (*key, watched.as_ref()))
     }
 
     pub(super) fn len(&self) -> usize {

@@ -40,7 +40,8 @@ pub(super) struct Watched {
     pub(super) asked: bool,
     /// Whether it was asked again because Polyv found our clock wrong.
     pub(super) clock_retried: bool,
-    pub(super) trouble: Option<Trouble>,
+    /// Few have any.
+    pub(super) trouble: Option<Box<Trouble>>,
     /// Whether it was logged that parts of its answers make no sense.
     pub(super) told_discarded: bool,
 }

@@ -21,6 +21,7 @@ mod record;
 mod rules;
 mod screening;
 mod series;
+mod steps;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@
 
 mod answers;
 mod baseline;
+mod digits;
 mod history;
 mod points;
 mod presence;

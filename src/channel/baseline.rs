@@ -25,6 +25,8 @@ const MAX_POINTS: usize = 1024;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Baseline {
     points: Points,
+    /// Whether samples were taken since the level was found.
+    outdated: bool,
     first: Option<Timestamp>,
     settled: Level,
     settled_until: Option<Timestamp>,
@@ -48,6 +50,7 @@ impl Baseline {
     /// Takes a sample (or its correction). [`Self::settle`] has to follow.
     #[allow(clippy::cast_possible_truncation)] // a median needs no more than 7 digits
     pub(super) fn insert(&mut self, time: Timestamp, bitrate: Option<f64>) {
+        self.outdated = true;
         match bitrate {
             Some(bitrate) => {
                 self.points.insert(time, bitrate as f32);
@@ -59,6 +62,9 @@ impl Baseline {
 
     /// Finds the level anew after samples were taken.
     pub(super) fn settle(&mut self) {
+        if !std::mem::take(&mut self.outdated) {
+            return;
+        }
         let Some(newest) = self.points.last() else {
             return;
         };

@@ -13,6 +13,7 @@
 
 mod answers;
 mod baseline;
+mod digits;
 mod history;
 mod points;
 mod presence;
@@ -21,6 +22,7 @@ mod record;
 mod rules;
 mod screening;
 mod series;
+mod steps;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,4 @@
-//! Numbers by the instant they belong to, in five bytes or six each.
-
-use std::collections::VecDeque;
+//! Numbers by the instant they belong to, in three bytes or four each.
 
 use super::times::Times;
 use crate::clock::Timestamp;
@@ -9,15 +7,21 @@ use crate::clock::Timestamp;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Points {
     times: Times,
-    /// As many.
-    values: VecDeque<f32>,
+    /// As many, one behind the other: 7 bits in each byte, the lowest first; the highest bit
+    /// says that more follow. Bitrates up to 2 Mbit/s take three bytes.
+    values: Vec<u8>,
 }
+
+/// Whole numbers below this are kept as they are, all others as their bits and this.
+const WHOLE: u32 = 1 << 24;
+/// So many bytes a number takes at most.
+const LONGEST: usize = 5;
 
 impl Points {
     /// How many there are.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.values.len()
+        self.times.len()
     }
 
     /// The newest instant.
@@ -27,24 +31,26 @@ impl Points {
 
     /// All, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Timestamp, f32)> {
-        self.times.iter().zip(self.values.iter().copied())
+        let values = self.values.split_inclusive(|byte| is_last(*byte));
+        self.times.iter().zip(values.map(decoded))
     }
 
     /// Sets the number at `time`.
     pub(super) fn insert(&mut self, time: Timestamp, value: f32) {
-        match self.times.insert(time) {
-            (place, true) => {
-                if self.values.len() == self.values.capacity() {
-                    // Doubling would leave up to half of the space of every stream unused.
-                    self.values.reserve_exact((self.values.len() / 8).max(8));
-                }
-                self.values.insert(place, value);
-            }
-            (place, false) => {
-                if let Some(known) = self.values.get_mut(place) {
-                    *known = value;
-                }
-            }
+        let (place, new) = self.times.insert(time);
+        // What comes is new, or a minute old at most.
+        let later = self.times.len() - place - 1;
+        let end = self.behind(later);
+        if self.values.capacity() < self.values.len() + LONGEST {
+            // Doubling would leave up to half of the space of every stream unused.
+            let more = (self.values.len() / 8).max(8 * LONGEST);
+            self.values.reserve_exact(more);
+        }
+        if new {
+            self.values.splice(end..end, encoded(value));
+        } else {
+            self.values
+                .splice(self.behind(later + 1)..end, encoded(value));
         }
     }
 
@@ -62,13 +68,53 @@ impl Points {
     /// Removes what is before `time`, and the oldest beyond `max`.
     pub(super) fn keep(&mut self, time: Timestamp, max: usize) {
         self.times.keep(time, max);
-        let gone = self.values.len().saturating_sub(self.times.len());
+        let gone = self.behind(self.times.len());
         self.values.drain(..gone);
         // The first answer brings more than is kept. A little room is left for the next one.
-        let enough = self.values.len() + self.values.len() / 8 + 8;
+        let enough = self.values.len() + self.values.len() / 8 + 8 * LONGEST;
         if self.values.capacity() > enough {
             self.values.shrink_to(enough);
         }
+    }
+
+    /// Where the numbers end that have so many others behind them.
+    fn behind(&self, later: usize) -> usize {
+        let ends = self.values.iter().enumerate().rev();
+        let mut ends = ends.filter(|(_, byte)| is_last(**byte));
+        ends.nth(later).map_or(0, |(place, _)| place + 1)
+    }
+}
+
+fn is_last(byte: u8) -> bool {
+    byte & 0x80 == 0
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
+#[allow(clippy::cast_precision_loss)] // found out
+fn encoded(value: f32) -> impl Iterator<Item = u8> {
+    let whole = value as u32;
+    let kept = whole < WHOLE && (whole as f32).to_bits() == value.to_bits();
+    let number = if kept {
+        u64::from(whole)
+    } else {
+        u64::from(value.to_bits()) + u64::from(WHOLE)
+    };
+    let mut rest = Some(number);
+    std::iter::from_fn(move || {
+        let number = rest?;
+        rest = Some(number >> 7).filter(|more| *more > 0);
+        let low = u8::try_from(number & 0x7f).unwrap_or(0);
+        Some(low | if rest.is_some() { 0x80 } else { 0 })
+    })
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)] // as it was encoded
+fn decoded(bytes: &[u8]) -> f32 {
+    let bits = bytes.iter().rev();
+    let number = bits.fold(0, |number: u64, byte| number << 7 | u64::from(byte & 0x7f));
+    match number.checked_sub(u64::from(WHOLE)) {
+        Some(bits) => f32::from_bits(bits as u32),
+        None => number as f32,
     }
 }
 
@@ -80,15 +126,24 @@ mod tests {
 
     use super::*;
 
+    fn any_number() -> impl Strategy<Value = f32> {
+        prop_oneof![
+            (0_u8..255).prop_map(f32::from),
+            (0_u16..u16::MAX).prop_map(|number| f32::from(number) * 256.0),
+            (0_u16..u16::MAX).prop_map(|number| f32::from(number) / 7.0),
+            any::<f32>().prop_filter("equal to itself", |number| !number.is_nan()),
+        ]
+    }
+
     proptest! {
         #[test]
         fn it_is_a_map_sorted_by_time(
-            steps in proptest::collection::vec((0_i64..300, 0_u8..6, 0_u8..255), 1..200),
+            steps in proptest::collection::vec((0_i64..300, 0_u8..6, any_number()), 1..200,),
         ) {
             let at = |time: i64| Timestamp::from_millis(time);
             let (mut points, mut map) = (Points::default(), BTreeMap::new());
             for (time, action, value) in steps {
-                let (time, value) = (time * 2_500, f32::from(value));
+                let time = time * 2_500;
                 match action {
                     0 => {
                         points.remove(at(time));
@@ -111,5 +166,18 @@ mod tests {
                 prop_assert_eq!(points.last(), map.keys().last().copied().map(at));
             }
         }
+    }
+
+    #[test]
+    fn half_an_hour_of_bitrates_takes_three_bytes_each() {
+        let mut points = Points::default();
+        for n in 0..2_000_u16 {
+            let time = Timestamp::from_millis(i64::from(n) * 5_000);
+            points.insert(time, 1_157_120.0 + f32::from(n) * 7.0);
+            points.keep(time - std::time::Duration::from_secs(1_800), 1024);
+        }
+        assert_eq!(points.len(), 361);
+        let bytes = points.values.capacity();
+        assert!(bytes < 361 * 4, "{bytes}");
     }
 }

@@ -1,7 +1,8 @@
 //! Values in the order of their time, compactly.
 
-use std::collections::VecDeque;
-
+use super::digits;
+use super::stream::Values;
+use super::times::Times;
 use crate::clock::Timestamp;
 
 /// A number that may be missing, in the space of a number.
@@ -10,17 +11,12 @@ pub struct Reading(f64);
 
 /// Values by the instant they belong to, which is their identity: there is at most one for
 /// each millisecond.
-///
-/// Times are kept as 32-bit offsets from an epoch that moves along, since a channel may have
-/// thousands of them: what is over 49 days apart can't be held together, and the older goes.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Series<V> {
-    epoch: i64,
-    items: VecDeque<(u32, V)>,
+#[derive(Debug, Clone, Default)]
+pub(super) struct Series {
+    times: Times,
+    /// As many values, one behind the other: as readings they would take four times as much.
+    bytes: Vec<u8>,
 }
-
-/// A fresh epoch leaves so much room for what comes late, in milliseconds: four hours.
-const SLACK: i64 = 4 * 3600 * 1000;
 
 // === impl Reading ===
 
@@ -49,121 +45,93 @@ impl PartialEq for Reading {
 
 // === impl Series ===
 
-impl<V> Default for Series<V> {
-    fn default() -> Self {
-        Self {
-            epoch: 0,
-            items: VecDeque::new(),
+impl Series {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The newest instant.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.times.last()
+    }
+
+    /// All, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Timestamp, Values)> {
+        let mut rest = &*self.bytes;
+        self.times.iter().map(move |time| (time, take(&mut rest)))
+    }
+
+    /// Sets the values at `time`; whether there were none before.
+    pub(super) fn insert(&mut self, time: Timestamp, values: Values) -> bool {
+        let (place, new) = self.times.insert(time);
+        let mut bytes = Vec::with_capacity(USUAL);
+        put(values, &mut bytes);
+        self.make_room(bytes.len());
+        if new && place + 1 == self.times.len() {
+            self.bytes.append(&mut bytes);
+            return true;
+        }
+        let mut rest = &*self.bytes;
+        for _ in 0..place {
+            take(&mut rest);
+        }
+        let start = self.bytes.len() - rest.len();
+        if !new {
+            take(&mut rest);
+        }
+        let end = self.bytes.len() - rest.len();
+        self.bytes.splice(start..end, bytes);
+        new
+    }
+
+    /// Removes what is before `time`, and the oldest beyond `max`; tells each to `gone`.
+    pub(super) fn keep(
+        &mut self,
+        time: Timestamp,
+        max: usize,
+        mut gone: impl FnMut(Timestamp, Values),
+    ) {
+        let mut rest = &*self.bytes;
+        while let Some(first) = self.times.first()
+            && (first < time || self.times.len() > max)
+        {
+            self.times.pop_first();
+            gone(first, take(&mut rest));
+        }
+        let removed = self.bytes.len() - rest.len();
+        self.bytes.drain(..removed);
+        self.times.settle();
+        // The first answer brings more than is kept. A little room is left for the next one.
+        let enough = self.bytes.len() + self.bytes.len() / 8 + 8 * USUAL;
+        if self.bytes.capacity() > enough {
+            self.bytes.shrink_to(enough);
+        }
+    }
+
+    /// Doubling would leave up to half of the space of every stream unused.
+    fn make_room(&mut self, bytes: usize) {
+        if self.bytes.capacity() < self.bytes.len() + bytes {
+            let more = (self.bytes.len() / 8).max(8 * USUAL);
+            self.bytes.reserve_exact(more.max(bytes));
         }
     }
 }
 
-impl<V: Copy> Series<V> {
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.items.len()
-    }
+/// So many bytes most values take.
+const USUAL: usize = 8;
 
-    /// The newest.
-    pub(super) fn last(&self) -> Option<(Timestamp, V)> {
-        self.items.back().map(|item| self.decode(item))
-    }
+fn put(values: Values, out: &mut Vec<u8>) {
+    digits::put(values.video_bitrate.get(), out);
+    digits::put(values.video_framerate.get(), out);
+    digits::put(values.audio_framerate.get(), out);
+}
 
-    /// All, oldest first.
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (Timestamp, V)> {
-        self.items.iter().map(|item| self.decode(item))
-    }
-
-    /// Sets the value at `time`; whether there was none before.
-    pub(super) fn insert(&mut self, time: Timestamp, value: V) -> bool {
-        let Some(offset) = self.make_room(time) else {
-            return false;
-        };
-        if self.items.len() == self.items.capacity() {
-            // Doubling would leave up to half of the space of every stream unused.
-            self.items.reserve_exact((self.items.len() / 8).max(8));
-        }
-        match self.items.back() {
-            Some((last, _)) if *last >= offset => {}
-            _ => {
-                self.items.push_back((offset, value));
-                return true;
-            }
-        }
-        let position = self.items.partition_point(|(other, _)| *other < offset);
-        match self.items.get_mut(position) {
-            Some(item) if item.0 == offset => {
-                item.1 = value;
-                false
-            }
-            _ => {
-                self.items.insert(position, (offset, value));
-                true
-            }
-        }
-    }
-
-    /// Removes the oldest.
-    pub(super) fn pop_front(&mut self) -> Option<(Timestamp, V)> {
-        let item = self.items.pop_front()?;
-        Some(self.decode(&item))
-    }
-
-    /// Removes what is before `time`, and the oldest beyond `max`; tells each to `gone`.
-    pub(super) fn keep(&mut self, time: Timestamp, max: usize, mut gone: impl FnMut(Timestamp, V)) {
-        while self
-            .items
-            .front()
-            .is_some_and(|item| self.items.len() > max || self.decode(item).0 < time)
-        {
-            if let Some((time, value)) = self.pop_front() {
-                gone(time, value);
-            }
-        }
-        // The first answer brings more than is kept. A little room is left for the next one.
-        let enough = self.items.len() + self.items.len() / 8 + 8;
-        if self.items.capacity() > enough {
-            self.items.shrink_to(enough);
-        }
-    }
-
-    fn decode(&self, (offset, value): &(u32, V)) -> (Timestamp, V) {
-        let time = Timestamp::from_millis(self.epoch + i64::from(*offset));
-        (time, *value)
-    }
-
-    /// The offset for `time`, after moving the epoch where need be; `None` where it is so
-    /// long before everything else that it can't be held.
-    fn make_room(&mut self, time: Timestamp) -> Option<u32> {
-        let millis = time.as_millis();
-        if let Ok(offset) = u32::try_from(millis.saturating_sub(self.epoch))
-            && !self.items.is_empty()
-        {
-            return Some(offset);
-        }
-        let first = self
-            .items
-            .front()
-            .map(|item| self.decode(item).0.as_millis());
-        let epoch = first
-            .map_or(millis, |first| first.min(millis))
-            .saturating_sub(SLACK);
-        let last = self.last().map_or(millis, |(last, _)| last.as_millis());
-        if u32::try_from(last.saturating_sub(epoch)).is_err() {
-            return None;
-        }
-        if u32::try_from(millis.saturating_sub(epoch)).is_err() {
-            // All that is held is ages before this one.
-            self.items.clear();
-            return self.make_room(time);
-        }
-        let moved = self.epoch.saturating_sub(epoch);
-        for item in &mut self.items {
-            let offset = i64::from(item.0).saturating_add(moved);
-            item.0 = u32::try_from(offset).unwrap_or(0);
-        }
-        self.epoch = epoch;
-        u32::try_from(millis.saturating_sub(epoch)).ok()
+fn take(rest: &mut &[u8]) -> Values {
+    Values {
+        video_bitrate: digits::take(rest).into(),
+        video_framerate: digits::take(rest).into(),
+        audio_framerate: digits::take(rest).into(),
     }
 }
 
@@ -179,11 +147,32 @@ mod tests {
         Timestamp::from_millis(millis)
     }
 
+    fn values(numbers: [Option<f64>; 3]) -> Values {
+        let [video_bitrate, video_framerate, audio_framerate] = numbers.map(Reading::from);
+        Values {
+            video_bitrate,
+            video_framerate,
+            audio_framerate,
+        }
+    }
+
+    /// Such as Polyv sends, with decimals or without, and others.
+    fn any_values() -> impl Strategy<Value = Values> {
+        let number = || {
+            proptest::option::of(prop_oneof![
+                (0_u32..10_000_000).prop_map(f64::from),
+                (0_u32..100_000_000).prop_map(|n| f64::from(n) / 1e3),
+                0.0_f64..1e10,
+            ])
+        };
+        (number(), number(), number()).prop_map(|(a, b, c)| values([a, b, c]))
+    }
+
     proptest! {
         #[test]
         fn it_is_a_map_sorted_by_time(
             steps in proptest::collection::vec(
-                (0i64..2_000, 0u8..3, any::<u16>()), 1..200,
+                (0i64..2_000, 0u8..3, any_values()), 1..200,
             ),
             start in 0i64..1_800_000_000_000,
         ) {
@@ -208,6 +197,8 @@ mod tests {
                         map = kept;
                     }
                 }
+                prop_assert_eq!(series.len(), map.len());
+                prop_assert_eq!(series.last(), map.keys().last().copied().map(at));
                 let items: Vec<_> = series.iter().map(|(t, v)| (t.as_millis(), v)).collect();
                 let expected: Vec<_> = map.iter().map(|(t, v)| (*t, *v)).collect();
                 prop_assert_eq!(items, expected);
@@ -216,19 +207,35 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_months_later_finds_room_and_one_months_earlier_does_not() {
+    fn months_between_samples_are_no_trouble() {
         let mut series = Series::default();
         let day = 86_400_000;
-        assert!(series.insert(at(0), 'a'));
-        assert!(series.insert(at(200 * day), 'b'));
-        assert_eq!(series.iter().collect::<Vec<_>>(), [(at(200 * day), 'b')]);
-        assert!(!series.insert(at(0), 'c'));
-        assert_eq!(series.len(), 1);
+        let number = |n: i32| values([Some(f64::from(n)), None, Some(0.0)]);
+        assert!(series.insert(at(0), number(1)));
+        assert!(series.insert(at(200 * day), number(2)));
+        assert!(series.insert(at(100 * day), number(3)));
+        let kept: Vec<_> = series.iter().map(|(_, values)| values).collect();
+        assert_eq!(kept, [number(1), number(3), number(2)]);
         // Day by day for a year, as a stream that never ends.
         for days in 201..565 {
-            assert!(series.insert(at(days * day), 'd'));
+            assert!(series.insert(at(days * day), number(4)));
             series.keep(at((days - 1) * day), 10, |_, _| {});
         }
-        assert_eq!(series.last(), Some((at(564 * day), 'd')));
+        let kept: Vec<_> = series.iter().map(|(time, _)| time).collect();
+        assert_eq!(kept, [at(563 * day), at(564 * day)]);
+    }
+
+    #[test]
+    fn what_the_windows_need_takes_a_few_hundred_bytes() {
+        let mut series = Series::default();
+        for n in 0..400 {
+            let bitrate = 1_157_120.0 + f64::from(n) * 997.0;
+            let time = at(i64::from(n) * 5_000 + i64::from(n) % 7);
+            series.insert(time, values([Some(bitrate), Some(15.0), Some(43.0)]));
+            series.keep(time - std::time::Duration::from_secs(150), 1024, |_, _| {});
+        }
+        assert_eq!(series.len(), 31);
+        let bytes = series.bytes.capacity();
+        assert!(bytes < 300, "{bytes}");
     }
 }

@@ -44,7 +44,7 @@ pub struct Stream {
 #[derive(Debug, Clone, Default)]
 struct Broadcast {
     /// The newest samples: as many as the windows need.
-    recent: Series<Values>,
+    recent: Series,
     baseline: Baseline,
     /// The newest frames among samples that are not recent any more.
     video_frame: Option<Timestamp>,
@@ -148,7 +148,7 @@ impl Stream {
 
     /// The time of the present broadcast's newest sample.
     pub(super) fn newest_time(&self) -> Option<Timestamp> {
-        self.broadcast.recent.last().map(|(time, _)| time)
+        self.broadcast.recent.last()
     }
 
     /// Takes a sample; `current` says whether it belongs to the present broadcast.
@@ -232,7 +232,7 @@ impl Broadcast {
 
     /// `leaves` is told of every sample that is not recent any more.
     fn settle(&mut self, rules: &Rules, mut leaves: impl FnMut(Timestamp, Values)) {
-        let Some((newest, _)) = self.recent.last() else {
+        let Some(newest) = self.recent.last() else {
             return;
         };
         let span = rules.window.max(rules.sustain).max(CORRECTABLE);
@@ -254,9 +254,10 @@ impl Broadcast {
     }
 
     fn figures(&self, rules: &Rules) -> Option<Figures> {
-        let (newest_time, newest) = self.recent.last()?;
+        let recent: Vec<_> = self.recent.iter().collect();
+        let (newest_time, newest) = recent.last().copied()?;
         let field = |of: fn(&Values) -> Reading| {
-            let recent = || self.recent.iter().rev().map(|(time, v)| (time, of(&v)));
+            let recent = || recent.iter().rev().map(|(time, v)| (*time, of(v)));
             (
                 lowest(recent(), newest_time - rules.window),
                 highest_sustained(recent(), newest_time, rules.sustain),
@@ -266,12 +267,8 @@ impl Broadcast {
         let (video_min, video_max) = field(|values| values.video_framerate);
         let (audio_min, audio_max) = field(|values| values.audio_framerate);
         let last_frame = |of: fn(&Values) -> Reading, before: Option<Timestamp>| {
-            self.recent
-                .iter()
-                .rev()
-                .find(|(_, values)| has_frames(of(values)))
-                .map(|(time, _)| time)
-                .or(before)
+            let newest = recent.iter().rev().find(|(_, v)| has_frames(of(v)));
+            newest.map(|(time, _)| *time).or(before)
         };
         Some(Figures {
             newest_time,

@@ -1,28 +1,30 @@
-//! The times of thousands of samples, in a byte or two each.
+//! The times of thousands of samples, in a byte or two each, or far less.
 
+use super::steps::Steps;
 use crate::clock::Timestamp;
 
 /// A set of instants, kept as the steps from one to the next.
 ///
-/// Samples come about every 5 seconds, so it is not the step that is kept but by how much it
-/// differs from that: mostly one byte, or two. What comes is new, or a minute old at most, so
-/// instants are looked for from the newest one back.
+/// What comes is new, or a minute old at most, so instants are looked for from the newest one
+/// back.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Times {
     first: i64,
     last: i64,
     count: usize,
     /// One for each instant but the first.
-    steps: Vec<u8>,
+    steps: Steps,
 }
-
-/// The usual step, in milliseconds.
-const USUAL: i64 = 5_000;
 
 impl Times {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.count
+    }
+
+    /// The oldest.
+    pub(super) fn first(&self) -> Option<Timestamp> {
+        (self.count > 0).then(|| Timestamp::from_millis(self.first))
     }
 
     /// The newest.
@@ -32,129 +34,91 @@ impl Times {
 
     /// All, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = Timestamp> {
-        let (mut time, mut place) = (self.first, 0);
-        (0..self.count).map(move |_| {
-            let present = Timestamp::from_millis(time);
-            let (length, step) = self.step_after(place);
-            place += length;
-            time += step;
-            present
-        })
+        let later = self.steps.iter().scan(self.first, |time, step| {
+            *time += step;
+            Some(Timestamp::from_millis(*time))
+        });
+        self.first().into_iter().chain(later)
     }
 
     /// Adds an instant: how many are before it, and whether it was not there.
     pub(super) fn insert(&mut self, time: Timestamp) -> (usize, bool) {
         let time = time.as_millis();
-        let mut before = self.count;
-        if self.count == 0 {
+        let before = if self.count == 0 {
             (self.first, self.last) = (time, time);
+            0
         } else if time > self.last {
-            let step = encoded(time.saturating_sub(self.last));
-            self.make_room();
-            self.steps.extend(step);
+            self.steps.push_back(time.saturating_sub(self.last));
             self.last = time;
+            self.count
         } else if time < self.first {
-            let step = encoded(self.first.saturating_sub(time));
-            self.steps.splice(..0, step);
+            self.steps.push_front(self.first.saturating_sub(time));
             self.first = time;
-            before = 0;
+            0
         } else {
-            let mut later = self.last;
-            let mut end = self.steps.len();
-            loop {
-                if later == time {
-                    return (before - 1, false);
-                }
+            let (mut earlier, mut before) = (self.last, self.count);
+            let mut steps = self.steps.iter_back();
+            while earlier > time
+                && let Some(step) = steps.next()
+            {
+                earlier -= step;
                 before -= 1;
-                let (start, step) = self.step_before(end);
-                let earlier = later - step;
-                if earlier < time {
-                    let both = encoded(time - earlier).chain(encoded(later - time));
-                    self.make_room();
-                    self.steps.splice(start..end, both);
-                    break;
-                }
-                (later, end) = (earlier, start);
-                if end == 0 && later != time {
-                    // There is nothing before the first.
-                    return (0, false);
-                }
             }
-        }
+            if earlier == time {
+                return (before - 1, false);
+            }
+            drop(steps);
+            self.insert_between(time);
+            before
+        };
         self.count += 1;
         (before, true)
+    }
+
+    /// Removes the oldest.
+    pub(super) fn pop_first(&mut self) -> Option<Timestamp> {
+        let first = self.first()?;
+        self.count -= 1;
+        self.first += self.steps.pop_front().unwrap_or(0);
+        Some(first)
     }
 
     /// Removes what is before `time`, and the oldest beyond `max`; tells the newest of them.
     pub(super) fn keep(&mut self, time: Timestamp, max: usize) -> Option<Timestamp> {
         let mut newest = None;
-        let mut removed = 0;
-        while self.count > 0 && (self.first < time.as_millis() || self.count > max) {
-            newest = Some(Timestamp::from_millis(self.first));
-            self.count -= 1;
-            let (length, step) = self.step_after(removed);
-            removed += length;
-            self.first += step;
+        while self
+            .first()
+            .is_some_and(|first| first < time || self.count > max)
+        {
+            newest = self.pop_first();
         }
-        self.steps.drain(..removed);
-        let enough = self.steps.len() + self.steps.len() / 8 + 3 * LONGEST;
-        if self.steps.capacity() > enough {
-            self.steps.shrink_to(enough);
-        }
+        self.settle();
         newest
     }
 
-    /// Doubling would leave up to half of the space of every stream unused.
-    fn make_room(&mut self) {
-        if self.steps.capacity() < self.steps.len() + 2 * LONGEST {
-            self.steps
-                .reserve_exact((self.steps.len() / 8).max(3 * LONGEST));
+    /// Gives back the space of those that were removed.
+    pub(super) fn settle(&mut self) {
+        self.steps.settle();
+    }
+
+    /// Adds an instant that is neither there nor at either end: takes all after it away and
+    /// puts them back. There are few.
+    fn insert_between(&mut self, time: i64) {
+        let (mut earlier, mut later) = (self.last, Vec::new());
+        while earlier > time
+            && let Some(step) = self.steps.pop_back()
+        {
+            earlier -= step;
+            later.push(step);
+        }
+        if let Some(step) = later.pop() {
+            self.steps.push_back(time - earlier);
+            self.steps.push_back(earlier + step - time);
+        }
+        for step in later.into_iter().rev() {
+            self.steps.push_back(step);
         }
     }
-
-    /// The step that ends at that place, and where it starts.
-    fn step_before(&self, end: usize) -> (usize, i64) {
-        let bytes = self.steps.get(..end).unwrap_or_default();
-        // All bytes of a step but its last one have their highest bit set.
-        let before = bytes.split_last().map_or(&[][..], |(_, before)| before);
-        let more = before.iter().rev().take_while(|byte| **byte & 0x80 != 0);
-        let start = end.saturating_sub(more.count() + 1);
-        (start, self.step_after(start).1)
-    }
-
-    /// The step that starts at that place, and how long it is; none at the end.
-    fn step_after(&self, start: usize) -> (usize, i64) {
-        let bytes = self.steps.get(start..).unwrap_or_default();
-        let mut number: u64 = 0;
-        for (index, byte) in bytes.iter().take(LONGEST).enumerate() {
-            number |= u64::from(byte & 0x7f) << (7 * index);
-            if byte & 0x80 == 0 {
-                return (index + 1, decoded(number));
-            }
-        }
-        (0, 0)
-    }
-}
-
-/// So many bytes a step takes at most.
-const LONGEST: usize = 10;
-
-/// A step as bytes, 7 bits in each, the lowest first.
-fn encoded(step: i64) -> impl Iterator<Item = u8> {
-    let unusual = step.wrapping_sub(USUAL);
-    // Small numbers of either sign become small ones without.
-    let mut rest = Some((unusual.wrapping_shl(1) ^ (unusual >> 63)).cast_unsigned());
-    std::iter::from_fn(move || {
-        let number = rest?;
-        rest = Some(number >> 7).filter(|more| *more > 0);
-        let low = u8::try_from(number & 0x7f).unwrap_or(0);
-        Some(low | if rest.is_some() { 0x80 } else { 0 })
-    })
-}
-
-fn decoded(number: u64) -> i64 {
-    let unusual = (number >> 1).cast_signed() ^ -(number & 1).cast_signed();
-    unusual.wrapping_add(USUAL)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher};
 use polyv_exporter::channel::Rules;
 use polyv_exporter::clock::{Moment, Now, Timestamp};
+use polyv_exporter::config::Channel;
 use polyv_exporter::exposition::{ChannelKey, Exposure, Format, Identity, Scrape, Store};
 use polyv_exporter::polyv::{
     AppSecret, Field, RawSample, SampleTime, StreamInfo, StreamName, StreamNamer, envelope,
@@ -95,11 +96,9 @@ fn live() -> (Store, Vec<ChannelKey>) {
         let id: Arc<str> = (1_000_000 + n).to_string().into();
         let identity = Identity {
             account: "default".into(),
-            channel_name: Arc::clone(&id),
-            channel_id: id,
-            ..Identity::default()
+            channel: Arc::new(Channel::new(id, Duration::from_secs(15))),
         };
-        let key = store.insert(identity, Duration::from_secs(15), Exposure::Always, at(0));
+        let key = store.insert(identity, Exposure::Always, at(0));
         store.update(key, at(300), |channel, rules| {
             channel.live(at(300), &info, rules)
         });

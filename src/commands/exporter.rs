@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
+use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -121,12 +122,20 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
             Ok(())
         }
     };
-    let ends = tokio::join!(
-        ending("server", tokio::spawn(serving)),
-        ending("poller", tokio::spawn(polling)),
-        ending("reloader", tokio::spawn(reloading)),
-        ending("word to the service manager", tokio::spawn(accompanying)),
-    );
+    // On this thread, which has read the configuration: where an allocator keeps memory for each
+    // thread apart, all that reading took is free for what the poller comes to know.
+    let here = LocalSet::new();
+    let polling = here.spawn_local(polling);
+    let ends = here
+        .run_until(async {
+            tokio::join!(
+                ending("server", tokio::spawn(serving)),
+                ending("poller", polling),
+                ending("reloader", tokio::spawn(reloading)),
+                ending("word to the service manager", tokio::spawn(accompanying)),
+            )
+        })
+        .await;
     info!("stopped");
     ends.0.and(ends.1).and(ends.2).and(ends.3)
 }

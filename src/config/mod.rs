@@ -184,6 +184,22 @@ impl Config {
     }
 }
 
+// === impl Channel ===
+
+impl Channel {
+    /// A channel of which nothing is known but its number.
+    #[must_use]
+    pub fn new(id: Arc<str>, live_interval: Duration) -> Self {
+        Self {
+            name: Arc::clone(&id),
+            id,
+            labels: BTreeMap::new(),
+            live_interval,
+            expect: Expect::default(),
+        }
+    }
+}
+
 // === defaults ===
 
 impl Default for Api {

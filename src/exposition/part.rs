@@ -46,6 +46,7 @@ mod tests {
     use super::*;
     use crate::channel::Rules;
     use crate::clock::{Moment, Timestamp};
+    use crate::config;
     use crate::exposition::{Exposure, Identity};
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -67,8 +68,7 @@ mod tests {
     fn channel(account: &str, channel_id: &str) -> Identity {
         Identity {
             account: account.into(),
-            channel_id: channel_id.into(),
-            ..Identity::default()
+            channel: config::Channel::new(channel_id.into(), SECOND).into(),
         }
     }
 
@@ -79,11 +79,11 @@ mod tests {
             polyv: Timestamp::from_millis(0),
         };
         let store = store();
-        let first = store.insert(channel("one", "1"), SECOND, Exposure::Always, now);
+        let first = store.insert(channel("one", "1"), Exposure::Always, now);
         assert_eq!(store.find("1"), Some(first));
         assert_eq!(store.find("2"), None);
         // It may come to its new account before it leaves the old one.
-        let second = store.insert(channel("two", "1"), SECOND, Exposure::Always, now);
+        let second = store.insert(channel("two", "1"), Exposure::Always, now);
         store.remove(first);
         assert_eq!(store.find("1"), Some(second));
         let text = render_channel(&store, second, Format::Prometheus, now).unwrap();

@@ -1,28 +1,22 @@
 //! One channel's lines, ready to be strung together with the others'.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::catalogue::{self as c, Family};
 use super::{packed, text};
 use crate::channel::{Channel, Figures, State, Stream, Values};
 use crate::clock::{Moment, Timestamp};
-use crate::config::Expect;
+use crate::config;
 use crate::polyv::LiveStatus;
 
-/// What the configuration says of a channel, as far as it is shown.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// What is shown of a channel that no answer changes.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     /// The label `account`.
     pub account: Arc<str>,
-    /// The label `channel_id`.
-    pub channel_id: Arc<str>,
-    /// The label `channel_name`.
-    pub channel_name: Arc<str>,
-    /// The configured labels.
-    pub labels: BTreeMap<String, String>,
-    /// What is expected of the channel.
-    pub expected: Expect,
+    /// What is configured of it. Shared with the configuration, of which there may be a hundred
+    /// thousand channels.
+    pub channel: Arc<config::Channel>,
 }
 
 /// A channel's rendered lines, [packed]: first the labels that they all have, and then, for
@@ -123,19 +117,19 @@ const GENERATORS: &[Generator] = &[
     },
     Generator {
         family: c::CHANNEL_EXPECTED_LIVE,
-        write: |subject, lines| lines.value(subject.identity.expected.live.then_some(1.0)),
+        write: |subject, lines| lines.value(subject.identity.channel.expect.live.then_some(1.0)),
     },
     Generator {
         family: c::CHANNEL_EXPECTED_VIDEO_BITRATE,
-        write: |subject, lines| lines.value(subject.identity.expected.video_bitrate_bps),
+        write: |subject, lines| lines.value(subject.identity.channel.expect.video_bitrate_bps),
     },
     Generator {
         family: c::CHANNEL_EXPECTED_VIDEO_FRAMERATE,
-        write: |subject, lines| lines.value(subject.identity.expected.video_framerate_fps),
+        write: |subject, lines| lines.value(subject.identity.channel.expect.video_framerate_fps),
     },
     Generator {
         family: c::CHANNEL_EXPECTED_AUDIO_FRAMERATE,
-        write: |subject, lines| lines.value(subject.identity.expected.audio_framerate_fps),
+        write: |subject, lines| lines.value(subject.identity.channel.expect.audio_framerate_fps),
     },
     Generator {
         family: c::STREAM_VIDEO_BITRATE,
@@ -228,7 +222,7 @@ impl Piece {
         lines.line.push('{');
         text::label("account", &subject.identity.account, &mut lines.line);
         lines.line.push(',');
-        text::label("channel_id", &subject.identity.channel_id, &mut lines.line);
+        text::label("channel_id", &subject.identity.channel.id, &mut lines.line);
 
         let mut out = Vec::with_capacity(1024);
         packed::put(lines.line.as_bytes(), &mut out);
@@ -302,8 +296,8 @@ impl Lines {
 
     fn info(&mut self, identity: &Identity) {
         self.open();
-        self.label("channel_name", &identity.channel_name);
-        for (name, value) in &identity.labels {
+        self.label("channel_name", &identity.channel.name);
+        for (name, value) in &identity.channel.labels {
             self.label(name, value);
         }
         self.close(1.0);

@@ -1,7 +1,6 @@
 //! All channels, each with its rendered lines.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::block::Block;
 use super::key::ChannelKey;
@@ -62,14 +61,8 @@ impl Store {
     }
 
     /// Adds a channel that was not asked yet.
-    pub fn insert(
-        &self,
-        identity: Identity,
-        live_interval: Duration,
-        exposure: Exposure,
-        now: Now,
-    ) -> ChannelKey {
-        self.lock().insert(identity, live_interval, exposure, now)
+    pub fn insert(&self, identity: Identity, exposure: Exposure, now: Now) -> ChannelKey {
+        self.lock().insert(identity, exposure, now)
     }
 
     /// Removes a channel: it is gone at the next scrape.
@@ -78,19 +71,13 @@ impl Store {
     }
 
     /// Describes a channel anew; what is known of it stays.
-    pub fn describe(
-        &self,
-        key: ChannelKey,
-        identity: Identity,
-        live_interval: Duration,
-        exposure: Exposure,
-        now: Now,
-    ) {
+    pub fn describe(&self, key: ChannelKey, identity: Identity, exposure: Exposure, now: Now) {
         let mut table = self.lock();
         if let Some(entry) = table.entries.get_mut(&key) {
-            entry.identity = Arc::new(identity);
-            entry.exposure = exposure;
+            let live_interval = identity.channel.live_interval;
             entry.channel.set_live_interval(live_interval);
+            entry.identity = identity;
+            entry.exposure = exposure;
             table.render(key, now);
         }
     }

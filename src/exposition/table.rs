@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::blocks::Blocks;
 use super::census::{Census, Class};
@@ -40,7 +39,7 @@ pub(super) struct Table {
 /// A channel, and what is to be known for showing it.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) identity: Arc<Identity>,
+    pub(super) identity: Identity,
     pub(super) channel: Channel,
     pub(super) exposure: Exposure,
     /// How far its intervals were stretched when what is shown of it was promised.
@@ -106,17 +105,17 @@ impl Table {
     pub(super) fn insert(
         &mut self,
         identity: Identity,
-        live_interval: Duration,
         exposure: Exposure,
         now: Now,
     ) -> ChannelKey {
         let key = ChannelKey::new(self.next_key);
         self.next_key += 1;
-        self.by_id.insert(Arc::clone(&identity.channel_id), key);
+        let id = Arc::clone(&identity.channel.id);
+        self.by_id.insert(id, key);
         let entry = Entry {
             stretch: self.stretch(&identity.account),
-            identity: Arc::new(identity),
-            channel: Channel::new(live_interval, now.moment),
+            channel: Channel::new(identity.channel.live_interval, now.moment),
+            identity,
             exposure,
             version: 0,
             exposed: false,
@@ -140,7 +139,7 @@ impl Table {
             self.census.remove(&entry.identity.account, class);
         }
         // Another account may have it by now.
-        let id = &entry.identity.channel_id;
+        let id = &entry.identity.channel.id;
         if self.by_id.get(id) == Some(&key) {
             self.by_id.remove(id);
         }
@@ -224,7 +223,7 @@ impl Table {
     }
 
     pub(super) fn view(&self, key: ChannelKey, entry: &Entry, now: Now) -> View {
-        let identity = Arc::clone(&entry.identity);
+        let identity = entry.identity.clone();
         let subject = self.subject(entry, now);
         View::new(key, entry.version, identity, &subject, now)
     }

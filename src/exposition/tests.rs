@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::channel::Rules;
 use crate::clock::{Moment, Timestamp};
+use crate::config;
 use crate::polyv::{Field, RawSample, SampleTime, StreamInfo, StreamName};
 
 fn now(seconds: u64) -> Now {
@@ -29,12 +30,14 @@ fn rules() -> Rules {
 }
 
 fn identity(id: usize) -> Identity {
+    let channel = config::Channel {
+        name: format!("Stage {id}").into(),
+        labels: BTreeMap::from([("note".to_owned(), "x".repeat(id % 200))]),
+        ..config::Channel::new(id.to_string().into(), Duration::from_secs(15))
+    };
     Identity {
         account: "ac\"count".into(),
-        channel_id: id.to_string().into(),
-        channel_name: format!("Stage {id}").into(),
-        labels: BTreeMap::from([("note".to_owned(), "x".repeat(id % 200))]),
-        ..Identity::default()
+        channel: channel.into(),
     }
 }
 
@@ -59,7 +62,7 @@ fn answer(store: &Store, key: ChannelKey, id: usize, now: Now) {
 }
 
 fn insert(store: &Store, id: usize, now: Now) -> ChannelKey {
-    store.insert(identity(id), Duration::from_secs(15), Exposure::Always, now)
+    store.insert(identity(id), Exposure::Always, now)
 }
 
 /// What a scrape of these channels has to be: each of them alone in a store, family by family,
@@ -187,13 +190,12 @@ fn what_was_begun_does_not_change_while_it_is_written() {
 fn lines_of_idle_channels_take_a_quarter_of_their_text() {
     let store = Store::new(rules(), 0);
     for id in 1_000_000..1_002_000 {
+        let channel = config::Channel::new(id.to_string().into(), Duration::from_secs(15));
         let identity = Identity {
             account: "default".into(),
-            channel_id: id.to_string().into(),
-            channel_name: id.to_string().into(),
-            ..Identity::default()
+            channel: channel.into(),
         };
-        let key = store.insert(identity, Duration::from_secs(15), Exposure::Always, now(0));
+        let key = store.insert(identity, Exposure::Always, now(0));
         store.update(key, now(1), |channel, rules| {
             channel.not_live(now(1), rules);
         });

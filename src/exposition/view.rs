@@ -19,7 +19,7 @@ pub struct View {
     /// The store's [version](super::Store::version) when it last changed.
     pub version: u64,
     /// What the configuration says of it.
-    pub identity: Arc<Identity>,
+    pub identity: Identity,
     /// Whether it is live.
     pub state: State,
     /// What Polyv calls its status, where that was said lately.
@@ -100,7 +100,7 @@ impl View {
     pub(super) fn new(
         key: ChannelKey,
         version: u64,
-        identity: Arc<Identity>,
+        identity: Identity,
         subject: &Subject<'_>,
         now: Now,
     ) -> Self {
@@ -118,8 +118,8 @@ impl View {
             last_success: wall(channel.last_success()),
             last_new_sample: wall(channel.last_new_sample()),
             last_sample: channel.last_sample(),
-            wavering: channel.is_wavering(&subject.streams, &identity.expected),
-            problems: channel.problems(&subject.streams, &identity.expected, now),
+            wavering: channel.is_wavering(&subject.streams, &identity.channel.expect),
+            problems: channel.problems(&subject.streams, &identity.channel.expect, now),
             streams: subject
                 .streams
                 .iter()

@@ -93,7 +93,7 @@ pub struct Poller {
     poll: config::Poll,
     /// Which channels are this exporter's, of those that are found.
     shard: config::Shard,
-    /// The ids of all channels that the configuration names.
+    /// The ids of all channels that the configuration names, where others are to be found.
     configured: HashSet<Arc<str>>,
     accounts: Vec<Account>,
     brake: Brake,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::account::Account;
-use super::landing::exposure;
+use super::landing::{exposure, listed_identity};
 use super::listing::Listing;
 use super::watched::{Every, Origin, Watched};
 use super::{Orders, Parts, Poller, budget, over_demand, settings_of};
@@ -37,7 +37,10 @@ impl Poller {
         self.max_in_flight = config.api.max_in_flight;
         self.poll = config.poll.clone();
         self.shard = config.shard;
-        let channels = config.accounts.iter().flat_map(|account| &account.channels);
+        // Only those who look for more have to know what is theirs already.
+        let discovers = config.accounts.iter().any(|a| a.discover.is_some());
+        let accounts = config.accounts.iter().filter(|_| discovers);
+        let channels = accounts.flat_map(|account| &account.channels);
         self.configured = channels.map(|channel| Arc::clone(&channel.id)).collect();
         self.parts.limiter.set_limit(budget::limit_of(&config));
         self.parts.store.set_rules(rules_of(&config), now);
@@ -163,14 +166,20 @@ impl Poller {
     }
 
     /// A channel that is watched already stays; what is known of it too.
-    fn follow_known(&mut self, index: usize, key: ChannelKey, channel: &config::Channel, now: Now) {
+    fn follow_known(
+        &mut self,
+        index: usize,
+        key: ChannelKey,
+        channel: &Arc<config::Channel>,
+        now: Now,
+    ) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
         let store = &self.parts.store;
         let identity = identity(&account.name, channel);
         let live_interval = channel.live_interval;
-        store.describe(key, identity, live_interval, Exposure::Always, now);
+        store.describe(key, identity, Exposure::Always, now);
         let live = store.read(key, |channel, _| channel.interval_if_live());
         let planned = account.timeline.now(now.moment);
         account.listed.remove(&channel.id);
@@ -195,7 +204,7 @@ impl Poller {
         account.roster.set_every(key, every, planned);
     }
 
-    fn follow_new(&mut self, index: usize, channel: &config::Channel, now: Now) {
+    fn follow_new(&mut self, index: usize, channel: &Arc<config::Channel>, now: Now) {
         let phase = self.next_phase();
         let Some(account) = self.accounts.get_mut(index) else {
             return;
@@ -203,7 +212,7 @@ impl Poller {
         let store = &self.parts.store;
         let identity = identity(&account.name, channel);
         let live_interval = channel.live_interval;
-        let key = store.insert(identity, live_interval, Exposure::Always, now);
+        let key = store.insert(identity, Exposure::Always, now);
         let watched = Watched::new(
             Arc::clone(&channel.id),
             Arc::clone(&channel.name),
@@ -270,14 +279,10 @@ impl Poller {
             let Some(watched) = account.roster.get_mut(*key) else {
                 continue;
             };
-            let identity = Identity {
-                account: Arc::clone(&account.name),
-                channel_id: Arc::clone(id),
-                channel_name: Arc::clone(&watched.name),
-                ..Identity::default()
-            };
+            let interval = self.poll.live_interval;
+            let identity = listed_identity(&account.name, id, &watched.name, interval);
             let exposure = exposure(discover.expose);
-            store.describe(*key, identity, self.poll.live_interval, exposure, now);
+            store.describe(*key, identity, exposure, now);
             if let Some(live) = store.read(*key, |channel, _| channel.interval_if_live()) {
                 let every = account.roster.every(*key, live);
                 account.roster.set_every(*key, every, planned);
@@ -287,13 +292,10 @@ impl Poller {
 }
 
 /// What the configuration says of a channel, as far as it is shown.
-fn identity(account: &Arc<str>, channel: &config::Channel) -> Identity {
+fn identity(account: &Arc<str>, channel: &Arc<config::Channel>) -> Identity {
     Identity {
         account: Arc::clone(account),
-        channel_id: Arc::clone(&channel.id),
-        channel_name: Arc::clone(&channel.name),
-        labels: channel.labels.clone(),
-        expected: channel.expect,
+        channel: Arc::clone(channel),
     }
 }
 

@@ -328,9 +328,9 @@ impl<'a> ChannelJson<'a> {
         let identity = &view.identity;
         Self {
             account: &identity.account,
-            channel_id: &identity.channel_id,
-            channel_name: &identity.channel_name,
-            labels: &identity.labels,
+            channel_id: &identity.channel.id,
+            channel_name: &identity.channel.name,
+            labels: &identity.channel.labels,
             state: view.state.as_str(),
             reported_status: view.reported.map(LiveStatus::as_str),
             state_changed_timestamp_seconds: view.since.as_seconds(),
@@ -339,7 +339,7 @@ impl<'a> ChannelJson<'a> {
             last_poll_success_timestamp_seconds: seconds(view.last_success),
             last_new_sample_timestamp_seconds: seconds(view.last_new_sample),
             last_sample_timestamp_seconds: seconds(view.last_sample),
-            expected: Expected::of(&identity.expected),
+            expected: Expected::of(&identity.channel.expect),
             problems: view
                 .problems
                 .iter()

@@ -155,6 +155,7 @@ mod tests {
     use super::*;
     use crate::channel::Rules;
     use crate::clock::{Moment, Now, Timestamp};
+    use crate::config;
     use crate::exposition::{self, Exposure, Format, Identity, Store};
 
     const NOW: Now = Now {
@@ -176,12 +177,15 @@ mod tests {
         let store = Store::new(rules, 0);
         for id in 0..count {
             let noise = |n: u64| format!("{:x}", (id * 9 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            let identity = Identity {
-                channel_id: id.to_string().into(),
-                channel_name: (0..8).map(noise).collect::<String>().into(),
-                ..Identity::default()
+            let channel = config::Channel {
+                name: (0..8).map(noise).collect::<String>().into(),
+                ..config::Channel::new(id.to_string().into(), Duration::from_secs(15))
             };
-            store.insert(identity, Duration::from_secs(15), Exposure::Always, NOW);
+            let identity = Identity {
+                account: "default".into(),
+                channel: Arc::new(channel),
+            };
+            store.insert(identity, Exposure::Always, NOW);
         }
         store
     }

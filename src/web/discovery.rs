@@ -39,15 +39,15 @@ impl<'a> Group<'a> {
             ("__meta_polyv_account".to_owned(), &*identity.account),
             (
                 "__meta_polyv_channel_name".to_owned(),
-                &identity.channel_name,
+                &identity.channel.name,
             ),
             ("__meta_polyv_channel_state".to_owned(), view.state.as_str()),
         ]);
-        for (name, value) in &identity.labels {
+        for (name, value) in &identity.channel.labels {
             labels.insert(format!("__meta_polyv_channel_label_{name}"), value);
         }
         Self {
-            targets: [&identity.channel_id],
+            targets: [&identity.channel.id],
             labels,
         }
     }

@@ -105,7 +105,7 @@ impl Query {
         });
         // Lower-cased once for each channel and not once for each comparison.
         views.sort_by_cached_key(|view| {
-            let name = view.identity.channel_name.to_lowercase();
+            let name = view.identity.channel.name.to_lowercase();
             (self.sort.key(view), name, view.key)
         });
         if self.sort.is_descending() {
@@ -144,10 +144,10 @@ impl Query {
 fn contains(view: &View, text: &str) -> bool {
     let identity = &view.identity;
     let has = |candidate: &str| candidate.to_lowercase().contains(text);
-    has(&identity.channel_id)
-        || has(&identity.channel_name)
+    has(&identity.channel.id)
+        || has(&identity.channel.name)
         || has(&identity.account)
-        || identity.labels.values().any(|value| has(value))
+        || identity.channel.labels.values().any(|value| has(value))
         || view.streams.iter().any(|stream| has(stream.name.as_str()))
 }
 

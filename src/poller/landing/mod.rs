@@ -4,7 +4,7 @@ mod page;
 mod statuses;
 mod stream;
 
-pub(super) use page::exposure;
+pub(super) use page::{exposure, identity as listed_identity};
 
 use std::time::Duration;
 

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Verdict;
 use crate::channel::Stretch;
 use crate::clock::Now;
-use crate::config::{Expose, check_channel_id};
+use crate::config::{self, Expose, check_channel_id};
 use crate::exposition::{ChannelKey, Exposure, Identity};
 use crate::poller::flight::Flight;
 use crate::poller::listing::{MOST_LISTED, Step};
@@ -95,11 +96,10 @@ impl Poller {
             let name = name_of(channel);
             if *watched.name != *name {
                 watched.name = name.into();
-                let identity = identity(&account.name, &watched.id, &watched.name);
-                let exposure = exposure(discover.expose);
                 let interval = self.poll.live_interval;
-                let store = &self.parts.store;
-                store.describe(key, identity, interval, exposure, now);
+                let identity = identity(&account.name, &watched.id, &watched.name, interval);
+                let exposure = exposure(discover.expose);
+                self.parts.store.describe(key, identity, exposure, now);
             }
         }
         wanted.retain(|id, _| !account.listed.contains_key(id.as_str()));
@@ -130,9 +130,9 @@ impl Poller {
         let interval = self.poll.live_interval;
         let id: Arc<str> = channel.id.as_str().into();
         let name: Arc<str> = name_of(channel).into();
-        let identity = identity(&account.name, &id, &name);
+        let identity = identity(&account.name, &id, &name, interval);
         let store = &self.parts.store;
-        let key = store.insert(identity, interval, exposure, now);
+        let key = store.insert(identity, exposure, now);
         let watched = Watched::new(
             Arc::clone(&id),
             name,
@@ -203,12 +203,20 @@ fn name_of(channel: &ListedChannel) -> &str {
     }
 }
 
-fn identity(account: &Arc<str>, id: &Arc<str>, name: &Arc<str>) -> Identity {
+/// What is shown of a channel that Polyv listed.
+pub(in crate::poller) fn identity(
+    account: &Arc<str>,
+    id: &Arc<str>,
+    name: &Arc<str>,
+    live_interval: Duration,
+) -> Identity {
+    let channel = config::Channel {
+        name: Arc::clone(name),
+        ..config::Channel::new(Arc::clone(id), live_interval)
+    };
     Identity {
         account: Arc::clone(account),
-        channel_id: Arc::clone(id),
-        channel_name: Arc::clone(name),
-        ..Identity::default()
+        channel: Arc::new(channel),
     }
 }
 

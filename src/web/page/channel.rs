@@ -16,10 +16,10 @@ pub(super) fn detail(detail: &Detail, rules: &Rules, context: Context) -> Markup
     html! {
         section class=[table::severity_class(view)] {
             h1 {
-                (text::isolated(&identity.channel_name))
+                (text::isolated(&identity.channel.name))
                 small {
-                    @if identity.channel_name != identity.channel_id {
-                        (identity.channel_id) " · "
+                    @if identity.channel.name != identity.channel.id {
+                        (identity.channel.id) " · "
                     }
                     (text::isolated(&identity.account))
                 }
@@ -44,7 +44,7 @@ pub(super) fn detail(detail: &Detail, rules: &Rules, context: Context) -> Markup
             }
         }
         (answers(&detail.answers, context))
-        p { a href={ "../api/v1/channels/" (identity.channel_id) } { (words.as_json) } }
+        p { a href={ "../api/v1/channels/" (identity.channel.id) } { (words.as_json) } }
     }
 }
 
@@ -60,7 +60,7 @@ fn is_over(detail: &Detail, history: &StreamHistory) -> bool {
 fn facts(detail: &Detail, context: Context) -> Markup {
     let view = &detail.view;
     let words = context.language.words();
-    let expected = &view.identity.expected;
+    let expected = &view.identity.channel.expect;
     html! {
         dl {
             @if let Some(last) = view.last_success {
@@ -85,11 +85,11 @@ fn facts(detail: &Detail, context: Context) -> Markup {
                     dd { "✓" }
                 }
             }
-            @if !view.identity.labels.is_empty() {
+            @if !view.identity.channel.labels.is_empty() {
                 div {
                     dt { (words.labels) }
                     dd {
-                        @for (name, value) in &view.identity.labels {
+                        @for (name, value) in &view.identity.channel.labels {
                             code { (name) "=" (text::isolated(value)) } " "
                         }
                     }
@@ -108,7 +108,7 @@ fn stream_section(
 ) -> Markup {
     let words = context.language.words();
     let within = |words_of: &str, time| words_of.replace("{}", &text::duration(time, words));
-    let expected = &detail.view.identity.expected;
+    let expected = &detail.view.identity.channel.expect;
     let figures = &stream.figures;
     let written = |value: Option<f64>, write: fn(f64) -> String| {
         value.map_or_else(|| words.none.to_owned(), write)
@@ -177,7 +177,7 @@ fn charts(
     context: Context,
 ) -> Markup {
     let words = context.language.words();
-    let expected = &detail.view.identity.expected;
+    let expected = &detail.view.identity.channel.expect;
     let charts = [
         Large {
             title: words.video_bitrate,

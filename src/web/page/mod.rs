@@ -170,7 +170,7 @@ async fn overview_news(visit: Visit) -> Response<Body> {
             let since = params.since.as_deref();
             let since = since.and_then(|cursor| site.since(cursor));
             let changed = |view: &&&View| since.is_none_or(|since| view.version > since);
-            let id = |view: &View| format!("c{}", view.identity.channel_id);
+            let id = |view: &View| format!("c{}", view.identity.channel.id);
             let parts = parts.into_iter();
             let news = News {
                 build: &assets::BUILD,
@@ -282,7 +282,7 @@ fn channel_title(found: Option<&Detail>, id: &str, context: Context) -> String {
     let Some(Detail { view, .. }) = found else {
         return text::shown(id);
     };
-    let name = text::shown(&view.identity.channel_name);
+    let name = text::shown(&view.identity.channel.name);
     let state = match view.problems.first() {
         Some(problem) => context.language.problem(problem.kind),
         None => context.language.state(view.state),

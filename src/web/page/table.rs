@@ -154,15 +154,15 @@ pub(super) fn row(view: &View, histories: &[StreamHistory], context: Context) ->
     let lines = lines(view, histories);
     let span = (lines.len() > 1).then_some(lines.len());
     html! {
-        tbody #{ "c" (identity.channel_id) } class=[severity_class(view)] {
+        tbody #{ "c" (identity.channel.id) } class=[severity_class(view)] {
             @for (index, line) in lines.iter().enumerate() {
                 tr {
                     @if index == 0 {
                         th scope="row" rowspan=[span] {
-                            a href={ "channels/" (identity.channel_id) } { (text::isolated(&identity.channel_name)) }
+                            a href={ "channels/" (identity.channel.id) } { (text::isolated(&identity.channel.name)) }
                             small {
-                                @if identity.channel_name != identity.channel_id {
-                                    (identity.channel_id) " · "
+                                @if identity.channel.name != identity.channel.id {
+                                    (identity.channel.id) " · "
                                 }
                                 (text::isolated(&identity.account))
                             }
@@ -206,7 +206,7 @@ fn lines<'a>(view: &'a View, histories: &'a [StreamHistory]) -> Vec<Line<'a>> {
 
 fn stream_cells(view: &View, line: &Line<'_>, named: bool, context: Context) -> Markup {
     let words = context.language.words();
-    let expected = &view.identity.expected;
+    let expected = &view.identity.channel.expect;
     let chart = line.history.map(|history| {
         let expected = [expected.video_bitrate_bps, expected.video_framerate_fps];
         chart::small(history, expected, context.polyv, words)

@@ -14,10 +14,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// The exporter's own: those that are measured in this process are not to differ by that.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> Result<()> {
     // cargo adds a flag of its own.
     let words: Vec<String> = std::env::args()

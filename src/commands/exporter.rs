@@ -122,8 +122,8 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
             Ok(())
         }
     };
-    // On this thread, which has read the configuration: where an allocator keeps memory for each
-    // thread apart, all that reading took is free for what the poller comes to know.
+    // On this thread, which has read the configuration: glibc keeps memory for each thread apart,
+    // so all that reading took is free for what the poller comes to know.
     let here = LocalSet::new();
     let polling = here.spawn_local(polling);
     let ends = here

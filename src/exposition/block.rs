@@ -16,10 +16,10 @@ pub(super) const SLOTS: u64 = u64::BITS as u64;
 pub(super) struct Block {
     /// First the labels of each slot, which may be empty, and then, for each family, the slots
     /// that have lines: one byte for the slot, and its lines [packed].
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
     /// Where each slot's labels end.
-    labels: Box<[u32]>,
-    sections: Box<[Section]>,
+    labels: Vec<u32>,
+    sections: Vec<Section>,
 }
 
 /// A family's lines.
@@ -45,10 +45,17 @@ pub(super) struct Placed<'a> {
 
 impl Block {
     /// What these channels say, in the order of their slots; those that have nothing new to say
-    /// say what they say here.
-    pub(super) fn renewed(&self, channels: &[Placed<'_>]) -> Self {
-        let mut bytes = Vec::with_capacity(self.bytes.len() + self.bytes.len() / 8);
-        let mut labels = Vec::new();
+    /// say what they say here. It takes the place of `old`, which nobody reads any more.
+    pub(super) fn renewed(&self, channels: &[Placed<'_>], old: Self) -> Self {
+        let Self {
+            mut bytes,
+            mut labels,
+            mut sections,
+        } = old;
+        bytes.clear();
+        bytes.reserve(self.bytes.len());
+        labels.clear();
+        sections.clear();
         for channel in channels {
             // Slots that nobody has any more have no labels.
             labels.resize(usize::from(channel.slot), offset(bytes.len()));
@@ -65,7 +72,7 @@ impl Block {
             .iter()
             .map(|channel| channel.fresh.map(Piece::families))
             .collect();
-        let sections = (0..piece::FAMILIES).map(|family| {
+        sections.extend((0..piece::FAMILIES).map(|family| {
             let mut section = Section::default();
             let mut before = self.groups(family).peekable();
             for (channel, fresh) in channels.iter().zip(&mut fresh) {
@@ -88,11 +95,12 @@ impl Block {
             }
             section.end = offset(bytes.len());
             section
-        });
-        let sections = sections.collect();
+        }));
+        // What was there may have been far larger.
+        bytes.shrink_to(bytes.len() + bytes.len() / 8);
         Self {
-            bytes: bytes.into_boxed_slice(),
-            labels: labels.into_boxed_slice(),
+            bytes,
+            labels,
             sections,
         }
     }

@@ -12,6 +12,10 @@ use super::piece::Piece;
 pub(super) struct Blocks {
     /// By their numbers, in the order in which channels were added.
     blocks: BTreeMap<u64, Laid>,
+    /// A block that was replaced, and makes room for the next one. Several threads lay blocks
+    /// out, and what one of them has freed glibc does not give to another one: 50 MiB with 100,000
+    /// channels.
+    replaced: Block,
     /// Counts channels that were removed.
     removals: u64,
 }
@@ -42,7 +46,7 @@ impl Blocks {
         laid.fresh.insert(key.slot(), piece);
         laid.outdated = true;
         if laid.fresh.len() >= WORTHWHILE {
-            laid.lay_out();
+            laid.lay_out(&mut self.replaced);
         }
     }
 
@@ -77,7 +81,7 @@ impl Blocks {
         };
         let worked = laid.outdated;
         if worked {
-            laid.lay_out();
+            laid.lay_out(&mut self.replaced);
         }
         (Arc::clone(&laid.block), worked)
     }
@@ -86,7 +90,7 @@ impl Blocks {
 // === impl Laid ===
 
 impl Laid {
-    fn lay_out(&mut self) {
+    fn lay_out(&mut self, replaced: &mut Block) {
         let slots = (0..64).filter(|slot| self.taken & (1 << slot) != 0);
         let channels: Vec<Placed<'_>> = slots
             .map(|slot| Placed {
@@ -94,7 +98,10 @@ impl Laid {
                 fresh: self.fresh.get(&slot),
             })
             .collect();
-        self.block = Arc::new(self.block.renewed(&channels));
+        let block = self.block.renewed(&channels, std::mem::take(replaced));
+        // Where a scrape still reads it, it goes with that.
+        let before = std::mem::replace(&mut self.block, Arc::new(block));
+        *replaced = Arc::into_inner(before).unwrap_or_default();
         self.fresh.clear();
         self.outdated = false;
     }

@@ -168,6 +168,13 @@ impl Channel {
         (self.presence.state() == State::Live).then_some(self.live_interval)
     }
 
+    /// Whether it is live, or was within the last hour.
+    #[must_use]
+    pub fn is_of_interest(&self, now: Now) -> bool {
+        let until = self.of_interest_until();
+        self.presence.state() == State::Live || until.is_some_and(|until| now.moment < until)
+    }
+
     /// The samples to ask for next: all that is not known yet, and a little more.
     #[must_use]
     pub fn question(&self, now: Now, rules: &Rules) -> Range {
@@ -335,7 +342,7 @@ impl Channel {
     fn patience(&self, rules: &Rules, stretch: Stretch) -> Duration {
         let stretch = match self.presence.state() {
             State::Live => stretch.all,
-            State::NotLive | State::Unknown => stretch.all.max(stretch.idle),
+            State::NotLive | State::Unknown => stretch.idle,
         };
         rules.patience(self.interval(rules), stretch)
     }

@@ -29,7 +29,8 @@ pub struct Rules {
 pub struct Stretch {
     /// All of them.
     pub all: f64,
-    /// Those of channels that are not live, where that is more.
+    /// Those of channels that are not live: as much, or more where they are asked each by itself
+    /// with the calls that are left.
     pub idle: f64,
 }
 

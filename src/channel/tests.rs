@@ -166,7 +166,7 @@ fn what_time_alone_changes_is_known_beforehand() {
             &RULES,
             Stretch {
                 all: 4.0,
-                idle: 4.0
+                idle: 9.0
             }
         ),
         Some(now(240).moment)

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::doorkeeper::Doorkeeper;
 use super::reloader::{self, Reloader};
 use super::shard;
-use super::supervisor::Supervisor;
+use super::supervisor::{Supervisor, watching};
 use crate::clock::Clock;
 use crate::config::{Config, Inputs, Source};
 use crate::exposition::Store;
@@ -91,7 +91,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     }
 
     let supervisor = Supervisor::from_environment();
-    let watched = config.clone();
+    let watched = watching(&config);
 
     let (inbox, orders) = mpsc::channel(1);
     let reloader = Reloader::new(reloader::Parts {

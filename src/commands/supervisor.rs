@@ -48,7 +48,7 @@ impl Supervisor {
     /// manager start another one.
     pub(super) async fn accompany(
         self,
-        config: Config,
+        watching: String,
         status: Arc<Status>,
         clock: Arc<PolyvClock>,
         shutdown: CancellationToken,
@@ -56,8 +56,7 @@ impl Supervisor {
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = async {
-                let text = watching(&config);
-                let ready = [NotifyState::Ready, NotifyState::Status(&text)];
+                let ready = [NotifyState::Ready, NotifyState::Status(&watching)];
                 self.tell(&ready, PATIENCE_AT_START).await;
                 self.keep_alive(&status, &clock).await;
             } => {}
@@ -120,7 +119,8 @@ impl Supervisor {
     }
 }
 
-fn watching(config: &Config) -> String {
+/// What is watched, in a few words.
+pub(super) fn watching(config: &Config) -> String {
     let channels: usize = config.accounts.iter().map(|a| a.channels.len()).sum();
     format!("watching channels: {channels}")
 }

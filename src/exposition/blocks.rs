@@ -52,8 +52,11 @@ impl Blocks {
 
     /// A channel says nothing any more.
     pub(super) fn remove(&mut self, key: ChannelKey) {
-        self.removals += 1;
-        if let Some(laid) = self.blocks.get_mut(&key.block()) {
+        // Most of those that were found never had lines.
+        if let Some(laid) = self.blocks.get_mut(&key.block())
+            && laid.taken & (1 << key.slot()) != 0
+        {
+            self.removals += 1;
             laid.taken &= !(1 << key.slot());
             laid.fresh.remove(&key.slot());
             laid.outdated = true;
@@ -63,7 +66,7 @@ impl Blocks {
         }
     }
 
-    /// How many channels were removed so far: one that came back meanwhile, by another key,
+    /// How many channels with lines were removed so far: one that came back meanwhile, by another key,
     /// is twice in blocks that were collected before and after.
     pub(super) fn removals(&self) -> u64 {
         self.removals
@@ -104,5 +107,38 @@ impl Laid {
         *replaced = Arc::into_inner(before).unwrap_or_default();
         self.fresh.clear();
         self.outdated = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_to_be_laid_out_is_bounded_and_nobody_has_to_read_it() {
+        let mut blocks = Blocks::default();
+        for number in 0..1000 {
+            blocks.put(ChannelKey::new(number), Piece::default());
+        }
+        let waiting = |blocks: &Blocks| {
+            let fresh = blocks.blocks.values().map(|laid| laid.fresh.len());
+            fresh.max().unwrap_or(0)
+        };
+        assert!(waiting(&blocks) < WORTHWHILE);
+        for number in blocks.numbers(0).collect::<Vec<_>>() {
+            blocks.lay_out(number);
+        }
+        assert_eq!(waiting(&blocks), 0);
+    }
+
+    #[test]
+    fn only_who_had_a_place_is_removed_from_it() {
+        let mut blocks = Blocks::default();
+        blocks.put(ChannelKey::new(1), Piece::default());
+        blocks.remove(ChannelKey::new(2));
+        blocks.remove(ChannelKey::new(700));
+        assert_eq!((blocks.removals(), blocks.numbers(0).count()), (0, 1));
+        blocks.remove(ChannelKey::new(1));
+        assert_eq!((blocks.removals(), blocks.numbers(0).count()), (1, 0));
     }
 }

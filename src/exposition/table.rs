@@ -9,7 +9,7 @@ use super::key::ChannelKey;
 use super::piece::{Identity, Piece, Subject};
 use super::store::{Exposure, Turned};
 use super::view::View;
-use crate::channel::{Channel, Rules, State, Stretch};
+use crate::channel::{Channel, Rules, Stretch};
 use crate::clock::{Moment, Now};
 
 /// The channels, each rendered as it changes.
@@ -73,11 +73,7 @@ impl Entry {
     pub(super) fn is_exposed(&self, now: Now) -> bool {
         match self.exposure {
             Exposure::Always => true,
-            Exposure::Broadcasts => {
-                let until = self.channel.of_interest_until();
-                self.channel.presence().state() == State::Live
-                    || until.is_some_and(|until| now.moment < until)
-            }
+            Exposure::Broadcasts => self.channel.is_of_interest(now),
         }
     }
 }
@@ -113,7 +109,7 @@ impl Table {
         let id = Arc::clone(&identity.channel.id);
         self.by_id.insert(id, key);
         let entry = Entry {
-            stretch: self.stretch(&identity.account),
+            stretch: self.stretch(&identity),
             channel: Channel::new(identity.channel.live_interval, now.moment),
             identity,
             exposure,
@@ -156,8 +152,16 @@ impl Table {
         }
     }
 
-    fn stretch(&self, account: &str) -> Stretch {
-        self.stretches.get(account).copied().unwrap_or_default()
+    /// How far a channel's intervals are stretched. One that is expected to be live waits for
+    /// nobody.
+    fn stretch(&self, identity: &Identity) -> Stretch {
+        let stretch = self.stretches.get(&identity.account);
+        let stretch = stretch.copied().unwrap_or_default();
+        if identity.channel.expect.live {
+            let all = stretch.all;
+            return Stretch { all, idle: all };
+        }
+        stretch
     }
 
     /// Changes what is known of a channel, and renders it anew.
@@ -170,13 +174,18 @@ impl Table {
         // What time alone has changed comes first: an answer after a long silence finds the
         // channel unknown.
         self.expire(now);
-        let stretch = self.stretch(&self.entries.get(&key)?.identity.account);
+        let stretch = self.stretch(&self.entries.get(&key)?.identity);
         let rules = self.rules;
         let entry = self.entries.get_mut(&key)?;
-        entry.stretch = stretch;
         let from = entry.channel.presence().state();
+        let answered = entry.channel.last_success();
         let result = change(&mut entry.channel, &rules);
         let to = entry.channel.presence().state();
+        entry.stretch = if entry.channel.last_success() == answered {
+            entry.stretch.max(stretch)
+        } else {
+            stretch
+        };
         if from != to {
             self.turned.push(Turned { key, from, to });
         }
@@ -195,11 +204,14 @@ impl Table {
             && moment <= now.moment
         {
             self.changes.pop_first();
+            let Some(entry) = self.entries.get(&key) else {
+                continue;
+            };
+            let stretch = self.stretch(&entry.identity);
             let Some(entry) = self.entries.get_mut(&key) else {
                 continue;
             };
-            let stretch = self.stretches.get(&entry.identity.account);
-            entry.stretch = entry.stretch.max(stretch.copied().unwrap_or_default());
+            entry.stretch = entry.stretch.max(stretch);
             entry.change = None;
             let from = entry.channel.presence().state();
             if entry.channel.expire(now, &self.rules, entry.stretch) {

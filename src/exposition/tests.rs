@@ -7,7 +7,7 @@ use super::*;
 use crate::channel::Rules;
 use crate::clock::{Moment, Timestamp};
 use crate::config;
-use crate::polyv::{Field, RawSample, SampleTime, StreamInfo, StreamName};
+use crate::polyv::{Field, Outcome, RawSample, SampleTime, StreamInfo, StreamName};
 
 fn now(seconds: u64) -> Now {
     let millis = i64::try_from(seconds * 1000).unwrap();
@@ -230,9 +230,28 @@ fn less_patience_begins_with_the_next_answer_and_more_of_it_at_once() {
     // Ten times as long, although that was told later.
     let (store, idle) = asked();
     store.set_stretch(&account, stretch(1.0, 10.0));
+    let mut expected = (*identity(4).channel).clone();
+    expected.expect.live = true;
+    let expected = Identity {
+        channel: expected.into(),
+        ..identity(4)
+    };
+    let expected = store.insert(expected, Exposure::Always, now(0));
+    answer(&store, expected, 4, now(0));
     assert_eq!(state(&store, 899), "not_live");
+    // One that is expected to be live is asked as ever.
+    let unknown = |store: &Store| {
+        let state = store.read(expected, |channel, _| channel.presence().state());
+        state == Some(crate::channel::State::Unknown)
+    };
+    assert!(unknown(&store));
     // It was to be true until then. After its next answer it is not any more.
     store.set_stretch(&account, stretch(1.0, 1.0));
+    assert_eq!(state(&store, 899), "not_live");
+    // A call that fails is none.
+    store.update(idle, now(899), |channel, _| {
+        channel.no_answer(Outcome::Timeout, "no answer", now(899).moment);
+    });
     assert_eq!(state(&store, 899), "not_live");
     answer(&store, idle, 0, now(899));
     assert_eq!(state(&store, 899 + 119), "not_live");

@@ -11,10 +11,10 @@ use super::bulk::{self, Bulk};
 use super::errand::{Batch, Errand};
 use super::gate::{Admission, Gate, Reason};
 use super::listing::Listing;
-use super::roster::{Demand, First, Roster};
+use super::roster::{Demand, Roster};
 use super::tempo::Tempo;
 use super::timeline::{Planned, Timeline};
-use super::watched::{Origin, Watched};
+use super::watched::{Every, Origin, Watched};
 use crate::channel::Stretch;
 use crate::clock::Moment;
 use crate::config::SecretSource;
@@ -53,8 +53,8 @@ pub(super) struct Account {
     pub(super) clock_retried: bool,
     /// Whether the next probe asks for status, where there is a choice.
     probes_status: bool,
-    /// The pace of its plans that the store knows of.
-    told_pace: f64,
+    /// How far intervals are stretched, as far as the store knows.
+    told: Stretch,
     /// How long its calls take, those that are answered.
     latency: f64,
 }
@@ -93,7 +93,7 @@ impl Account {
             closure_told: false,
             clock_retried: false,
             probes_status: true,
-            told_pace: 1.0,
+            told: Stretch::NONE,
             latency: budget::EXPECTED_LATENCY.as_secs_f64(),
         }
     }
@@ -107,14 +107,17 @@ impl Account {
         now: Moment,
     ) {
         let planned = self.timeline.now(now);
-        let first = if self.bulk.is_open() {
-            First::Status
-        } else if self.bulk.is_wanted() {
-            First::StreamInstead
+        let stream = if watched.steadfast || !self.bulk.is_wanted() {
+            Some(Every::Fixed(interval))
+        } else if self.bulk.is_open() {
+            None
+        } else if watched.origin == Origin::Configured {
+            // Few are added at a time, and somebody waits for them.
+            Some(Every::Fixed(interval))
         } else {
-            First::Stream
+            Some(Every::Idle)
         };
-        self.roster.add(key, watched, first, interval, planned);
+        self.roster.add(key, watched, stream, interval, planned);
     }
 
     /// Removes a channel.
@@ -148,13 +151,11 @@ impl Account {
         there.count() == self.roster.len() && self.roster.len() > 0
     }
 
-    /// Calls a second that its channels need at present: none while its gate is closed. Only
+    /// Calls a second that its channels need, whether they can be made at present or not. Only
     /// those come last that would be asked in bulk if Polyv answered that.
     pub(super) fn demand(&self) -> Demand {
         let Demand { first, idle } = self.roster.demand();
-        if self.gate.closure().is_some() {
-            Demand::default()
-        } else if self.bulk.is_wanted() {
+        if self.bulk.is_wanted() {
             Demand { first, idle }
         } else {
             let first = first + idle;
@@ -162,9 +163,12 @@ impl Account {
         }
     }
 
-    /// Calls a second that it makes at present, if nothing holds them up.
+    /// Calls a second that it makes at present: none while its gate is closed.
     pub(super) fn calls_a_second(&self) -> f64 {
-        let Demand { first, idle } = self.demand();
+        if self.gate.closure().is_some() {
+            return 0.0;
+        }
+        let Demand { first, idle } = self.roster.demand();
         first + idle / self.roster.idle_stretch()
     }
 
@@ -178,33 +182,40 @@ impl Account {
         self.latency += LATENCY_WEIGHT * (took.as_secs_f64() - self.latency);
     }
 
-    /// Lets what comes last come so much more rarely, and tells the store how patient to be with
-    /// this account's channels, now that plans run at `pace`. Small changes are none.
-    pub(super) fn set_pace(&mut self, pace: f64, idle_stretch: f64, now: Moment, store: &Store) {
-        let idle_stretch = if !self.bulk.is_wanted() {
-            1.0
-        } else if self.gate.closure().is_some() {
-            // It needs nothing at present; that says nothing about what it will need.
-            self.roster.idle_stretch()
-        } else {
-            idle_stretch
+    /// Lets those who come last come so much more rarely.
+    pub(super) fn set_idle_stretch(&mut self, stretch: f64, now: Moment) {
+        let stretch = if self.bulk.is_wanted() { stretch } else { 1.0 };
+        let planned = self.timeline.now(now);
+        self.roster.set_idle_stretch(stretch, planned);
+    }
+
+    /// How much longer than all others the longest of its intervals is.
+    pub(super) fn idle_stretch(&self) -> f64 {
+        self.roster.idle_stretch()
+    }
+
+    /// Tells the store how patient to be with this account's channels, now that plans run at
+    /// `pace`. Small changes are none.
+    pub(super) fn set_pace(&mut self, pace: f64, store: &Store) {
+        let all = 1.0 / pace;
+        let present = Stretch {
+            all,
+            idle: all * self.idle_stretch(),
         };
-        let told = self.told_pace;
-        let back_to_normal = pace >= 1.0 && told < 1.0;
-        let news = back_to_normal || (pace / told - 1.0).abs() > 0.1;
-        if news || idle_stretch != self.roster.idle_stretch() {
-            self.told_pace = pace;
-            let planned = self.timeline.now(now);
-            self.roster.set_idle_stretch(idle_stretch, planned);
-            let all = 1.0 / pace;
-            let idle = all * idle_stretch;
-            store.set_stretch(&self.name, Stretch { all, idle });
+        let told = self.told;
+        let differs = |present: f64, told: f64| {
+            let back_to_normal = present <= 1.0 && told > 1.0;
+            back_to_normal || (told / present - 1.0).abs() > 0.1
+        };
+        if differs(present.all, told.all) || differs(present.idle, told.idle) {
+            self.told = present;
+            store.set_stretch(&self.name, present);
         }
     }
 
-    /// By how much intervals are stretched, as far as the store knows.
+    /// By how much all intervals are stretched, as far as the store knows.
     pub(super) fn stretch(&self) -> f64 {
-        1.0 / self.told_pace
+        self.told.all
     }
 
     /// Whether plans may run at all: not while the gate is closed, nor while the one call is

@@ -28,13 +28,15 @@ pub(super) fn speed(demand: f64, capacity: f64) -> f64 {
 
 /// How much longer than configured the interval is to be of those who come last, so that they
 /// leave the others in peace: `first` and `idle` are what both need, `present` is how much longer
-/// it is already. A fifth of the capacity is theirs in any case. Small changes are none, since
-/// all of them have to be planned anew.
+/// it is already. They get a sixth of the capacity in any case, and a sixth of what they get is
+/// left free, so that it need not be changed with every channel that turns live.
 pub(super) fn idle_stretch(first: f64, idle: f64, capacity: f64, present: f64) -> f64 {
     let rest = (capacity - first).max(capacity / 5.0);
     let needed = if rest > 0.0 { idle / rest } else { present };
-    if needed > present || needed < present / 1.5 {
-        (needed * 1.2).max(1.0)
+    let with_room = (needed * 1.2).max(1.0);
+    let fits_as_configured = with_room == 1.0;
+    if needed > present || needed < present / 1.5 || fits_as_configured {
+        with_room
     } else {
         present
     }
@@ -121,6 +123,23 @@ mod tests {
             writeln!(text, "  - id: {id}").unwrap();
         }
         Source::text("test", &text).evaluate().unwrap()
+    }
+
+    #[test]
+    fn those_who_come_last_get_what_is_left_and_a_sixth_at_least() {
+        let stretch = |first, idle, present| idle_stretch(first, idle, 100.0, present);
+        assert_eq!(stretch(40.0, 50.0, 1.0), 1.0);
+        assert_eq!(stretch(40.0, 120.0, 1.0), 2.4);
+        assert_eq!(stretch(95.0, 100.0, 1.0), 6.0);
+        assert_eq!(stretch(200.0, 100.0, 1.0), 6.0);
+        // A little more or less of the others changes nothing.
+        assert_eq!(stretch(45.0, 120.0, 2.4), 2.4);
+        assert_eq!(stretch(30.0, 120.0, 2.4), 2.4);
+        assert!(stretch(55.0, 120.0, 2.4) > 3.0);
+        // It ends where it is not needed any more, and where there is nobody.
+        assert_eq!(stretch(40.0, 50.0, 1.2), 1.0);
+        assert_eq!(stretch(40.0, 0.0, 2.4), 1.0);
+        assert_eq!(stretch(0.0, 0.0, 1.0), 1.0);
     }
 
     #[test]

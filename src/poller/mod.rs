@@ -235,36 +235,36 @@ impl Poller {
 
     /// Lets every account's plans run as fast as they may.
     fn retime(&mut self, now: Now) {
-        let (mut first, mut idle, mut weighted) = (0.0, 0.0, 0.0);
+        let (mut first, mut idle, mut calls, mut weighted) = (0.0, 0.0, 0.0, 0.0);
         for account in &self.accounts {
             let demand = account.demand();
             first += demand.first;
             idle += demand.idle;
-            weighted += (demand.first + demand.idle) * account.latency();
+            calls += account.calls_a_second();
+            weighted += account.calls_a_second() * account.latency();
         }
-        let latency = if first + idle > 0.0 {
-            weighted / (first + idle)
-        } else {
-            0.0
-        };
+        let latency = if calls > 0.0 { weighted / calls } else { 0.0 };
         let latency = Duration::from_secs_f64(latency.max(0.0));
         let capacity = budget::capacity(self.parts.limiter.sustained_rate(latency));
         self.idle_stretch = budget::idle_stretch(first, idle, capacity, self.idle_stretch);
-        let budget = budget::speed(first + idle / self.idle_stretch, capacity);
+        for account in &mut self.accounts {
+            account.set_idle_stretch(self.idle_stretch, now.moment);
+        }
+        let calls = self.accounts.iter().map(Account::calls_a_second).sum();
+        let budget = budget::speed(calls, capacity);
         let ramp = self.brake.speed(now.moment);
-        let mut slowest: f64 = 1.0;
+        let mut stretch: f64 = 1.0;
         for account in &mut self.accounts {
             let pace = budget * account.tempo.speed(now.moment);
-            account.set_pace(pace, self.idle_stretch, now.moment, &self.parts.store);
+            account.set_pace(pace, &self.parts.store);
             let speed = ramp * pace;
             // An account that is closed, or all of them paused, has no interval at present to
             // be compared with the configured one.
-            slowest = slowest.min(if ramp > 0.0 { speed } else { pace });
+            let compared = if ramp > 0.0 { speed } else { pace };
+            stretch = stretch.max(account.idle_stretch() / compared);
             let speed = if account.runs() { speed } else { 0.0 };
             account.timeline.set_speed(speed, now.moment);
         }
-        // A stretch of one kind of channels only is one all the same.
-        let stretch = self.idle_stretch.max(1.0) / slowest;
         self.parts.metrics.set_poll_stretch(stretch);
         self.parts.metrics.set_paused(self.brake.paused().is_some());
     }

@@ -84,15 +84,12 @@ impl Plan {
         self.hurry(now, interval);
     }
 
-    /// Its interval has changed: at one of its instants from now on, but not before the end of
-    /// its back-off.
-    pub(super) fn respace(&mut self, now: Planned, interval: Duration) {
-        let next = slot(self.phase, now, interval);
-        self.due = if self.failures > 0 {
-            self.due.max(next)
-        } else {
-            next
-        };
+    /// Its interval has become so many times as long: so has the time that is left. Nobody who
+    /// was near to being asked begins anew, and all stay as spread as they were; the next answer
+    /// brings it back to its own instants.
+    pub(super) fn respace(&mut self, now: Planned, times: f64) {
+        // What is overdue stays so.
+        self.due = self.due.min(now) + self.due.since(now).mul_f64(times);
     }
 
     /// To be asked within one interval from now.
@@ -228,6 +225,20 @@ mod tests {
             plan.in_vain(at(10), INTERVAL);
         }
         assert_eq!(plan.due(), at(22));
+    }
+
+    #[test]
+    fn a_longer_interval_stretches_what_is_left_and_nothing_else() {
+        let mut plan = plan();
+        plan.respace(at(3), 10.0);
+        assert_eq!(plan.due(), at(43));
+        plan.respace(at(33), 0.1);
+        assert_eq!(plan.due(), at(34));
+        // What is overdue stays so.
+        plan.respace(at(40), 10.0);
+        assert_eq!(plan.due(), at(34));
+        plan.answered(at(40), at(40), INTERVAL);
+        assert_eq!(plan.due(), at(52));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use super::account::Account;
 use super::landing::{exposure, listed_identity};
 use super::listing::Listing;
-use super::watched::{Every, Origin, Watched};
+use super::watched::{Every, Interest, Origin, Watched};
 use super::{Orders, Parts, Poller, budget, over_demand, settings_of};
 use crate::channel::{Rules, Stretch, history_step};
 use crate::clock::Now;
@@ -180,7 +180,7 @@ impl Poller {
         let identity = identity(&account.name, channel);
         let live_interval = channel.live_interval;
         store.describe(key, identity, Exposure::Always, now);
-        let live = store.read(key, |channel, _| channel.interval_if_live());
+        let interest = store.read(key, |channel, _| Interest::of(channel, now));
         let planned = account.timeline.now(now.moment);
         account.listed.remove(&channel.id);
         let Some(watched) = account.roster.get_mut(key) else {
@@ -189,7 +189,7 @@ impl Poller {
         watched.name = Arc::clone(&channel.name);
         watched.origin = Origin::Configured;
         watched.steadfast = channel.expect.live;
-        let asked = watched.asked;
+        let (asked, comes_last) = (watched.asked, watched.every == Every::Idle);
         if watched.steadfast {
             let every = Every::Fixed(self.poll.idle_interval);
             account.roster.ask_stream(key, every, planned);
@@ -197,8 +197,10 @@ impl Poller {
             // It may have been expected to be live before.
             account.roster.ask_status_too(key, planned);
         }
-        let every = match live {
-            Some(live) if asked || account.bulk.is_wanted() => account.roster.every(key, live),
+        let every = match interest {
+            Some(interest) if asked => account.roster.every(key, interest),
+            // All that were there at the start come last together.
+            _ if comes_last => Every::Idle,
             _ => Every::Fixed(live_interval),
         };
         account.roster.set_every(key, every, planned);
@@ -283,8 +285,8 @@ impl Poller {
             let identity = listed_identity(&account.name, id, &watched.name, interval);
             let exposure = exposure(discover.expose);
             store.describe(*key, identity, exposure, now);
-            if let Some(live) = store.read(*key, |channel, _| channel.interval_if_live()) {
-                let every = account.roster.every(*key, live);
+            if let Some(interest) = store.read(*key, |channel, _| Interest::of(channel, now)) {
+                let every = account.roster.every(*key, interest);
                 account.roster.set_every(*key, every, planned);
             }
         }

@@ -7,7 +7,7 @@ use super::budget;
 use super::errand::Batch;
 use super::plan::Plan;
 use super::timeline::Planned;
-use super::watched::{Alone, Every, Watched};
+use super::watched::{Alone, Every, Interest, Watched};
 use crate::exposition::ChannelKey;
 use crate::polyv::MOST_CHANNELS;
 
@@ -49,17 +49,6 @@ pub(super) struct Demand {
     pub(super) idle: f64,
 }
 
-/// What a channel that is new is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum First {
-    /// Its status.
-    Status,
-    /// Its stream, because its status is not to be had.
-    StreamInstead,
-    /// Its stream.
-    Stream,
-}
-
 // === impl Roster ===
 
 impl Roster {
@@ -89,7 +78,8 @@ impl Roster {
         if idle_interval >= before {
             return;
         }
-        self.respace_idle_streams(now);
+        let times = idle_interval.as_secs_f64() / before.as_secs_f64();
+        self.respace_idle_streams(times, now);
         for (due, key) in std::mem::take(&mut self.statuses) {
             let Some(watched) = self.channels.get_mut(&key) else {
                 continue;
@@ -103,21 +93,20 @@ impl Roster {
     /// Changes how much longer the interval is of channels that are not live and yet asked for
     /// their streams.
     pub(super) fn set_idle_stretch(&mut self, stretch: f64, now: Planned) {
-        if self.idle_stretch != stretch {
-            self.idle_stretch = stretch;
-            self.respace_idle_streams(now);
+        let before = std::mem::replace(&mut self.idle_stretch, stretch);
+        if before != stretch {
+            self.respace_idle_streams(stretch / before, now);
         }
     }
 
-    fn respace_idle_streams(&mut self, now: Planned) {
-        let interval = self.interval(Every::Idle);
+    fn respace_idle_streams(&mut self, times: f64, now: Planned) {
         for (due, key) in std::mem::take(&mut self.streams) {
             let Some(watched) = self.channels.get_mut(&key) else {
                 continue;
             };
             let due = match &mut watched.stream {
                 Some(plan) if watched.every == Every::Idle => {
-                    plan.respace(now, interval);
+                    plan.respace(now, times);
                     plan.due()
                 }
                 _ => due,
@@ -134,33 +123,34 @@ impl Roster {
         }
     }
 
-    /// How often a channel is to be asked for its stream, `live` being its interval if it is
-    /// live. One that is expected to be waits for nobody.
-    pub(super) fn every(&self, key: ChannelKey, live: Option<Duration>) -> Every {
-        let steadfast = |key| self.get(key).is_some_and(|watched| watched.steadfast);
-        match live {
-            Some(interval) => Every::Fixed(interval),
-            None if steadfast(key) => Every::Fixed(self.idle_interval),
-            None => Every::Idle,
+    /// How often a channel is to be asked for its stream. One that is expected to be live waits
+    /// for nobody, nor does one that is of interest.
+    pub(super) fn every(&self, key: ChannelKey, interest: Interest) -> Every {
+        let expected = |key| {
+            let watched = self.get(key);
+            watched.is_some_and(|watched| watched.steadfast || watched.live)
+        };
+        match interest {
+            Interest::Live(interval) => Every::Fixed(interval),
+            Interest::None if !expected(key) => Every::Idle,
+            Interest::Recent | Interest::None => Every::Fixed(self.idle_interval),
         }
     }
 
-    /// Adds a channel, to be asked first within one `interval`.
+    /// Adds a channel, to be asked first for its stream, or for its status within one `interval`.
     pub(super) fn add(
         &mut self,
         key: ChannelKey,
         watched: Watched,
-        first: First,
+        stream: Option<Every>,
         interval: Duration,
         now: Planned,
     ) {
         let status = watched.slot(now, interval.min(self.idle_interval));
-        let steadfast = watched.steadfast;
         self.channels.insert(key, Box::new(watched));
-        match first {
-            First::Status if !steadfast => self.ask_status(key, status),
-            First::StreamInstead if !steadfast => self.ask_stream(key, Every::Idle, now),
-            _ => self.ask_stream(key, Every::Fixed(interval), now),
+        match stream {
+            Some(every) => self.ask_stream(key, every, now),
+            None => self.ask_status(key, status),
         }
     }
 
@@ -207,9 +197,13 @@ impl Roster {
     }
 
     /// How much longer the interval is of channels that are not live and yet asked for their
-    /// streams.
+    /// streams, if there are any.
     pub(super) const fn idle_stretch(&self) -> f64 {
-        self.idle_stretch
+        if self.idle_streams > 0 {
+            self.idle_stretch
+        } else {
+            1.0
+        }
     }
 
     fn count(&mut self, every: Every, more: bool) {

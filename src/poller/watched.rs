@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::plan::{Plan, slot};
 use super::timeline::Planned;
-use crate::clock::Moment;
+use crate::channel::Channel;
+use crate::clock::{Moment, Now};
 
 /// A channel that is watched, and when it is asked what.
 ///
@@ -55,6 +56,17 @@ pub(super) enum Every {
     Idle,
 }
 
+/// How soon something new may be heard of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interest {
+    /// It is live, and to be asked at this interval.
+    Live(Duration),
+    /// It was live within the last hour, and may have broken off for a moment.
+    Recent,
+    /// It is one of the many others.
+    None,
+}
+
 /// How a channel came to be watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -86,6 +98,18 @@ pub(super) struct Trouble {
     pub(super) failures: u64,
     /// Whether its beginning was logged.
     pub(super) told: bool,
+}
+
+// === impl Interest ===
+
+impl Interest {
+    pub(super) fn of(channel: &Channel, now: Now) -> Self {
+        match channel.interval_if_live() {
+            Some(interval) => Self::Live(interval),
+            None if channel.is_of_interest(now) => Self::Recent,
+            None => Self::None,
+        }
+    }
 }
 
 // === impl Watched ===

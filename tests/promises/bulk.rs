@@ -290,7 +290,7 @@ async fn where_the_call_is_refused_each_is_asked_by_itself_until_it_is_not() {
 #[tokio::test(start_paused = true)]
 async fn where_each_is_asked_by_itself_those_that_are_not_live_do_not_slow_those_that_are() {
     let mut world = World::new(
-        "channels: [{id: 1000, count: 600, life: offline}, {id: 2000, count: 5}]
+        "channels: [{id: 1000, count: 600, life: offline}, {id: 2000, count: 6}]
 troubles: [{trouble: forbidden, endpoints: [live_status]}]",
     );
     // They need 20 calls a second by themselves, and 10 are to be had.
@@ -333,10 +333,33 @@ troubles: [{trouble: forbidden, endpoints: [live_status]}]",
     let calls: Vec<u64> = world.received_for("1333");
     pass(150.0).await;
     assert_eq!(world.received_for("1333").len(), calls.len() + 10);
+    // One that breaks off is soon seen again; nor does a new one wait for all others.
+    world.life("2004", "offline");
+    pass(75.0).await;
+    assert_eq!(world.scrape().state("2004"), "not_live");
+    world.life("2004", "steady");
+    let added = config("{}", (1000..1600).chain(2000..2006));
+    world
+        .reload(&format!(
+            "api: {{rate_limit: {{requests: 100, per: 10s}}}}\n{added}"
+        ))
+        .await;
+    pass(35.0).await;
+    assert_eq!(world.scrape().state("2004"), "live");
+    assert_eq!(world.scrape().state("2005"), "live");
+    // Nor does a fault that all share send anybody back to the end of the queue.
+    let before = world.moment();
+    world.trouble("[{trouble: reset}]");
+    pass(20.0).await;
+    world.trouble("[{trouble: forbidden, endpoints: [live_status]}]");
+    pass(30.0 * stretch + 30.0).await;
+    for channel in 1000..1600 {
+        let polls = world.received_for(&channel.to_string());
+        assert!(polls.iter().any(|at| *at > before), "{channel}: {polls:?}");
+    }
     // Polyv tells again who is live: nothing is stretched any more.
     world.trouble("[]");
     pass(660.0).await;
-    fresh(&world);
     assert_eq!(
         world.scrape().get("polyv_exporter_poll_stretch_ratio", &[]),
         Some(1.0)

@@ -10,7 +10,7 @@ use crate::poller::account::Account;
 use crate::poller::errand::Errand;
 use crate::poller::flight::Flight;
 use crate::poller::timeline::Planned;
-use crate::poller::watched::Alone;
+use crate::poller::watched::{Alone, Interest};
 use crate::poller::{Poller, report};
 use crate::polyv::{BadResponse, Error, LiveStatus, Outcome, Range, StreamInfo};
 
@@ -41,9 +41,9 @@ impl Poller {
                 // While it is live nobody asks for its status; its stream says it.
                 channel.reported(LiveStatus::Live, now);
             }
-            (digest, channel.interval_if_live())
+            (digest, Interest::of(channel, now))
         });
-        let Some((digest, live)) = applied else {
+        let Some((digest, interest)) = applied else {
             return;
         };
         for (reason, count) in digest.discarded.counts() {
@@ -62,7 +62,7 @@ impl Poller {
                 .get_mut(channel)
                 .is_some_and(|channel| !std::mem::replace(&mut channel.clock_retried, true));
         let planned = account.timeline.now(now.moment);
-        let every = account.roster.every(channel, live);
+        let every = account.roster.every(channel, interest);
         let interval = account.roster.interval(every);
         match outcome {
             Outcome::Ok => {

@@ -11,7 +11,7 @@ use super::piece::Piece;
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
     /// By their numbers, in the order in which channels were added.
-    blocks: BTreeMap<u64, Laid>,
+    laid: BTreeMap<u64, Laid>,
     /// A block that was replaced, and makes room for the next one. Several threads lay blocks
     /// out, and what one of them has freed glibc does not give to another one: 50 MiB with 100,000
     /// channels.
@@ -41,7 +41,7 @@ const WORTHWHILE: usize = 16;
 impl Blocks {
     /// What a channel says from now on.
     pub(super) fn put(&mut self, key: ChannelKey, piece: Piece) {
-        let laid = self.blocks.entry(key.block()).or_default();
+        let laid = self.laid.entry(key.block()).or_default();
         laid.taken |= 1 << key.slot();
         laid.fresh.insert(key.slot(), piece);
         laid.outdated = true;
@@ -53,7 +53,7 @@ impl Blocks {
     /// A channel says nothing any more.
     pub(super) fn remove(&mut self, key: ChannelKey) {
         // Most of those that were found never had lines.
-        if let Some(laid) = self.blocks.get_mut(&key.block())
+        if let Some(laid) = self.laid.get_mut(&key.block())
             && laid.taken & (1 << key.slot()) != 0
         {
             self.removals += 1;
@@ -61,7 +61,7 @@ impl Blocks {
             laid.fresh.remove(&key.slot());
             laid.outdated = true;
             if laid.taken == 0 {
-                self.blocks.remove(&key.block());
+                self.laid.remove(&key.block());
             }
         }
     }
@@ -74,12 +74,12 @@ impl Blocks {
 
     /// The numbers of the first blocks from that one on.
     pub(super) fn numbers(&self, from: u64) -> impl Iterator<Item = u64> {
-        self.blocks.range(from..).map(|(number, _)| *number)
+        self.laid.range(from..).map(|(number, _)| *number)
     }
 
     /// A block as it is now, and whether it had to be laid out for that.
     pub(super) fn lay_out(&mut self, number: u64) -> (Arc<Block>, bool) {
-        let Some(laid) = self.blocks.get_mut(&number) else {
+        let Some(laid) = self.laid.get_mut(&number) else {
             return (Arc::default(), false);
         };
         let worked = laid.outdated;
@@ -121,7 +121,7 @@ mod tests {
             blocks.put(ChannelKey::new(number), Piece::default());
         }
         let waiting = |blocks: &Blocks| {
-            let fresh = blocks.blocks.values().map(|laid| laid.fresh.len());
+            let fresh = blocks.laid.values().map(|laid| laid.fresh.len());
             fresh.max().unwrap_or(0)
         };
         assert!(waiting(&blocks) < WORTHWHILE);

@@ -38,7 +38,7 @@ pub(super) fn take(rest: &mut &[u8]) -> Option<f64> {
 }
 
 /// What is kept of a number at that scale, if that is all there is to it.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // looked at before
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it is between 0 and MOST
 fn scaled(number: f64, (form, parts): (u64, f64)) -> Option<u64> {
     let scaled = (number * parts).round();
     if !(0.0..MOST).contains(&scaled) {
@@ -49,7 +49,7 @@ fn scaled(number: f64, (form, parts): (u64, f64)) -> Option<u64> {
     (back.to_bits() == number.to_bits()).then_some(scaled << 2 | form)
 }
 
-#[allow(clippy::cast_precision_loss)] // below 2 to the power of 50
+#[allow(clippy::cast_precision_loss)] // below 2 to the power of 53 nothing is lost
 fn float(number: u64) -> f64 {
     number as f64
 }

@@ -89,8 +89,8 @@ fn is_last(byte: u8) -> bool {
     byte & 0x80 == 0
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
-#[allow(clippy::cast_precision_loss)] // found out
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // the cast saturates, …
+#[allow(clippy::cast_precision_loss)] // … and what it loses shows when both are compared
 fn encoded(value: f32) -> impl Iterator<Item = u8> {
     let whole = value as u32;
     let kept = whole < WHOLE && (whole as f32).to_bits() == value.to_bits();
@@ -108,7 +108,7 @@ fn encoded(value: f32) -> impl Iterator<Item = u8> {
     })
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)] // as it was encoded
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)] // only what was encoded comes here
 fn decoded(bytes: &[u8]) -> f32 {
     let bits = bytes.iter().rev();
     let number = bits.fold(0, |number: u64, byte| number << 7 | u64::from(byte & 0x7f));

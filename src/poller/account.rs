@@ -14,9 +14,9 @@ use super::listing::Listing;
 use super::roster::{Demand, Roster};
 use super::tempo::Tempo;
 use super::timeline::{Planned, Timeline};
-use super::watched::{Every, Origin, Watched};
+use super::watched::{Every, Interest, Origin, Watched};
 use crate::channel::Stretch;
-use crate::clock::Moment;
+use crate::clock::{Moment, Now};
 use crate::config::SecretSource;
 use crate::exposition::{ChannelKey, Store};
 use crate::polyv::{Client, Range};
@@ -324,14 +324,25 @@ impl Account {
         }
     }
 
+    /// Asks each channel for its stream: those first of which something new may be heard.
+    fn leave_bulk(&mut self, store: &Store, now: Now) {
+        let planned = self.timeline.now(now.moment);
+        let interest = |key| {
+            let interest = store.read(key, |channel, _| Interest::of(channel, now));
+            interest.unwrap_or(Interest::None)
+        };
+        self.roster.leave_bulk(interest, planned);
+    }
+
     /// Polyv tells no status of any channel, or tells it again.
-    pub(super) fn bulk_changed(&mut self, change: bulk::Change, now: Planned) {
+    pub(super) fn bulk_changed(&mut self, change: bulk::Change, store: &Store, now: Now) {
+        let planned = self.timeline.now(now.moment);
         match change {
             bulk::Change::Closed => {
                 self.alone_told = false;
-                self.roster.leave_bulk(now);
+                self.leave_bulk(store, now);
             }
-            bulk::Change::Opened => self.roster.enter_bulk(now),
+            bulk::Change::Opened => self.roster.enter_bulk(planned),
             bulk::Change::None | bulk::Change::Alone(_) => {}
         }
     }
@@ -346,16 +357,16 @@ impl Account {
     }
 
     /// Asks for status in bulk from now on, or not any more.
-    pub(super) fn set_bulk(&mut self, wanted: bool, now: Moment) {
+    pub(super) fn set_bulk(&mut self, wanted: bool, store: &Store, now: Now) {
         if self.bulk.is_wanted() == wanted {
             return;
         }
-        let now = self.timeline.now(now);
         self.bulk = Bulk::new(wanted);
         if wanted {
-            self.roster.enter_bulk(now);
+            let planned = self.timeline.now(now.moment);
+            self.roster.enter_bulk(planned);
         } else {
-            self.roster.leave_bulk(now);
+            self.leave_bulk(store, now);
         }
     }
 

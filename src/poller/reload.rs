@@ -132,7 +132,11 @@ impl Poller {
         account.roster.set_idle_interval(idle_interval, planned);
         if account.roster.len() == 0 {
             // So that what is added is asked rightly from the beginning.
-            account.set_bulk(self.poll.status == StatusCall::Batch, now.moment);
+            account.set_bulk(
+                self.poll.status == StatusCall::Batch,
+                &self.parts.store,
+                now,
+            );
         }
         let mut before: HashMap<Arc<str>, ChannelKey> = account
             .roster
@@ -189,7 +193,8 @@ impl Poller {
         watched.name = Arc::clone(&channel.name);
         watched.origin = Origin::Configured;
         watched.steadfast = channel.expect.live;
-        let (asked, comes_last) = (watched.asked, watched.every == Every::Idle);
+        let asked = watched.asked;
+        let comes_last = watched.every == Every::Idle && !watched.steadfast;
         if watched.steadfast {
             let every = Every::Fixed(self.poll.idle_interval);
             account.roster.ask_stream(key, every, planned);
@@ -231,7 +236,7 @@ impl Poller {
             return;
         };
         let batch = self.poll.status == StatusCall::Batch;
-        account.set_bulk(batch, now.moment);
+        account.set_bulk(batch, &self.parts.store, now);
         if batch {
             let metrics = &self.parts.metrics;
             metrics.begin_endpoint(&account.name, Endpoint::LiveStatus);

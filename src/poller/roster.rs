@@ -407,11 +407,11 @@ impl Roster {
     }
 
     /// Asks no channel for its status any more, but each for its stream.
-    pub(super) fn leave_bulk(&mut self, now: Planned) {
+    pub(super) fn leave_bulk(&mut self, interest: impl Fn(ChannelKey) -> Interest, now: Planned) {
         let keys: Vec<ChannelKey> = self.channels.keys().copied().collect();
         for key in keys {
             self.leave_status(key);
-            self.ask_stream(key, Every::Idle, now);
+            self.ask_stream(key, self.every(key, interest(key)), now);
         }
     }
 

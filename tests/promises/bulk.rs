@@ -367,6 +367,37 @@ troubles: [{trouble: forbidden, endpoints: [live_status]}]",
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_live_lately_does_not_come_last_when_bulk_is_given_up() {
+    let mut world =
+        World::new("channels: [{id: 1000, count: 600, life: offline}, {id: 2000, count: 6}]");
+    let channels = config("{}", (1000..1600).chain(2000..2006));
+    world.start(&format!(
+        "api: {{rate_limit: {{requests: 100, per: 10s}}}}\n{channels}"
+    ));
+    pass(60.0).await;
+    for channel in 2000..2006 {
+        world.life(&channel.to_string(), "offline");
+    }
+    pass(60.0).await;
+    world.trouble("[{trouble: forbidden, endpoints: [live_status]}]");
+    pass(90.0).await;
+    assert_eq!(fallen_back(&world.scrape()), Some(606.0));
+    for channel in 2000..2006 {
+        let channel = channel.to_string();
+        assert_eq!(world.scrape().state(&channel), "not_live");
+        world.life(&channel, "steady");
+    }
+    pass(35.0).await;
+    for channel in 2000..2006 {
+        assert_eq!(
+            world.scrape().state(&channel.to_string()),
+            "live",
+            "{channel}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_only_this_call_fails_channels_are_known_all_the_same() {
     for trouble in ["hang", "error_500", "reset", "bad_gateway", "html"] {
         let world = World::watched(

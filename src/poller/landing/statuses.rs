@@ -56,8 +56,7 @@ impl Poller {
             Ok(statuses) => {
                 account.clock_retried = false;
                 let change = account.bulk.accepted(batch.apart);
-                let planned = account.timeline.now(now.moment);
-                account.bulk_changed(change, planned);
+                account.bulk_changed(change, &self.parts.store, now);
                 report::bulk(account, change, None);
                 // They may have been asked before it was configured otherwise.
                 let channels = if account.bulk.is_open() {
@@ -282,7 +281,7 @@ fn failed(
             (change, asked)
         }
     };
-    account.bulk_changed(change, planned);
+    account.bulk_changed(change, &parts.store, now);
     report::bulk(account, change, Some(error));
     asked
 }

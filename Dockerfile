@@ -20,7 +20,7 @@ RUN rustup target add "$(scripts/static-target "$TARGETARCH")"
 # Dependencies by themselves, so that a change of the source builds the source alone.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src tests benches/table \
- && for file in build.rs src/lib.rs src/main.rs tests/promises.rs \
+ && for file in build.rs src/lib.rs src/main.rs tests/integration/main.rs \
       benches/parts.rs benches/table/main.rs; do \
       printf '%s\n' '//! Nothing yet.' '#[allow(dead_code)]' 'fn main() {}' >"$file"; \
     done \

@@ -29,7 +29,7 @@ deny: ## Checks the dependencies' licences, sources and duplicates (needs cargo-
 
 .PHONY: docs
 docs: ## Writes docs/metrics.md anew from the catalogue
-	UPDATE_DOCS=1 cargo test --locked --test promises the_page_on_metrics_is_the_catalogue
+	UPDATE_DOCS=1 cargo test --locked --test integration the_page_on_metrics_is_the_catalogue
 
 .PHONY: dashboards
 dashboards: ## Writes dashboards/*.json anew from dashboards/source
@@ -45,7 +45,7 @@ load: ## Polls 1,000 live channels on one core for a minute and shows lag and me
 
 .PHONY: fleet
 fleet: ## Simulates a day of 100,000 channels, 500 of them live, and shows how fresh they stay
-	cargo test --locked --release --test promises a_hundred_thousand_channels -- --ignored --nocapture
+	cargo test --locked --release --test integration a_hundred_thousand_channels -- --ignored --nocapture
 
 .PHONY: bench
 bench: ## Compares scrapes with a file server and others, and shows polls meanwhile (on Debian)

@@ -6,13 +6,13 @@ use std::time::Duration;
 use chrono::FixedOffset;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher};
-use polyv_exporter::channel::Rules;
-use polyv_exporter::clock::{Moment, Now, Timestamp};
-use polyv_exporter::config::Channel;
-use polyv_exporter::exposition::{ChannelKey, Exposure, Format, Identity, Scrape, Store};
-use polyv_exporter::polyv::{
+use polyv_client::clock::{Moment, Now, Timestamp};
+use polyv_client::{
     AppSecret, Field, RawSample, SampleTime, StreamInfo, StreamName, StreamNamer, envelope,
 };
+use polyv_exporter::config::Channel;
+use polyv_exporter::metrics::{ChannelKey, Exposure, Format, Identity, Scrape, Store};
+use polyv_exporter::state::Rules;
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();

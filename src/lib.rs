@@ -7,27 +7,24 @@
 //!   what to ask     when       asks     knows      renders       serves
 //! ```
 //!
-//! - [`channel`]: what is known of one channel; pure
-//! - [`clock`]: time, injected
+//! - [`state`]: what is known of one channel; pure
 //! - [`cli`], [`commands`]: the command line, and one file for each command
 //! - [`config`]: what to ask, and what is expected
-//! - [`exposition`]: the catalogue of metrics, and how channels become text
-//! - [`poller`]: which channel is asked when
-//! - [`polyv`]: a client for Polyv's API, with the one limiter
+//! - [`metrics`]: the catalogue of metrics, and how channels become text
+//! - [`scheduler`]: which channel is asked when
+//! - [`polyv_client`]: a client for Polyv's API, with the one limiter
 //! - [`simulator`]: a Polyv that behaves as documented, for tests and rehearsals
 //! - [`telemetry`]: the exporter's own metrics, and its log
-//! - [`web`]: what is served over HTTP
+//! - [`http`]: what is served over HTTP
 //! - [`yaml`]: documents that know the place of their every fault
 
-pub mod channel;
 pub mod cli;
-pub mod clock;
 pub mod commands;
 pub mod config;
-pub mod exposition;
-pub mod poller;
-pub mod polyv;
+pub mod http;
+pub mod metrics;
+pub mod scheduler;
 pub mod simulator;
+pub mod state;
 pub mod telemetry;
-pub mod web;
 pub mod yaml;

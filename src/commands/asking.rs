@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{Failure, exporter};
-use crate::clock::Clock;
 use crate::config::{Account, Config};
-use crate::poller;
-use crate::polyv::{Client, Limiter, PolyvClock, Settings};
+use crate::scheduler;
+use polyv_client::clock::Clock;
+use polyv_client::{Client, Limiter, PolyvClock, Settings};
 
 /// One account's way to Polyv, with the limiter that its every call needs a permit of.
 pub(super) struct Asker {
@@ -34,7 +34,7 @@ impl Asker {
         );
         Ok(Self {
             client,
-            limiter: Limiter::new(poller::limit_of(config)),
+            limiter: Limiter::new(scheduler::limit_of(config)),
             clock,
         })
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::{Failure, output};
 use crate::cli::CheckConfigArgs;
 use crate::config::Source;
-use crate::poller::over_demand;
-use crate::web::door::DoorFile;
+use crate::http::door::DoorFile;
+use crate::scheduler::over_demand;
 
 /// Names every fault with its place, or says what the configuration comes to.
 #[allow(clippy::print_stderr)] // to a person

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tracing::{error, info, warn};
 
 use super::reading::Reading;
-use crate::web::door::{Change, Door, DoorFile, Entrance};
+use crate::http::door::{Change, Door, DoorFile, Entrance};
 use crate::yaml::Faults;
 
 /// Sees to it that the door in force is the one that its file describes.

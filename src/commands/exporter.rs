@@ -13,13 +13,13 @@ use super::doorkeeper::Doorkeeper;
 use super::reloader::{self, Reloader};
 use super::shard;
 use super::supervisor::{Supervisor, watching};
-use crate::clock::Clock;
 use crate::config::{Config, Inputs, Source};
-use crate::exposition::Store;
-use crate::poller::{self, Orders, Parts, Poller, Status};
-use crate::polyv::{HttpTransport, Limiter, PolyvClock, Transport};
+use crate::http::{self, Listener, Server, Site};
+use crate::metrics::Store;
+use crate::scheduler::{self, Orders, Parts, Poller, Status};
 use crate::telemetry::{BuildInfo, Metrics};
-use crate::web::{self, Listener, Server, Site};
+use polyv_client::clock::Clock;
+use polyv_client::{HttpTransport, Limiter, PolyvClock, Transport};
 
 /// So many may wait for a reload over HTTP; they would all bring the same.
 const WAITING_RELOADS: usize = 8;
@@ -57,10 +57,10 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     let metrics = Metrics::new().context("the metrics can't be set up")?;
     let status = Arc::new(Status::default());
     let parts = Parts {
-        limiter: Limiter::new(poller::limit_of(&config)),
+        limiter: Limiter::new(scheduler::limit_of(&config)),
         store: Arc::new(Store::new(
-            poller::rules_of(&config),
-            poller::wall_offset(&clock),
+            scheduler::rules_of(&config),
+            scheduler::wall_offset(&clock),
         )),
         status: Arc::clone(&status),
         metrics: metrics.clone(),
@@ -68,7 +68,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     };
     let transport = transport(&config).map_err(anyhow::Error::msg)?;
     let (requests, asked) = mpsc::channel(WAITING_RELOADS);
-    let site = Site::new(web::Sources {
+    let site = Site::new(http::Sources {
         store: Arc::clone(&parts.store),
         metrics: metrics.clone(),
         status: Arc::clone(&status),

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use super::Failure;
 use super::output::show;
 use crate::cli::HealthcheckArgs;
-use crate::web;
+use crate::http;
 
 /// An exporter that takes longer for a sentence does not work.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &HealthcheckArgs) -> Result<(), Failure> {
     let Some(listens) = arguments.listen.addresses.first() else {
         return Err(Failure::Usage("no address to ask is named".to_owned()));
     };
-    let address = web::reached_at(listens).map_err(|error| Failure::Usage(error.to_string()))?;
+    let address = http::reached_at(listens).map_err(|error| Failure::Usage(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -13,12 +13,12 @@ use super::reading::Reading;
 use super::shard;
 use super::supervisor::Supervisor;
 use crate::config::{Config, Inputs, Source, Watcher};
-use crate::poller::Orders;
-use crate::polyv::{PolyvClock, Transport};
+use crate::http::ReloadRequest;
+use crate::http::door::Change;
+use crate::scheduler::Orders;
 use crate::telemetry::Metrics;
-use crate::web::ReloadRequest;
-use crate::web::door::Change;
 use crate::yaml::Faults;
+use polyv_client::{PolyvClock, Transport};
 
 /// Loads the configuration and the door anew when asked, or when a channel file or a file of
 /// the door changed. The only one who does, so that no two reloads get in each other's way.

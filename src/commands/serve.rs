@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 use super::exporter::{self, Setup};
 use super::{Failure, configuration, shard, signals};
 use crate::cli::ServeArgs;
+use crate::http;
 use crate::telemetry::start_log;
-use crate::web;
 
 /// Runs until a signal stops it.
 pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
     start_log(arguments.log.level, arguments.log.format);
-    web::check_telemetry_path(&arguments.telemetry_path).map_err(Failure::Usage)?;
+    http::check_telemetry_path(&arguments.telemetry_path).map_err(Failure::Usage)?;
     let shard = shard::of(&arguments.shard)?;
     let (source, config, inputs) = configuration::load_shard(&arguments.config, shard)?;
     let door = configuration::door(&arguments.web)?;
@@ -40,12 +40,12 @@ pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
 }
 
 /// Listens on all of these.
-pub(super) async fn listen(addresses: &[String]) -> Result<Vec<web::Listener>, Failure> {
+pub(super) async fn listen(addresses: &[String]) -> Result<Vec<http::Listener>, Failure> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let bound = web::bind(address).await.map_err(|error| match error {
-            web::BindError::NoAddress(_) => Failure::Usage(error.to_string()),
-            web::BindError::Refused { .. } => Failure::Failed(error.into()),
+        let bound = http::bind(address).await.map_err(|error| match error {
+            http::BindError::NoAddress(_) => Failure::Usage(error.to_string()),
+            http::BindError::Refused { .. } => Failure::Failed(error.into()),
         })?;
         listeners.extend(bound);
     }

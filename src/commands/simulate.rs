@@ -9,10 +9,10 @@ use tracing::info;
 use super::failure::faulty_scenario;
 use super::{Failure, output, serve, signals};
 use crate::cli::SimulateArgs;
-use crate::clock::Clock;
+use crate::http::Listener;
 use crate::simulator::{Scenario, Simulator};
 use crate::telemetry::start_log;
-use crate::web::Listener;
+use polyv_client::clock::Clock;
 
 /// Runs until a signal stops it.
 pub(super) fn run(arguments: &SimulateArgs) -> Result<(), Failure> {

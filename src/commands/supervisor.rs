@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::config::Config;
-use crate::poller::Status;
-use crate::polyv::PolyvClock;
+use crate::scheduler::Status;
+use polyv_client::PolyvClock;
 
 /// A service manager that wants to know how things are, or nobody.
 #[derive(Debug, Clone)]
@@ -161,7 +161,7 @@ fn connect(sender: &UnixDatagram, socket: &OsStr) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
+    use polyv_client::clock::Clock;
 
     #[tokio::test(start_paused = true)]
     async fn a_stuck_poller_is_not_reported_alive() {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::channel::{self, Seen};
 use super::discover;
 use super::{Account, Channel, Inputs, SecretSource};
-use crate::polyv::{AppSecret, Credentials};
 use crate::yaml::{Fault, Mapping, Node, Place, Reader};
+use polyv_client::{AppSecret, Credentials};
 
 /// The account's name where none is configured.
 pub(super) const DEFAULT_NAME: &str = "default";

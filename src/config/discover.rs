@@ -5,8 +5,8 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::sections;
-use crate::polyv::LiveStatus;
 use crate::yaml::{Node, Reader, Value};
+use polyv_client::LiveStatus;
 
 /// The section `discover` of an account.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,8 +7,8 @@ use super::channel::{self, Seen};
 use super::{
     Account, Api, Channel, Config, Expect, Inputs, Poll, SecretSource, Shard, sections, share,
 };
-use crate::polyv::{AppSecret, Credentials};
 use crate::yaml::{Fault, Faults};
+use polyv_client::{AppSecret, Credentials};
 
 const APP_ID: &str = "POLYV_APP_ID";
 const APP_SECRET: &str = "POLYV_APP_SECRET";

@@ -8,7 +8,7 @@ use glob::{GlobResult, PatternError};
 use sha2::{Digest as _, Sha256};
 
 use super::SecretSource;
-use crate::polyv::AppSecret;
+use polyv_client::AppSecret;
 
 type Digest = [u8; 32];
 

@@ -34,8 +34,8 @@ pub use shard::{MAX_SHARDS, NoShard, Shard};
 pub use source::Source;
 pub use watch::Watcher;
 
-use crate::polyv::Credentials;
 use crate::yaml::Fault;
+use polyv_client::Credentials;
 
 /// A valid configuration.
 #[derive(Debug, Clone, PartialEq)]

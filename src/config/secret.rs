@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::polyv::AppSecret;
+use polyv_client::AppSecret;
 
 /// Where a secret is to be had, now and later.
 #[derive(Debug, Clone, PartialEq, Eq)]

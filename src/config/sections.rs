@@ -8,8 +8,8 @@ use url::Url;
 
 use super::share::{CEILING_PER_SECOND, over_ceiling};
 use super::{Api, MAX_SHARDS, Poll, Shard, StatusCall};
-use crate::polyv::is_loopback;
 use crate::yaml::{Fault, Node, Place, Reader, format_duration};
+use polyv_client::is_loopback;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

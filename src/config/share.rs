@@ -1,8 +1,8 @@
 //! The share of Polyv's limit that each shard has.
 
 use super::{Api, Shard};
-use crate::polyv::is_loopback;
 use crate::yaml::format_duration;
+use polyv_client::is_loopback;
 
 /// The documented ceiling, for all calls of one client IP.
 pub(super) const CEILING_PER_SECOND: f64 = 150.0;

@@ -9,7 +9,7 @@ use super::envelope::Refusal;
 use super::request::Parameters;
 use super::scenario::Account;
 use super::signature;
-use crate::clock::Timestamp;
+use polyv_client::clock::Timestamp;
 
 /// How far a question's `timestamp` may be from Polyv's clock (the pages: valid for 3
 /// minutes), to either side.

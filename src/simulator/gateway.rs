@@ -14,7 +14,7 @@ use super::received::{Received, shorten};
 use super::request::{Parameters, Request, Undecodable};
 use super::troubles::{self, Met, Spoils, Target, WrongType};
 use super::world::{Instant, State, World};
-use crate::clock::Timestamp;
+use polyv_client::clock::Timestamp;
 
 /// The longest body that is passed on: nginx's default.
 const LONGEST_BODY: usize = 1 << 20;

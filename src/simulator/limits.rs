@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::clock::Moment;
+use polyv_client::clock::Moment;
 
 /// Clients remembered before those that have been quiet are forgotten.
 const MANY_CLIENTS: usize = 1_024;

@@ -68,8 +68,8 @@ pub use request::Request;
 pub use scenario::{Account, DEFAULT_SCENARIO, Scenario};
 pub use troubles::Trouble;
 
-use crate::clock::{Clock, Timestamp};
 use crate::yaml::{Faults, Node, Reader};
+use polyv_client::clock::{Clock, Timestamp};
 use world::World;
 
 /// A simulated Polyv. Cheap to clone: all clones are the same one.
@@ -98,7 +98,7 @@ impl Simulator {
     /// What Polyv does with a request at this instant: no I/O, no waiting.
     ///
     /// ```
-    /// use polyv_exporter::clock::Clock;
+    /// use polyv_client::clock::Clock;
     /// use polyv_exporter::simulator::{Request, Scenario, Simulator};
     ///
     /// let simulator = Simulator::new(Scenario::default(), Clock::default());

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use crate::clock::{Moment, Timestamp};
+use polyv_client::clock::{Moment, Timestamp};
 
 /// Calls remembered; the oldest go first.
 const CAPACITY: usize = 200_000;

@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{DateTime, NaiveDate};
 
-use crate::clock::{Clock, Moment, Timestamp};
+use polyv_client::clock::{Clock, Moment, Timestamp};
 
 /// Beijing's distance from UTC. China has no daylight saving time.
 const BEIJING_OFFSET_MS: i64 = 8 * 3_600_000;
@@ -143,7 +143,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::SettableWallClock;
+    use polyv_client::clock::SettableWallClock;
 
     fn written(ms: i64) -> String {
         let mut out = String::new();

@@ -11,7 +11,7 @@ use super::scenario::{Account, Scenario};
 use super::settings::Settings;
 use super::time::{MediaTime, PolyvClock};
 use super::troubles::{Trouble, Troubles};
-use crate::clock::{Clock, Moment};
+use polyv_client::clock::{Clock, Moment};
 
 /// Everything there is.
 #[derive(Debug)]

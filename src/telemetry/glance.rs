@@ -3,8 +3,8 @@
 use prometheus::core::Collector;
 
 use super::metrics::Metrics;
-use crate::clock::Timestamp;
-use crate::polyv::Outcome;
+use polyv_client::Outcome;
+use polyv_client::clock::Timestamp;
 
 /// How the exporter itself is doing.
 #[derive(Debug, Clone, PartialEq)]

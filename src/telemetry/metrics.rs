@@ -10,10 +10,10 @@ use prometheus::{
 };
 
 use super::process::Process;
-use crate::channel::DiscardReason;
-use crate::clock::Timestamp;
-use crate::exposition::catalogue::{self as c, Family};
-use crate::polyv::Outcome;
+use crate::metrics::catalogue::{self as c, Family};
+use crate::state::DiscardReason;
+use polyv_client::Outcome;
+use polyv_client::clock::Timestamp;
 
 /// A call that is polled: the label `endpoint`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

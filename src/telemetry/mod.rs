@@ -1,6 +1,6 @@
 //! The exporter's own metrics, and its log.
 //!
-//! Channels' metrics are not here: they are [rendered](crate::exposition) when they change.
+//! Channels' metrics are not here: they are [rendered](crate::metrics) when they change.
 
 mod glance;
 mod log;

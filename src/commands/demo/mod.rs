@@ -10,11 +10,11 @@ use super::exporter::{self, Setup};
 use super::failure::{faulty_configuration, faulty_scenario};
 use super::{Failure, configuration, output, serve, signals, simulate};
 use crate::cli::DemoArgs;
-use crate::clock::Clock;
 use crate::config::Source;
+use crate::http::{self, Listener};
 use crate::simulator::{Scenario, Simulator};
 use crate::telemetry::start_log;
-use crate::web::{self, Listener};
+use polyv_client::clock::Clock;
 
 const SCENARIO: &str = include_str!("scenario.yml");
 const CONFIG: &str = include_str!("config.yml");
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
         let shutdown = CancellationToken::new();
         signals::stop_on_signal(&shutdown)?;
         let listeners = serve::listen(&arguments.listen_addresses).await?;
-        let polyv = web::bind("127.0.0.1:0").await?;
+        let polyv = http::bind("127.0.0.1:0").await?;
         let base_url = polyv
             .first()
             .map(|listener| format!("http://{}", listener.address))

@@ -3,7 +3,7 @@
 use super::verdict::{Ending, Trouble, Verdict};
 use super::{Failure, Operator, operate};
 use crate::cli::{ChatModerationArgs, SwitchArg};
-use crate::polyv::set_chat_moderation;
+use polyv_client::set_chat_moderation;
 
 pub(crate) fn run(arguments: &ChatModerationArgs) -> Result<(), Failure> {
     let ChatModerationArgs { operation, state } = arguments;

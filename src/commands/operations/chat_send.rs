@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::verdict::{Ending, Trouble, Verdict};
 use super::{Failure, Operator, messages, operate};
 use crate::cli::SendArgs;
-use crate::polyv::{ChatMessage, ChatResult, Effect, send_chat_messages};
+use polyv_client::{ChatMessage, ChatResult, Effect, send_chat_messages};
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

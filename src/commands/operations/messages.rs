@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::Failure;
 use crate::cli::{SendArgs, ViewerTypeArg};
-use crate::polyv::{ChatMessage, ViewerType};
+use polyv_client::{ChatMessage, ViewerType};
 
 /// A message as people write it: one without an id gets one.
 #[derive(Deserialize)]

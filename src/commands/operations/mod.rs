@@ -24,8 +24,8 @@ use super::asking::{Asker, choose};
 use super::{Failure, configuration, output, signals};
 use crate::cli::OperationArgs;
 use crate::config::check_channel_id;
-use crate::polyv::{Client, Effect, Error, Permit, WriteRequest};
 use crate::telemetry::start_log;
+use polyv_client::{Client, Effect, Error, Permit, WriteRequest};
 use verdict::{Trouble, Verdict};
 
 /// Somebody who does one operation.
@@ -119,7 +119,7 @@ impl Operator {
     }
 
     /// What would be sent.
-    fn preview<T>(&self, request: &WriteRequest<T>) -> crate::polyv::Preview {
+    fn preview<T>(&self, request: &WriteRequest<T>) -> polyv_client::Preview {
         self.asker.client.preview(request)
     }
 }

@@ -3,7 +3,7 @@
 use super::verdict::{Ending, Verdict};
 use super::{Failure, Operator, messages, operate};
 use crate::cli::LinkArgs;
-use crate::polyv::{ExternalSessionId, link_sessions};
+use polyv_client::{ExternalSessionId, link_sessions};
 
 pub(crate) fn run(arguments: &LinkArgs) -> Result<(), Failure> {
     // By value, since a variable may say `false`.

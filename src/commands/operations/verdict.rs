@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Operator;
 use crate::cli::Output;
-use crate::polyv::{Effect, Error, Outcome, Preview};
+use polyv_client::{Effect, Error, Outcome, Preview};
 
 /// What came of an operation.
 pub(super) struct Verdict {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::verdict::{Ending, Trouble, Verdict};
 use super::{Failure, Operator, operate};
 use crate::cli::{IntervalArg, ModerationArgs, NotifyArg, StrategyArg};
-use crate::polyv::{
+use polyv_client::{
     Effect, ImageInterval, Notify, PresentModeration, Strategy, VideoModeration,
     set_video_moderation,
 };

@@ -1,7 +1,7 @@
 //! What to do about it.
 
 use super::report::Companions;
-use crate::polyv::{LiveStatus, Outcome};
+use polyv_client::{LiveStatus, Outcome};
 
 /// A clock that is further off than this will be in the way of other things too.
 const CLOCK_IS_OFF: f64 = 30.0;

@@ -13,8 +13,8 @@ use super::asking::{Asker, choose};
 use super::{Failure, configuration, output};
 use crate::cli::{Output, ProbeArgs};
 use crate::config::{Account, Config, check_channel_id};
-use crate::polyv::{Error, Range, StreamInfo};
 use crate::telemetry::start_log;
+use polyv_client::{Error, Range, StreamInfo};
 use report::{Companions, Report};
 
 /// How much is asked for, and shown as a trend.

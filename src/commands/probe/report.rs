@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::advice;
-use crate::clock::Timestamp;
-use crate::polyv::{
+use polyv_client::clock::Timestamp;
+use polyv_client::{
     ChannelValidity, Error, LiveStatus, LiveStatusOf, Outcome, RawSample, StreamInfo,
 };
 

@@ -7,8 +7,8 @@ use chrono::{DateTime, FixedOffset};
 use super::LOOKBACK;
 use super::report::{Report, SampleReport, StreamReport};
 use super::trend;
-use crate::clock::Timestamp;
 use crate::yaml::format_duration;
+use polyv_client::clock::Timestamp;
 
 /// How many of the latest samples are listed.
 const LATEST: usize = 6;

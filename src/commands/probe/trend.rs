@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
+use polyv_client::clock::Timestamp;
 
 /// How many columns a trend has.
 pub(super) const COLUMNS: u32 = 40;

@@ -6,7 +6,6 @@
 use hyper::Method;
 
 use super::{Channels, Operation, Question, Success, Takes};
-use crate::clock::Timestamp;
 use crate::simulator::channel::StreamName;
 use crate::simulator::encode::Encoding;
 use crate::simulator::envelope::{Envelope, Refusal};
@@ -15,6 +14,7 @@ use crate::simulator::request::Parameters;
 use crate::simulator::samples::Sample;
 use crate::simulator::settings::Order;
 use crate::simulator::time::{MediaTime, signed_millis};
+use polyv_client::clock::Timestamp;
 
 pub(super) const OPERATION: Operation = Operation {
     method: Method::GET,

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::request::Parameters;
 use super::*;
-use crate::clock::SettableWallClock;
+use polyv_client::clock::SettableWallClock;
 
 /// 09:38:41 on 2023-04-07 in Beijing: the page's sample call.
 const BEGINNING: Timestamp = Timestamp::from_millis(1_680_831_521_000);

@@ -22,8 +22,8 @@ pub(super) use spoil::{BadValues, Damage, Defect, Form, Spoil, Spoils, ValueFiel
 
 use super::chance::Chance;
 use super::envelope::Refusal;
-use crate::clock::Moment;
 use crate::yaml::{Faults, Node, Reader};
+use polyv_client::clock::Moment;
 
 /// Something that goes wrong with the API.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,0 +1,122 @@
+//! Requests that a browser makes for somebody else's page.
+//!
+//! A browser that can reach the exporter runs pages of anybody, and may be made to send what
+//! changes something. Browsers say for which page they ask (`Sec-Fetch-Site`, `Origin`), and
+//! nobody else does.
+
+use axum::http::Request;
+use axum::http::header::{HeaderName, ORIGIN};
+use url::Url;
+
+use super::host::Host;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Why a request that changes something is refused; `None` where nothing speaks against it.
+pub(in crate::http) fn refusal<B>(request: &Request<B>) -> Option<&'static str> {
+    const ELSEWHERE: &str = "A page of another site may not ask for this.\n";
+    let headers = request.headers();
+    let own = |site: &[u8]| site == b"same-origin" || site == b"none";
+    if !headers
+        .get_all(SEC_FETCH_SITE)
+        .iter()
+        .all(|site| own(site.as_bytes()))
+    {
+        return Some(ELSEWHERE);
+    }
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let origin = origins.next()?;
+    let host = Host::of(request).ok().flatten();
+    let (Some(host), Ok(origin), None) = (host, origin.to_str(), origins.next()) else {
+        return Some(ELSEWHERE);
+    };
+    if !is_at(origin, &host) {
+        return Some(ELSEWHERE);
+    }
+    if !host.is_fixed() {
+        // A page may have its own name lead to us after it was loaded, and then is of the same
+        // site as far as the browser can tell.
+        return Some(
+            "A browser may ask for this only at the exporter's IP address or at localhost: a \
+             name can be made to lead here by whoever owns it.\n",
+        );
+    }
+    None
+}
+
+/// Whether an origin is that of pages at `host`.
+fn is_at(origin: &str, host: &Host) -> bool {
+    let Ok(url) = Url::parse(origin) else {
+        return false;
+    };
+    let default = match url.scheme() {
+        "http" => 80,
+        "https" => 443,
+        _ => return false,
+    };
+    url.host_str() == Some(host.name.as_str())
+        && url.port().unwrap_or(default) == host.port.unwrap_or(default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&str, &str)]) -> Request<()> {
+        let mut request = Request::post("/-/reload");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap()
+    }
+
+    #[test]
+    fn what_is_no_browser_may_come_by_any_name() {
+        for host in ["localhost:9847", "polyv-exporter:9847", "exporter.ns.svc"] {
+            assert_eq!(refusal(&request(&[("host", host)])), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_browser_may_ask_for_our_own_pages_at_an_address() {
+        for (host, origin) in [
+            ("127.0.0.1:9847", "http://127.0.0.1:9847"),
+            ("[::1]:9847", "http://[::1]:9847"),
+            ("localhost:9847", "http://localhost:9847"),
+            ("a.localhost", "https://a.localhost"),
+            ("10.0.0.1", "http://10.0.0.1:80"),
+        ] {
+            let headers = [
+                ("host", host),
+                ("origin", origin),
+                ("sec-fetch-site", "same-origin"),
+            ];
+            assert_eq!(refusal(&request(&headers)), None, "{origin}");
+        }
+        let typed = [("host", "localhost"), ("sec-fetch-site", "none")];
+        assert_eq!(refusal(&request(&typed)), None);
+    }
+
+    #[test]
+    fn a_browser_may_not_ask_for_anybody_else() {
+        for headers in [
+            &[("host", "localhost:1"), ("sec-fetch-site", "cross-site")][..],
+            &[("host", "localhost:1"), ("sec-fetch-site", "same-site")],
+            &[("host", "localhost:1"), ("sec-fetch-site", "")],
+            &[("host", "localhost:1"), ("origin", "http://evil.example")],
+            &[("host", "localhost:1"), ("origin", "http://localhost:2")],
+            &[("host", "localhost:1"), ("origin", "null")],
+            &[("host", "localhost:1"), ("origin", "file://localhost:1")],
+            &[
+                ("host", "localhost:1"),
+                ("origin", "http://localhost:1"),
+                ("origin", "http://evil.example"),
+            ],
+            // A name that was made to lead here.
+            &[("host", "evil.example"), ("origin", "http://evil.example")],
+            &[("origin", "http://localhost")],
+        ] {
+            assert!(refusal(&request(headers)).is_some(), "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What a client would like to get.
+
+use crate::metrics::Format;
+
+/// Which of our formats an `Accept` header prefers: the Prometheus text format, unless
+/// OpenMetrics 1.0 is liked better.
+///
+/// ```
+/// use polyv_exporter::metrics::Format;
+/// use polyv_exporter::http::format;
+///
+/// // What Prometheus sends.
+/// let accept = "application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+/// assert_eq!(format(Some(accept)), Format::OpenMetrics);
+/// assert_eq!(format(Some("*/*")), Format::Prometheus);
+/// assert_eq!(format(None), Format::Prometheus);
+/// ```
+#[must_use]
+pub fn format(accept: Option<&str>) -> Format {
+    let mut open_metrics: f64 = 0.0;
+    let mut text: f64 = 0.0;
+    for range in accept.unwrap_or("").split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or("").to_ascii_lowercase();
+        let mut quality = 1.0;
+        let mut version = None;
+        for parameter in parts {
+            match parameter.split_once('=') {
+                Some(("q", value)) => quality = value.parse().unwrap_or(0.0),
+                Some(("version", value)) => version = Some(value.trim_matches('"')),
+                _ => {}
+            }
+        }
+        match (kind.as_str(), version) {
+            ("application/openmetrics-text", None | Some("1.0.0")) => {
+                open_metrics = open_metrics.max(quality);
+            }
+            ("text/plain", None | Some("0.0.4")) | ("text/*" | "*/*", _) => {
+                text = text.max(quality);
+            }
+            _ => {}
+        }
+    }
+    if open_metrics > text {
+        Format::OpenMetrics
+    } else {
+        Format::Prometheus
+    }
+}
+
+/// Whether an `Accept-Encoding` header allows gzip.
+#[must_use]
+pub fn accepts_gzip(accept_encoding: Option<&str>) -> bool {
+    let mut any = false;
+    for coding in accept_encoding.unwrap_or("").split(',') {
+        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+        let refused = parameters
+            .trim()
+            .strip_prefix("q=")
+            .and_then(|quality| quality.parse::<f64>().ok())
+            .is_some_and(|quality| quality <= 0.0);
+        match name.trim().to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => return !refused,
+            "*" => any = !refused,
+            _ => {}
+        }
+    }
+    any
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_metrics_is_given_to_those_who_prefer_a_version_of_it_that_we_have() {
+        for (accept, expected) in [
+            ("application/openmetrics-text", Format::OpenMetrics),
+            (
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                Format::OpenMetrics,
+            ),
+            (
+                "application/openmetrics-text;version=\"1.0.0\"",
+                Format::OpenMetrics,
+            ),
+            // Prometheus 2.42.
+            (
+                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+                Format::OpenMetrics,
+            ),
+            // Prometheus 3 with protobuf preferred.
+            (
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+                Format::OpenMetrics,
+            ),
+            (
+                "application/openmetrics-text;version=0.0.1",
+                Format::Prometheus,
+            ),
+            (
+                "application/openmetrics-text;version=2.0.0",
+                Format::Prometheus,
+            ),
+            (
+                "text/plain, application/openmetrics-text;q=0.5",
+                Format::Prometheus,
+            ),
+            (
+                "text/html,application/xhtml+xml,*/*;q=0.8",
+                Format::Prometheus,
+            ),
+            ("application/json", Format::Prometheus),
+            ("application/openmetrics-text;q=x", Format::Prometheus),
+            ("", Format::Prometheus),
+            (";;,,=;q", Format::Prometheus),
+        ] {
+            assert_eq!(format(Some(accept)), expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_used_where_it_is_allowed() {
+        for (accept, expected) in [
+            ("gzip", true),
+            ("gzip, deflate, br", true),
+            ("br;q=1.0, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.000, *", false),
+            ("*", true),
+            ("*;q=0", false),
+            ("identity", false),
+            ("", false),
+        ] {
+            assert_eq!(accepts_gzip(Some(accept)), expected, "{accept}");
+        }
+        assert!(!accepts_gzip(None));
+    }
+}

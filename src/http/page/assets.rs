@@ -1,0 +1,65 @@
+//! What the page consists of besides its text: all of it is in the program.
+
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use axum::http::{Response, StatusCode, Uri};
+use sha2::{Digest, Sha256};
+
+use crate::http::respond;
+use crate::telemetry::BuildInfo;
+
+const ASSETS: [(&str, &str, &str); 3] = [
+    (
+        "page.js",
+        "text/javascript; charset=utf-8",
+        include_str!("assets/page.js"),
+    ),
+    (
+        "page.css",
+        "text/css; charset=utf-8",
+        include_str!("assets/page.css"),
+    ),
+    ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
+];
+
+/// What tells this program's pages and assets from another one's: it stands in assets'
+/// addresses, so that browsers may keep them for good.
+pub(super) static BUILD: LazyLock<String> = LazyLock::new(|| {
+    let mut hash = Sha256::new();
+    hash.update(BuildInfo::THIS.version);
+    hash.update(BuildInfo::THIS.revision);
+    for (_, _, content) in ASSETS {
+        hash.update(content);
+    }
+    let digest = hash.finalize();
+    digest.iter().take(6).fold(String::new(), |mut hex, byte| {
+        _ = write!(hex, "{byte:02x}");
+        hex
+    })
+});
+
+/// Answers with an asset.
+pub(super) async fn asset(name: Result<Path<String>, PathRejection>, uri: Uri) -> Response<Body> {
+    let name = name.map_or_else(|_| String::new(), |Path(name)| name);
+    let found = ASSETS.iter().find(|(known, _, _)| *known == name);
+    let Some((_, content_type, content)) = found else {
+        return respond::not_found();
+    };
+    let mut response = Response::new(Body::from(*content));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    // Another program's page may ask for its own while both are behind one address.
+    let kept = if uri.query() == Some(&BUILD) {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
+    *response.status_mut() = StatusCode::OK;
+    response
+}

@@ -1,0 +1,253 @@
+//! A channel's own page.
+
+use maud::{Markup, html};
+
+use super::chart::{self, Large};
+use super::table::{self, Context};
+use super::text;
+use crate::metrics::{Answer, Detail, StreamHistory, StreamView};
+use crate::state::Rules;
+
+/// All that is said of a channel.
+pub(super) fn detail(detail: &Detail, rules: &Rules, context: Context) -> Markup {
+    let view = &detail.view;
+    let identity = &view.identity;
+    let words = context.language.words();
+    html! {
+        section class=[table::severity_class(view)] {
+            h1 {
+                (text::isolated(&identity.channel.name))
+                small {
+                    @if identity.channel.name != identity.channel.id {
+                        (identity.channel.id) " · "
+                    }
+                    (text::isolated(&identity.account))
+                }
+            }
+            div.s .(view.state.as_str()) { (table::state(view, context)) }
+            div.p { (table::condition(view, context.language)) }
+            (facts(detail, context))
+        }
+        @for stream in &view.streams {
+            (stream_section(stream, history_of(detail, stream), detail, rules, context))
+        }
+        @for history in detail.histories.iter().filter(|history| is_over(detail, history)) {
+            section.over {
+                h2 { (words.stream) " " (text::isolated(history.name.as_str())) }
+                (charts(history, None, detail, context))
+            }
+        }
+        @match detail.histories.first() {
+            None => p { (words.no_history) },
+            Some(history) => {
+                p.note { (words.chart_note.replace("{}", &text::duration(history.step, words))) }
+            }
+        }
+        (answers(&detail.answers, context))
+        p { a href={ "../api/v1/channels/" (identity.channel.id) } { (words.as_json) } }
+    }
+}
+
+fn history_of<'a>(detail: &'a Detail, stream: &StreamView) -> Option<&'a StreamHistory> {
+    detail.histories.iter().find(|h| h.name == stream.name)
+}
+
+/// Whether a stream is not shown any more, and was within the last half hour.
+fn is_over(detail: &Detail, history: &StreamHistory) -> bool {
+    !history.steps.is_empty() && detail.view.streams.iter().all(|s| s.name != history.name)
+}
+
+fn facts(detail: &Detail, context: Context) -> Markup {
+    let view = &detail.view;
+    let words = context.language.words();
+    let expected = &view.identity.channel.expect;
+    html! {
+        dl {
+            @if let Some(last) = view.last_success {
+                div {
+                    dt { (words.last_answer) }
+                    dd { (context.ago(last)) }
+                }
+            }
+            @if let Some(last) = view.last_sample {
+                div {
+                    dt { (words.newest_sample) }
+                    dd { (context.ago(context.of_sample(last))) }
+                }
+            }
+            div {
+                dt { (words.changes) }
+                dd { (view.transitions) }
+            }
+            @if expected.live {
+                div {
+                    dt { (words.expected_live) }
+                    dd { "✓" }
+                }
+            }
+            @if !view.identity.channel.labels.is_empty() {
+                div {
+                    dt { (words.labels) }
+                    dd {
+                        @for (name, value) in &view.identity.channel.labels {
+                            code { (name) "=" (text::isolated(value)) } " "
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn stream_section(
+    stream: &StreamView,
+    history: Option<&StreamHistory>,
+    detail: &Detail,
+    rules: &Rules,
+    context: Context,
+) -> Markup {
+    let words = context.language.words();
+    let within = |words_of: &str, time| words_of.replace("{}", &text::duration(time, words));
+    let expected = &detail.view.identity.channel.expect;
+    let figures = &stream.figures;
+    let written = |value: Option<f64>, write: fn(f64) -> String| {
+        value.map_or_else(|| words.none.to_owned(), write)
+    };
+    let rows = [
+        (
+            words.video_bitrate,
+            text::bitrate as fn(f64) -> String,
+            chart::BITRATE,
+            expected.video_bitrate_bps,
+            figures.video_bitrate_baseline,
+        ),
+        (
+            words.video_frame_rate,
+            text::framerate,
+            chart::VIDEO,
+            expected.video_framerate_fps,
+            None,
+        ),
+        (
+            words.audio_frame_rate,
+            text::framerate,
+            chart::AUDIO,
+            expected.audio_framerate_fps,
+            None,
+        ),
+    ];
+    html! {
+        section {
+            h2 { (words.stream) " " (text::isolated(stream.name.as_str())) }
+            div.wide {
+                table.figures {
+                    thead {
+                        tr {
+                            td {}
+                            th scope="col" { (words.now) }
+                            th scope="col" { (within(words.lowest, rules.window)) }
+                            th scope="col" { (within(words.highest, rules.sustain)) }
+                            th scope="col" { (words.expected) }
+                            th scope="col" { (words.usual) }
+                        }
+                    }
+                    tbody {
+                        @for (name, write, field, expected, usual) in rows {
+                            tr {
+                                th scope="row" { (name) }
+                                td { (written(field(&figures.newest), write)) }
+                                td { (written(field(&figures.min), write)) }
+                                td { (written(field(&figures.max), write)) }
+                                td { (written(expected, write)) }
+                                td { (written(usual, write)) }
+                            }
+                        }
+                    }
+                }
+            }
+            @if let Some(history) = history { (charts(history, Some(stream), detail, context)) }
+        }
+    }
+}
+
+fn charts(
+    history: &StreamHistory,
+    stream: Option<&StreamView>,
+    detail: &Detail,
+    context: Context,
+) -> Markup {
+    let words = context.language.words();
+    let expected = &detail.view.identity.channel.expect;
+    let charts = [
+        Large {
+            title: words.video_bitrate,
+            write: text::bitrate,
+            field: chart::BITRATE,
+            expected: expected.video_bitrate_bps,
+            usual: stream.and_then(|stream| stream.figures.video_bitrate_baseline),
+            class: "r",
+        },
+        Large {
+            title: words.video_frame_rate,
+            write: text::framerate,
+            field: chart::VIDEO,
+            expected: expected.video_framerate_fps,
+            usual: None,
+            class: "f",
+        },
+        Large {
+            title: words.audio_frame_rate,
+            write: text::framerate,
+            field: chart::AUDIO,
+            expected: expected.audio_framerate_fps,
+            usual: None,
+            class: "f",
+        },
+    ];
+    html! {
+        div.charts {
+            @for chart in charts { (chart.draw(history, context.polyv, words)) }
+        }
+    }
+}
+
+fn answers(answers: &[Answer], context: Context) -> Markup {
+    let words = context.language.words();
+    html! {
+        section {
+            h2 { (words.last_polls) }
+            @if answers.is_empty() { p { (words.not_asked_yet) } }
+            @else {
+                div.wide {
+                    table.answers {
+                        thead {
+                            tr {
+                                th scope="col" { (words.answer) }
+                                th scope="col" { (words.times) }
+                                th scope="col" { (words.samples) }
+                                th scope="col" { (words.first) }
+                                th scope="col" { (words.last) }
+                            }
+                        }
+                        tbody {
+                            @for answer in answers {
+                                tr .bad[!answer.outcome.is_answer()] {
+                                    td {
+                                        (context.language.outcome(answer.outcome))
+                                        @if let Some(said) = &answer.words {
+                                            small { (text::isolated(said)) }
+                                        }
+                                    }
+                                    td { (answer.count) }
+                                    td { (answer.new_samples) }
+                                    td { (context.ago(answer.first)) }
+                                    td { (context.ago(answer.last)) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

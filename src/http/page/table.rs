@@ -1,0 +1,341 @@
+//! The table of channels.
+
+use std::collections::BTreeSet;
+
+use maud::{Markup, html};
+
+use super::language::Language;
+use super::words::Words;
+use super::{Shown, chart, text};
+use crate::http::query::{Query, Sort, StateFilter, worst};
+use crate::metrics::{StreamHistory, StreamView, View};
+use crate::state::{Severity, State};
+use polyv_client::clock::Timestamp;
+
+/// When and in which language something is shown.
+#[derive(Clone, Copy)]
+pub(super) struct Context {
+    pub(super) language: Language,
+    /// By the host's clock.
+    pub(super) wall: Timestamp,
+    /// By Polyv's clock, which samples' times are of.
+    pub(super) polyv: Timestamp,
+}
+
+// === impl Context ===
+
+impl Context {
+    /// How long ago that was, by the host's clock: "5 s ago".
+    pub(super) fn ago(self, then: Timestamp) -> Markup {
+        let words = self.language.words();
+        html! {
+            time.ago data-t=(then.as_millis() / 1000) datetime=(text::utc(then)) {
+                (words.ago.replace("{}", &text::age(then, self.wall, words)))
+            }
+        }
+    }
+
+    /// How long something has lasted, or how old it is: "5 s". For a row, of which there may be
+    /// thousands, so it is no more than the script needs.
+    fn age(self, then: Timestamp) -> Markup {
+        let words = self.language.words();
+        html! {
+            time data-t=(then.as_millis() / 1000) { (text::age(then, self.wall, words)) }
+        }
+    }
+
+    /// A sample's time, as the host's clock would have said it.
+    pub(super) fn of_sample(self, sample: Timestamp) -> Timestamp {
+        sample.plus_millis(self.wall.millis_after(self.polyv))
+    }
+}
+
+/// The form that says which channels are wanted.
+pub(super) fn filters(query: &Query, named: &BTreeSet<&str>, context: Context) -> Markup {
+    let words = context.language.words();
+    html! {
+        form #filter role="search" {
+            input type="search" name="q" value=(query.q) placeholder=(words.search)
+                aria-label=(words.search) maxlength="200" autocomplete="off" spellcheck="false";
+            select #accounts name="account" aria-label=(words.account) {
+                (accounts(query, named, context))
+            }
+            select name="state" aria-label=(words.state) {
+                @for state in StateFilter::ALL {
+                    option value=(state.as_str()) selected[state == query.state] {
+                        (match state {
+                            StateFilter::Any => words.any_state,
+                            StateFilter::Problem => words.with_a_problem,
+                            StateFilter::Critical => words.critical,
+                            StateFilter::Warning => words.warnings(1),
+                            StateFilter::Live => words.live,
+                            StateFilter::NotLive => words.not_live,
+                            StateFilter::Unknown => words.unknown,
+                        })
+                    }
+                }
+            }
+            // On a phone, where there are no headings to be clicked.
+            select.narrow name="sort" aria-label=(words.sort_by) {
+                @for (sort, name) in [
+                    (Sort::Severity, words.worst_first),
+                    (Sort::Name, words.channel),
+                    (Sort::Since, words.state),
+                    (Sort::Bitrate, words.bitrate),
+                    (Sort::Framerate, words.frame_rates),
+                    (Sort::Sample, words.newest_sample),
+                ] {
+                    option value=(sort.as_str()) selected[sort == query.sort] { (name) }
+                }
+                @if query.sort.is_descending() {
+                    option value=(query.sort.as_str()) selected { "▼" }
+                }
+            }
+            noscript { button { (words.apply) } }
+        }
+    }
+}
+
+/// The accounts to choose from.
+pub(super) fn accounts(query: &Query, named: &BTreeSet<&str>, context: Context) -> Markup {
+    html! {
+        option value="" { (context.language.words().any_account) }
+        @for account in named {
+            option value=(account) selected[*account == query.account] { (text::shown(account)) }
+        }
+        @if !query.account.is_empty() && !named.contains(query.account.as_str()) {
+            option value=(query.account) selected { (text::shown(&query.account)) }
+        }
+    }
+}
+
+/// The table's headings, which sort it.
+pub(super) fn headings(query: &Query, context: Context) -> Markup {
+    let words = context.language.words();
+    let heading = |name: &str, ascending: Sort, descending: Sort| {
+        let (next, order) = if query.sort == ascending {
+            (descending, Some("ascending"))
+        } else if query.sort == descending {
+            (Sort::default(), Some("descending"))
+        } else {
+            (ascending, None)
+        };
+        let link = Query {
+            sort: next,
+            ..query.clone()
+        };
+        html! {
+            th scope="col" aria-sort=[order] { a href=(link.link(&[])) { (name) } }
+        }
+    };
+    let worst = Query {
+        sort: Sort::default(),
+        ..query.clone()
+    };
+    html! {
+        tr {
+            (heading(words.channel, Sort::Name, Sort::NameDescending))
+            (heading(words.state, Sort::Since, Sort::SinceDescending))
+            th scope="col" {
+                @if query.sort == Sort::default() { (words.condition) }
+                @else { a href=(worst.link(&[])) title=(words.worst_first) { (words.condition) } }
+            }
+            (heading(words.bitrate, Sort::Bitrate, Sort::BitrateDescending))
+            (heading(words.frame_rates, Sort::Framerate, Sort::FramerateDescending))
+            (heading(words.newest_sample, Sort::Sample, Sort::SampleDescending))
+            th scope="col" { (words.last_half_hour) }
+        }
+    }
+}
+
+/// A channel's rows, one for each of its streams.
+pub(super) fn row(view: &View, histories: &[StreamHistory], context: Context) -> Markup {
+    let identity = &view.identity;
+    let lines = lines(view, histories);
+    let span = (lines.len() > 1).then_some(lines.len());
+    html! {
+        tbody #{ "c" (identity.channel.id) } class=[severity_class(view)] {
+            @for (index, line) in lines.iter().enumerate() {
+                tr {
+                    @if index == 0 {
+                        th scope="row" rowspan=[span] {
+                            a href={ "channels/" (identity.channel.id) } { (text::isolated(&identity.channel.name)) }
+                            small {
+                                @if identity.channel.name != identity.channel.id {
+                                    (identity.channel.id) " · "
+                                }
+                                (text::isolated(&identity.account))
+                            }
+                        }
+                        td class={ "s " (view.state.as_str()) } rowspan=[span] {
+                            (state(view, context))
+                        }
+                        td.p rowspan=[span] { (condition(view, context.language)) }
+                    }
+                    (stream_cells(view, line, lines.len() > 1, context))
+                }
+            }
+        }
+    }
+}
+
+/// One of a channel's lines: a stream, or what there is where there is none.
+struct Line<'a> {
+    stream: Option<&'a StreamView>,
+    history: Option<&'a StreamHistory>,
+}
+
+/// The streams that are shown; where there are none, the one that was shown last.
+fn lines<'a>(view: &'a View, histories: &'a [StreamHistory]) -> Vec<Line<'a>> {
+    let of = |stream: &StreamView| histories.iter().find(|h| h.name == stream.name);
+    if view.streams.is_empty() {
+        let newest = |history: &&StreamHistory| history.steps.last().map(|step| step.time);
+        return vec![Line {
+            stream: None,
+            history: histories.iter().max_by_key(newest),
+        }];
+    }
+    view.streams
+        .iter()
+        .map(|stream| Line {
+            stream: Some(stream),
+            history: of(stream),
+        })
+        .collect()
+}
+
+fn stream_cells(view: &View, line: &Line<'_>, named: bool, context: Context) -> Markup {
+    let words = context.language.words();
+    let expected = &view.identity.channel.expect;
+    let chart = line.history.map(|history| {
+        let expected = [expected.video_bitrate_bps, expected.video_framerate_fps];
+        chart::small(history, expected, context.polyv, words)
+    });
+    let Some(stream) = line.stream else {
+        let since = view.last_sample.filter(|_| view.state != State::NotLive);
+        return html! {
+            td.b { @if view.state == State::Live { (without_samples(view, words)) } }
+            td.f {}
+            td.a { @if let Some(since) = since { (context.age(context.of_sample(since))) } }
+            td.c { @if let Some(chart) = chart { (chart) } }
+        };
+    };
+    let newest = &stream.figures.newest;
+    html! {
+        td.b {
+            @if named { small { (text::isolated(stream.name.as_str())) } }
+            (bitrate(stream, expected.video_bitrate_bps, context.language))
+        }
+        td.f {
+            (newest.video_framerate.get().map_or(words.none.to_owned(), text::framerate))
+            " " small { (words.video) } br;
+            (newest.audio_framerate.get().map_or(words.none.to_owned(), text::framerate))
+            " " small { (words.audio) }
+        }
+        td.a { (context.age(context.of_sample(stream.figures.newest_time))) }
+        td.c { @if let Some(chart) = chart { (chart) } }
+    }
+}
+
+/// What there is to say of a live channel none of whose streams is shown.
+fn without_samples(view: &View, words: &Words) -> &'static str {
+    match view.last_new_sample {
+        Some(last) if last > view.since => words.no_samples_any_more,
+        _ => words.no_samples_yet,
+    }
+}
+
+/// A bitrate against what it should be.
+pub(super) fn bitrate(stream: &StreamView, expected: Option<f64>, language: Language) -> Markup {
+    let words = language.words();
+    let Some(now) = stream.figures.newest.video_bitrate.get() else {
+        return html! { (words.none) };
+    };
+    let usual = stream.figures.video_bitrate_baseline;
+    // The marks are where the alerts are.
+    let (level, of, low, high) = match (expected, usual) {
+        (Some(expected), _) => (expected, words.of_expected, 50, 75),
+        (None, Some(usual)) if usual > 0.0 => (usual, words.of_usual, 25, 50),
+        // Of a stream of sound alone there is nothing to compare.
+        (None, _) => return html! { (text::bitrate(now)) },
+    };
+    let percent = format!("{:.0}", (now / level * 100.0).min(999.0));
+    html! {
+        (text::bitrate(now)) " "
+        meter max="125" low=(low) high=(high) optimum="100" value=(percent) {}
+        small { (of.replace("{}", &format!("{percent} %"))) }
+    }
+}
+
+/// A state, and for how long.
+pub(super) fn state(view: &View, context: Context) -> Markup {
+    let words = context.language.words();
+    if view.last_outcome.is_none() {
+        return html! { (words.not_asked_yet) };
+    }
+    html! {
+        (context.language.state(view.state)) " " small { (context.age(view.since)) }
+    }
+}
+
+/// What is wrong, in words; where nothing is, that.
+pub(super) fn condition(view: &View, language: Language) -> Markup {
+    let words = language.words();
+    let several = view.streams.len() > 1;
+    let failed = view.last_outcome.filter(|outcome| !outcome.is_answer());
+    // Nothing is known to be wrong with a stream of which nothing is known.
+    let known = view.state == State::Live && !view.streams.is_empty();
+    html! {
+        @for problem in &view.problems {
+            p class=(problem.kind.severity().as_str()) {
+                (language.problem(problem.kind))
+                @if several && let Some(stream) = &problem.stream {
+                    " (" (text::isolated(stream.as_str())) ")"
+                }
+            }
+        }
+        @if view.problems.is_empty() {
+            @if view.wavering { span.quiet { (words.wavering) } }
+            @else if known { (words.all_right) }
+            @if failed.is_some() { " " }
+        }
+        // Also of a single poll, which is no problem yet.
+        @if let Some(outcome) = failed {
+            small { (language.outcome(outcome)) }
+        }
+    }
+}
+
+/// The class of how bad it is.
+pub(super) fn severity_class(view: &View) -> Option<&'static str> {
+    worst(view).map(Severity::as_str)
+}
+
+/// Which of how many are shown, and the way to the others.
+pub(super) fn pager(shown: &Shown<'_>, query: &Query, context: Context) -> Markup {
+    let words = context.language.words();
+    if shown.matching == 0 {
+        return html! {
+            p {
+                @if shown.counts.channels == 0 { (words.nothing_configured) }
+                @else { (words.nothing_matches) }
+            }
+        };
+    }
+    if shown.matching <= shown.rows.len() {
+        return html! {};
+    }
+    let first = shown.offset + 1;
+    let last = shown.offset + shown.rows.len();
+    let of = words.shown_of.replace("{a}", &first.to_string());
+    let of = of.replace("{b}", &last.to_string());
+    let of = of.replace("{n}", &shown.matching.to_string());
+    let page = |page: usize| query.link(&[("page", &page.to_string())]);
+    html! {
+        p {
+            (of) " "
+            @if shown.page > 1 { a rel="prev" href=(page(shown.page - 1)) { (words.previous) } " " }
+            @if last < shown.matching { a rel="next" href=(page(shown.page + 1)) { (words.next) } }
+        }
+    }
+}

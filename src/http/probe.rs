@@ -1,0 +1,88 @@
+//! Scrapes of a part: one channel, or the exporter alone.
+
+use axum::body::Body;
+use axum::http::header::{ACCEPT, HeaderValue, VARY};
+use axum::http::{Response, StatusCode, Uri};
+
+use super::api::known_parameters;
+use super::respond::{self, Refused, Visit};
+use super::{negotiate, site::Site};
+use crate::metrics::{self, Format};
+
+/// Answers `/probe?target=ID` with one channel's families.
+///
+/// It is a few kilobytes that are ready, so it waits for no turn: Prometheus asks for thousands of
+/// them while somebody else has everything rendered.
+pub(super) async fn channel(visit: Visit) -> Response<Body> {
+    let target = match target(&visit.uri) {
+        Ok(target) => target,
+        Err(Refused(why)) => return respond::plain(StatusCode::BAD_REQUEST, format!("{why}\n")),
+    };
+    let format = format_of(&visit);
+    match visit.site.probe(&target, format) {
+        Some(text) => scraped(text, format, &visit),
+        None => respond::plain(
+            StatusCode::NOT_FOUND,
+            "There is no channel with this number here: it is not configured, or another shard's; \
+             or it was found, and has not been live for an hour.\n"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Answers `/exporter` with what is not about channels.
+pub(super) async fn exporter(visit: Visit) -> Response<Body> {
+    visit
+        .answer(|visit| {
+            known_parameters(&visit.uri, &[])?;
+            let format = format_of(visit);
+            Ok(scraped(visit.site.own(format), format, visit))
+        })
+        .await
+}
+
+/// The one channel that is asked for.
+fn target(uri: &Uri) -> Result<String, Refused> {
+    known_parameters(uri, &["target"])?;
+    let mut targets = url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes());
+    match (targets.next(), targets.next()) {
+        (Some((_, target)), None) if !target.is_empty() => Ok(target.into_owned()),
+        (Some(_), Some(_)) => Err(Refused(
+            "There can be only one `target`: a scrape shows one channel.".to_owned(),
+        )),
+        _ => Err(Refused(
+            "Which channel? Ask for /probe?target=ID, with the channel's number.".to_owned(),
+        )),
+    }
+}
+
+fn format_of(visit: &Visit) -> Format {
+    negotiate::format(Some(visit.header(ACCEPT)))
+}
+
+fn scraped(text: String, format: Format, visit: &Visit) -> Response<Body> {
+    let body = text.into_bytes();
+    let mut response = respond::fresh(StatusCode::OK, format.content_type(), body, visit);
+    let vary = HeaderValue::from_static("Accept, Accept-Encoding");
+    response.headers_mut().insert(VARY, vary);
+    response
+}
+
+// === impl Site ===
+
+impl Site {
+    /// What there is to scrape of one channel; `None` where there is no such channel.
+    fn probe(&self, channel_id: &str, format: Format) -> Option<String> {
+        let store = &self.sources.store;
+        let now = self.sources.clock.now();
+        let key = store.find(channel_id)?;
+        metrics::render_channel(store, key, format, now)
+    }
+
+    /// What there is to scrape of the exporter itself.
+    fn own(&self, format: Format) -> String {
+        let now = self.refresh();
+        let families = self.sources.metrics.gather();
+        metrics::render_own(&self.sources.store, &families, format, now)
+    }
+}

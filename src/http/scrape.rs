@@ -1,0 +1,100 @@
+//! What Prometheus reads.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Extension;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
+};
+use axum::http::{Response, StatusCode};
+use axum::response::IntoResponse;
+use http_body::{Frame, SizeHint};
+use tracing::error;
+
+use super::compress::Compression;
+use super::delivery::PIECE;
+use super::negotiate;
+use super::site::Site;
+use super::traffic::Passage;
+use crate::metrics::Scrape;
+
+/// Answers a scrape.
+pub(super) async fn metrics(
+    State(site): State<Arc<Site>>,
+    passage: Option<Extension<Arc<Passage>>>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let passage = passage.map(|Extension(passage)| passage);
+    let turn = match site.scrapes.turn(passage).await {
+        Ok(turn) => turn,
+        Err(refused) => return refused,
+    };
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let format = negotiate::format(text(&ACCEPT));
+    let gzip = negotiate::accepts_gzip(text(&ACCEPT_ENCODING));
+    // Thousands of channels take milliseconds, and the threads that poll must not wait.
+    let begun = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let scrape = site.scrape(format);
+        if gzip {
+            Compression::begin(scrape, site.scrapes.turns())
+        } else {
+            Ok(Body::new(Plain(scrape)))
+        }
+    });
+    match begun.await {
+        Ok(Ok(body)) => {
+            let mut response = Response::new(body);
+            let headers = response.headers_mut();
+            let content_type = HeaderValue::from_static(format.content_type());
+            headers.insert(CONTENT_TYPE, content_type);
+            headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+            if gzip {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
+            response
+        }
+        Ok(Err(failure)) => broken(&failure),
+        Err(failure) => broken(&failure),
+    }
+}
+
+fn broken(failure: &dyn std::error::Error) -> Response<Body> {
+    error!(%failure, "metrics cannot be rendered");
+    let message = "metrics can't be rendered; see the log\n";
+    (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
+}
+
+/// A scrape as it is, written out when the client can take it. A piece takes some microseconds,
+/// so it needs no thread of its own: handing it from one to another would take longer.
+struct Plain(Scrape);
+
+impl http_body::Body for Plain {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let left = self.0.left();
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        let mut piece = Vec::with_capacity(left.min(PIECE));
+        self.0.write(PIECE, &mut piece);
+        Poll::Ready(Some(Ok(Frame::data(piece.into()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.left() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::try_from(self.0.left()).unwrap_or(u64::MAX))
+    }
+}

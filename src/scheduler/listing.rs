@@ -1,0 +1,319 @@
+//! Listing an account's channels, page by page.
+//!
+//! Pages come oldest first, so a deletion between two of them makes the second one skip a
+//! channel; and one whose status changes between two lists is in neither. A channel that a
+//! listing lacks is therefore gone only if that listing came in one piece, or if the one before
+//! lacked it too.
+
+use std::time::Duration;
+
+use super::errand::Errand;
+use crate::config::Discover;
+use polyv_client::clock::Moment;
+use polyv_client::{ChannelPage, LiveStatus, PageOf};
+
+/// Channels that are watched at most, of one account: memory is bounded whatever Polyv lists.
+pub(super) const MOST_LISTED: usize = 200_000;
+/// A page that says there are more after so many does not count: a list has an end.
+const MOST_PAGES: u32 = 1000;
+/// After a failure the listing begins anew, from 30 s on and ever later.
+const FIRST_RETRY: Duration = Duration::from_secs(30);
+
+/// The listing of an account's channels.
+#[derive(Debug)]
+pub(super) struct Listing {
+    pub(super) discover: Discover,
+    /// When the next page is to be asked for; `None` while one is.
+    due: Option<Moment>,
+    /// When the present round began.
+    began: Moment,
+    /// Numbers the listings that come to their end.
+    round: u64,
+    /// Which of the configured statuses is being listed.
+    status: usize,
+    page: u32,
+    /// How many channels have come in this listing, and in the one before.
+    come: u64,
+    came_before: u64,
+    /// How many pages of this listing have come.
+    pages: u32,
+    /// How often in a row it failed.
+    failures: u32,
+    /// Whether there was a complete one.
+    complete: bool,
+    /// Whether it was logged that there are too many channels.
+    pub(super) told_too_many: bool,
+}
+
+/// What a page meant for a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// There are more.
+    More,
+    /// That was the last one.
+    Complete {
+        /// Whether it came in one piece: channels that it lacks are gone.
+        whole: bool,
+        /// How many listings before failed.
+        failures: u32,
+    },
+}
+
+// === impl Listing ===
+
+impl Listing {
+    /// A listing that begins now. `round` is the number of the first one: later than any that a
+    /// channel was seen in.
+    pub(super) fn new(discover: Discover, round: u64, now: Moment) -> Self {
+        Self {
+            discover,
+            due: Some(now),
+            began: now,
+            round,
+            status: 0,
+            page: 1,
+            come: 0,
+            came_before: 0,
+            pages: 0,
+            failures: 0,
+            complete: false,
+            told_too_many: false,
+        }
+    }
+
+    /// When a page is to be asked for; `None` while one is.
+    pub(super) const fn due(&self) -> Option<Moment> {
+        self.due
+    }
+
+    /// The number of the present listing.
+    pub(super) const fn round(&self) -> u64 {
+        self.round
+    }
+
+    /// Whether all channels were listed once.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Takes the question for the next page.
+    pub(super) fn take(&mut self) -> Errand {
+        self.due = None;
+        Errand::Page(self.question())
+    }
+
+    fn question(&self) -> PageOf {
+        PageOf {
+            status: self.wanted(),
+            number: self.page,
+        }
+    }
+
+    /// The status that is being listed; `None` for all.
+    fn wanted(&self) -> Option<LiveStatus> {
+        self.discover.watch_status.get(self.status).copied()
+    }
+
+    /// Whether that is the page that it waits for: it may have begun anew meanwhile.
+    pub(super) fn waits_for(&self, page: PageOf) -> bool {
+        self.due.is_none() && self.question() == page
+    }
+
+    /// A page has come.
+    pub(super) fn arrived(&mut self, page: &ChannelPage, now: Moment) -> Step {
+        let channels = u64::try_from(page.channels.len()).unwrap_or(u64::MAX);
+        self.come = self.come.saturating_add(channels);
+        self.pages = self.pages.saturating_add(1);
+        self.due = Some(now);
+        if channels > 0 && self.page < page.pages.min(MOST_PAGES) {
+            self.page += 1;
+            return Step::More;
+        }
+        self.page = 1;
+        if self.status + 1 < self.discover.watch_status.len() {
+            self.status += 1;
+            return Step::More;
+        }
+        // Half of the channels don't go from one listing to the next.
+        let whole = self.pages == 1
+            && page.unreadable == 0
+            && self.come == page.total
+            && self.come >= self.came_before / 2;
+        let step = Step::Complete {
+            whole,
+            failures: self.failures,
+        };
+        self.came_before = self.come;
+        self.complete = true;
+        self.failures = 0;
+        // From its beginning on, so that listings come as often as configured.
+        let due = (self.began + self.discover.every).max(now);
+        self.start_over(due);
+        self.round += 1;
+        step
+    }
+
+    /// There was no page: all of it is asked for again, later. Whether that is news.
+    pub(super) fn failed(&mut self, now: Moment) -> bool {
+        let times = 1u32 << self.failures.min(16);
+        let wait = FIRST_RETRY.saturating_mul(times).min(self.discover.every);
+        self.failures = self.failures.saturating_add(1);
+        self.start_over(now + wait);
+        self.failures == 1
+    }
+
+    /// There was no page, by no fault of its own: the same one is asked for again.
+    pub(super) fn in_vain(&mut self, now: Moment) {
+        self.due = Some(now);
+    }
+
+    /// Another Polyv lists its channels.
+    pub(super) fn begin_anew(&mut self, now: Moment) {
+        self.failures = 0;
+        self.start_over(now);
+    }
+
+    fn start_over(&mut self, due: Moment) {
+        self.due = Some(due);
+        self.began = due;
+        (self.status, self.page, self.come, self.pages) = (0, 1, 0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Expose;
+    use polyv_client::ListedChannel;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_millis(seconds * 1000)
+    }
+
+    fn listing(watch_status: &[LiveStatus]) -> Listing {
+        let discover = Discover {
+            watch_status: watch_status.to_vec(),
+            name_matches: None,
+            name_excludes: None,
+            every: Duration::from_secs(300),
+            expose: Expose::Live,
+        };
+        Listing::new(discover, 1, at(0))
+    }
+
+    fn page(channels: usize, pages: u32, total: u64) -> ChannelPage {
+        let channel = ListedChannel {
+            id: "1".to_owned(),
+            name: String::new(),
+        };
+        ChannelPage {
+            pages,
+            total,
+            channels: vec![channel; channels],
+            unreadable: 0,
+        }
+    }
+
+    /// Asks for the next page and gets that one.
+    fn turn(listing: &mut Listing, got: &ChannelPage, seconds: u64) -> (PageOf, Step) {
+        let Errand::Page(asked) = listing.take() else {
+            panic!("it asks for pages");
+        };
+        assert!(listing.waits_for(asked) && listing.due().is_none());
+        (asked, listing.arrived(got, at(seconds)))
+    }
+
+    const WHOLE: Step = Step::Complete {
+        whole: true,
+        failures: 0,
+    };
+    const IN_PIECES: Step = Step::Complete {
+        whole: false,
+        failures: 0,
+    };
+
+    #[test]
+    fn pages_are_asked_for_one_after_the_other_and_then_again_after_a_while() {
+        let mut listing = listing(&[]);
+        for number in 1..=2 {
+            let (asked, step) = turn(&mut listing, &page(1000, 3, 2100), 10);
+            assert_eq!(
+                (asked.number, asked.status, step),
+                (number, None, Step::More)
+            );
+            assert_eq!(listing.due(), Some(at(10)));
+        }
+        assert_eq!(turn(&mut listing, &page(100, 3, 2100), 20).1, IN_PIECES);
+        assert_eq!(listing.due(), Some(at(300)));
+    }
+
+    #[test]
+    fn each_status_is_listed_by_itself() {
+        let mut listing = listing(&[LiveStatus::Live, LiveStatus::Waiting]);
+        let (asked, step) = turn(&mut listing, &page(3, 1, 3), 0);
+        assert_eq!((asked.status, step), (Some(LiveStatus::Live), Step::More));
+        let (asked, step) = turn(&mut listing, &page(0, 0, 0), 0);
+        assert_eq!((asked.status, step), (Some(LiveStatus::Waiting), IN_PIECES));
+    }
+
+    #[test]
+    fn only_a_listing_in_one_piece_counts_for_what_it_lacks() {
+        let mut listing = listing(&[]);
+        assert_eq!(turn(&mut listing, &page(5, 1, 5), 0).1, WHOLE);
+        // It says more than there are.
+        assert_eq!(turn(&mut listing, &page(4, 1, 5), 300).1, IN_PIECES);
+        let unreadable = ChannelPage {
+            unreadable: 1,
+            ..page(4, 1, 4)
+        };
+        assert_eq!(turn(&mut listing, &unreadable, 600).1, IN_PIECES);
+        assert_eq!(turn(&mut listing, &page(4, 1, 4), 900).1, WHOLE);
+        // That all are gone, or most, has to be said twice.
+        assert_eq!(turn(&mut listing, &page(0, 0, 0), 1200).1, IN_PIECES);
+        assert_eq!(turn(&mut listing, &page(0, 0, 0), 1500).1, WHOLE);
+        // An empty page ends it, whatever it says.
+        turn(&mut listing, &page(1000, 900, 900_000), 1800);
+        assert_eq!(
+            turn(&mut listing, &page(0, 900, 900_000), 1800).1,
+            IN_PIECES
+        );
+    }
+
+    #[test]
+    fn a_list_without_end_ends() {
+        let mut listing = listing(&[]);
+        for _ in 1..MOST_PAGES {
+            let (_, step) = turn(&mut listing, &page(1, u32::MAX, u64::MAX), 0);
+            assert_eq!(step, Step::More);
+        }
+        let (_, step) = turn(&mut listing, &page(1, u32::MAX, u64::MAX), 0);
+        assert_ne!(step, Step::More);
+    }
+
+    #[test]
+    fn after_a_failure_it_begins_anew_ever_later() {
+        let mut listing = listing(&[]);
+        turn(&mut listing, &page(1000, 2, 1500), 0);
+        for (n, wait) in [30, 60, 120, 240, 300, 300].into_iter().enumerate() {
+            listing.take();
+            assert_eq!(listing.failed(at(1000)), n == 0);
+            assert_eq!(listing.due(), Some(at(1000 + wait)));
+        }
+        let (asked, step) = turn(&mut listing, &page(5, 1, 5), 2000);
+        let recovered = Step::Complete {
+            whole: true,
+            failures: 6,
+        };
+        assert_eq!((asked.number, step), (1, recovered));
+    }
+
+    #[test]
+    fn a_page_that_nobody_waits_for_any_more_is_none() {
+        let mut listing = listing(&[]);
+        let Errand::Page(asked) = listing.take() else {
+            panic!("it asks for pages");
+        };
+        listing.begin_anew(at(1));
+        assert!(!listing.waits_for(asked));
+    }
+}

@@ -1,0 +1,222 @@
+//! Whether a channel is live, as far as anybody knows.
+
+use std::time::Duration;
+
+use polyv_client::clock::{Moment, Now, Timestamp};
+
+/// What is known of a channel's being live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It is live.
+    Live,
+    /// It is not: an answer, and no error.
+    NotLive,
+    /// Not asked yet, or no answer for too long.
+    Unknown,
+}
+
+/// A channel's state, since when, and how often it changed.
+#[derive(Debug, Clone)]
+pub struct Presence {
+    state: State,
+    since: Moment,
+    /// What the last answer said; outlives `Unknown`.
+    known: Option<Known>,
+    last_answer: Option<Moment>,
+    transitions: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    Live {
+        /// By Polyv's clock, an instant at which it was not live yet; `None` where it has
+        /// been live ever since we first asked.
+        not_before: Option<Timestamp>,
+    },
+    NotLive {
+        /// When Polyv last said so, by its own clock.
+        at: Timestamp,
+    },
+}
+
+// === impl State ===
+
+impl State {
+    /// All states, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::Live, Self::NotLive, Self::Unknown];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::NotLive => "not_live",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+// === impl Presence ===
+
+impl Presence {
+    /// A channel that was not asked yet.
+    #[must_use]
+    pub const fn new(now: Moment) -> Self {
+        Self {
+            state: State::Unknown,
+            since: now,
+            known: None,
+            last_answer: None,
+            transitions: 0,
+        }
+    }
+
+    /// What is known.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// When it entered that state.
+    #[must_use]
+    pub const fn since(&self) -> Moment {
+        self.since
+    }
+
+    /// How often it changed between live and not live. Time spent unknown in between does
+    /// not count.
+    #[must_use]
+    pub const fn transitions(&self) -> u64 {
+        self.transitions
+    }
+
+    /// Samples at this instant and before do not belong to the present broadcast.
+    pub(super) const fn not_before(&self) -> Option<Timestamp> {
+        match self.known {
+            Some(Known::Live { not_before }) => not_before,
+            _ => None,
+        }
+    }
+
+    /// Polyv says that it is live.
+    pub(super) fn live(&mut self, now: Now) {
+        let not_before = match self.known {
+            None => None,
+            Some(Known::Live { not_before }) => not_before,
+            Some(Known::NotLive { at }) => {
+                self.transitions += 1;
+                Some(at)
+            }
+        };
+        self.known = Some(Known::Live { not_before });
+        self.answered(State::Live, now.moment);
+    }
+
+    /// Polyv says that it is not live.
+    pub(super) fn not_live(&mut self, now: Now) {
+        if matches!(self.known, Some(Known::Live { .. })) {
+            self.transitions += 1;
+        }
+        self.known = Some(Known::NotLive { at: now.polyv });
+        self.answered(State::NotLive, now.moment);
+    }
+
+    /// When silence turns into not knowing, if nothing is heard until then.
+    pub(super) fn known_until(&self, patience: Duration) -> Option<Moment> {
+        match self.state {
+            State::Unknown => None,
+            State::Live | State::NotLive => self.last_answer.map(|last| last + patience),
+        }
+    }
+
+    /// Lets time pass; whether that changed the state.
+    pub(super) fn expire(&mut self, now: Moment, patience: Duration) -> bool {
+        match self.known_until(patience) {
+            Some(until) if until <= now => {
+                self.enter(State::Unknown, until);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn answered(&mut self, state: State, moment: Moment) {
+        self.last_answer = Some(moment);
+        self.enter(state, moment);
+    }
+
+    fn enter(&mut self, state: State, moment: Moment) {
+        if self.state != state {
+            self.state = state;
+            self.since = moment;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(120);
+
+    fn at(seconds: u64) -> Now {
+        Now {
+            moment: Moment::from_millis(seconds * 1000),
+            polyv: Timestamp::from_millis(
+                1_700_000_000_000 + i64::try_from(seconds).unwrap() * 1000,
+            ),
+        }
+    }
+
+    #[test]
+    fn not_asked_yet_is_unknown_and_the_first_answer_is_no_transition() {
+        let mut presence = Presence::new(at(0).moment);
+        assert_eq!(presence.state(), State::Unknown);
+        presence.live(at(5));
+        assert_eq!(presence.state(), State::Live);
+        assert_eq!(presence.since(), at(5).moment);
+        assert_eq!(presence.transitions(), 0);
+        assert_eq!(presence.not_before(), None);
+    }
+
+    #[test]
+    fn transitions_count_changes_and_not_answers() {
+        let mut presence = Presence::new(at(0).moment);
+        presence.not_live(at(0));
+        presence.not_live(at(30));
+        presence.live(at(60));
+        presence.live(at(75));
+        assert_eq!(presence.transitions(), 1);
+        assert_eq!(presence.since(), at(60).moment);
+        // Not live at 30, live at 60: it began somewhere in between.
+        assert_eq!(presence.not_before(), Some(at(30).polyv));
+        presence.not_live(at(90));
+        assert_eq!(presence.transitions(), 2);
+    }
+
+    #[test]
+    fn silence_becomes_not_knowing_at_the_instant_when_patience_ends() {
+        let mut presence = Presence::new(at(0).moment);
+        presence.live(at(10));
+        assert!(!presence.expire(at(129).moment, PATIENCE));
+        // Noticed late, entered in time.
+        assert!(presence.expire(at(200).moment, PATIENCE));
+        assert_eq!(presence.state(), State::Unknown);
+        assert_eq!(presence.since(), at(130).moment);
+        assert!(!presence.expire(at(300).moment, PATIENCE));
+    }
+
+    #[test]
+    fn time_spent_unknown_does_not_count_as_a_transition() {
+        let mut presence = Presence::new(at(0).moment);
+        presence.not_live(at(0));
+        presence.live(at(10));
+        presence.expire(at(1000).moment, PATIENCE);
+        presence.live(at(1000));
+        assert_eq!(presence.transitions(), 1);
+        assert_eq!(presence.not_before(), Some(at(0).polyv));
+        presence.expire(at(2000).moment, PATIENCE);
+        presence.not_live(at(2000));
+        assert_eq!(presence.transitions(), 2);
+    }
+}

@@ -1,0 +1,454 @@
+//! The record of one channel: where state, streams and screening come together.
+
+use std::time::Duration;
+
+use super::MAX_STREAMS;
+use super::answers::{Answers, Run};
+use super::history::{Lowest, shared_step};
+use super::presence::{Presence, State};
+use super::rules::{Rules, Stretch};
+use super::screening::{DiscardReason, Discarded, Sample, Sieve};
+use super::stream::{Figures, Stream, Taken};
+use polyv_client::clock::{Moment, Now, Timestamp};
+use polyv_client::{LiveStatus, Outcome, Range, StreamInfo, StreamName};
+
+/// What is known of one channel.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    /// How often it is asked while it is live.
+    live_interval: Duration,
+    presence: Presence,
+    last_outcome: Option<Outcome>,
+    answers: Answers,
+    last_success: Option<Moment>,
+    /// What Polyv calls its status, and when it last said so.
+    reported: Option<(LiveStatus, Moment)>,
+    /// When it was last known to be live.
+    last_live: Option<Moment>,
+    last_new_sample: Option<Moment>,
+    last_sample: Option<Timestamp>,
+    /// How old the newest sample was when it was first seen.
+    sample_delay: Duration,
+    /// When the first answer came, by Polyv's clock.
+    watched_since: Option<Timestamp>,
+    /// Sorted by name.
+    streams: Vec<Stream>,
+    sieve: Sieve,
+    /// The longest range to ask for, after an answer that was too large.
+    max_range: Option<Duration>,
+}
+
+/// What an answer brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Digest {
+    /// How many samples were not known before.
+    pub new_samples: usize,
+    /// How old each of them was. Those from before the channel's first answer are left out:
+    /// their age tells when the exporter was started, not how late Polyv is.
+    pub delays: Vec<Duration>,
+    /// What could not be used.
+    pub discarded: Discarded,
+}
+
+/// A broadcast that has ended is of interest for so long.
+const OF_INTEREST: Duration = Duration::from_secs(3600);
+/// A question asks for what is that much older than the newest sample: late samples and
+/// corrections.
+const OVERLAP: Duration = Duration::from_secs(60);
+/// A question never asks for more: the call takes 3 hours at most, and clocks differ.
+const MAX_RANGE: Duration = Duration::from_secs(3 * 3600 - 5 * 60);
+
+// === impl Channel ===
+
+impl Channel {
+    /// A channel that was not asked yet.
+    #[must_use]
+    pub fn new(live_interval: Duration, now: Moment) -> Self {
+        Self {
+            live_interval,
+            presence: Presence::new(now),
+            last_outcome: None,
+            answers: Answers::default(),
+            last_success: None,
+            reported: None,
+            last_live: None,
+            last_new_sample: None,
+            last_sample: None,
+            sample_delay: Duration::ZERO,
+            watched_since: None,
+            streams: Vec::new(),
+            sieve: Sieve::default(),
+            max_range: None,
+        }
+    }
+
+    /// Changes how often it is asked while it is live.
+    pub fn set_live_interval(&mut self, live_interval: Duration) {
+        self.live_interval = live_interval;
+    }
+
+    /// How often it is asked while it is live.
+    #[must_use]
+    pub fn live_interval(&self) -> Duration {
+        self.live_interval
+    }
+
+    /// Whether it is live, since when, and how often that changed.
+    #[must_use]
+    pub fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
+    /// How the last poll ended; `None` before the first.
+    #[must_use]
+    pub fn last_outcome(&self) -> Option<Outcome> {
+        self.last_outcome
+    }
+
+    /// How the last polls ended, newest first.
+    pub fn answers(&self) -> impl Iterator<Item = &Run> {
+        self.answers.newest_first()
+    }
+
+    /// When a poll last brought an answer.
+    #[must_use]
+    pub fn last_success(&self) -> Option<Moment> {
+        self.last_success
+    }
+
+    /// What Polyv calls its status, where that was said lately enough to be true.
+    #[must_use]
+    pub fn reported_status(&self, now: Now, rules: &Rules, stretch: Stretch) -> Option<LiveStatus> {
+        let (status, _) = self.reported?;
+        let until = self.reported_until(rules, stretch)?;
+        (now.moment < until).then_some(status)
+    }
+
+    /// Until when a channel that is shown for the sake of its broadcast is shown: an hour after
+    /// it was last known to be live. `None` where it never was.
+    #[must_use]
+    pub fn of_interest_until(&self) -> Option<Moment> {
+        self.last_live.map(|last| last + OF_INTEREST)
+    }
+
+    /// When a sample that was not known before was last seen.
+    #[must_use]
+    pub fn last_new_sample(&self) -> Option<Moment> {
+        self.last_new_sample
+    }
+
+    /// The newest sample of any stream ever, by its own time.
+    #[must_use]
+    pub fn last_sample(&self) -> Option<Timestamp> {
+        self.last_sample
+    }
+
+    /// How old the newest sample was when it was first seen; zero where that says nothing.
+    pub(super) fn sample_delay(&self) -> Duration {
+        self.sample_delay
+    }
+
+    /// How many polls in a row have brought no answer.
+    pub(super) fn failures(&self) -> u64 {
+        self.answers.failures()
+    }
+
+    /// How often it is asked, as things are.
+    #[must_use]
+    pub fn interval(&self, rules: &Rules) -> Duration {
+        match self.presence.state() {
+            State::Live => self.live_interval,
+            State::NotLive | State::Unknown => rules.idle_interval,
+        }
+    }
+
+    /// How often it is asked while it is live, if it is.
+    #[must_use]
+    pub fn interval_if_live(&self) -> Option<Duration> {
+        (self.presence.state() == State::Live).then_some(self.live_interval)
+    }
+
+    /// Whether it is live, or was within the last hour.
+    #[must_use]
+    pub fn is_of_interest(&self, now: Now) -> bool {
+        let until = self.of_interest_until();
+        self.presence.state() == State::Live || until.is_some_and(|until| now.moment < until)
+    }
+
+    /// The samples to ask for next: all that is not known yet, and a little more.
+    #[must_use]
+    pub fn question(&self, now: Now, rules: &Rules) -> Range {
+        let wanted = match self.last_sample {
+            Some(newest) => newest - OVERLAP,
+            None => now.polyv - rules.lookback,
+        };
+        let range = self.max_range.unwrap_or(MAX_RANGE).min(MAX_RANGE);
+        let earliest = now.polyv - range;
+        Range::since(wanted.max(earliest).min(now.polyv - OVERLAP))
+    }
+
+    /// The channel is live, and this is what Polyv knows of its streams.
+    pub fn live(&mut self, now: Now, info: &StreamInfo, rules: &Rules) -> Digest {
+        self.answered(Outcome::Ok, now);
+        self.presence.live(now);
+        self.last_live = Some(now.moment);
+        let mut digest = Digest::default();
+        self.sieve
+            .discard_unreadable(info.unreadable, &mut digest.discarded);
+        let mut samples: Vec<Sample> = info
+            .samples
+            .iter()
+            .filter_map(|raw| self.sieve.screen(raw, now.polyv, &mut digest.discarded))
+            .collect();
+        samples.sort_unstable_by(|a, b| {
+            (&a.stream, a.time, a.values.rank()).cmp(&(&b.stream, b.time, b.values.rank()))
+        });
+        samples.dedup_by(|later, first| later.stream == first.stream && later.time == first.time);
+
+        let (mut known, mut unknown): (Vec<_>, Vec<_>) = samples
+            .chunk_by(|a, b| a.stream == b.stream)
+            .partition(|of_stream| {
+                let name = of_stream.first().map(|sample| &sample.stream);
+                name.is_some_and(|name| self.position(name).is_ok())
+            });
+        // Known streams first, so that one of them which has just come back to life is not
+        // taken for dead; of the others those with the newest samples.
+        unknown.sort_by_key(|samples| std::cmp::Reverse(samples.last().map(|last| last.time)));
+        known.append(&mut unknown);
+        for of_stream in known {
+            self.take(of_stream, now, rules, &mut digest);
+        }
+        self.sieve.settle();
+        if digest.new_samples > 0 {
+            self.last_new_sample = Some(now.moment);
+            self.max_range = None;
+        }
+        self.forget_old_streams(now, rules);
+        let new_samples = u64::try_from(digest.new_samples).unwrap_or(u64::MAX);
+        self.answers
+            .push(Outcome::Ok, None, new_samples, now.moment);
+        digest
+    }
+
+    /// The channel is not live.
+    pub fn not_live(&mut self, now: Now, rules: &Rules) {
+        self.answered(Outcome::NotLive, now);
+        self.answers.push(Outcome::NotLive, None, 0, now.moment);
+        if self.presence.state() == State::Live {
+            self.last_live = Some(now.moment);
+        }
+        // That it is called live is over, or not true yet.
+        self.reported = self
+            .reported
+            .filter(|(status, _)| *status != LiveStatus::Live);
+        self.presence.not_live(now);
+        let step = self.history_step(rules);
+        for stream in &mut self.streams {
+            stream.end_broadcast(step);
+        }
+        self.forget_old_streams(now, rules);
+    }
+
+    /// Polyv calls its status this. That alone says nothing of its being live: the stream does.
+    pub fn reported(&mut self, status: LiveStatus, now: Now) {
+        self.reported = Some((status, now.moment));
+    }
+
+    /// There was no answer; `words` say why.
+    pub fn no_answer(&mut self, outcome: Outcome, words: &str, now: Moment) {
+        self.last_outcome = Some(outcome);
+        self.answers.push(outcome, Some(words), 0, now);
+    }
+
+    /// The answer to `asked` was too large: the next question asks for half of it.
+    pub fn too_large(&mut self, asked: Range, now: Now) {
+        if let Some(start) = asked.start {
+            self.max_range = Some((now.polyv.since(start) / 2).max(OVERLAP));
+        }
+    }
+
+    /// Lets time pass; whether the channel's state changed by that alone.
+    pub fn expire(&mut self, now: Now, rules: &Rules, stretch: Stretch) -> bool {
+        let patience = self.patience(rules, stretch);
+        self.presence.expire(now.moment, patience)
+    }
+
+    /// When time alone next changes something that is shown.
+    #[must_use]
+    pub fn next_change(&self, now: Now, rules: &Rules, stretch: Stretch) -> Option<Moment> {
+        let known_until = self.presence.known_until(self.patience(rules, stretch));
+        let streams = self
+            .streams
+            .iter()
+            .filter_map(|stream| self.shown_until(stream, now, rules, stretch))
+            .filter(|until| *until > now.moment);
+        let missed_from = self.missed_from();
+        let later = [missed_from, self.reported_until(rules, stretch)];
+        let later = later.into_iter().flatten().filter(|at| *at > now.moment);
+        known_until.into_iter().chain(later).chain(streams).min()
+    }
+
+    /// The streams that are true at present, with their figures.
+    pub fn shown<'a>(
+        &'a self,
+        now: Now,
+        rules: &'a Rules,
+        stretch: Stretch,
+    ) -> impl Iterator<Item = (&'a Stream, Figures)> {
+        self.true_now(now, rules, stretch)
+            .filter_map(|stream| Some((stream, stream.figures(rules)?)))
+    }
+
+    fn true_now(&self, now: Now, rules: &Rules, stretch: Stretch) -> impl Iterator<Item = &Stream> {
+        self.streams.iter().filter(move |stream| {
+            self.shown_until(stream, now, rules, stretch)
+                .is_some_and(|until| until > now.moment)
+        })
+    }
+
+    /// What each of its streams was like over the last half hour, those that are not shown any
+    /// more included.
+    pub fn histories<'a>(
+        &'a self,
+        rules: &Rules,
+    ) -> impl Iterator<Item = (&'a StreamName, Vec<Lowest>)> {
+        let step = self.history_step(rules);
+        self.streams
+            .iter()
+            .map(move |stream| (stream.name(), stream.history(step)))
+    }
+
+    /// In what steps its streams' histories are.
+    #[must_use]
+    pub fn history_step(&self, rules: &Rules) -> Duration {
+        let streams = self.streams.iter().filter(|s| s.has_history()).count();
+        shared_step(rules.history_step, streams)
+    }
+
+    fn answered(&mut self, outcome: Outcome, now: Now) {
+        self.last_outcome = Some(outcome);
+        self.last_success = Some(now.moment);
+        self.watched_since.get_or_insert(now.polyv);
+    }
+
+    /// Until when its status is what Polyv called it last, if it says nothing more.
+    fn reported_until(&self, rules: &Rules, stretch: Stretch) -> Option<Moment> {
+        let (_, at) = self.reported?;
+        let interval = self.interval(rules).max(rules.idle_interval);
+        // It is asked for in bulk, or not at all.
+        Some(at + rules.patience(interval, stretch.all))
+    }
+
+    fn patience(&self, rules: &Rules, stretch: Stretch) -> Duration {
+        let stretch = match self.presence.state() {
+            State::Live => stretch.all,
+            State::NotLive | State::Unknown => stretch.idle,
+        };
+        rules.patience(self.interval(rules), stretch)
+    }
+
+    /// Until when a stream is true, as things are.
+    fn shown_until(
+        &self,
+        stream: &Stream,
+        now: Now,
+        rules: &Rules,
+        stretch: Stretch,
+    ) -> Option<Moment> {
+        if self.presence.state() != State::Live {
+            return None;
+        }
+        let newest = stream.newest_time()?;
+        let heard_until = stream.last_new() + self.patience(rules, stretch);
+        let left = (newest + rules.max_sample_age).millis_after(now.polyv);
+        // The very millisecond at which it is that old still counts.
+        let young_until = match u64::try_from(left + 1) {
+            Ok(left) => now.moment + Duration::from_millis(left),
+            Err(_) => now.moment,
+        };
+        Some(heard_until.min(young_until))
+    }
+
+    /// Takes the samples of one stream, sorted by time.
+    fn take(&mut self, samples: &[Sample], now: Now, rules: &Rules, digest: &mut Digest) {
+        let Some(first) = samples.first() else {
+            return;
+        };
+        let Some(index) = self.stream_for(&first.stream, now, rules) else {
+            for sample in samples {
+                self.sieve.discard(
+                    DiscardReason::TooManyStreams,
+                    &sample.stream,
+                    sample.time,
+                    &mut digest.discarded,
+                );
+            }
+            return;
+        };
+        let not_before = self.presence.not_before();
+        let step = self.history_step(rules);
+        let Some(stream) = self.streams.get_mut(index) else {
+            return;
+        };
+        for sample in samples {
+            let current = not_before.is_none_or(|before| sample.time > before);
+            match stream.take(sample.time, sample.values, current, now.moment, step) {
+                Taken::New => {
+                    digest.new_samples += 1;
+                    if self.watched_since.is_some_and(|since| sample.time > since) {
+                        let delay = now.polyv.since(sample.time);
+                        digest.delays.push(delay);
+                        self.sample_delay = delay;
+                    }
+                    self.last_sample = self.last_sample.max(Some(sample.time));
+                }
+                Taken::Again => {}
+                Taken::TooOld => self.sieve.discard(
+                    DiscardReason::TooOld,
+                    &sample.stream,
+                    sample.time,
+                    &mut digest.discarded,
+                ),
+            }
+        }
+        stream.settle(rules, now.polyv, step);
+    }
+
+    /// Where a stream stands, after making a place for it if it is new and there is one: its
+    /// own, or that of the stream that was silent longest, if it is not shown any more.
+    fn stream_for(&mut self, name: &StreamName, now: Now, rules: &Rules) -> Option<usize> {
+        if let Ok(known) = self.position(name) {
+            return Some(known);
+        }
+        if self.streams.len() == MAX_STREAMS {
+            let patience = rules.patience(self.live_interval, 1.0);
+            let (silent, _) = self
+                .streams
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, stream)| stream.last_new())
+                .filter(|(_, stream)| stream.last_new() + patience <= now.moment)?;
+            self.streams.remove(silent);
+        }
+        let place = self.position(name).unwrap_or_else(|place| place);
+        let stream = Stream::new(name.clone(), now.moment);
+        // Most channels have one, and four of them at once would take a kilobyte more.
+        self.streams.reserve_exact(1);
+        self.streams.insert(place, stream);
+        Some(place)
+    }
+
+    fn position(&self, name: &StreamName) -> Result<usize, usize> {
+        self.streams
+            .binary_search_by(|stream| stream.name().cmp(name))
+    }
+
+    /// Streams of which not even an identity is left need no place.
+    fn forget_old_streams(&mut self, now: Now, rules: &Rules) {
+        let step = self.history_step(rules);
+        self.streams.retain_mut(|stream| {
+            stream.settle(rules, now.polyv, step);
+            !stream.is_forgotten()
+        });
+    }
+}

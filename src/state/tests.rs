@@ -1,0 +1,605 @@
+//! What a channel's answers come to.
+
+mod problems;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+use polyv_client::clock::{Moment, Now, Timestamp};
+use polyv_client::{Field, Outcome, Range, RawSample, SampleTime, StreamInfo, StreamName};
+
+const RULES: Rules = Rules {
+    lookback: Duration::from_secs(35 * 60),
+    idle_interval: Duration::from_secs(30),
+    stale_after: Duration::from_secs(120),
+    max_sample_age: Duration::from_secs(15 * 60),
+    window: Duration::from_secs(90),
+    sustain: Duration::from_secs(30),
+    history_step: Duration::from_secs(10),
+};
+const INTERVAL: Duration = Duration::from_secs(15);
+const START: i64 = 1_700_000_000_000;
+
+/// That many seconds after the start, by both clocks.
+fn now(seconds: i64) -> Now {
+    Now {
+        moment: Moment::from_millis(u64::try_from(seconds).unwrap() * 1000),
+        polyv: time(seconds),
+    }
+}
+
+fn time(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(START + seconds * 1000)
+}
+
+fn channel() -> Channel {
+    Channel::new(INTERVAL, now(0).moment)
+}
+
+/// A healthy sample, taken that many seconds after the start.
+fn sample(seconds: i64) -> RawSample {
+    RawSample {
+        stream: StreamName::new("recordf"),
+        time: SampleTime::At(time(seconds)),
+        video_bitrate: Field::Number(1_200_000.0),
+        video_framerate: Field::Number(15.0),
+        audio_framerate: Field::Number(43.0),
+    }
+}
+
+fn bitrate(seconds: i64, bitrate: f64) -> RawSample {
+    RawSample {
+        video_bitrate: Field::Number(bitrate),
+        ..sample(seconds)
+    }
+}
+
+fn info(samples: impl IntoIterator<Item = RawSample>) -> StreamInfo {
+    StreamInfo {
+        samples: samples.into_iter().collect(),
+        unreadable: 0,
+    }
+}
+
+/// Answers a live channel at `seconds` with a sample every 5 seconds of the time before.
+fn live(channel: &mut Channel, seconds: i64, samples: std::ops::Range<i64>) -> Digest {
+    let samples = samples.step_by(5).map(sample);
+    channel.live(now(seconds), &info(samples), &RULES)
+}
+
+fn figures(channel: &Channel, seconds: i64) -> Option<Figures> {
+    let shown: Vec<_> = channel.shown(now(seconds), &RULES, Stretch::NONE).collect();
+    assert!(shown.len() <= 1, "more streams than expected");
+    shown.into_iter().next().map(|(_, figures)| figures)
+}
+
+fn discarded(digest: &Digest) -> Vec<(DiscardReason, u64)> {
+    digest.discarded.counts().filter(|(_, n)| *n > 0).collect()
+}
+
+#[test]
+fn a_channel_that_stops_being_live_shows_no_stream() {
+    let mut channel = channel();
+    live(&mut channel, 60, 0..60);
+    assert!(figures(&channel, 60).is_some());
+    channel.not_live(now(75), &RULES);
+    assert!(figures(&channel, 75).is_none());
+    // Time stamps of past events stay.
+    assert_eq!(channel.last_sample(), Some(time(55)));
+    assert_eq!(channel.last_new_sample(), Some(now(60).moment));
+}
+
+#[test]
+fn a_sample_that_two_answers_bring_counts_once_and_the_later_values_hold() {
+    let mut channel = channel();
+    let first = channel.live(now(10), &info([sample(5)]), &RULES);
+    assert_eq!(first.new_samples, 1);
+    let second = channel.live(now(15), &info([bitrate(5, 700_000.0)]), &RULES);
+    assert_eq!(second.new_samples, 0);
+    let (stream, figures) = channel
+        .shown(now(15), &RULES, Stretch::NONE)
+        .next()
+        .unwrap();
+    assert_eq!(stream.samples_total(), 1);
+    assert_eq!(figures.newest.video_bitrate.get(), Some(700_000.0));
+    // A repetition is not a sign of life.
+    assert_eq!(channel.last_new_sample(), Some(now(10).moment));
+}
+
+#[test]
+fn of_two_samples_at_one_time_in_one_answer_the_lower_bitrate_counts() {
+    for samples in [[900.0, 500.0], [500.0, 900.0]] {
+        let mut channel = channel();
+        channel.live(now(10), &info(samples.map(|b| bitrate(5, b))), &RULES);
+        let newest = figures(&channel, 10).unwrap().newest;
+        assert_eq!(newest.video_bitrate.get(), Some(500.0));
+    }
+}
+
+#[test]
+fn a_stream_without_a_new_sample_is_shown_until_stale_after_and_not_longer() {
+    let mut channel = channel();
+    live(&mut channel, 60, 0..60);
+    for seconds in (75..=300).step_by(15) {
+        // Live all the time, and always the same old samples.
+        live(&mut channel, seconds, 30..60);
+        assert_eq!(
+            figures(&channel, seconds).is_some(),
+            seconds < 180,
+            "{seconds}"
+        );
+        assert_eq!(channel.presence().state(), State::Live);
+    }
+}
+
+#[test]
+fn polyvs_delay_hides_nothing_until_max_sample_age() {
+    let mut channel = channel();
+    for seconds in (15..3600).step_by(15) {
+        live(&mut channel, seconds + 899, seconds - 15..seconds + 1);
+        let shown = figures(&channel, seconds + 899).unwrap();
+        assert_eq!(shown.newest_time, time(seconds));
+    }
+    let mut channel = Channel::new(INTERVAL, now(0).moment);
+    live(&mut channel, 960, 55..60);
+    assert!(
+        figures(&channel, 960).is_none(),
+        "55 s is over 15 minutes ago"
+    );
+}
+
+#[test]
+fn what_time_alone_changes_is_known_beforehand() {
+    let mut channel = channel();
+    live(&mut channel, 60, 0..60);
+    assert_eq!(
+        channel.next_change(now(60), &RULES, Stretch::NONE),
+        Some(now(180).moment)
+    );
+    // Stretched intervals make it more patient: three times 15 s times 4.
+    assert_eq!(
+        channel.next_change(
+            now(60),
+            &RULES,
+            Stretch {
+                all: 4.0,
+                idle: 9.0
+            }
+        ),
+        Some(now(240).moment)
+    );
+    assert!(!channel.expire(now(179), &RULES, Stretch::NONE));
+    assert!(channel.expire(now(180), &RULES, Stretch::NONE));
+    assert_eq!(channel.presence().state(), State::Unknown);
+    assert!(figures(&channel, 180).is_none());
+    assert_eq!(channel.next_change(now(180), &RULES, Stretch::NONE), None);
+
+    // An old newest sample goes by its own age: the last millisecond at which it is 15
+    // minutes old still counts.
+    let mut channel = Channel::new(INTERVAL, now(0).moment);
+    live(&mut channel, 890, 0..5);
+    let change = channel
+        .next_change(now(890), &RULES, Stretch::NONE)
+        .unwrap();
+    assert_eq!(change.as_millis(), 900_001);
+}
+
+#[test]
+fn a_channel_without_answers_is_unknown_and_keeps_what_it_knew() {
+    let mut channel = channel();
+    live(&mut channel, 60, 0..60);
+    for seconds in (75..900).step_by(15) {
+        channel.no_answer(Outcome::Timeout, "no answer", now(0).moment);
+        channel.expire(now(seconds), &RULES, Stretch::NONE);
+    }
+    assert_eq!(channel.presence().state(), State::Unknown);
+    assert_eq!(channel.last_outcome(), Some(Outcome::Timeout));
+    let digest = live(&mut channel, 900, 0..900);
+    assert_eq!(digest.new_samples, 180 - 12);
+    assert_eq!(channel.presence().transitions(), 0);
+    assert!(
+        figures(&channel, 900)
+            .unwrap()
+            .video_bitrate_baseline
+            .is_some()
+    );
+}
+
+#[test]
+fn samples_of_the_broadcast_before_count_but_are_not_shown() {
+    let mut channel = channel();
+    live(&mut channel, 60, 0..60);
+    channel.not_live(now(90), &RULES);
+    // The broadcast that ended brings its last samples late.
+    let digest = live(&mut channel, 120, 40..90);
+    assert_eq!(digest.new_samples, 6);
+    assert_eq!(channel.last_sample(), Some(time(85)));
+    assert!(figures(&channel, 120).is_none());
+    live(&mut channel, 135, 80..130);
+    let shown = figures(&channel, 135).unwrap();
+    assert_eq!(shown.newest_time, time(125));
+    assert_eq!(
+        shown.max.video_bitrate.get(),
+        Some(1_200_000.0),
+        "95 to 125 is covered"
+    );
+    assert_eq!(shown.video_bitrate_baseline, None);
+    let (stream, _) = channel
+        .shown(now(135), &RULES, Stretch::NONE)
+        .next()
+        .unwrap();
+    assert_eq!(stream.samples_total(), 26);
+}
+
+#[test]
+fn minima_look_back_over_the_window_and_maxima_over_sustain() {
+    let mut channel = channel();
+    let samples = (0..40).map(|step| {
+        let seconds = step * 5;
+        match seconds {
+            100 => bitrate(seconds, 300_000.0),
+            105 => bitrate(seconds, 2_000_000.0),
+            170 => bitrate(seconds, 1_500_000.0),
+            _ => sample(seconds),
+        }
+    });
+    let samples: Vec<_> = samples.collect();
+    channel.live(now(200), &info(samples.clone()), &RULES);
+    let shown = figures(&channel, 200).unwrap();
+    // From 195 back: the dip at 100 is over 90 s old, the peak at 170 within 30 s.
+    assert_eq!(shown.min.video_bitrate.get(), Some(1_200_000.0));
+    assert_eq!(shown.max.video_bitrate.get(), Some(1_500_000.0));
+    assert_eq!(shown.min.video_framerate.get(), Some(15.0));
+    assert_eq!(shown.min.audio_framerate.get(), Some(43.0));
+
+    let mut channel = Channel::new(INTERVAL, now(0).moment);
+    channel.live(now(190), &info(samples.into_iter().take(39)), &RULES);
+    let shown = figures(&channel, 190).unwrap();
+    assert_eq!(
+        shown.min.video_bitrate.get(),
+        Some(300_000.0),
+        "190 - 90 = 100"
+    );
+}
+
+#[test]
+fn a_maximum_is_told_only_once_its_time_is_covered() {
+    let mut channel = channel();
+    for seconds in (5..60).step_by(5) {
+        channel.live(now(seconds), &info([bitrate(seconds, 100.0)]), &RULES);
+        let max = figures(&channel, seconds).unwrap().max;
+        let covered = seconds >= 35;
+        assert_eq!(max.video_bitrate.get().is_some(), covered, "{seconds}");
+        assert_eq!(max.video_framerate.get().is_some(), covered, "{seconds}");
+    }
+}
+
+#[test]
+fn one_sample_after_a_silence_says_nothing_of_the_time_before() {
+    let mut channel = channel();
+    live(&mut channel, 100, 0..101);
+    channel.live(now(165), &info([bitrate(165, 10.0)]), &RULES);
+    assert_eq!(
+        figures(&channel, 165).unwrap().max.video_bitrate.get(),
+        None
+    );
+    // Samples that are as sparse as once a minute cover it all the same.
+    let mut channel = Channel::new(INTERVAL, now(0).moment);
+    channel.live(
+        now(120),
+        &info([sample(0), sample(60), bitrate(120, 10.0)]),
+        &RULES,
+    );
+    assert_eq!(
+        figures(&channel, 120).unwrap().max.video_bitrate.get(),
+        Some(10.0)
+    );
+}
+
+#[test]
+fn the_last_frame_is_remembered_for_as_long_as_the_broadcast() {
+    let mut channel = channel();
+    live(&mut channel, 60, 0..60);
+    for seconds in (60..1200).step_by(5) {
+        let frozen = RawSample {
+            video_framerate: Field::Number(0.0),
+            ..sample(seconds)
+        };
+        channel.live(now(seconds), &info([frozen]), &RULES);
+    }
+    let shown = figures(&channel, 1195).unwrap();
+    assert_eq!(shown.last_video_frame, Some(time(55)));
+    assert_eq!(shown.last_audio_frame, Some(time(1195)));
+    channel.not_live(now(1200), &RULES);
+    let audio_only = RawSample {
+        video_bitrate: Field::Missing,
+        video_framerate: Field::Missing,
+        ..sample(1215)
+    };
+    channel.live(now(1220), &info([audio_only]), &RULES);
+    let shown = figures(&channel, 1220).unwrap();
+    assert_eq!(shown.last_video_frame, None);
+    assert_eq!(shown.newest.video_bitrate.get(), None);
+    assert_eq!(shown.newest.audio_framerate.get(), Some(43.0));
+}
+
+#[test]
+fn a_bad_value_spoils_its_field_only_and_an_older_value_never_stands_in() {
+    let bad = [
+        Field::Missing,
+        Field::Unreadable("fast".to_owned()),
+        Field::Number(-1.0),
+        Field::Number(10_000_000_001.0),
+    ];
+    for (index, field) in bad.into_iter().enumerate() {
+        let mut channel = channel();
+        channel.live(now(5), &info([sample(5)]), &RULES);
+        let spoiled = RawSample {
+            video_bitrate: field,
+            ..sample(10)
+        };
+        let digest = channel.live(now(10), &info([spoiled.clone()]), &RULES);
+        assert_eq!(digest.new_samples, 1);
+        assert_eq!(discarded(&digest), []);
+        assert_eq!(digest.discarded.spoiled_fields, u64::from(index > 0));
+        let newest = figures(&channel, 10).unwrap().newest;
+        assert_eq!(newest.video_bitrate.get(), None);
+        assert_eq!(newest.video_framerate.get(), Some(15.0));
+        let again = channel.live(now(15), &info([spoiled]), &RULES);
+        assert_eq!(
+            again.discarded.spoiled_fields, 0,
+            "the same one is told once"
+        );
+    }
+}
+
+#[test]
+fn the_limits_of_what_is_absurd() {
+    let limit = RawSample {
+        video_bitrate: Field::Number(10e9),
+        video_framerate: Field::Number(1000.0),
+        audio_framerate: Field::Number(0.0),
+        ..sample(5)
+    };
+    let mut channel = channel();
+    channel.live(now(5), &info([limit]), &RULES);
+    let newest = figures(&channel, 5).unwrap().newest;
+    assert_eq!(newest.video_bitrate.get(), Some(10e9));
+    assert_eq!(newest.video_framerate.get(), Some(1000.0));
+    assert_eq!(newest.audio_framerate.get(), Some(0.0));
+}
+
+#[test]
+fn discarded_samples_are_counted_once_by_reason_and_move_nothing() {
+    let bad_time = RawSample {
+        time: SampleTime::Unreadable("yesterday".to_owned()),
+        ..sample(0)
+    };
+    let no_value = RawSample {
+        video_bitrate: Field::Missing,
+        video_framerate: Field::Number(1001.0),
+        audio_framerate: Field::Unreadable("x".to_owned()),
+        ..sample(4)
+    };
+    let answer = StreamInfo {
+        samples: vec![
+            bad_time,
+            no_value,
+            sample(161),
+            sample(-10_801 + 100),
+            sample(90),
+        ],
+        unreadable: 0,
+    };
+    let mut channel = channel();
+    let digest = channel.live(now(100), &answer, &RULES);
+    assert_eq!(
+        discarded(&digest),
+        [
+            (DiscardReason::BadTime, 1),
+            (DiscardReason::BadValue, 1),
+            (DiscardReason::Future, 1),
+            (DiscardReason::TooOld, 1),
+        ]
+    );
+    assert_eq!(digest.new_samples, 1);
+    assert_eq!(channel.last_sample(), Some(time(90)));
+    let digest = channel.live(now(101), &answer, &RULES);
+    // What was in the future a second ago is now a minute ahead at most, and counts.
+    assert_eq!(discarded(&digest), []);
+    assert_eq!(digest.new_samples, 1);
+}
+
+#[test]
+fn what_is_discarded_counts_once_however_much_it_is_and_however_often_it_is_sent() {
+    let mut channel = channel();
+    let answer = StreamInfo {
+        samples: (0..420).map(|n| sample(3600 + 5 * n)).collect(),
+        unreadable: 3,
+    };
+    let first = channel.live(now(100), &answer, &RULES);
+    assert_eq!(
+        discarded(&first),
+        [(DiscardReason::BadValue, 3), (DiscardReason::Future, 420)]
+    );
+    for seconds in [115, 130, 145] {
+        let again = channel.live(now(seconds), &answer, &RULES);
+        assert_eq!(discarded(&again), []);
+    }
+    // What is new among them counts.
+    let more = StreamInfo {
+        samples: (1..421).map(|n| sample(3600 + 5 * n)).collect(),
+        unreadable: 4,
+    };
+    let next = channel.live(now(160), &more, &RULES);
+    assert_eq!(
+        discarded(&next),
+        [(DiscardReason::BadValue, 1), (DiscardReason::Future, 1)]
+    );
+}
+
+#[test]
+fn at_most_eight_streams_and_the_newest_win() {
+    let of = |name: &str, seconds: i64| RawSample {
+        stream: StreamName::new(name),
+        ..sample(seconds)
+    };
+    let mut channel = channel();
+    let names: Vec<String> = (0..10).map(|n| format!("s{n}")).collect();
+    let answer = names
+        .iter()
+        .enumerate()
+        .map(|(n, name)| of(name, i64::try_from(n).unwrap()));
+    let digest = channel.live(now(20), &info(answer), &RULES);
+    assert_eq!(discarded(&digest), [(DiscardReason::TooManyStreams, 2)]);
+    let shown: Vec<_> = channel
+        .shown(now(20), &RULES, Stretch::NONE)
+        .map(|(stream, _)| stream.name().to_string())
+        .collect();
+    assert_eq!(shown, names[2..]);
+
+    // A stream that has been silent for long gives its place up, one that is shown does not.
+    for seconds in (35..170).step_by(15) {
+        let answer = names[3..].iter().map(|name| of(name, seconds));
+        channel.live(now(seconds), &info(answer), &RULES);
+    }
+    let digest = channel.live(now(171), &info([of("new", 171)]), &RULES);
+    assert_eq!(digest.new_samples, 1);
+    let digest = channel.live(now(172), &info([of("newer", 172)]), &RULES);
+    assert_eq!(discarded(&digest), [(DiscardReason::TooManyStreams, 1)]);
+}
+
+#[test]
+fn questions_ask_for_what_is_not_known_yet() {
+    let mut channel = channel();
+    let start = |channel: &Channel, seconds| channel.question(now(seconds), &RULES).start.unwrap();
+    assert_eq!(start(&channel, 10_000), time(10_000 - 35 * 60));
+    live(&mut channel, 10_000, 9_000..9_996);
+    assert_eq!(start(&channel, 10_015), time(9_995 - 60));
+    // After an outage of ours the gap is closed, as far as one call reaches.
+    assert_eq!(start(&channel, 15_000), time(9_995 - 60));
+    assert_eq!(start(&channel, 30_000), time(30_000 - 10_500));
+    // A sample that is a little ahead of Polyv's clock does not make an empty range.
+    channel.live(now(30_000), &info([sample(30_050)]), &RULES);
+    assert_eq!(start(&channel, 30_000), time(30_000 - 60));
+}
+
+#[test]
+fn after_an_answer_that_was_too_large_the_range_is_halved() {
+    let mut channel = channel();
+    let mut asked = channel.question(now(10_000), &RULES);
+    for seconds in [1050, 525, 262] {
+        channel.too_large(asked, now(10_000));
+        asked = channel.question(now(10_000), &RULES);
+        let length = now(10_000).polyv.since(asked.start.unwrap());
+        assert_eq!(length.as_secs(), seconds);
+    }
+    live(&mut channel, 10_000, 9_000..9_500);
+    assert_eq!(
+        channel.question(now(10_000), &RULES),
+        Range::since(time(9_435))
+    );
+}
+
+#[test]
+fn delays_are_measured_from_the_first_answer_on() {
+    let mut channel = channel();
+    assert!(live(&mut channel, 1000, 0..1000).delays.is_empty());
+    let digest = live(&mut channel, 1030, 990..1011);
+    assert_eq!(
+        digest.delays,
+        [Duration::from_secs(25), Duration::from_secs(20)]
+    );
+}
+
+#[test]
+fn a_sample_without_a_stream_name_is_a_sample() {
+    let mut channel = channel();
+    let unnamed = RawSample {
+        stream: StreamName::new("unnamed"),
+        ..sample(5)
+    };
+    assert_eq!(
+        channel.live(now(5), &info([unnamed]), &RULES).new_samples,
+        1
+    );
+}
+
+#[test]
+fn what_is_kept_of_a_channel_is_bounded_whatever_polyv_sends() {
+    let mut channel = channel();
+    for round in 0..20 {
+        let samples = (0..10_000).map(|n| RawSample {
+            stream: StreamName::new(&format!("s{}", n % 10)),
+            time: SampleTime::At(time(100).plus_millis(round * 10_000 + n)),
+            ..sample(0)
+        });
+        channel.live(now(300), &info(samples), &RULES);
+    }
+    assert_eq!(
+        channel.shown(now(300), &RULES, Stretch::NONE).count(),
+        MAX_STREAMS
+    );
+    // A first answer of hours, and hours later nothing of it is left.
+    channel.not_live(now(100_000), &RULES);
+    channel.live(now(100_010), &StreamInfo::default(), &RULES);
+    assert_eq!(
+        channel.shown(now(100_010), &RULES, Stretch::NONE).count(),
+        0
+    );
+}
+
+proptest! {
+    /// However samples are cut into answers, repeated and shuffled: the same comes of it.
+    #[test]
+    fn order_and_repetition_mean_nothing(
+        values in proptest::collection::vec((0u32..3, 0u32..2, 1u32..3), 1..60),
+        cuts in proptest::collection::vec(0usize..60, 0..6),
+        seed in any::<u64>(),
+    ) {
+        let samples: Vec<RawSample> = values
+            .iter()
+            .enumerate()
+            .map(|(n, (bitrate, frames, stream))| RawSample {
+                stream: StreamName::new(&format!("s{stream}")),
+                time: SampleTime::At(time(i64::try_from(n).unwrap() * 5 + 100)),
+                video_bitrate: Field::Number(f64::from(*bitrate) * 400_000.0),
+                video_framerate: Field::Number(f64::from(*frames) * 15.0),
+                audio_framerate: Field::Missing,
+            })
+            .collect();
+        let end = 100 + 60 * 5;
+        let mut at_once = channel();
+        at_once.live(now(end), &info(samples.clone()), &RULES);
+
+        let mut piecemeal = channel();
+        let mut shuffled = samples.clone();
+        let mut state = seed;
+        for index in (1..shuffled.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            shuffled.swap(index, usize::try_from(state >> 33).unwrap() % (index + 1));
+        }
+        for cut in cuts {
+            let cut = cut % shuffled.len();
+            piecemeal.live(now(end), &info(shuffled[cut..].to_vec()), &RULES);
+        }
+        piecemeal.live(now(end), &info(shuffled), &RULES);
+
+        let told = |channel: &Channel| -> Vec<_> {
+            channel
+                .shown(now(end), &RULES, Stretch::NONE)
+                .map(|(stream, figures)| (
+                    stream.name().clone(),
+                    stream.samples_total(),
+                    // The level may tell lateness of over a minute, which this goes beyond.
+                    Figures { video_bitrate_baseline: None, ..figures },
+                ))
+                .collect()
+        };
+        prop_assert_eq!(told(&at_once), told(&piecemeal));
+        prop_assert_eq!(at_once.last_sample(), piecemeal.last_sample());
+    }
+}

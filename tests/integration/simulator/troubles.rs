@@ -1,0 +1,138 @@
+//! Each trouble as a client meets it on a socket.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::served::{Served, within_deadline};
+
+#[tokio::test]
+async fn a_hanging_call_is_never_answered_and_others_are() {
+    let served = Served::start(
+        "{channels: [{id: 1}, {id: 2}], troubles: [{trouble: hang, channels: [\"1\"]}]}",
+    )
+    .await;
+    let url = format!("http://{}{}", served.address, served.question("1"));
+    let request = served.client.get(url).timeout(Duration::from_millis(300));
+    let error = within_deadline(request.send()).await.unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+    assert_eq!(served.ask_json("2").await["code"], 200);
+}
+
+#[tokio::test]
+async fn a_reset_connection_is_torn_down_without_an_answer() {
+    let served = Served::start("{channels: [{id: 1}], troubles: [reset]}").await;
+    let mut connection = TcpStream::connect(served.address).await.unwrap();
+    let request = format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", served.question("1"));
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let error = within_deadline(connection.read_to_end(&mut answer))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    assert!(answer.is_empty());
+}
+
+#[tokio::test]
+async fn a_cut_off_body_breaks_off_before_its_length() {
+    let served = Served::start("{channels: [{id: 1}], troubles: [cut_off]}").await;
+    let mut connection = TcpStream::connect(served.address).await.unwrap();
+    let request = format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", served.question("1"));
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    within_deadline(connection.read_to_end(&mut answer))
+        .await
+        .unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .unwrap();
+    let promised: usize = length.parse().unwrap();
+    assert_eq!(body.len(), promised / 2);
+    let response = served.ask("1").await.unwrap();
+    let error = within_deadline(response.bytes()).await.unwrap_err();
+    assert!(error.is_body() || error.is_decode(), "{error:?}");
+}
+
+#[tokio::test]
+async fn truncated_json_is_good_http() {
+    let served = Served::start("{channels: [{id: 1}], troubles: [truncated_json]}").await;
+    let text = served.ask("1").await.unwrap().text().await.unwrap();
+    assert!(text.starts_with("{\"code\":200,"));
+    assert!(serde_json::from_str::<Value>(&text).is_err());
+}
+
+#[tokio::test]
+async fn an_endless_body_goes_on_past_any_limit() {
+    let served = Served::start("{channels: [{id: 1}], troubles: [endless]}").await;
+    let mut response = served.ask("1").await.unwrap();
+    assert_eq!(response.content_length(), None);
+    let mut received = 0;
+    while received < 5 << 20 {
+        let chunk = within_deadline(response.chunk()).await.unwrap().unwrap();
+        received += chunk.len();
+    }
+}
+
+#[tokio::test]
+async fn a_gzip_bomb_goes_off_in_a_client_that_unpacks_it() {
+    let served = Served::start("{channels: [{id: 1}], troubles: [gzip_bomb]}").await;
+    let url = format!("http://{}{}", served.address, served.question("1"));
+    let client = reqwest::Client::builder()
+        .gzip(true)
+        .no_proxy()
+        .build()
+        .unwrap();
+    let mut response = within_deadline(client.get(url).send()).await.unwrap();
+    let mut received = 0;
+    while received < 32 << 20 {
+        let chunk = within_deadline(response.chunk()).await.unwrap().unwrap();
+        received += chunk.len();
+    }
+}
+
+#[tokio::test]
+async fn gateways_and_redirects_answer_with_their_statuses() {
+    let served = Served::start("channels: [{id: 1}]").await;
+    for (trouble, status) in [
+        ("bad_gateway", 502),
+        ("html", 200),
+        ("redirect", 302),
+        ("{trouble: block, as: 403}", 403),
+        ("{trouble: block, as: 405}", 405),
+        ("{trouble: block, as: 429}", 429),
+        ("{trouble: answer, status: 503, body: \"\"}", 503),
+    ] {
+        served.trouble(trouble).await;
+        let response = served.ask("1").await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{trouble}");
+        let text = response.text().await.unwrap();
+        assert!(
+            serde_json::from_str::<Value>(&text).is_err(),
+            "{trouble}: {text}"
+        );
+    }
+    let (_, troubles) = served.control("GET", "troubles", "").await;
+    assert_eq!(troubles["troubles"][0]["trouble"], "answer");
+    assert_eq!(troubles["troubles"][0]["status"], 503);
+    assert_eq!(troubles["troubles"][0]["active"], true);
+    let (_, troubles) = served.control("DELETE", "troubles", "").await;
+    assert_eq!(troubles["troubles"].as_array().unwrap().len(), 0);
+    assert_eq!(served.ask_json("1").await["code"], 200);
+}
+
+#[tokio::test]
+async fn latency_is_waited_for_on_the_socket() {
+    let served = Served::start(
+        "{channels: [{id: 1}], troubles: [{trouble: latency, median: 300ms, p99: 300ms}]}",
+    )
+    .await;
+    let begin = Instant::now();
+    assert_eq!(served.ask_json("1").await["code"], 200);
+    let took = begin.elapsed();
+    assert!(took >= Duration::from_millis(300), "{took:?}");
+}

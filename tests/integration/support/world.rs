@@ -1,0 +1,297 @@
+//! A whole exporter against a simulated Polyv, in memory and in tokio's paused time: hours
+//! pass in milliseconds.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use polyv_client::clock::{Clock, SettableWallClock, Timestamp};
+use polyv_client::{Answer, Content, Limiter, Outgoing, PolyvClock, Transport, TransportError};
+use polyv_exporter::config::Source;
+use polyv_exporter::metrics::{self, Format, Store};
+use polyv_exporter::scheduler::{self, Orders, Parts, Poller, Status};
+use polyv_exporter::simulator::{Delivery, Reaction, Request, Scenario, Simulator, Trouble};
+use polyv_exporter::telemetry::Metrics;
+use prometheus::proto::MetricFamily;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::scrape::Scrape;
+
+/// When the simulations begin: 2026-11-21, somewhen in the night.
+pub const BEGINNING: i64 = 1_795_233_600_000;
+
+/// A Polyv, a host with its clock, and an exporter on it.
+pub struct World {
+    pub simulator: Simulator,
+    pub wall: Arc<SettableWallClock>,
+    clock: Clock,
+    exporter: Option<Exporter>,
+    transport: Arc<InMemory>,
+}
+
+/// A running exporter, without its sockets.
+struct Exporter {
+    parts: Parts,
+    orders: mpsc::Sender<(Orders, oneshot::Sender<()>)>,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// Carries calls to a simulator without a network.
+struct InMemory {
+    simulator: Simulator,
+}
+
+impl World {
+    /// Begins a world in which Polyv plays `scenario`. Nobody watches yet.
+    pub fn new(scenario: &str) -> Self {
+        let beginning = Timestamp::from_millis(BEGINNING);
+        let wall = Arc::new(SettableWallClock::starting_at(beginning));
+        let clock = Clock::new(Arc::clone(&wall) as _);
+        let scenario = Scenario::parse("scenario", scenario).unwrap_or_else(|e| panic!("{e}"));
+        let simulator = Simulator::new(scenario, clock.clone());
+        Self {
+            transport: Arc::new(InMemory {
+                simulator: simulator.clone(),
+            }),
+            simulator,
+            wall,
+            clock,
+            exporter: None,
+        }
+    }
+
+    /// A world with an exporter that has just been started.
+    pub fn watched(scenario: &str, config: &str) -> Self {
+        let mut world = Self::new(scenario);
+        world.start(config);
+        world
+    }
+
+    /// Starts an exporter: a process of its own, which knows nothing of one before.
+    pub fn start(&mut self, config: &str) {
+        let config = Source::text("config", config)
+            .evaluate()
+            .unwrap_or_else(|faults| panic!("{faults}"));
+        let clock = Arc::new(PolyvClock::new(self.clock.clone()));
+        let parts = Parts {
+            limiter: Limiter::new(scheduler::limit_of(&config)),
+            store: Arc::new(Store::new(
+                scheduler::rules_of(&config),
+                scheduler::wall_offset(&clock),
+            )),
+            metrics: Metrics::new().unwrap(),
+            status: Arc::new(Status::default()),
+            clock,
+        };
+        parts.metrics.reloads().succeeded(self.clock.wall());
+        let orders = Orders {
+            config,
+            transport: Arc::clone(&self.transport) as _,
+        };
+        let poller = Poller::new(parts.clone(), orders);
+        let (sender, inbox) = mpsc::channel(1);
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(poller.run(inbox, shutdown.clone()));
+        self.exporter = Some(Exporter {
+            parts,
+            orders: sender,
+            shutdown,
+            task,
+        });
+    }
+
+    /// Stops the exporter, as a signal would.
+    pub async fn stop(&mut self) {
+        let exporter = self.exporter.take().expect("an exporter runs");
+        exporter.shutdown.cancel();
+        exporter.task.await.unwrap();
+    }
+
+    /// Gives the exporter another configuration.
+    pub async fn reload(&mut self, config: &str) {
+        let config = Source::text("config", config)
+            .evaluate()
+            .unwrap_or_else(|faults| panic!("{faults}"));
+        let orders = Orders {
+            config,
+            transport: Arc::clone(&self.transport) as _,
+        };
+        let (done, in_force) = oneshot::channel();
+        let exporter = self.exporter.as_ref().expect("an exporter runs");
+        exporter.orders.send((orders, done)).await.unwrap();
+        in_force.await.unwrap();
+    }
+
+    /// What a scrape says now.
+    pub fn scrape(&self) -> Scrape {
+        Scrape::parse(&self.text())
+    }
+
+    /// The same as text, which is not worth taking apart where there is very much of it.
+    pub fn text(&self) -> String {
+        let parts = self.parts();
+        let now = parts.clock.now();
+        let own = self.gather();
+        metrics::render(&parts.store, &own, Format::Prometheus, now)
+    }
+
+    /// What a scrape of the exporter's own families says now.
+    pub fn own(&self) -> Scrape {
+        let parts = self.parts();
+        let now = parts.clock.now();
+        let own = self.gather();
+        Scrape::parse(&metrics::render_own(
+            &parts.store,
+            &own,
+            Format::Prometheus,
+            now,
+        ))
+    }
+
+    fn gather(&self) -> Vec<MetricFamily> {
+        let parts = self.parts();
+        parts.metrics.set_poll_lag(self.lag());
+        let skew = parts.clock.skew_seconds(parts.store.rules().stale_after);
+        parts.metrics.set_clock_skew(skew);
+        parts.metrics.gather()
+    }
+
+    /// How late the most overdue poll is.
+    pub fn lag(&self) -> Duration {
+        let parts = self.parts();
+        parts.status.lag(parts.clock.host().moment())
+    }
+
+    /// What scrapes are made of, for those who look at some channels too often to scrape.
+    pub fn store(&self) -> &Store {
+        &self.parts().store
+    }
+
+    fn parts(&self) -> &Parts {
+        &self.exporter.as_ref().expect("an exporter runs").parts
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.exporter
+            .as_ref()
+            .is_some_and(|e| e.parts.status.is_ready())
+    }
+
+    /// Whether the poller does not look at what is to be done any more.
+    pub fn is_stuck(&self) -> bool {
+        let parts = self.parts();
+        parts.status.is_stuck(parts.clock.host().moment())
+    }
+
+    /// Makes things go wrong, as a list of troubles in a scenario's words.
+    pub fn trouble(&self, troubles: &str) {
+        let troubles = Trouble::parse_list("troubles", troubles).unwrap_or_else(|e| panic!("{e}"));
+        self.simulator.set_troubles(troubles);
+    }
+
+    /// Changes a channel's life, in a scenario's words.
+    pub fn life(&self, channel: &str, life: &str) {
+        let life = polyv_exporter::simulator::Life::parse("life", life)
+            .unwrap_or_else(|faults| panic!("{faults}"));
+        self.simulator.set_life(channel, life).unwrap();
+    }
+
+    /// Seconds since 1970 by the host's clock.
+    pub fn wall_seconds(&self) -> f64 {
+        self.clock.wall().as_seconds()
+    }
+
+    /// Milliseconds of the monotonic clock.
+    pub fn moment(&self) -> u64 {
+        self.clock.moment().as_millis()
+    }
+
+    /// When (milliseconds of the monotonic clock) Polyv received calls about a channel, by
+    /// channel: for its stream, or for its status with others.
+    pub fn received(&self) -> HashMap<String, Vec<u64>> {
+        let mut by_channel: HashMap<String, Vec<u64>> = HashMap::new();
+        for call in self.simulator.received() {
+            let channels = call.channel_id.unwrap_or_default();
+            for channel in channels.split(',') {
+                let calls = by_channel.entry(channel.to_owned()).or_default();
+                calls.push(call.moment.as_millis());
+            }
+        }
+        by_channel
+    }
+
+    /// When Polyv received calls at an endpoint.
+    pub fn received_at(&self, endpoint: &str) -> Vec<u64> {
+        let calls = self.simulator.received().into_iter();
+        let at = calls.filter(|call| call.endpoint == endpoint);
+        at.map(|call| call.moment.as_millis()).collect()
+    }
+
+    /// When Polyv received calls for one channel.
+    pub fn received_for(&self, channel: &str) -> Vec<u64> {
+        self.received().remove(channel).unwrap_or_default()
+    }
+}
+
+/// Lets time pass.
+pub async fn pass(seconds: f64) {
+    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+}
+
+/// How many of `instants` (milliseconds, sorted) the fullest half-open window holds.
+pub fn fullest_window(instants: &[u64], window_ms: u64) -> usize {
+    let mut fullest = 0;
+    let mut first = 0;
+    for last in 0..instants.len() {
+        while instants[last] - instants[first] >= window_ms {
+            first += 1;
+        }
+        fullest = fullest.max(last - first + 1);
+    }
+    fullest
+}
+
+impl Transport for InMemory {
+    fn send(
+        &self,
+        call: Outgoing,
+        max_body: usize,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, TransportError>> + Send + '_>> {
+        Box::pin(async move {
+            // The poller only asks.
+            assert_eq!(call.content, Content::Get);
+            let url = call.url;
+            let path = format!("{}?{}", url.path(), url.query().unwrap_or(""));
+            let answer = match self.simulator.react(&Request::get(&path)) {
+                Reaction::Answer(answer) => answer,
+                Reaction::Hang => std::future::pending().await,
+                Reaction::Reset => {
+                    return Err(TransportError::Connection("connection reset".to_owned()));
+                }
+            };
+            tokio::time::sleep(answer.after).await;
+            if matches!(answer.delivery, Delivery::CutOff { .. }) {
+                return Err(TransportError::Connection("cut off".to_owned()));
+            }
+            if matches!(answer.delivery, Delivery::Endless { .. }) || answer.body.len() > max_body {
+                return Err(TransportError::TooLarge(max_body));
+            }
+            let date = answer
+                .header("date")
+                .and_then(|date| httpdate::parse_http_date(date).ok())
+                .map(Into::into);
+            Ok(Answer {
+                status: answer.status,
+                date,
+                arrived: Instant::now(),
+                body: answer.body,
+            })
+        })
+    }
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::served::{Served, within_deadline};
+use crate::support::simulator_server::{Served, within_deadline};
 
 fn newest_bitrate(answer: &Value) -> f64 {
     let samples = answer["data"].as_array().unwrap();

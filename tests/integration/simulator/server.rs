@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::served::{Served, within_deadline};
+use crate::support::simulator_server::{Served, within_deadline};
 
 #[tokio::test]
 async fn a_signed_question_is_answered_and_a_wrong_signature_is_not() {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::served::{Served, within_deadline};
+use crate::support::simulator_server::{Served, within_deadline};
 
 #[tokio::test]
 async fn a_hanging_call_is_never_answered_and_others_are() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::program::{DEADLINE, Program, client};
+use super::exporter_process::{DEADLINE, Program, client};
 
 /// Starts the driver; gives the port that it listens on too.
 ///

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::program::{run, said};
-use crate::documents::blocks;
+use super::exporter_process::{run, said};
+use crate::docs::pages::blocks;
 
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::exporter_process::{Program, address_in, polyv_exporter};
 use super::kubernetes::Objects;
-use super::program::{Program, address_in, polyv_exporter};
 
 /// A pod's containers' files as Kubernetes would lay them out, in a directory.
 pub struct Pod {

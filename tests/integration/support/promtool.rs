@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use super::program::{run, said};
+use super::exporter_process::{run, said};
 use super::scrape::Scrape;
 
 /// Where the shipped rules are.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::program::{run, said};
+use super::exporter_process::{run, said};
 
 const TO_JSON: &str = "
 import json, sys

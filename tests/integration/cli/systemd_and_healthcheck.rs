@@ -1,0 +1,204 @@
+//! Whoever starts the exporter can tell whether it works: containers by `healthcheck`, systemd
+//! by what it is told.
+
+use std::os::unix::net::UnixDatagram;
+use std::process::Output;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::support::exporter_process::{
+    Exporter, nobodys_address, polyv_exporter, quick_config, replace, run, said,
+};
+use crate::support::secured_exporter::{ALICE, Doored, TLS};
+use crate::support::simulator_server::Served;
+
+fn healthcheck(address: &str) -> Output {
+    run(polyv_exporter().args(["healthcheck", "--web.listen-address", address]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn healthcheck_says_yes_of_an_exporter_that_works_whatever_its_door() {
+    for (web, word) in [
+        ("{}".to_owned(), "works."),
+        (format!("basic_auth_users: {{{ALICE}}}"), "password"),
+        (TLS.to_owned(), "TLS"),
+        ("rate_limit: {interval: 1h, burst: 1}".to_owned(), "works."),
+    ] {
+        let doored = Doored::start(&web).await;
+        let output = healthcheck(&doored.exporter.address.to_string());
+        assert!(output.status.success(), "{web}: {}", said(&output));
+        assert!(said(&output).contains(word), "{web}: {}", said(&output));
+        if web.contains("rate_limit") {
+            let output = healthcheck(&doored.exporter.address.to_string());
+            assert!(output.status.success(), "{}", said(&output));
+            assert!(said(&output).contains("rate limit"), "{}", said(&output));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn healthcheck_asks_at_the_address_that_serve_was_told_to_listen_on() {
+    let doored = Doored::start("{}").await;
+    let port = doored.exporter.address.port();
+    for listens in [format!(":{port}"), format!("0.0.0.0:{port},[::1]:1")] {
+        let mut command = polyv_exporter();
+        command.env("POLYV_EXPORTER_WEB_LISTEN_ADDRESS", &listens);
+        let output = run(command.arg("healthcheck"));
+        assert!(output.status.success(), "{listens}: {}", said(&output));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn healthcheck_says_no_where_nothing_or_something_else_answers() {
+    // Nobody listens.
+    let (_held, address) = nobodys_address();
+    let address = address.to_string();
+    let output = healthcheck(&address);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains(&address), "{}", said(&output));
+
+    // Somebody else does.
+    let polyv = Served::start("{}").await;
+    let output = healthcheck(&polyv.address.to_string());
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+
+    // What speaks no HTTP.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        use tokio::io::AsyncWriteExt as _;
+        while let Ok((mut stream, _)) = listener.accept().await {
+            _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await;
+        }
+    });
+    let output = healthcheck(&address);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+
+    // No address at all.
+    let output = healthcheck("127.0.0.1:0");
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn healthcheck_does_not_wait_for_one_that_never_answers() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let output = healthcheck(&silent.local_addr().unwrap().to_string());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("no answer"), "{}", said(&output));
+}
+
+/// A service manager's socket.
+struct Manager {
+    socket: UnixDatagram,
+    directory: tempfile::TempDir,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = UnixDatagram::bind(directory.path().join("notify")).unwrap();
+        let patience = Duration::from_secs(60);
+        socket.set_read_timeout(Some(patience)).unwrap();
+        Self { socket, directory }
+    }
+
+    /// What it is told next.
+    fn told(&self) -> String {
+        let mut buffer = [0; 1024];
+        let length = self.socket.recv(&mut buffer).expect("a notification");
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    }
+
+    /// What it is told next beside that all is well.
+    fn told_news(&self) -> String {
+        loop {
+            let told = self.told();
+            if told.trim_end() != "WATCHDOG=1" {
+                return told;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_is_told_when_it_is_ready_alive_reloading_and_stopping() {
+    let manager = Manager::new();
+    let polyv = Served::start("channels: [{id: 1}, {id: 2}]").await;
+    let config = quick_config(polyv.address, "[{id: 1}]");
+    let mut exporter = Exporter::start_with(&config, |command| {
+        command.env("NOTIFY_SOCKET", manager.directory.path().join("notify"));
+        command.env("WATCHDOG_USEC", "200000");
+    })
+    .await;
+
+    let ready = manager.told();
+    assert!(ready.contains("READY=1"), "{ready}");
+    assert!(ready.contains("STATUS=watching channels: 1"), "{ready}");
+    for _ in 0..3 {
+        assert_eq!(manager.told().trim_end(), "WATCHDOG=1");
+    }
+
+    let two = quick_config(polyv.address, "[{id: 1}, {id: 2}]");
+    replace(&exporter.config_path(), &two);
+    exporter.program.signal("HUP");
+    let reloading = manager.told_news();
+    assert!(reloading.contains("RELOADING=1"), "{reloading}");
+    assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
+    let ready = manager.told_news();
+    assert!(ready.contains("READY=1"), "{ready}");
+    assert!(ready.contains("watching channels: 2"), "{ready}");
+
+    // One that is refused ends as well: what was in force goes on.
+    replace(&exporter.config_path(), "accounts: 7");
+    exporter.program.signal("HUP");
+    assert!(manager.told_news().contains("RELOADING=1"));
+    let ready = manager.told_news();
+    assert!(ready.contains("READY=1"), "{ready}");
+    assert!(ready.contains("watching channels: 2; "), "{ready}");
+    assert!(ready.contains("faulty"), "{ready}");
+
+    exporter.program.signal("TERM");
+    assert!(manager.told_news().contains("STOPPING=1"));
+    assert!(exporter.program.ended().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_manager_that_reads_nothing_holds_up_nobody() {
+    let manager = Manager::new();
+    let path = manager.directory.path().join("notify");
+    let filler = UnixDatagram::unbound().unwrap();
+    filler.set_nonblocking(true).unwrap();
+    while filler.send_to(b"FULL=1", &path).is_ok() {}
+    let polyv = Served::start("channels: [{id: 1}]").await;
+    let config = quick_config(polyv.address, "[{id: 1}]");
+    let mut exporter = Exporter::start_with(&config, |command| {
+        command.env("NOTIFY_SOCKET", &path);
+        command.env("WATCHDOG_USEC", "200000");
+    })
+    .await;
+    exporter.until("it works", |s| s.state("1") == "live").await;
+    assert_eq!(exporter.reload().await.0, 200);
+    exporter.program.signal("TERM");
+    let begin = std::time::Instant::now();
+    assert!(exporter.program.ended().await.success());
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "the contract's bound"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_manager_that_does_not_listen_changes_nothing() {
+    let polyv = Served::start("channels: [{id: 1}]").await;
+    let config = quick_config(polyv.address, "[{id: 1}]");
+    let mut exporter = Exporter::start_with(&config, |command| {
+        command.env("NOTIFY_SOCKET", "/nowhere/notify");
+    })
+    .await;
+    let told = ["NOTIFY_SOCKET", "No such file"];
+    exporter.program.logged(&told).await;
+    exporter
+        .until("it works all the same", |s| s.state("1") == "live")
+        .await;
+}

@@ -1,0 +1,152 @@
+//! The documents say what is so.
+
+use std::collections::BTreeSet;
+
+use polyv_exporter::config::Source;
+use polyv_exporter::http::door::DoorFile;
+use polyv_exporter::metrics;
+
+use crate::docs::blocks::without_secrets_elsewhere;
+pub use crate::support::markdown::blocks;
+use crate::support::markdown::{Page, pages, read, root};
+
+#[test]
+fn the_page_on_metrics_is_the_catalogue() {
+    let document = metrics::document();
+    let path = "docs/metrics.md";
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(root().join(path), &document).unwrap();
+    }
+    assert!(
+        read(path) == document,
+        "{path} and the catalogue have parted ways: `make docs` writes the page anew"
+    );
+}
+
+#[test]
+fn every_key_of_a_web_configuration_is_explained() {
+    let page = read("docs/web-config.md");
+    // What the program says it knows, where it meets a key that it does not know.
+    let probe = "zzzzzzzz: 1
+tls_server_config: {zzzzzzzz: 1}
+http_server_config: {zzzzzzzz: 1, headers: {zzzzzzzz: 1}}
+rate_limit: {zzzzzzzz: 1}";
+    let files = tempfile::tempdir().unwrap();
+    let path = files.path().join("web.yml");
+    std::fs::write(&path, probe).unwrap();
+    let faults = DoorFile::new(&path).read().door.unwrap_err().to_string();
+    let keys: BTreeSet<_> = faults
+        .lines()
+        .filter_map(|line| line.split("known here: ").nth(1))
+        .flat_map(|known| known.split(", "))
+        .collect();
+    assert!(keys.len() >= 26, "{keys:?}");
+    for key in keys {
+        assert!(
+            page.contains(&format!("`{key}`")),
+            "`{key}` is not explained"
+        );
+    }
+}
+
+#[test]
+fn every_key_of_a_configuration_is_explained() {
+    let text = read("docs/configuration.md");
+    // What the program says it knows, where it meets a key that it does not know.
+    let probe = "zzzzzzzz: 1
+api: {zzzzzzzz: 1, rate_limit: {zzzzzzzz: 1}}
+poll: {zzzzzzzz: 1}
+accounts: [{app_id: a, app_secret: s, zzzzzzzz: 1, discover: {zzzzzzzz: 1}, channels: [{id: 1, zzzzzzzz: 1, expect: {zzzzzzzz: 1}}]}]";
+    let faults = Source::text("probe", probe)
+        .evaluate()
+        .unwrap_err()
+        .to_string();
+    let mut keys = BTreeSet::new();
+    for line in faults.lines() {
+        let known = line.split("known here: ").nth(1).unwrap();
+        keys.extend(known.split(", ").map(str::to_owned));
+    }
+    assert!(keys.len() >= 28, "{keys:?}");
+    for key in keys {
+        assert!(
+            text.contains(&format!("`{key}`"))
+                || text.contains(&format!(".{key}`"))
+                || text.contains(&format!("`{key}.")),
+            "`{key}` is not explained"
+        );
+    }
+}
+
+#[test]
+fn the_defaults_that_are_shown_are_the_defaults() {
+    let shown = blocks(&read("docs/configuration.md"), "yaml")
+        .into_iter()
+        .find(|block| block.contains("api:") && block.contains("poll:"))
+        .unwrap();
+    let shown = without_secrets_elsewhere(&shown);
+    let shown = Source::text("shown", &shown).evaluate().unwrap();
+    let default = Source::text(
+        "default",
+        "accounts: [{app_id: a, app_secret: s, channels: [{id: 1}]}]",
+    );
+    let default = default.evaluate().unwrap();
+    assert_eq!(shown.api, default.api);
+    assert_eq!(shown.poll, default.poll);
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    for page in pages() {
+        for (_, target) in page.links() {
+            if target.contains("://") {
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() {
+                root().join(&page.path)
+            } else {
+                root().join(&page.path).parent().unwrap().join(file)
+            };
+            assert!(file.exists(), "{}: {target}", page.path);
+            if !anchor.is_empty() {
+                let path = file.canonicalize().unwrap();
+                let path = path.strip_prefix(root().canonicalize().unwrap()).unwrap();
+                let anchors = anchors(&Page::open(path.to_str().unwrap()));
+                assert!(
+                    anchors.iter().any(|known| known == anchor),
+                    "{}: {target}: there are {anchors:?}",
+                    page.path
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_page_can_be_found_from_the_readme() {
+    let readme = Page::open("README.md");
+    let linked: Vec<&str> = readme.links().into_iter().map(|(_, to)| to).collect();
+    for page in pages() {
+        let path = page.path.as_str();
+        let is_found = linked.iter().any(|to| to.split('#').next() == Some(path));
+        assert!(
+            is_found || path == "README.md" || path.starts_with("docs/runbooks/"),
+            "{path}: nothing in README.md leads there"
+        );
+    }
+}
+
+/// What links lead to within a page.
+fn anchors(page: &Page) -> Vec<String> {
+    page.headings()
+        .into_iter()
+        .map(|(_, heading)| {
+            heading
+                .to_lowercase()
+                .chars()
+                .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+                .map(|c| if c == ' ' { '-' } else { c })
+                .collect()
+        })
+        .collect()
+}

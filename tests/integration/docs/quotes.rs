@@ -1,0 +1,247 @@
+//! What documents call by name, or quote, is there under that name and in those words.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::support::markdown::{Page, pages, read, root};
+
+const TROUBLE: &str = "docs/troubleshooting.md";
+
+/// What the rest of a name may consist of.
+fn name(text: &str) -> String {
+    text.chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+        .collect()
+}
+
+/// Names in a text that begin like this, and what stands behind each.
+fn names<'a>(text: &'a str, begin: &'a str) -> impl Iterator<Item = (String, char)> + 'a {
+    text.match_indices(begin)
+        .filter(|(at, _)| {
+            let before = text[..*at].chars().next_back();
+            before.is_none_or(|c| !c.is_ascii_alphanumeric() && !"_-/.:".contains(c))
+        })
+        .map(|(at, _)| {
+            let name = name(&text[at..]);
+            let behind = text[at + name.len()..].chars().next().unwrap_or(' ');
+            (name, behind)
+        })
+}
+
+#[test]
+fn every_metric_that_is_mentioned_is_one() {
+    let table = read("docs/metrics.md");
+    let metrics: BTreeSet<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let is_metric = |name: &str| {
+        let histogram = ["_bucket", "_count", "_sum"].iter().any(|end| {
+            name.strip_suffix(end)
+                .is_some_and(|of| metrics.contains(of))
+        });
+        metrics.contains(name) || histogram
+    };
+    let mut mentioned = BTreeSet::new();
+    for page in pages() {
+        for group in [
+            "channel", "stream", "api", "account", "sample", "samples", "exporter",
+        ] {
+            for (name, behind) in names(&page.text, &format!("polyv_{group}_")) {
+                // `polyv_stream_*` stands for many, and this is a cookie.
+                if behind == '*' || behind == '…' || name == "polyv_exporter_lang" {
+                    continue;
+                }
+                let is_beginning =
+                    name.ends_with('_') && metrics.iter().any(|metric| metric.starts_with(&name));
+                assert!(
+                    is_beginning || is_metric(&name),
+                    "{}: there is no metric {name}",
+                    page.path
+                );
+                mentioned.insert(name);
+            }
+        }
+    }
+    assert!(mentioned.len() > 40, "{}", mentioned.len());
+}
+
+#[test]
+fn every_alert_that_is_mentioned_is_one() {
+    let rules = read("alerts/polyv.rules.yml");
+    let mut mentioned = BTreeSet::new();
+    for page in pages() {
+        for group in [
+            "Api", "Channel", "Clock", "Config", "Exporter", "Poller", "Stream",
+        ] {
+            for (name, _) in names(&page.text, &format!("Polyv{group}")) {
+                assert!(
+                    rules.contains(&format!("- alert: {name}\n")),
+                    "{}: there is no alert {name}",
+                    page.path
+                );
+                mentioned.insert(name);
+            }
+        }
+    }
+    assert!(mentioned.len() > 15, "{}", mentioned.len());
+}
+
+/// All of the program's source without comments and tests, with what it says in one piece where it
+/// is broken over lines.
+fn source() -> String {
+    fn collect(folder: &Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_stem().is_some_and(|name| name == "tests") {
+                continue;
+            }
+            if path.is_dir() {
+                collect(&path, text);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let file = std::fs::read_to_string(path).unwrap();
+                // A module of tests is the last thing in a file.
+                let program = file.split("#[cfg(test)]\nmod tests {").next().unwrap();
+                let is_code = |line: &&str| !line.trim_start().starts_with("//");
+                for line in program.lines().filter(is_code) {
+                    text.push_str(line);
+                    text.push('\n');
+                }
+            }
+        }
+    }
+    let mut text = String::new();
+    collect(&root().join("src"), &mut text);
+    let mut whole = String::new();
+    let mut parts = text.split("\\\n");
+    whole.push_str(parts.next().unwrap());
+    for part in parts {
+        whole.push_str(part.trim_start());
+    }
+    whole.replace("\\\"", "\"")
+}
+
+/// Whether the program says so; `…` stands for what is different each time.
+fn is_said(words: &str, source: &str) -> bool {
+    let said = |part: &str| source.contains(part.trim());
+    words.split('…').all(said)
+}
+
+#[test]
+fn every_message_that_is_quoted_is_one() {
+    let source = source();
+    let mut quoted = 0;
+    for page in pages() {
+        for behind in page.text.split("message=\"").skip(1) {
+            let message = behind.split('"').next().unwrap();
+            assert!(
+                is_said(message, &source),
+                "{}: the program never logs \"{message}\"",
+                page.path
+            );
+            quoted += 1;
+        }
+    }
+    assert!(quoted >= 10, "{quoted}");
+}
+
+/// Whether the program can say exactly so: one of its strings, with something at each of its `{…}`.
+fn is_made(words: &str, source: &str) -> bool {
+    source.split('"').any(|literal| {
+        let mut fixed = literal
+            .split('{')
+            .enumerate()
+            .map(|(place, part)| match place {
+                0 => part,
+                _ => part.split_once('}').map_or(part, |(_, behind)| behind),
+            });
+        let begin = fixed.next().unwrap_or_default();
+        let rest: Vec<&str> = fixed.collect();
+        let constant = begin.len() + rest.iter().map(|part| part.len()).sum::<usize>();
+        let Some((end, middle)) = rest.split_last() else {
+            return literal == words;
+        };
+        let Some(mut left) = words.strip_prefix(begin) else {
+            return false;
+        };
+        for part in middle {
+            match left.split_once(part) {
+                Some((_, behind)) => left = behind,
+                None => return false,
+            }
+        }
+        // Two words at least are its own.
+        constant >= 5 && left.ends_with(end)
+    })
+}
+
+#[test]
+fn every_example_that_is_quoted_can_be_one() {
+    let source = source();
+    let mut quoted = 0;
+    for page in pages() {
+        for behind in page.text.split("example=\"").skip(1) {
+            let example = behind.split('"').next().unwrap();
+            assert!(
+                is_made(example, &source),
+                "{}: the program never gives the example \"{example}\"",
+                page.path
+            );
+            quoted += 1;
+        }
+    }
+    assert!(quoted >= 1, "{quoted}");
+    assert!(!is_made("future from stream recordf", &source));
+}
+
+#[test]
+fn whatever_is_quoted_when_there_is_trouble_is_the_programs_own_word() {
+    let source = source();
+    let page = Page::open(TROUBLE);
+    let mut quoted = 0;
+    for (line, span) in page.spans() {
+        let is_command = ["polyv-exporter ", "curl ", "message=", "example="]
+            .iter()
+            .any(|begin| span.starts_with(begin));
+        if span.split(' ').count() < 4 || is_command {
+            continue;
+        }
+        assert!(
+            is_said(&span, &source),
+            "{TROUBLE}:{line}: nobody says `{span}`"
+        );
+        quoted += 1;
+    }
+    assert!(quoted >= 5, "{quoted}");
+}
+
+#[test]
+fn every_trouble_is_in_the_list_at_the_head_and_tells_how_to_see_it() {
+    let page = Page::open(TROUBLE);
+    let (head, rest) = page.text.split_once("\n## ").unwrap();
+    let troubles: Vec<&str> = rest.split("\n## ").collect();
+    assert!(troubles.len() >= 12, "{}", troubles.len());
+    let linked = Page {
+        path: TROUBLE.to_owned(),
+        text: head.to_owned(),
+    };
+    let listed = linked
+        .links()
+        .into_iter()
+        .filter(|(_, to)| to.starts_with('#'));
+    let listed: BTreeSet<&str> = listed.map(|(_, to)| to).collect();
+    assert_eq!(listed.len(), troubles.len(), "{listed:?}");
+    for trouble in troubles {
+        let heading = trouble.lines().next().unwrap();
+        for part in ["**Why**", "**What to do**"] {
+            assert!(trouble.contains(part), "{heading}: no {part}");
+        }
+        let shows = trouble.contains("```console\n$ ");
+        assert!(shows, "{heading}: no command shows it");
+        let seen = ["`polyv_", "`process_", "message=", "`up`"];
+        assert!(
+            seen.iter().any(|mark| trouble.contains(mark)),
+            "{heading}: neither a metric nor a line of the log"
+        );
+    }
+}

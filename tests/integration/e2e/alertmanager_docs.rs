@@ -1,0 +1,16 @@
+//! What the documents ask Alertmanager for.
+
+use crate::support::curl::OF_ALERTMANAGER;
+use crate::support::exporter_process::client;
+use crate::support::prometheus_stack::Alertmanager;
+
+#[tokio::test]
+async fn alertmanager_has_whatever_it_is_asked_for_in_documents() {
+    let config = "{route: {receiver: nobody}, receivers: [{name: nobody}]}";
+    let alertmanager = Alertmanager::start(config).await;
+    for path in OF_ALERTMANAGER.iter().chain(&["/-/nothing"]) {
+        let url = format!("http://{}{path}", alertmanager.address);
+        let status = client().get(url).send().await.unwrap().status();
+        assert_eq!(status == 404, *path == "/-/nothing", "{path}: {status}");
+    }
+}

@@ -1,0 +1,18 @@
+//! The exporter beside other programs: Prometheus, Alertmanager, a browser, Compose, Kubernetes.
+
+mod alertmanager;
+mod alertmanager_docs;
+mod browser;
+mod compose;
+mod kubernetes;
+mod kubernetes_page;
+mod kubernetes_pods;
+mod kubernetes_prometheus;
+mod prometheus;
+mod prometheus_channels;
+mod prometheus_dashboards;
+mod prometheus_docs;
+mod prometheus_rules;
+mod prometheus_tls;
+mod python;
+mod workflows;

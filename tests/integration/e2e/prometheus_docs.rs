@@ -1,0 +1,74 @@
+//! What the documents show for Prometheus, as Prometheus itself sees it.
+
+use std::fmt::Write as _;
+
+use crate::support::certificates::Authority;
+use crate::support::curl::OF_PROMETHEUS;
+use crate::support::exporter_process::{client, said};
+use crate::support::markdown::{Page, pages};
+use crate::support::prometheus_stack::Prometheus;
+use crate::support::promtool::{promtool, rules};
+
+#[test]
+fn prometheus_takes_whatever_is_shown_for_it() {
+    let files = tempfile::tempdir().unwrap();
+    let authority = Authority::new("test");
+    authority.server().write(files.path(), "prometheus");
+    std::fs::write(files.path().join("ca.crt"), authority.pem()).unwrap();
+    std::fs::write(files.path().join("polyv_password"), "p").unwrap();
+    let mut expressions = String::new();
+    let mut configurations = 0;
+    for block in pages().iter().flat_map(Page::blocks) {
+        let place = block.place();
+        let head = |key: &str| block.text.lines().any(|line| line.starts_with(key));
+        if block.language == "promql" {
+            for line in block.text.lines().filter(|line| !line.is_empty()) {
+                let quoted = line.replace('\'', "''");
+                _ = writeln!(
+                    expressions,
+                    "  - {{record: shown, expr: '{quoted}'}} # {place}"
+                );
+            }
+        } else if block.language == "yaml"
+            && (head("scrape_configs:") || head("rule_files:"))
+            // Debian's Prometheus can't ask Kubernetes; the tests of that page look at it.
+            && !block.text.contains("kubernetes_sd_configs")
+        {
+            // The rules are where a reader would have put them.
+            let rules = rules();
+            let text = block
+                .text
+                .replace("/etc/prometheus/polyv.rules.yml", rules.to_str().unwrap());
+            let path = files.path().join("prometheus.yml");
+            std::fs::write(&path, &text).unwrap();
+            let output = promtool(&["check", "config", path.to_str().unwrap()]);
+            assert!(output.status.success(), "{place}: {}", said(&output));
+            configurations += 1;
+        }
+    }
+    assert!(configurations >= 4, "{configurations}");
+    let path = files.path().join("shown.rules.yml");
+    std::fs::write(
+        &path,
+        format!("groups:\n- name: shown\n  rules:\n{expressions}"),
+    )
+    .unwrap();
+    let output = promtool(&["check", "rules", "--lint=none", path.to_str().unwrap()]);
+    assert!(output.status.success(), "{}\n{expressions}", said(&output));
+    assert!(expressions.lines().count() > 5, "{expressions}");
+}
+
+#[tokio::test]
+async fn prometheus_has_whatever_it_is_asked_for_in_documents() {
+    let prometheus = Prometheus::start_with("{}").await;
+    for path in OF_PROMETHEUS {
+        let answer = client().get(prometheus.at(path)).send().await.unwrap();
+        assert_ne!(answer.status(), 404, "{path}");
+    }
+    let answer = client()
+        .get(prometheus.at("/-/nothing"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 404);
+}

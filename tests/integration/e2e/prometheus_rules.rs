@@ -1,0 +1,305 @@
+//! The shipped rules, judged by Prometheus' own tool.
+//!
+//! Needs `promtool` in the path: `make test` sees to it, or leaves these tests out and says so.
+
+use crate::support::exporter_process::said;
+use crate::support::promtool::{Firing, Recording, promtool, rules};
+use crate::support::test_env::{World, pass};
+
+/// When things begin to go wrong, and for how long they do.
+const BEGIN: u64 = 1200;
+const TROUBLE: u64 = 420;
+
+#[test]
+fn the_rules_are_valid_and_pass_their_own_tests() {
+    let rules = rules();
+    let checked = promtool(&["check", "rules", rules.to_str().unwrap()]);
+    assert!(checked.status.success(), "{}", said(&checked));
+    let tests = rules.parent().unwrap().join("tests");
+    let mut files: Vec<String> = std::fs::read_dir(tests)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
+        .collect();
+    files.sort();
+    assert!(files.len() >= 6, "{files:?}");
+    let mut arguments = vec!["test", "rules"];
+    arguments.extend(files.iter().map(String::as_str));
+    let tested = promtool(&arguments);
+    assert!(tested.status.success(), "{}", said(&tested));
+}
+
+/// Two exporters of one fleet, each with a Polyv of its own that plays the same.
+struct Pair {
+    worlds: [World; 2],
+    recording: Recording,
+    /// Seconds between two scrapes.
+    interval: u64,
+    /// Seconds since the beginning of the recording.
+    at: u64,
+}
+
+impl Pair {
+    fn new(scenario: &str, configs: [&str; 2], interval: u64) -> Self {
+        Self {
+            worlds: configs.map(|config| World::watched(scenario, config)),
+            recording: Recording::new(interval),
+            interval,
+            at: 0,
+        }
+    }
+
+    /// Scrapes both until that second.
+    async fn until(&mut self, second: u64) {
+        while self.at < second {
+            self.recording
+                .add(&self.worlds.each_ref().map(World::scrape));
+            pass(self.interval as f64).await;
+            self.at += self.interval;
+        }
+    }
+
+    fn life(&self, channel: &str, life: &str) {
+        for world in &self.worlds {
+            world.life(channel, life);
+        }
+    }
+
+    fn trouble(&self, troubles: &str) {
+        for world in &self.worlds {
+            world.trouble(troubles);
+        }
+    }
+}
+
+/// Channels that live different lives; what is expected of each.
+const CHANNELS: &[(&str, &str, &str)] = &[
+    (
+        "1",
+        "steady",
+        "{live: true, video_bitrate_bps: 1200000, video_framerate_fps: 15, audio_framerate_fps: 43}",
+    ),
+    (
+        "2",
+        "{phase: bitrate_drop, to: 0.3}",
+        "{video_bitrate_bps: 1200000}",
+    ),
+    ("3", "{phase: bitrate_drop, to: 0.2}", "{}"),
+    (
+        "4",
+        "{phase: bitrate_drop, to: 0.6}",
+        "{video_bitrate_bps: 1200000}",
+    ),
+    ("5", "video_freeze", "{video_framerate_fps: 15}"),
+    ("6", "audio_loss", "{}"),
+    (
+        "7",
+        "{phase: framerate_sag, to: 0.5}",
+        "{video_framerate_fps: 15}",
+    ),
+    ("8", "no_samples", "{}"),
+    ("9", "offline", "{live: true}"),
+    ("10", "offline", "{}"),
+];
+
+/// Alerts on what samples say: they fire as soon as half a minute of samples says so.
+const QUICK: &[Firing<'_>] = &[
+    ("PolyvStreamBitrateDropped", "2"),
+    ("PolyvStreamBitrateDropped", "3"),
+    ("PolyvStreamBitrateDropped", "5"),
+    ("PolyvStreamVideoFrozen", "5"),
+    ("PolyvStreamAudioLost", "6"),
+    ("PolyvStreamVideoFramerateLow", "7"),
+];
+const ARE_QUICK: &str =
+    "alertname=~\"PolyvStream(BitrateDropped|VideoFrozen|AudioLost|VideoFramerateLow)\"";
+/// Alerts on what is missing, and warnings.
+const SLOW: &[Firing<'_>] = &[
+    ("PolyvStreamBitrateLow", "2"),
+    ("PolyvStreamBitrateLow", "3"),
+    ("PolyvStreamBitrateLow", "4"),
+    ("PolyvStreamBitrateLow", "5"),
+    ("PolyvStreamSamplesMissing", "8"),
+    ("PolyvChannelOfflineUnexpectedly", "9"),
+    ("PolyvChannelWentOffline", "10"),
+];
+const ALL: &str = "alertname=~\".+\"";
+const OF_CHANNELS: &str = "alertname=~\"PolyvStream.*|PolyvChannel.*\"";
+/// What always fires: for a channel that is live on another CDN, and for one that was deleted.
+const ALWAYS: &[Firing<'_>] = &[
+    ("PolyvChannelWithoutSamples", "90"),
+    ("PolyvChannelStateUnknown", "91"),
+];
+
+/// Both watch the same channels, each at other moments.
+fn fleet(delay: u64, interval: u64) -> Pair {
+    let lives: String = CHANNELS
+        .iter()
+        .map(|(id, _, _)| format!("{{id: {id}}}, "))
+        .collect();
+    let scenario = format!(
+        "sample_delay: {delay}s
+channels: [{lives}{{id: 90, life: empty}}, {{id: 91, life: deleted}}, {{id: 92, live_for: 0s, life: audio_only}},
+  {{id: 93, streams: [a, b]}}, {{id: 94}}, {{id: 95}}, {{id: 96}}]
+troubles: [{{trouble: latency, median: 300ms, p99: 1s}}]"
+    );
+    let others = ["90", "91", "92", "93", "95", "96"];
+    let mut channels: Vec<String> = CHANNELS
+        .iter()
+        .map(|(id, _, expect)| format!("{{id: {id}, expect: {expect}}}"))
+        .chain(others.map(|id| format!("{{id: {id}}}")))
+        .chain(["{id: 94, expect: {live: true}}".to_owned()])
+        .collect();
+    let mut config = || {
+        channels.reverse();
+        format!(
+            "accounts: [{{app_id: simulated, app_secret: simulated-secret, channels: [{}]}}]",
+            channels.join(", ")
+        )
+    };
+    Pair::new(&scenario, [&config(), &config()], interval)
+}
+
+/// Plays everybody's trouble, and demands the alerts for it.
+async fn play(mut pair: Pair, delay: u64, among: &str) -> Recording {
+    pair.until(600).await;
+    // A broadcast ends as planned and another one begins.
+    pair.life("95", "offline");
+    pair.until(900).await;
+    pair.life("95", "steady");
+    pair.until(BEGIN).await;
+    for (id, life, _) in CHANNELS {
+        pair.life(id, life);
+    }
+    // An encoder reconnects, and a bitrate dips: too short to wake anybody.
+    pair.life("94", "{phase: offline, for: 8s}");
+    pair.life("96", "{phase: bitrate_drop, to: 0.1, for: 15s}");
+    pair.until(BEGIN + TROUBLE).await;
+    for (id, _, _) in CHANNELS {
+        pair.life(id, "steady");
+    }
+    pair.until(BEGIN + 1500).await;
+
+    let (mut recording, interval) = (pair.recording, pair.interval);
+    // 95 had been live for 10 minutes: for the operator's information, and for no more.
+    recording.expect_among(among, 540, ALWAYS);
+    let ended = [ALWAYS, &[("PolyvChannelWentOffline", "95")]].concat();
+    recording.expect_among(among, 870, &ended);
+    recording.expect_among(among, BEGIN, ALWAYS);
+    let seen = BEGIN + delay;
+    recording.expect_among(ARE_QUICK, seen + 15, &[]);
+    // Half a minute of samples, one every 5 s; then it is polled, scraped and evaluated.
+    recording.expect_among(ARE_QUICK, seen + 30 + 5 + 15 + interval + 10, QUICK);
+    recording.expect_among(among, BEGIN + TROUBLE - 10, &[ALWAYS, QUICK, SLOW].concat());
+    recording.expect_among(among, BEGIN + 1490, ALWAYS);
+    recording
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_trouble_of_a_stream_fires_its_alert_and_nothing_else_does() {
+    for (interval, delay) in [(15, 0), (15, 20), (60, 20), (15, 150), (60, 150)] {
+        let recording = play(fleet(delay, interval), delay, ALL).await;
+        recording.judge(&format!(
+            "scraped every {interval} s, samples {delay} s late"
+        ));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exporter_that_lost_its_way_to_polyv_hides_nothing_that_the_other_one_sees() {
+    for trouble in ["reset", "hang"] {
+        let pair = fleet(20, 15);
+        pair.worlds[0].trouble(&format!("[{{trouble: {trouble}, after: 5m}}]"));
+        let recording = play(pair, 20, OF_CHANNELS).await;
+        recording.judge(trouble);
+    }
+}
+
+/// Four channels that are live all the time, and what goes wrong with Polyv from minute 10 to 20.
+async fn played(trouble: &str, config: &str, interval: u64) -> Recording {
+    let mut pair = Pair::new("channels: [{id: 1, count: 4}]", [config; 2], interval);
+    pair.until(600).await;
+    pair.trouble(&format!("[{trouble}]"));
+    pair.until(1200).await;
+    pair.trouble("[]");
+    pair.until(3600).await;
+    pair.recording
+}
+
+const FOUR: &str = "accounts: [{app_id: simulated, app_secret: simulated-secret, channels: [{id: 1}, {id: 2}, {id: 3}, {id: 4}]}]";
+
+fn of_all_four(alert: &'static str) -> Vec<Firing<'static>> {
+    ["1", "2", "3", "4"].map(|id| (alert, id)).to_vec()
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_polyv_fails_channels_are_unknown_and_no_stream_is_blamed() {
+    for (trouble, interval) in [("error_500", 15), ("hang", 15), ("reset", 60), ("html", 60)] {
+        let mut recording = played(trouble, FOUR, interval).await;
+        recording.expect(600, &[]);
+        let unknown = of_all_four("PolyvChannelStateUnknown");
+        recording.expect_among(OF_CHANNELS, 700, &[]);
+        recording.expect_among(OF_CHANNELS, 1190, &unknown);
+        // A channel that failed by itself is asked every 5 minutes at last.
+        recording.expect_among(OF_CHANNELS, 1600, &[]);
+        recording.expect(3590, &[]);
+        recording.judge(trouble);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_signature_and_a_throttled_client_have_their_own_alerts() {
+    let mut recording = played("", &FOUR.replace("simulated-secret", "wrong"), 15).await;
+    recording.expect(80, &[("PolyvApiAuthFailed", "")]);
+    let mut refused = of_all_four("PolyvChannelStateUnknown");
+    refused.extend([("PolyvApiAuthFailed", ""), ("PolyvApiErrors", "")]);
+    recording.expect(1190, &refused);
+    recording.judge("a wrong secret");
+
+    for interval in [15, 60] {
+        let mut recording = played("throttled", FOUR, interval).await;
+        recording.expect(600, &[]);
+        recording.expect_among(
+            "alertname=\"PolyvApiThrottled\"",
+            690,
+            &[("PolyvApiThrottled", "")],
+        );
+        recording.expect_among(
+            "alertname=\"PolyvApiThrottled\"",
+            1190,
+            &[("PolyvApiThrottled", "")],
+        );
+        recording.expect(3590, &[]);
+        recording.judge("throttled");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_off_and_a_channel_that_flaps_are_warned_of() {
+    for interval in [15, 60] {
+        let mut recording = played("{trouble: clock_skew, by: 2m}", FOUR, interval).await;
+        recording.expect(600, &[]);
+        recording.expect_among(
+            "alertname=\"PolyvClockSkew\"",
+            900,
+            &[("PolyvClockSkew", "")],
+        );
+        recording.expect(3590, &[]);
+        recording.judge("the clock");
+
+        let config = "accounts: [{app_id: simulated, app_secret: simulated-secret, channels: [{id: 1}, {id: 2}]}]";
+        let mut pair = Pair::new(
+            "channels: [{id: 1}, {id: 2, life: {repeat: [{phase: steady, for: 2m}, {phase: offline, for: 2m}]}}]",
+            [config; 2],
+            interval,
+        );
+        pair.until(1800).await;
+        let mut recording = pair.recording;
+        recording.expect_among("alertname=\"PolyvChannelFlapping\"", 300, &[]);
+        recording.expect_among(
+            "alertname=\"PolyvChannelFlapping\"",
+            900,
+            &[("PolyvChannelFlapping", "2")],
+        );
+        recording.judge("flapping");
+    }
+}

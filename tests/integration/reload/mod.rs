@@ -1,0 +1,3 @@
+//! Configuration reloads.
+
+mod config;

@@ -1,0 +1,537 @@
+//! When things go wrong the exporter steps back as far as it should, and when they are right
+//! again so is the exporter, by itself.
+
+use std::io::Write;
+
+use crate::support::test_env::{World, pass};
+
+const INTERVAL: f64 = 15.0;
+const IDLE: f64 = 30.0;
+const TIME_OUT: f64 = 15.0;
+
+/// Accounts, each with its channels: `(name, secret, ids)`.
+fn config(accounts: &[(&str, &str, std::ops::Range<u32>)]) -> String {
+    let accounts: Vec<_> = accounts
+        .iter()
+        .map(|(name, secret, ids)| {
+            let channels: Vec<_> = ids.clone().map(|id| format!("{{id: {id}}}")).collect();
+            format!(
+                "- {{name: {name}, app_id: {name}, {secret}, channels: [{}]}}",
+                channels.join(", ")
+            )
+        })
+        .collect();
+    format!("accounts:\n{}\n", accounts.join("\n"))
+}
+
+/// One account with a hundred channels, a fifth of which is not live.
+fn fleet(troubles: &str) -> World {
+    fleet_of(80, 20, troubles)
+}
+
+/// One account with so many channels that are live, from 1000 on, and that are not, from 5000.
+fn fleet_of(live: u32, not_live: u32, troubles: &str) -> World {
+    let ids = (1000..1000 + live).chain(5000..5000 + not_live);
+    let channels: Vec<_> = ids.map(|id| format!("{{id: {id}}}")).collect();
+    let others = match not_live {
+        0 => String::new(),
+        _ => format!(", {{id: 5000, count: {not_live}, life: offline}}"),
+    };
+    World::watched(
+        &format!(
+            "accounts: [{{app_id: main, app_secret: s}}]
+channels: [{{id: 1000, count: {live}}}{others}]
+troubles: {troubles}"
+        ),
+        &format!(
+            "accounts: [{{name: main, app_id: main, app_secret: s, channels: [{}]}}]",
+            channels.join(", ")
+        ),
+    )
+}
+
+/// When a channel was asked for its stream after that moment.
+fn streams_asked(world: &World, channel: &str, after: u64) -> Vec<u64> {
+    let calls = world.simulator.received().into_iter();
+    let calls = calls.filter(|call| call.endpoint == "stream_info");
+    calls
+        .filter(|call| call.channel_id.as_deref() == Some(channel))
+        .map(|call| call.moment.as_millis())
+        .filter(|at| *at > after)
+        .collect()
+}
+
+/// Asserts that every channel's state is known and its last poll was an answer.
+fn assert_all_right(world: &World, what: &str) {
+    let scrape = world.scrape();
+    for series in scrape.all("polyv_channel_info", &[]) {
+        let id = series.label("channel_id").unwrap();
+        let live = id < "5000";
+        let expected = if live { "live" } else { "not_live" };
+        assert_eq!(scrape.state(id), expected, "{what}: {id}");
+        let success = scrape.of("polyv_channel_poll_success", id);
+        assert_eq!(success, Some(1.0), "{what}: {id}");
+        assert_eq!(scrape.stream_series(id) > 0, live, "{what}: {id}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_quarter_of_an_hour_without_polyv_all_are_right_again_in_time() {
+    for trouble in ["error_500", "bad_gateway", "hang", "reset"] {
+        let world = fleet("[]");
+        pass(100.0).await;
+        assert_all_right(&world, "before");
+        let before = world.simulator.received().len();
+        world.trouble(&format!("[{trouble}]"));
+        pass(600.0).await;
+        assert_eq!(world.scrape().state("1000"), "unknown", "{trouble}");
+        let in_ten_minutes = world.simulator.received().len() - before;
+        // Those under way or due until it was noticed, then one probe at a time.
+        let most = if trouble == "hang" { 128 } else { 2 } + 30;
+        assert!(in_ten_minutes <= most, "{trouble}: {in_ten_minutes}");
+        pass(300.0).await;
+        world.trouble("[]");
+        pass(30.0 + INTERVAL + TIME_OUT).await;
+        for channel in 1000..1080 {
+            assert_eq!(
+                world.scrape().state(&channel.to_string()),
+                "live",
+                "{trouble}"
+            );
+        }
+        pass(IDLE - INTERVAL).await;
+        assert_all_right(&world, trouble);
+        // And the gap is closed.
+        let samples = world
+            .scrape()
+            .of("polyv_stream_samples_total", "1000")
+            .unwrap();
+        assert!(samples > 420.0 + 1000.0 / 5.0, "{trouble}: {samples}");
+        pass(120.0).await;
+        assert_all_right(&world, trouble);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_with_few_channels_is_right_again_as_soon_as_one_with_many() {
+    for live in [1, 2, 3, 10] {
+        for trouble in ["error_500", "hang", "reset", "{trouble: throttled}"] {
+            let world = fleet_of(live, 0, "[]");
+            pass(100.0).await;
+            world.trouble(&format!("[{trouble}]"));
+            pass(900.0).await;
+            world.trouble("[]");
+            let pause = if trouble.contains("throttled") {
+                310.0
+            } else {
+                30.0
+            };
+            pass(pause + INTERVAL + TIME_OUT).await;
+            assert_all_right(&world, &format!("{live} channels, {trouble}"));
+            // And from then on each is asked as always.
+            let since = world.moment();
+            pass(300.0).await;
+            for channel in 1000..1000 + live {
+                let polls = world.received_for(&channel.to_string());
+                let polls: Vec<_> = polls.into_iter().filter(|at| *at >= since).collect();
+                assert!(polls.len() >= 17, "{live}, {trouble}: {polls:?}");
+            }
+            assert_all_right(&world, &format!("{live} channels, {trouble}"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_fails_by_itself_does_not_keep_its_account_closed() {
+    let world = fleet_of(2, 0, "[]");
+    pass(100.0).await;
+    world.trouble("[error_500]");
+    pass(300.0).await;
+    // Polyv is back, but for one of the two: the probes find the other one.
+    world.trouble("[{trouble: error_500, channels: ['1000']}]");
+    pass(2.0 * (30.0 + TIME_OUT) + INTERVAL).await;
+    assert_eq!(world.scrape().state("1001"), "live");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_that_says_where_polyv_is_ends_every_back_off() {
+    let scenario = "accounts: [{app_id: main, app_secret: s}]
+channels: [{id: 1000, count: 3}]
+troubles: [html]";
+    let config = "accounts: [{name: main, app_id: main, app_secret: s, channels: [{id: 1000}, {id: 1001}, {id: 1002}]}]";
+    let mut world = World::watched(scenario, config);
+    pass(1000.0).await;
+    assert_eq!(
+        world.scrape().outcome("1000").as_deref(),
+        Some("bad_response")
+    );
+    world.trouble("[]");
+    let repaired = format!("api: {{base_url: 'https://gateway.example.com'}}\n{config}");
+    world.reload(&repaired).await;
+    pass(INTERVAL + TIME_OUT + INTERVAL).await;
+    assert_all_right(&world, "after the reload");
+    // What says nothing about where and as whom to ask leaves all as it is.
+    let proven = world.scrape().get("polyv_account_auth_success", &[]);
+    world
+        .reload(&repaired.replace("{base_url", "{timeout: 20s, base_url"))
+        .await;
+    assert_eq!(proven, Some(1.0));
+    assert_eq!(
+        world.scrape().get("polyv_account_auth_success", &[]),
+        proven
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_ends_where_nobody_is_left_to_be_asked() {
+    let mut world = fleet_of(3, 0, "[]");
+    pass(100.0).await;
+    world.trouble("[throttled]");
+    pass(20.0).await;
+    assert_eq!(world.scrape().get("polyv_api_paused", &[]), Some(1.0));
+    world
+        .reload("accounts: [{name: main, app_id: main, app_secret: s, channel_files: [/nowhere/*.yml]}]")
+        .await;
+    pass(60.0).await;
+    assert_eq!(world.scrape().get("polyv_api_paused", &[]), Some(0.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_round_after_an_outage_is_spread_as_evenly_as_any() {
+    let world = fleet("[]");
+    pass(100.0).await;
+    world.trouble("[bad_gateway]");
+    pass(900.0).await;
+    let before = world.simulator.received().len();
+    world.trouble("[]");
+    pass(120.0).await;
+    let received = world.simulator.received();
+    let mut counts = std::collections::BTreeMap::new();
+    for call in received[before..]
+        .iter()
+        .filter(|call| call.answered != "bad_gateway")
+    {
+        *counts.entry(call.moment.as_millis() / 1000).or_insert(0) += 1;
+    }
+    // 80 every 15 seconds and 20 every 30 are 6 a second.
+    let fullest = counts.values().max().unwrap();
+    assert!(*fullest <= 10, "{counts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_channels_fault_backs_off_that_channel_alone_and_ends_within_five_minutes() {
+    for trouble in [
+        "rejected",
+        "forbidden",
+        "html",
+        "truncated_json",
+        "error_500",
+        "hang",
+        "reset",
+    ] {
+        let world = fleet_of(8, 2, "[]");
+        pass(100.0).await;
+        let since = world.moment();
+        world.trouble(&format!(
+            "[{{trouble: {trouble}, channels: ['1000'], endpoints: [stream_info]}}]"
+        ));
+        pass(1800.0).await;
+        let polls = streams_asked(&world, "1000", since);
+        // 15, 30, 60, 120, 240, 300, 300, … instead of 120 polls.
+        assert!(
+            (8..=12).contains(&polls.len()),
+            "{trouble}: {}",
+            polls.len()
+        );
+        let last_wait = polls[polls.len() - 1] - polls[polls.len() - 2];
+        assert!(
+            (270_000..=315_000).contains(&last_wait),
+            "{trouble}: {last_wait}"
+        );
+        let received = world.received();
+        for other in ["1001", "1007", "5000"] {
+            for pair in received[other].windows(2).skip(2) {
+                let between = pair[1] - pair[0];
+                // One that is not live is asked with others, and now and then a little early.
+                let as_usual = match other {
+                    "5000" => (15_000..=30_020).contains(&between),
+                    _ => between.abs_diff(15_000) <= 20,
+                };
+                assert!(as_usual, "{trouble}, {other}: {between}");
+            }
+        }
+        world.trouble("[]");
+        pass(301.0).await;
+        assert_all_right(&world, trouble);
+        let recovered = world.moment();
+        pass(300.0).await;
+        let polls = streams_asked(&world, "1000", recovered).len();
+        assert!((19..=21).contains(&polls), "back at its interval: {polls}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_channels_and_a_wrong_secret_make_four_calls_in_two_minutes_at_most() {
+    let mut secret = tempfile::NamedTempFile::new().unwrap();
+    write!(secret, "wrong").unwrap();
+    let path = secret.path().to_owned();
+    let world = World::watched(
+        "accounts: [{app_id: main, app_secret: right}]
+channels: [{id: 1000, count: 1000}]
+troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
+        &config(&[(
+            "main",
+            &format!("app_secret_file: {}", path.display()),
+            1000..2000,
+        )]),
+    );
+    pass(120.0).await;
+    let calls = world.simulator.received().len();
+    assert!((2..=4).contains(&calls), "{calls}");
+    let scrape = world.scrape();
+    assert_eq!(
+        scrape.get("polyv_account_auth_success", &[("account", "main")]),
+        Some(0.0)
+    );
+    assert_eq!(scrape.calls("main", "auth_failed"), calls as u64);
+    let lag = scrape.get("polyv_exporter_poll_lag_seconds", &[]).unwrap();
+    assert_eq!(lag, 0.0, "a back-off plans anew");
+    pass(1680.0).await;
+    let calls = world.simulator.received().len();
+    assert!(calls <= 11, "in half an hour: {calls}");
+
+    // The right one is found without a restart, at the next probe.
+    std::fs::write(&path, "right\n").unwrap();
+    pass(300.0 + INTERVAL + 5.0).await;
+    let scrape = world.scrape();
+    assert_eq!(
+        scrape.get("polyv_account_auth_success", &[("account", "main")]),
+        Some(1.0)
+    );
+    for channel in 1000..2000 {
+        assert_eq!(scrape.state(&channel.to_string()), "live", "{channel}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_throttled_call_pauses_everything_and_the_return_is_gentle() {
+    let world = fleet("[{trouble: latency, median: 200ms, p99: 500ms}]");
+    pass(100.0).await;
+    world.trouble("[{trouble: throttled, for: 45s}]");
+    pass(2.0).await;
+    let scrape = world.scrape();
+    assert_eq!(scrape.get("polyv_api_paused", &[]), Some(1.0));
+    let paused = world.moment();
+    let calls = || {
+        let received = world.simulator.received();
+        let calls: Vec<_> = received
+            .iter()
+            .map(|call| call.moment.as_millis())
+            .filter(|at| *at > paused)
+            .collect();
+        calls
+    };
+    pass(27.0).await;
+    assert_eq!(calls().len(), 0, "half a minute of silence");
+    assert_eq!(
+        world.scrape().get("polyv_exporter_poll_lag_seconds", &[]),
+        Some(0.0)
+    );
+    pass(55.0).await;
+    assert_eq!(calls().len(), 1, "one probe, in vain");
+    pass(8.0).await;
+    assert_eq!(world.scrape().get("polyv_api_paused", &[]), Some(0.0));
+    let resumed = calls()[1];
+    let until = |seconds: u64| {
+        let calls = calls();
+        calls
+            .iter()
+            .filter(|at| **at <= resumed + seconds * 1000)
+            .count()
+    };
+    // 6 a second at full speed; half of that on average while it speeds up.
+    pass(60.0).await;
+    assert!((4..=25).contains(&until(10)), "{}", until(10));
+    assert!((60..=120).contains(&until(30)), "{}", until(30));
+    assert_all_right(&world, "after the pause");
+    assert!(world.scrape().calls("main", "throttled") >= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_block_is_waited_out_in_each_of_its_forms() {
+    for form in ["reset", "timeout", "403", "405", "429"] {
+        let world = fleet("[{trouble: latency, median: 200ms, p99: 500ms}]");
+        pass(100.0).await;
+        let before = world.simulator.received().len();
+        world.trouble(&format!("[{{trouble: block, as: {form}, for: 5m}}]"));
+        pass(299.0).await;
+        let calls = world.simulator.received().len() - before;
+        let most = if form == "timeout" { 160 } else { 25 };
+        assert!(calls <= most, "{form}: {calls} calls into the block");
+        let throttled = !matches!(form, "reset" | "timeout");
+        let paused = world.scrape().get("polyv_api_paused", &[]);
+        assert_eq!(paused, Some(f64::from(u8::from(throttled))), "{form}");
+        // The longest pause, the ramp, and a round.
+        pass(310.0 + 30.0 + IDLE).await;
+        assert_all_right(&world, form);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_connections_failing_at_once_are_taken_for_a_block() {
+    // Answers take long, so many calls are under way when the connections break.
+    let world = World::watched(
+        "accounts: [{app_id: main, app_secret: s}]
+channels: [{id: 1000, count: 600}]
+troubles: [{trouble: latency, median: 2s, p99: 3s}]",
+        &config(&[("main", "app_secret: s", 1000..1600)]),
+    );
+    pass(100.0).await;
+    world.trouble("[{trouble: cut_off, for: 20s}, {trouble: latency, median: 2s, p99: 3s}]");
+    pass(10.0).await;
+    assert_eq!(world.scrape().get("polyv_api_paused", &[]), Some(1.0));
+    pass(120.0).await;
+    let scrape = world.scrape();
+    assert_eq!(scrape.get("polyv_api_paused", &[]), Some(0.0));
+    for channel in 1000..1600 {
+        assert_eq!(scrape.state(&channel.to_string()), "live");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_third_of_the_calls_fails_the_rate_halves_and_nobody_starves() {
+    for trouble in ["error_500", "hang"] {
+        let world = fleet("[]");
+        pass(300.0).await;
+        let since = world.moment();
+        world.trouble(&format!("[{{trouble: {trouble}, share: 0.34}}]"));
+        pass(300.0).await;
+        let calls = world
+            .simulator
+            .received()
+            .iter()
+            .filter(|call| call.moment.as_millis() > since)
+            .count();
+        // At the full rate there would be 1,800.
+        assert!((500..=1300).contains(&calls), "{trouble}: {calls}");
+        let scrape = world.scrape();
+        assert!(
+            scrape
+                .get("polyv_exporter_poll_stretch_ratio", &[])
+                .unwrap()
+                > 1.0
+        );
+        // Four failures in a row, 30 seconds apart, happen to one in a hundred: nothing was
+        // heard of that channel for two minutes, and that is what it shows.
+        let live = (1000..1080).filter(|id| scrape.state(&id.to_string()) == "live");
+        let live = live.count();
+        assert!(live >= 76, "{trouble}: {live}");
+        world.trouble("[]");
+        // The rate is back after a minute, the last channel after its back-off.
+        pass(100.0).await;
+        let back = world.moment();
+        assert_eq!(
+            world.scrape().get("polyv_exporter_poll_stretch_ratio", &[]),
+            Some(1.0)
+        );
+        pass(300.0).await;
+        let calls = world
+            .simulator
+            .received()
+            .iter()
+            .filter(|call| call.moment.as_millis() > back)
+            .count();
+        assert!((1770..=1810).contains(&calls), "{trouble}: {calls}");
+        assert_all_right(&world, trouble);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_one_account_hangs_the_others_polls_stay_on_time() {
+    let world = World::watched(
+        "accounts: [{app_id: ill, app_secret: s}, {app_id: well, app_secret: s}]
+channels: [{id: 1000, count: 1000, account: ill}, {id: 2000, count: 100, account: well}]
+troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
+        &config(&[
+            ("ill", "app_secret: s", 1000..2000),
+            ("well", "app_secret: s", 2000..2100),
+        ]),
+    );
+    pass(100.0).await;
+    world.trouble("[{trouble: hang, account: ill}, {trouble: latency, median: 300ms, p99: 1s}]");
+    pass(600.0).await;
+    let received = world.received();
+    for channel in 2000..2100 {
+        for pair in received[&channel.to_string()].windows(2).skip(2) {
+            let between = pair[1] - pair[0];
+            assert!(between.abs_diff(15_000) <= 500, "{channel}: {between} ms");
+        }
+    }
+    let scrape = world.scrape();
+    assert_eq!(scrape.state("1000"), "unknown");
+    assert_eq!(scrape.state("2000"), "live");
+    assert_eq!(scrape.calls("well", "timeout"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_polyvs_clock_jumps_one_call_is_lost_at_most() {
+    let world = fleet("[]");
+    pass(100.0).await;
+    world.simulator.set_clock_skew(600_000);
+    pass(60.0).await;
+    let scrape = world.scrape();
+    assert!(scrape.calls("main", "clock_skew") <= 1);
+    for channel in 1000..1080 {
+        assert_eq!(scrape.state(&channel.to_string()), "live");
+    }
+    let skew = scrape.get("polyv_api_clock_skew_seconds", &[]).unwrap();
+    assert!((skew - 600.0).abs() < 1.0, "{skew}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_hour_of_all_kinds_of_trouble_ends_well() {
+    let world = World::watched(
+        "accounts: [{app_id: main, app_secret: s}]
+channels: [{id: 1000, count: 100}]
+sample_delay: 20s
+troubles:
+- {trouble: latency, median: 300ms, p99: 2s}
+- {trouble: hang, share: 0.05, after: 2m, for: 3m}
+- {trouble: bad_gateway, after: 6m, for: 2m}
+- {trouble: html, share: 0.3, after: 9m, for: 2m}
+- {trouble: throttled, share: 0.01, after: 12m, for: 1m}
+- {trouble: reset, after: 20m, for: 3m}
+- {trouble: clock_skew, by: 10m, after: 25m, for: 3m}
+- {trouble: wrong_types, after: 29m, for: 2m}
+- {trouble: bad_values, one_in: 3, after: 32m, for: 3m}
+- {trouble: block, as: timeout, after: 36m, for: 5m}
+- {trouble: truncated_json, share: 0.5, after: 42m, for: 1m}
+- {trouble: rejected, share: 0.1, after: 44m, for: 2m}
+- {trouble: future, by: 10m, after: 47m, for: 1m}
+- {trouble: many_streams, after: 49m, for: 1m}",
+        &config(&[("main", "app_secret: s", 1000..1100)]),
+    );
+    pass(50.0 * 60.0).await;
+    pass(10.0 * 60.0).await;
+    assert_all_right(&world, "at the end");
+    let scrape = world.scrape();
+    assert_eq!(
+        scrape.get("polyv_exporter_poll_stretch_ratio", &[]),
+        Some(1.0)
+    );
+    let lag = scrape.get("polyv_exporter_poll_lag_seconds", &[]).unwrap();
+    assert!(lag < 0.1, "{lag}");
+}
+
+/// A new process would help with none of these, and a restart would lose what is known.
+#[tokio::test(start_paused = true)]
+async fn trouble_with_polyv_is_no_reason_for_a_restart() {
+    let world = fleet("[]");
+    for trouble in ["block", "hang", "reset", "error_500"] {
+        world.trouble(&format!("[{{trouble: {trouble}}}]"));
+        for _ in 0..60 {
+            pass(60.0).await;
+            assert!(!world.is_stuck(), "{trouble}");
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! An account's channels are found by asking Polyv, and have series while that is of interest.
+
+use crate::support::scrape::Scrape;
+use crate::support::test_env::{World, fullest_window, pass};
+
+fn config(discover: &str) -> String {
+    format!(
+        "accounts:\n- {{app_id: simulated, app_secret: simulated-secret, discover: {discover}}}\n"
+    )
+}
+
+/// The channels that have series, in their order.
+fn exposed(scrape: &Scrape) -> Vec<String> {
+    let infos = scrape.all("polyv_channel_info", &[]);
+    let mut ids: Vec<String> = infos
+        .iter()
+        .map(|series| series.label("channel_id").unwrap().to_owned())
+        .collect();
+    ids.sort_by_key(|id| (id.len(), id.clone()));
+    ids
+}
+
+/// How many channels the account has.
+fn watched(scrape: &Scrape) -> f64 {
+    let counts = scrape.all("polyv_account_channels", &[]);
+    counts.iter().map(|series| series.value).sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_discovered_channel_has_series_from_when_it_is_live_until_an_hour_after() {
+    let world = World::watched(
+        "channels: [{id: 1000, count: 2500, life: offline}, {id: 9000, name: 大课堂}]",
+        &config("{}"),
+    );
+    pass(60.0).await;
+    let scrape = world.scrape();
+    assert_eq!(exposed(&scrape), ["9000"]);
+    assert_eq!(scrape.state("9000"), "live");
+    assert!(scrape.stream_series("9000") > 8);
+    let named = [("channel_id", "9000"), ("channel_name", "大课堂")];
+    assert_eq!(scrape.get("polyv_channel_info", &named), Some(1.0));
+    let counted = |status| scrape.get("polyv_account_channels", &[("status", status)]);
+    assert_eq!(
+        (counted("not_started"), counted("live")),
+        (Some(2500.0), Some(1.0))
+    );
+    let listed = "polyv_account_last_listing_success_timestamp_seconds";
+    assert!(scrape.get(listed, &[]).unwrap() > world.wall_seconds() - 61.0);
+
+    world.life("1500", "steady");
+    world.life("9000", "offline");
+    pass(45.0).await;
+    let scrape = world.scrape();
+    assert_eq!(exposed(&scrape), ["1500", "9000"]);
+    // The end of a broadcast is to be seen, and counted.
+    assert_eq!(scrape.state("9000"), "not_live");
+    assert_eq!(
+        scrape.of("polyv_channel_live_transitions_total", "9000"),
+        Some(1.0)
+    );
+    pass(3500.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1500", "9000"]);
+    pass(120.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1500"]);
+    assert_eq!(watched(&world.scrape()), 2501.0);
+    // It was only out of sight.
+    world.life("9000", "steady");
+    pass(45.0).await;
+    let scrape = world.scrape();
+    assert_eq!(
+        scrape.of("polyv_channel_live_transitions_total", "9000"),
+        Some(2.0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_of_them_have_series_where_that_is_configured() {
+    let scenario = "channels: [{id: 1, life: offline}, {id: 2}]";
+    let mut world = World::watched(scenario, &config("{expose: all}"));
+    pass(60.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
+    // Also after a reload, both ways.
+    world.reload(&config("{}")).await;
+    assert_eq!(exposed(&world.scrape()), ["2"]);
+    world.reload(&config("{expose: all}")).await;
+    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_channels_appear_and_deleted_ones_go_without_a_restart() {
+    let world = World::watched(
+        "channels: [{id: 1, life: offline}, {id: 2}, {id: 3, life: deleted}]",
+        &config("{every: 1m, expose: all}"),
+    );
+    pass(50.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
+    world.life("3", "steady");
+    world.life("1", "deleted");
+    world.life("2", "deleted");
+    pass(65.0).await;
+    assert_eq!(exposed(&world.scrape()), ["3"]);
+    assert_eq!(watched(&world.scrape()), 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_fails_keeps_the_last_one() {
+    for trouble in ["hang", "error_500", "forbidden", "html", "truncated_json"] {
+        let world = World::watched(
+            "channels: [{id: 1}, {id: 2, life: offline}]",
+            &config("{every: 1m, expose: all}"),
+        );
+        pass(50.0).await;
+        let listed = "polyv_account_last_listing_success_timestamp_seconds";
+        let before = world.scrape().get(listed, &[]);
+        world.trouble(&format!(
+            "[{{trouble: {trouble}, endpoints: [channel_list]}}]"
+        ));
+        pass(1800.0).await;
+        let scrape = world.scrape();
+        assert_eq!(exposed(&scrape), ["1", "2"], "{trouble}");
+        assert_eq!(
+            (scrape.state("1"), scrape.state("2")),
+            ("live".into(), "not_live".into())
+        );
+        assert!(scrape.get(listed, &[]).unwrap() < before.unwrap() + 61.0);
+        // It is tried again, and not too often.
+        let tried = world.received_at("channel_list").len();
+        assert!((25..=65).contains(&tried), "{trouble}: {tried}");
+        world.trouble("[]");
+        world.life("2", "deleted");
+        pass(90.0).await;
+        assert_eq!(exposed(&world.scrape()), ["1"], "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_while_pages_are_fetched_loses_no_channel() {
+    // Each page takes 2 s, and a channel of the first one is deleted meanwhile: the second page
+    // then skips one that is still there.
+    let world = World::watched(
+        "channels: [{id: 1000, count: 2000, life: offline}]
+troubles: [{trouble: latency, median: 2s, p99: 2s, endpoints: [channel_list]}]",
+        &config("{every: 1m, expose: all}"),
+    );
+    pass(55.0).await;
+    assert_eq!(watched(&world.scrape()), 2000.0);
+    while world.received_at("channel_list").len() < 3 {
+        pass(0.1).await;
+    }
+    world.life("1007", "deleted");
+    pass(20.0).await;
+    assert_eq!(watched(&world.scrape()), 2000.0);
+    assert!(exposed(&world.scrape()).contains(&"2000".to_owned()));
+    // A listing in pieces has to say so twice.
+    pass(120.0).await;
+    assert_eq!(watched(&world.scrape()), 1999.0);
+    assert!(!exposed(&world.scrape()).contains(&"1007".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_and_status_say_which_are_wanted() {
+    let scenario = "channels:
+- {id: 1, name: 课堂一}
+- {id: 2, name: 课堂二测试}
+- {id: 3, name: stage, life: {phase: offline, status: waiting}}
+- {id: 4, name: 课堂三, life: offline}
+- {id: 5, exists_in_account: other}";
+    for (discover, expected) in [
+        ("{expose: all}", &["1", "2", "3", "4"][..]),
+        ("{expose: all, name_matches: '课堂.*'}", &["1", "2", "4"]),
+        (
+            "{expose: all, name_matches: '课堂.*', name_excludes: '.*测试'}",
+            &["1", "4"],
+        ),
+        ("{expose: all, watch_status: live}", &["1", "2"]),
+        (
+            "{expose: all, watch_status: [live, waiting], name_excludes: '课堂二.*'}",
+            &["1", "3"],
+        ),
+    ] {
+        let world = World::watched(scenario, &config(discover));
+        pass(60.0).await;
+        assert_eq!(exposed(&world.scrape()), expected, "{discover}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broadcast_that_ends_stays_for_its_hour_though_only_live_ones_are_listed() {
+    let world = World::watched(
+        "channels: [{id: 1}, {id: 2, life: offline}]",
+        &config("{watch_status: live, every: 1m}"),
+    );
+    pass(100.0).await;
+    assert_eq!(watched(&world.scrape()), 1.0);
+    world.life("1", "offline");
+    pass(1800.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1"]);
+    assert_eq!(world.scrape().state("1"), "not_live");
+    pass(2000.0).await;
+    assert_eq!(watched(&world.scrape()), 0.0);
+    world.life("2", "steady");
+    pass(70.0).await;
+    assert_eq!(exposed(&world.scrape()), ["2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_configuration_says_of_a_channel_comes_before_what_is_found() {
+    let scenario =
+        "channels: [{id: 1, name: theirs, life: offline}, {id: 2, life: offline}, {id: 3}]";
+    let both = "accounts:
+- app_id: simulated
+  app_secret: simulated-secret
+  discover: {}
+  channels: [{id: 1, name: ours, labels: {team: events}}]";
+    let mut world = World::watched(scenario, both);
+    pass(60.0).await;
+    let scrape = world.scrape();
+    assert_eq!(exposed(&scrape), ["1", "3"]);
+    let named = [
+        ("channel_id", "1"),
+        ("channel_name", "ours"),
+        ("team", "events"),
+    ];
+    assert_eq!(scrape.get("polyv_channel_info", &named), Some(1.0));
+    assert_eq!(watched(&scrape), 3.0);
+
+    // One that was found and is configured now keeps what is known of it.
+    let transitions = "polyv_channel_live_transitions_total";
+    world.life("3", "offline");
+    pass(60.0).await;
+    assert_eq!(world.scrape().of(transitions, "3"), Some(1.0));
+    world
+        .reload(&both.replace("[{id: 1,", "[{id: 3}, {id: 1,"))
+        .await;
+    pass(310.0).await;
+    assert_eq!(world.scrape().of(transitions, "3"), Some(1.0));
+    assert_eq!(watched(&world.scrape()), 3.0);
+    pass(4000.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1", "3"], "it is configured");
+    // Without discover only those are left.
+    world.reload(&both.replace("  discover: {}\n", "")).await;
+    assert_eq!(watched(&world.scrape()), 1.0);
+    pass(60.0).await;
+    let listed = "polyv_account_last_listing_success_timestamp_seconds";
+    assert_eq!(world.scrape().get(listed, &[]), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_wanted_any_more_goes_with_the_next_listing() {
+    let scenario = "channels: [{id: 1, name: a}, {id: 2, name: b}]";
+    let mut world = World::watched(scenario, &config("{expose: all, every: 1m}"));
+    pass(1800.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
+    let narrower = config("{expose: all, every: 1m, name_matches: a}");
+    world.reload(&narrower).await;
+    pass(10.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_configured_no_more_goes_on_as_one_that_was_found() {
+    let both = "accounts:
+- app_id: simulated
+  app_secret: simulated-secret
+  discover: {every: 1h}
+  channels: [{id: 1, name: ours}]";
+    let mut world = World::watched("channels: [{id: 1, name: theirs}, {id: 2}]", both);
+    pass(60.0).await;
+    let none = both.replace("  channels: [{id: 1, name: ours}]", "");
+    world.reload(&none).await;
+    for _ in 0..10 {
+        let scrape = world.scrape();
+        assert_eq!(exposed(&scrape), ["1", "2"]);
+        assert_eq!(scrape.state("1"), "live");
+        pass(30.0).await;
+    }
+    pass(3700.0).await;
+    let named = [("channel_id", "1"), ("channel_name", "theirs")];
+    assert_eq!(world.scrape().get("polyv_channel_info", &named), Some(1.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_channel_is_watched_twice() {
+    let two = |second: &str| {
+        format!(
+            "accounts:
+- {{name: one, app_id: simulated, app_secret: simulated-secret, discover: {{}}}}
+- {{name: two, app_id: simulated, app_secret: simulated-secret, {second}}}"
+        )
+    };
+    let mut world = World::watched("channels: [{id: 1}, {id: 2}]", &two("discover: {}"));
+    pass(60.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
+    world.trouble("[{trouble: hang, endpoints: [channel_list]}]");
+    world.reload(&two("channels: [{id: 1}]")).await;
+    pass(60.0).await;
+    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
+    let of_two = [("channel_id", "1"), ("account", "two")];
+    assert_eq!(world.scrape().get("polyv_channel_info", &of_two), Some(1.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_is_empty_once_or_makes_no_sense_removes_nothing() {
+    let page = |contents: &str, total: u32| {
+        format!(
+            "[{{trouble: answer, endpoints: [channel_list], body: '{{\"code\":200,\"data\":{{\"totalPages\":1,\"totalItems\":{total},\"contents\":[{contents}]}}}}', for: 61s}}]"
+        )
+    };
+    for (contents, total) in [("", 0), ("{\"id\":1},{\"id\":2}", 2), ("7", 1)] {
+        let world = World::watched(
+            "channels: [{id: 1}, {id: 2}]",
+            &config("{expose: all, every: 1m}"),
+        );
+        pass(50.0).await;
+        world.trouble(&page(contents, total));
+        for _ in 0..10 {
+            pass(30.0).await;
+            assert_eq!(exposed(&world.scrape()), ["1", "2"], "{contents}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_ready_when_its_channels_are_known() {
+    let world = World::watched(
+        "channels: [{id: 1}, {id: 2, life: offline}]
+troubles: [{trouble: latency, median: 3s, p99: 3s, endpoints: [channel_list]}]",
+        &config("{}"),
+    );
+    pass(2.9).await;
+    assert!(!world.is_ready());
+    pass(17.0).await;
+    assert!(world.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn twenty_thousand_channels_are_found_within_the_limit() {
+    let world = World::watched(
+        "limits: {requests: 1000, per: 10s, for: 5m, as: 429}
+channels: [{id: 100000, count: 20000, life: offline}]
+troubles: [{trouble: latency, median: 100ms, p99: 1s}]",
+        &config("{}"),
+    );
+    pass(90.0).await;
+    assert_eq!(watched(&world.scrape()), 20_000.0);
+    let unknown = world
+        .scrape()
+        .get("polyv_account_channels", &[("status", "unknown")]);
+    assert_eq!(unknown, Some(0.0));
+    assert_eq!(exposed(&world.scrape()), [""; 0]);
+    let received = world.simulator.received();
+    assert!(received.iter().all(|call| call.answered != "blocked"));
+    let at: Vec<u64> = received
+        .iter()
+        .map(|call| call.moment.as_millis())
+        .collect();
+    assert!(fullest_window(&at, 10_000) <= 500);
+}

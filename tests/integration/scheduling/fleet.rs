@@ -1,0 +1,163 @@
+//! Freshness under the limit: a fleet's life, simulated, and watched from outside.
+//!
+//! Most of the fleet is found and some of it is configured; channels start and stop, in rushes
+//! too, and some flap. Polyv blocks whoever exceeds the exporter's own limit even once. All times
+//! are simulated ones, so that figures are the same on every machine.
+
+mod day;
+mod watch;
+
+use std::time::Instant;
+
+use day::{Fleet, HOUR};
+use watch::Seen;
+
+use crate::support::test_env::World;
+
+/// How long samples take to appear at Polyv.
+const POLYVS_DELAY: u64 = 20_000;
+/// `live_interval`, `idle_interval` and `api.rate_limit`, as they are by default.
+const LIVE_INTERVAL: u64 = 15_000;
+const IDLE_INTERVAL: u64 = 30_000;
+const REQUESTS: usize = 1000;
+/// What is promised on top of the intervals.
+const MARGIN: u64 = 5_000;
+
+/// Lives a fleet's day.
+async fn live(fleet: Fleet, requests: usize) -> Seen {
+    let broadcasts = fleet.broadcasts();
+    let mut world = World::new(&format!(
+        "limits: {{requests: {requests}, per: 10s, for: 5m, as: 429}}
+sample_delay: {POLYVS_DELAY}ms
+troubles: [{{trouble: latency, median: 300ms, p99: 1s}}]
+channels: [{}]",
+        fleet.scenario()
+    ));
+    day::play(&broadcasts, &world.simulator);
+    let configured: Vec<_> = fleet
+        .configured()
+        .map(|id| format!("{{id: {id}}}"))
+        .collect();
+    world.start(&format!(
+        "api: {{rate_limit: {{requests: {requests}, per: 10s}}}}
+accounts: [{{app_id: simulated, app_secret: simulated-secret, discover: {{}}, channels: [{}]}}]",
+        configured.join(", ")
+    ));
+    let begun = Instant::now();
+    let seen = watch::watch(&world, fleet, &broadcasts).await;
+    tell(fleet, &seen, begun);
+    seen
+}
+
+/// Shows what was seen.
+fn tell(fleet: Fleet, seen: &Seen, begun: Instant) {
+    let seconds = fleet.lasts / 1000;
+    println!(
+        "channels          {}, of which {} configured",
+        fleet.channels,
+        fleet.configured().count()
+    );
+    println!(
+        "live              {} on average, {} at most",
+        seen.live_seconds as u64 / seconds,
+        seen.most_live
+    );
+    println!("time              {} h", seconds as f64 / 3600.0);
+    println!("                   half     99 %     all");
+    println!("seen live after {}", seen.starts);
+    println!("seen ended after{}", seen.ends);
+    println!("newest sample   {}", seen.ages);
+    println!("lag             {}", seen.lags);
+    println!("at the beginning{}", seen.early_lags);
+    let found = seen.found.expect("all channels are found");
+    println!("all found after   {} s", found / 1000);
+    println!("never seen        {}", seen.missed.len());
+    for (endpoint, count) in &seen.calls {
+        let rate = *count as f64 / seconds as f64;
+        println!("calls             {count} {endpoint}, {rate:.2} a second");
+    }
+    println!("busiest 10 s      {} calls", seen.busiest);
+    println!("most stretched    {}", seen.stretch);
+    println!("channels shown    {} at most", seen.most_exposed);
+    println!("wall-clock time   {:.0} s", begun.elapsed().as_secs_f64());
+}
+
+/// What is promised of every fleet that fits into the budget.
+fn check(seen: &Seen) {
+    assert_eq!(seen.blocked, 0);
+    assert!(seen.busiest <= REQUESTS, "{}", seen.busiest);
+    let seen_live = seen.starts.percentile(99);
+    assert!(seen_live <= IDLE_INTERVAL + MARGIN, "{seen_live} ms");
+    let age = seen.ages.percentile(99);
+    assert!(age <= LIVE_INTERVAL + MARGIN + POLYVS_DELAY, "{age} ms");
+    // Whoever was live for a minute was seen.
+    let missed = seen.missed.iter();
+    let missed: Vec<_> = missed.filter(|b| b.ends - b.starts > 60_000).collect();
+    assert!(missed.is_empty(), "{missed:?}");
+    let ended = seen.ends.percentile(99);
+    assert!(ended <= LIVE_INTERVAL + MARGIN, "{ended} ms");
+    // Nothing queues, and nobody is asked less often than configured.
+    assert!(seen.lags.percentile(100) <= MARGIN, "{}", seen.lags);
+    assert_eq!(seen.stretch, 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_stays_fresh_under_the_limit() {
+    let fleet = Fleet {
+        channels: 2_000,
+        configured_one_in: 20,
+        live: 40,
+        lasts: 3 * HOUR,
+        seed: 1,
+    };
+    let seen = live(fleet, REQUESTS).await;
+    check(&seen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_that_needs_more_than_the_limit_is_late_by_the_stretch_alone() {
+    let requests = 25;
+    let fleet = Fleet {
+        channels: 2_000,
+        configured_one_in: 20,
+        live: 40,
+        lasts: 2 * HOUR,
+        seed: 2,
+    };
+    let seen = live(fleet, requests).await;
+    assert_eq!(seen.blocked, 0);
+    // All of the budget is used, and no more.
+    assert!(
+        (requests - 1..=requests).contains(&seen.busiest),
+        "{}",
+        seen.busiest
+    );
+    assert!(seen.stretch > 1.3, "{}", seen.stretch);
+    let stretched = |interval: u64| (interval as f64 * seen.stretch) as u64;
+    let seen_live = seen.starts.percentile(99);
+    // Who was found to be live is not asked out of turn then.
+    let turns = stretched(IDLE_INTERVAL) + stretched(LIVE_INTERVAL);
+    assert!(seen_live <= turns + MARGIN, "{seen_live} ms");
+    let age = seen.ages.percentile(99);
+    assert!(
+        age <= stretched(LIVE_INTERVAL) + MARGIN + POLYVS_DELAY,
+        "{age} ms"
+    );
+    assert!(seen.lags.percentile(100) <= MARGIN, "{}", seen.lags);
+}
+
+/// The size that is promised: `make fleet` runs it and shows what was seen.
+#[tokio::test(start_paused = true)]
+#[ignore = "it takes many minutes: `make fleet`"]
+async fn a_hundred_thousand_channels_stay_fresh_under_the_limit_all_day() {
+    let hours = std::env::var("FLEET_HOURS").map_or(24, |hours| hours.parse().unwrap());
+    let fleet = Fleet {
+        channels: 100_000,
+        configured_one_in: 100,
+        live: 500,
+        lasts: hours * HOUR,
+        seed: 1,
+    };
+    let seen = live(fleet, REQUESTS).await;
+    check(&seen);
+}

@@ -1,0 +1,259 @@
+//! Watching a fleet's day from outside: what Polyv receives, and what the exporter says when.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+
+use polyv_client::clock::Timestamp;
+use polyv_exporter::metrics::ChannelKey;
+use polyv_exporter::state::State;
+
+use super::day::{Broadcast, Fleet, HOUR};
+use crate::support::test_env::{BEGINNING, World, pass};
+
+/// Until then the exporter finds its channels, and what is live already.
+const WARM_UP: u64 = 120_000;
+/// The window of the limit.
+const WINDOW: u64 = 10_000;
+
+/// How many values there were of each size, in milliseconds: quantiles are exact, and a day's
+/// values take no room.
+#[derive(Debug, Default)]
+pub struct Spread {
+    counts: Vec<u64>,
+    total: u64,
+}
+
+/// What was seen of a day.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// From a channel's start to the moment at which it is said to be live.
+    pub starts: Spread,
+    /// From its end to the moment at which it is not.
+    pub ends: Spread,
+    /// How old the newest sample of each channel is that is live, each second.
+    pub ages: Spread,
+    /// How late the most overdue poll is, each second.
+    pub lags: Spread,
+    /// The same at the beginning.
+    pub early_lags: Spread,
+    /// When all channels were found, in milliseconds.
+    pub found: Option<u64>,
+    /// Broadcasts that were over before anybody saw them.
+    pub missed: Vec<Broadcast>,
+    pub calls: BTreeMap<String, u64>,
+    /// The most calls in any 10 s.
+    pub busiest: usize,
+    /// Calls that Polyv found too many.
+    pub blocked: usize,
+    /// The most channels that were live at a time, and all seconds of all of them.
+    pub most_live: usize,
+    pub live_seconds: usize,
+    pub stretch: f64,
+    /// The most channels that had series.
+    pub most_exposed: usize,
+}
+
+/// Calls as Polyv receives them.
+#[derive(Default)]
+struct Calls {
+    next: u64,
+    window: VecDeque<u64>,
+}
+
+/// A broadcast that is watched.
+struct Watched {
+    broadcast: Broadcast,
+    key: Option<ChannelKey>,
+    seen: bool,
+}
+
+// === impl Spread ===
+
+impl Spread {
+    /// Larger ones all count as this.
+    const LARGEST: u64 = 600_000;
+
+    pub fn add(&mut self, millis: u64) {
+        let index = millis.min(Self::LARGEST) as usize;
+        if self.counts.len() <= index {
+            self.counts.resize(index + 1, 0);
+        }
+        self.counts[index] += 1;
+        self.total += 1;
+    }
+
+    /// The smallest value that so many percent of all are not above, in milliseconds.
+    pub fn percentile(&self, percent: u64) -> u64 {
+        let rank = (self.total * percent).div_ceil(100);
+        let mut below = 0;
+        let found = self.counts.iter().position(|count| {
+            below += count;
+            below >= rank
+        });
+        found.unwrap_or(0) as u64
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for percent in [50, 99, 100] {
+            write!(f, "{:>8.1} s", self.percentile(percent) as f64 / 1000.0)?;
+        }
+        write!(f, "   of {}", self.total)
+    }
+}
+
+// === impl Calls ===
+
+impl Calls {
+    /// Takes note of what Polyv has received since.
+    fn follow(&mut self, world: &World, seen: &mut Seen) {
+        for call in world.simulator.received_since(self.next) {
+            self.next = call.sequence + 1;
+            let at = call.moment.as_millis();
+            self.window.push_back(at);
+            while self
+                .window
+                .front()
+                .is_some_and(|first| at - first >= WINDOW)
+            {
+                self.window.pop_front();
+            }
+            seen.busiest = seen.busiest.max(self.window.len());
+            seen.blocked += usize::from(call.answered == "blocked");
+            *seen.calls.entry(call.endpoint.into_owned()).or_default() += 1;
+        }
+    }
+}
+
+// === impl Watched ===
+
+impl Watched {
+    /// Since when its channel has been in the state that it is said to be in, and the time of
+    /// its newest sample.
+    fn read(&mut self, world: &World) -> Option<(State, u64, Option<Timestamp>)> {
+        let store = world.store();
+        if self.key.is_none() {
+            self.key = store.find(&self.broadcast.channel.to_string());
+        }
+        store.read(self.key?, |channel, _| {
+            let presence = channel.presence();
+            let since = presence.since().as_millis();
+            (presence.state(), since, channel.last_sample())
+        })
+    }
+}
+
+/// Watches, second by second, until the day is over.
+pub async fn watch(world: &World, fleet: Fleet, broadcasts: &[Broadcast]) -> Seen {
+    let mut seen = Seen::default();
+    let mut calls = Calls::default();
+    let mut to_come = broadcasts.iter().peekable();
+    let mut live: Vec<Watched> = Vec::new();
+    let mut ended: Vec<Watched> = Vec::new();
+    while world.moment() < fleet.lasts {
+        pass(1.0).await;
+        let now = world.moment();
+        calls.follow(world, &mut seen);
+        while let Some(broadcast) = to_come.next_if(|broadcast| broadcast.starts <= now) {
+            live.push(Watched {
+                broadcast: *broadcast,
+                key: None,
+                seen: false,
+            });
+        }
+        for watched in &mut live {
+            look_at_live(watched, world, now, &mut seen);
+        }
+        for watched in live.extract_if(.., |watched| watched.broadcast.ends <= now) {
+            if watched.seen {
+                ended.push(watched);
+            } else if watched.broadcast.starts >= WARM_UP {
+                seen.missed.push(watched.broadcast);
+            }
+        }
+        ended.retain_mut(|watched| match watched.read(world) {
+            // It may be back already.
+            Some((State::Live, since, _)) => since < watched.broadcast.ends,
+            Some((_, since, _)) => {
+                seen.ends.add(since.saturating_sub(watched.broadcast.ends));
+                false
+            }
+            None => false,
+        });
+        seen.most_live = seen.most_live.max(live.len());
+        seen.live_seconds += live.len();
+        let lags = if now < WARM_UP {
+            &mut seen.early_lags
+        } else {
+            &mut seen.lags
+        };
+        lags.add(world.lag().as_millis() as u64);
+        if seen.found.is_none() && world.store().len() == fleet.channels as usize {
+            seen.found = Some(now);
+        }
+        if now >= WARM_UP && now.is_multiple_of(60_000) {
+            let stretch = world.own().get("polyv_exporter_poll_stretch_ratio", &[]);
+            seen.stretch = seen.stretch.max(stretch.unwrap());
+        }
+        if now >= WARM_UP && now.is_multiple_of(600_000) {
+            let exposed = check_exposure(world, fleet, broadcasts, now);
+            seen.most_exposed = seen.most_exposed.max(exposed);
+        }
+    }
+    seen
+}
+
+/// Looks at a broadcast that is going on, or was until a moment ago.
+fn look_at_live(watched: &mut Watched, world: &World, now: u64, seen: &mut Seen) {
+    let Broadcast { starts, ends, .. } = watched.broadcast;
+    let Some((state, since, newest)) = watched.read(world) else {
+        return;
+    };
+    if !watched.seen && state == State::Live && since >= starts {
+        watched.seen = true;
+        if starts >= WARM_UP {
+            seen.starts.add(since - starts);
+        }
+    }
+    if now >= WARM_UP && now < ends {
+        // There is none from before its start that would tell of it.
+        let began = Timestamp::from_millis(BEGINNING + starts.cast_signed());
+        let newest = newest.map_or(began, |newest| newest.max(began));
+        let polyv_now = Timestamp::from_millis(BEGINNING + now.cast_signed());
+        seen.ages.add(polyv_now.since(newest).as_millis() as u64);
+    }
+}
+
+/// Sees to it that the channels have series which are live or were in the last hour, and no
+/// others. How many those are.
+fn check_exposure(world: &World, fleet: Fleet, broadcasts: &[Broadcast], now: u64) -> usize {
+    let text = world.text();
+    let exposed = text
+        .lines()
+        .filter(|line| line.starts_with("polyv_channel_info{"))
+        .count();
+    let found = |from: u64, to: u64, lasting: u64| {
+        let mut channels: Vec<u32> = broadcasts
+            .iter()
+            .filter(|broadcast| !fleet.is_configured(broadcast.channel))
+            .filter(|broadcast| broadcast.starts <= to && broadcast.ends > from)
+            .filter(|broadcast| broadcast.ends - broadcast.starts >= lasting)
+            .map(|broadcast| broadcast.channel)
+            .collect();
+        channels.sort_unstable();
+        channels.dedup();
+        channels.len()
+    };
+    let configured = fleet.configured().count();
+    // What ended a minute more than an hour ago is gone; what began within the last may not be
+    // seen yet.
+    let most = configured + found(now.saturating_sub(HOUR + 60_000), now, 0);
+    let least = configured + found(now - 60_000, now - 60_000, 60_000);
+    assert!(
+        (least..=most).contains(&exposed),
+        "{exposed} channels have series, and not {least} to {most}, at {now} ms"
+    );
+    assert_eq!(world.store().len(), fleet.channels as usize);
+    exposed
+}

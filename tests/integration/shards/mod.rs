@@ -1,0 +1,3 @@
+//! Several exporters that share the channels.
+
+mod ownership;

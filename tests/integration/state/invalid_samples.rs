@@ -1,0 +1,233 @@
+//! A value that makes no sense spoils at most its own field or sample, is counted, and never
+//! spoils the poll.
+
+use crate::support::test_env::{World, pass};
+
+const CONFIG: &str = "accounts:
+- {name: main, app_id: simulated, app_secret: simulated-secret, channels: [{id: 1}]}";
+
+/// The answer of a live channel with one good sample and these others, at the beginning of the
+/// world; written in Beijing time, 5 seconds apart.
+fn answering(samples: &[&str]) -> String {
+    let good = r#"{"streamUrl":"recordf","bitRate":"1157120","audioFrameRate":"46","videoFrameRate":"13","time":"2026-11-21 11:59:55.443","timestamp":null}"#;
+    let samples: Vec<_> = samples.iter().copied().chain([good]).collect();
+    let body = format!(
+        r#"{{"code":200,"status":"success","message":"","data":[{}]}}"#,
+        samples.join(",")
+    );
+    format!("channels: [{{id: 1}}]\ntroubles:\n- trouble: answer\n  body: '{body}'\n")
+}
+
+fn world(samples: &[&str]) -> World {
+    World::watched(&answering(samples), CONFIG)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stream_information_pages_own_example_is_shown_as_it_is() {
+    let world = world(&[]);
+    pass(1.0).await;
+    let scrape = world.scrape();
+    assert_eq!(scrape.state("1"), "live");
+    for (name, value) in [
+        ("polyv_stream_video_bitrate_bps", 1_157_120.0),
+        ("polyv_stream_video_framerate_fps", 13.0),
+        ("polyv_stream_audio_framerate_fps", 46.0),
+        (
+            "polyv_stream_last_sample_timestamp_seconds",
+            1_795_233_595.443,
+        ),
+    ] {
+        assert_eq!(scrape.of(name, "1"), Some(value), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_value_spoils_its_own_field_only_as_a_number_and_as_a_string() {
+    for value in [
+        "null",
+        r#""""#,
+        "-1",
+        r#""-1""#,
+        "1e400",
+        r#""1e400""#,
+        r#""NaN""#,
+        r#""fast""#,
+        "true",
+        "[1]",
+        r#"{"a":1e999}"#,
+        "20000000000",
+        r#""20000000000""#,
+    ] {
+        let sample = format!(
+            r#"{{"streamUrl":"recordf","bitRate":{value},"audioFrameRate":"46","videoFrameRate":"13","time":"2026-11-21 11:59:59.000"}}"#
+        );
+        let world = world(&[&sample]);
+        pass(1.0).await;
+        let scrape = world.scrape();
+        assert_eq!(scrape.outcome("1").as_deref(), Some("ok"), "{value}");
+        // The newest sample has no bitrate, and an older one does not stand in for it.
+        assert_eq!(
+            scrape.of("polyv_stream_video_bitrate_bps", "1"),
+            None,
+            "{value}"
+        );
+        assert_eq!(
+            scrape.of("polyv_stream_video_framerate_fps", "1"),
+            Some(13.0),
+            "{value}"
+        );
+        assert_eq!(
+            scrape.of("polyv_stream_samples_total", "1"),
+            Some(2.0),
+            "{value}"
+        );
+        for reason in scrape.all("polyv_samples_discarded_total", &[]) {
+            assert_eq!(reason.value, 0.0, "{value}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn decimals_are_read_as_numbers_and_as_strings() {
+    for value in ["1176815.9", r#""1176815.9""#] {
+        let sample = format!(
+            r#"{{"streamUrl":"recordf","bitRate":{value},"audioFrameRate":46.875,"videoFrameRate":"15.016666","time":"2026-11-21 11:59:59.000"}}"#
+        );
+        let world = world(&[&sample]);
+        pass(1.0).await;
+        let scrape = world.scrape();
+        assert_eq!(
+            scrape.of("polyv_stream_video_bitrate_bps", "1"),
+            Some(1_176_815.9)
+        );
+        assert_eq!(
+            scrape.of("polyv_stream_video_framerate_fps", "1"),
+            Some(15.016_666)
+        );
+        assert_eq!(
+            scrape.of("polyv_stream_audio_framerate_fps", "1"),
+            Some(46.875)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_time_spoils_its_sample_only_and_is_counted() {
+    for time in [
+        r#""yesterday""#,
+        "null",
+        r#""""#,
+        "12",
+        r#""2026-13-01 00:00:00""#,
+        "[2026]",
+    ] {
+        let sample = format!(
+            r#"{{"streamUrl":"recordf","bitRate":"5","audioFrameRate":"46","videoFrameRate":"13","time":{time}}}"#
+        );
+        let world = world(&[&sample]);
+        pass(31.0).await;
+        let scrape = world.scrape();
+        assert_eq!(scrape.outcome("1").as_deref(), Some("ok"), "{time}");
+        assert_eq!(
+            scrape.of("polyv_stream_video_bitrate_bps", "1"),
+            Some(1_157_120.0)
+        );
+        // Counted once, though three answers brought it.
+        let discarded = scrape.get("polyv_samples_discarded_total", &[("reason", "bad_time")]);
+        assert_eq!(discarded, Some(1.0), "{time}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_sample_at_all_spoils_nothing() {
+    let world = world(&[
+        "null",
+        "5",
+        r#""x""#,
+        "[]",
+        "{}",
+        r#"{"streamUrl":"recordf","time":"2026-11-21 11:59:50.000"}"#,
+    ]);
+    pass(1.0).await;
+    let scrape = world.scrape();
+    assert_eq!(scrape.outcome("1").as_deref(), Some("ok"));
+    assert_eq!(
+        scrape.of("polyv_stream_video_bitrate_bps", "1"),
+        Some(1_157_120.0)
+    );
+    let count = |reason| scrape.get("polyv_samples_discarded_total", &[("reason", reason)]);
+    // Four that are no objects, one object without any field, one without a value.
+    assert_eq!(count("bad_value"), Some(4.0 + 1.0));
+    assert_eq!(count("bad_time"), Some(1.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn samples_from_the_future_the_distant_past_and_too_many_streams_are_counted_and_left_out() {
+    let future = r#"{"streamUrl":"recordf","bitRate":"1","time":"2026-11-21 12:02:00.000"}"#;
+    let past = r#"{"streamUrl":"recordf","bitRate":"1","time":"2026-11-21 08:00:00.000"}"#;
+    let streams: Vec<_> = (0..9)
+        .map(|n| {
+            format!(r#"{{"streamUrl":"s{n}","bitRate":"1","time":"2026-11-21 11:59:54.000"}}"#)
+        })
+        .collect();
+    let samples: Vec<_> = [future, past]
+        .into_iter()
+        .chain(streams.iter().map(String::as_str))
+        .collect();
+    let world = world(&samples);
+    pass(1.0).await;
+    let scrape = world.scrape();
+    let count = |reason| scrape.get("polyv_samples_discarded_total", &[("reason", reason)]);
+    assert_eq!(count("future"), Some(1.0));
+    assert_eq!(count("too_old"), Some(1.0));
+    assert_eq!(count("too_many_streams"), Some(2.0));
+    assert_eq!(scrape.all("polyv_stream_video_bitrate_bps", &[]).len(), 8);
+    // What is left out moves nothing.
+    let newest = scrape.of("polyv_channel_last_sample_timestamp_seconds", "1");
+    assert_eq!(newest, Some(1_795_233_595.443));
+}
+
+#[tokio::test(start_paused = true)]
+async fn empty_data_in_every_form_are_a_live_channel_without_samples() {
+    for data in [
+        r#""data":[]"#,
+        r#""data":null"#,
+        r#""data":"""#,
+        r#""data":{}"#,
+        r#""x":1"#,
+    ] {
+        let scenario = format!(
+            "channels: [{{id: 1}}]\ntroubles:\n- trouble: answer\n  body: '{{\"code\":200,\"status\":\"success\",\"message\":\"\",{data}}}'\n"
+        );
+        let world = World::watched(&scenario, CONFIG);
+        pass(1.0).await;
+        let scrape = world.scrape();
+        assert_eq!(scrape.state("1"), "live", "{data}");
+        assert_eq!(scrape.stream_series("1"), 0, "{data}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_and_labels_of_any_kind_break_nothing() {
+    let config = r#"
+accounts:
+- name: "ac\"count\\\nx"
+  app_id: simulated
+  app_secret: simulated-secret
+  channels: [{id: 1, name: "a\"b\\\nc {}=,", labels: {team: "x\"\n\\"}}]
+"#;
+    let stream = r#"{"streamUrl":"q\"u\nte","bitRate":"7","time":"2026-11-21 11:59:59.000"}"#;
+    let world = World::watched(&answering(&[stream]), config);
+    pass(1.0).await;
+    // Parsed by a parser that takes nothing on trust.
+    let scrape = world.scrape();
+    let info = scrape.all("polyv_channel_info", &[]);
+    assert_eq!(info[0].label("channel_name"), Some("a\"b\\\nc {}=,"));
+    assert_eq!(info[0].label("team"), Some("x\"\n\\"));
+    assert_eq!(info[0].label("account"), Some("ac\"count\\\nx"));
+    let stream = [("stream", "q\"u\nte")];
+    assert_eq!(
+        scrape.get("polyv_stream_video_bitrate_bps", &stream),
+        Some(7.0)
+    );
+}

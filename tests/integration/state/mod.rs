@@ -1,0 +1,4 @@
+//! What the metrics say of channels, by time and by response.
+
+mod invalid_samples;
+mod staleness;

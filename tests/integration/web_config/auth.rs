@@ -1,0 +1,482 @@
+//! Who is let in, and what is said to those who are not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use notify::event::AccessKind;
+use notify::{EventKind, RecursiveMode, Watcher as _};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::exporter_process::{Exporter, quick_config};
+use crate::support::secured_exporter::{ALICE, BOB, Doored, TLS, basic, until};
+use crate::support::simulator_server::Served;
+
+fn users(lines: &[&str]) -> String {
+    format!("basic_auth_users:\n  {}\n", lines.join("\n  "))
+}
+
+/// What the exporter answers to these bytes, until it closes the connection.
+async fn raw(exporter: &Exporter, request: &str) -> String {
+    let mut stream = TcpStream::connect(exporter.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Asks on a connection that is open already, and leaves it open.
+async fn ask(stream: &mut TcpStream, authorization: &str) -> String {
+    let request =
+        format!("GET /-/healthy HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4096];
+    let length = stream.read(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+#[tokio::test]
+async fn without_the_right_password_nothing_is_to_be_had() {
+    let mut doored = Doored::start(&users(&[ALICE, BOB])).await;
+    let paths = [
+        "/",
+        "/metrics",
+        "/-/healthy",
+        "/-/ready",
+        "/-/reload",
+        "/nothing",
+    ];
+    for credentials in [
+        None,
+        Some(("alice", "U*U")),
+        Some(("alice", "")),
+        Some(("", "a")),
+        Some(("nobody", "a")),
+    ] {
+        let client = doored.client(credentials, None);
+        for path in paths {
+            let url = doored.exporter.url(path);
+            for request in [client.get(&url), client.post(&url), client.head(&url)] {
+                let answer = request.send().await.unwrap();
+                assert_eq!(answer.status(), 401, "{path}, {credentials:?}");
+                let how = answer.headers()["www-authenticate"].to_str().unwrap();
+                assert!(how.starts_with("Basic"), "{how}");
+                let text = answer.text().await.unwrap();
+                assert!(!text.contains("polyv_"), "{path}: {text}");
+            }
+        }
+    }
+    for header in ["Basic", "Basic ?", "Bearer YWxpY2U6YQ==", "Basic YWxpY2U="] {
+        let url = doored.exporter.url("/metrics");
+        let request = doored
+            .exporter
+            .client
+            .get(url)
+            .header("authorization", header);
+        assert_eq!(request.send().await.unwrap().status(), 401, "{header}");
+    }
+    for (user, password) in [("alice", "a"), ("bob", "U*U")] {
+        let client = doored.client(Some((user, password)), None);
+        assert_eq!(doored.status(&client, "/metrics").await, 200);
+        assert_eq!(doored.status(&client, "/-/healthy").await, 200);
+        assert_eq!(doored.status(&client, "/nothing").await, 404);
+    }
+    // All of it, to the end.
+    doored.exporter.program.signal("TERM");
+    doored.exporter.program.ended().await;
+    let log = doored.exporter.program.log();
+    assert!(!log.contains("$2a$") && !log.contains("U*U"), "{log}");
+}
+
+#[tokio::test]
+async fn other_users_count_at_once_and_on_connections_that_are_open() {
+    let mut doored = Doored::start(&users(&[ALICE])).await;
+    doored.exporter.client = doored.client(Some(("bob", "U*U")), None);
+    let mut open = TcpStream::connect(doored.exporter.address).await.unwrap();
+    let alice = basic("alice", "a");
+    let answer = ask(&mut open, &alice).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    doored.write(&users(&[BOB]));
+    until("alice is not let in any more", async || {
+        ask(&mut open, &alice).await.starts_with("HTTP/1.1 401")
+    })
+    .await;
+    let answer = ask(&mut open, &basic("bob", "U*U")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    doored.until_well(true).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_empty_or_gone_or_broken_leaves_the_door_as_it_was() {
+    let mut doored = Doored::start(&users(&[ALICE])).await;
+    doored.exporter.client = doored.client(Some(("alice", "a")), None);
+    let stranger = doored.client(None, None);
+    let path = doored.path("web.yml");
+    for (number, faulty) in [
+        "",
+        "{}",
+        "basic_auth_users:",
+        "basic_auth_users: [",
+        "x: y\n",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // Every other time in place, as careless programs write.
+        if number % 2 == 0 {
+            std::fs::write(&path, faulty).unwrap();
+        } else {
+            doored.write(faulty);
+        }
+        doored.until_well(false).await;
+        assert_eq!(doored.status(&stranger, "/metrics").await, 401, "{faulty}");
+        let (status, said) = doored.exporter.reload().await;
+        assert_eq!(status, 500, "{faulty}");
+        assert!(said.contains("web.yml"), "{said}");
+        doored.write(&users(&[ALICE]));
+        doored.until_well(true).await;
+    }
+    std::fs::remove_file(&path).unwrap();
+    doored.until_well(false).await;
+    assert_eq!(doored.status(&stranger, "/metrics").await, 401);
+    assert_eq!(doored.exporter.reload().await.0, 500);
+    doored.write(&users(&[ALICE]));
+    assert_eq!(doored.exporter.reload().await.0, 200);
+    doored.until_well(true).await;
+    assert_eq!(doored.status(&stranger, "/metrics").await, 401);
+}
+
+#[tokio::test]
+async fn a_fault_of_the_door_is_told_once_and_the_rest_of_the_configuration_is_taken() {
+    let mut doored = Doored::start(&users(&[ALICE])).await;
+    doored.exporter.client = doored.client(Some(("alice", "a")), None);
+    doored.write("basic_auth_user: {}\n");
+    doored.until_well(false).await;
+    let config = quick_config(doored.polyv.address, "[{id: 1}, {id: 2}]");
+    crate::support::exporter_process::replace(&doored.exporter.config_path(), &config);
+    let fault = "did you mean `basic_auth_users`?";
+    let told = |log: &str| log.matches(fault).count();
+    doored.exporter.program.logged(&[fault]).await;
+    assert_eq!(told(&doored.exporter.program.log()), 1);
+    // Other changes in the directory have it looked at again, and are no news.
+    let looked_at = opened_in_noise(&doored.path("web.yml"), doored.files.path()).await;
+    assert!(looked_at >= 1);
+    assert_eq!(told(&doored.exporter.program.log()), 1);
+    // Whoever asks is told again.
+    let (status, said) = doored.exporter.reload().await;
+    assert_eq!((status, told(&said)), (500, 1), "{said}");
+    doored
+        .exporter
+        .until("the new channel is there", |scrape| {
+            scrape.all("polyv_channel_info", &[]).len() == 2
+        })
+        .await;
+    doored.until_well(false).await;
+}
+
+/// How many times a file is opened by anybody while others are written in a directory for
+/// some seconds.
+async fn opened_in_noise(file: &std::path::Path, noisy: &std::path::Path) -> usize {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&opened);
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if let Ok(event) = event
+            && matches!(event.kind, EventKind::Access(AccessKind::Open(_)))
+        {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    })
+    .unwrap();
+    watcher.watch(file, RecursiveMode::NonRecursive).unwrap();
+    for n in 0..80 {
+        std::fs::write(noisy.join("noise"), n.to_string()).unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    opened.load(Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn files_that_are_written_beside_ours_have_ours_read_seldom_and_others_never() {
+    // Each with an exporter of its own: a look that is put off belongs to the noise before.
+    for beside_the_door in [true, false] {
+        let doored = Doored::start(&users(&[ALICE])).await;
+        let channels = tempfile::tempdir().unwrap();
+        let file = channels.path().join("a.yml");
+        std::fs::write(&file, "- id: 2\n").unwrap();
+        let pattern = format!("channel_files: ['{}/*.yml']", channels.path().display());
+        let config = quick_config(doored.polyv.address, "[{id: 1}]").replace(
+            "channels: [{id: 1}]",
+            &format!("channels: [{{id: 1}}], {pattern}"),
+        );
+        crate::support::exporter_process::replace(&doored.exporter.config_path(), &config);
+        let alice = doored.client(Some(("alice", "a")), None);
+        let reload = alice.post(doored.exporter.url("/-/reload")).send();
+        assert_eq!(reload.await.unwrap().status(), 200);
+        let web = doored.path("web.yml");
+        let noisy = if beside_the_door {
+            doored.files.path()
+        } else {
+            channels.path()
+        };
+        let (of_the_door, of_channels) =
+            tokio::join!(opened_in_noise(&web, noisy), opened_in_noise(&file, noisy));
+        let (beside, other) = if beside_the_door {
+            (of_the_door, of_channels)
+        } else {
+            (of_channels, of_the_door)
+        };
+        assert!((1..=6).contains(&beside), "{beside}");
+        assert_eq!(other, 0);
+        // And after all that a change is noticed.
+        doored.write(&users(&[BOB]));
+        let bob = doored.client(Some(("bob", "U*U")), None);
+        until("bob is let in", async || {
+            doored.status(&bob, "/-/healthy").await == 200
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_behind_a_link_into_another_directory_is_noticed_at_once() {
+    let doored = Doored::start(&users(&[ALICE])).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let real = elsewhere.path().join("real.yml");
+    std::fs::write(&real, users(&[ALICE])).unwrap();
+    let link = doored.path("link");
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    std::fs::rename(&link, doored.path("web.yml")).unwrap();
+    let alice = doored.client(Some(("alice", "a")), None);
+    let reload = alice.post(doored.exporter.url("/-/reload")).send();
+    assert_eq!(reload.await.unwrap().status(), 200);
+    let bob = doored.client(Some(("bob", "U*U")), None);
+    let begin = Instant::now();
+    for _ in 0..2 {
+        std::fs::write(&real, users(&[ALICE, BOB])).unwrap();
+        until("bob is let in", async || {
+            doored.status(&bob, "/-/healthy").await == 200
+        })
+        .await;
+        crate::support::exporter_process::replace(&real, &users(&[ALICE]));
+        until("bob is not", async || {
+            doored.status(&bob, "/-/healthy").await == 401
+        })
+        .await;
+    }
+    // Without anybody who looks once a minute.
+    assert!(begin.elapsed() < Duration::from_secs(30));
+}
+
+#[tokio::test]
+async fn every_answer_says_what_browsers_may_do_with_it() {
+    let polyv = Served::start("channels: [{id: 1}]").await;
+    let exporter = Exporter::start(&quick_config(polyv.address, "[{id: 1}]")).await;
+    for (path, status) in [
+        ("/", 200),
+        ("/metrics", 200),
+        ("/-/healthy", 200),
+        ("/-/reload", 405),
+        ("/nothing", 404),
+    ] {
+        let answer = exporter.get(path).await;
+        assert_eq!(answer.status(), status);
+        let headers = answer.headers();
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+        assert!(policy.ends_with("frame-ancestors 'none'"), "{policy}");
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["x-frame-options"], "DENY");
+        assert_eq!(headers["referrer-policy"], "no-referrer");
+        assert!(!headers.contains_key("strict-transport-security"));
+    }
+    let doored = Doored::start(&format!(
+        "http_server_config:
+  headers:
+    X-Frame-Options: sameorigin
+    Strict-Transport-Security: max-age=31536000; includeSubDomains
+    Content-Security-Policy:
+    X-XSS-Protection: 1
+{}",
+        users(&[ALICE])
+    ))
+    .await;
+    let answer = doored.exporter.get("/").await;
+    assert_eq!(answer.status(), 401);
+    let headers = answer.headers();
+    assert_eq!(headers["x-frame-options"], "sameorigin");
+    assert_eq!(headers["x-xss-protection"], "1");
+    assert_eq!(
+        headers["strict-transport-security"],
+        "max-age=31536000; includeSubDomains"
+    );
+    assert!(!headers.contains_key("content-security-policy"));
+    assert_eq!(headers["referrer-policy"], "no-referrer");
+}
+
+#[tokio::test]
+async fn no_page_of_another_site_can_have_it_reload() {
+    let polyv = Served::start("channels: [{id: 1}]").await;
+    let exporter = Exporter::start(&quick_config(polyv.address, "[{id: 1}]")).await;
+    let address = exporter.address;
+    let own = format!("http://{address}");
+    for (headers, status) in [
+        (vec![], 200),
+        (vec![("host", "polyv-exporter.monitoring.svc:9847")], 200),
+        (
+            vec![("origin", own.as_str()), ("sec-fetch-site", "same-origin")],
+            200,
+        ),
+        (vec![("sec-fetch-site", "cross-site")], 403),
+        (vec![("sec-fetch-site", "same-site"), ("origin", &own)], 403),
+        (vec![("origin", "http://evil.example")], 403),
+        (vec![("origin", "null")], 403),
+        // A name that was made to lead here.
+        (
+            vec![
+                ("host", "evil.example:9847"),
+                ("origin", "http://evil.example:9847"),
+            ],
+            403,
+        ),
+    ] {
+        let mut request = exporter.client.post(exporter.url("/-/reload"));
+        for (name, value) in &headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.unwrap();
+        let got = answer.status().as_u16();
+        let text = answer.text().await.unwrap();
+        assert_eq!(got, status, "{headers:?}: {text}");
+        assert!(
+            status == 200 || text.contains("may not ask") || text.contains("may ask for this only"),
+            "{text}"
+        );
+    }
+    let wrong = exporter
+        .client
+        .put(exporter.url("/-/reload"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(wrong.status(), 405);
+    assert_eq!(wrong.headers()["allow"], "POST");
+}
+
+#[tokio::test]
+async fn a_request_has_to_say_to_whom_it_is() {
+    let polyv = Served::start("channels: [{id: 1}]").await;
+    let exporter = Exporter::start(&quick_config(polyv.address, "[{id: 1}]")).await;
+    let close = "Connection: close\r\n\r\n";
+    for (request, status) in [
+        ("GET /-/healthy HTTP/1.1\r\n", "400"),
+        ("GET /-/healthy HTTP/1.1\r\nHost: a\r\nHost: a\r\n", "400"),
+        ("GET /-/healthy HTTP/1.1\r\nHost: a b\r\n", "400"),
+        ("GET /-/healthy HTTP/1.1\r\nHost: user@a\r\n", "400"),
+        ("GET /-/healthy HTTP/1.1\r\nHost:\r\n", "400"),
+        (
+            "GET /-/healthy HTTP/1.1\r\nHost: my_service:9847\r\n",
+            "200",
+        ),
+        ("GET /-/healthy HTTP/1.1\r\nHost: [::1]:9847\r\n", "200"),
+        // As some load balancers ask.
+        ("GET /-/healthy HTTP/1.0\r\n", "200"),
+    ] {
+        let answer = raw(&exporter, &format!("{request}{close}")).await;
+        let got = answer.split(' ').nth(1).unwrap_or_default();
+        assert_eq!(got, status, "{request}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn beyond_the_rate_limit_everybody_is_refused() {
+    let web = format!(
+        "rate_limit: {{interval: 1h, burst: 5}}\n{}",
+        users(&[ALICE])
+    );
+    let doored = Doored::start(&web).await;
+    let alice = doored.client(Some(("alice", "a")), None);
+    for _ in 0..3 {
+        assert_eq!(doored.status(&alice, "/-/healthy").await, 200);
+    }
+    // Those without a password count too.
+    let stranger = doored.client(None, None);
+    assert_eq!(doored.status(&stranger, "/-/healthy").await, 401);
+    assert_eq!(doored.status(&stranger, "/-/healthy").await, 401);
+    let refused = alice.get(doored.exporter.url("/metrics"));
+    let refused = refused.send().await.unwrap();
+    assert_eq!(refused.status(), 429);
+    let wait: u64 = refused.headers()["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((3500..=3601).contains(&wait), "{wait}");
+    assert_eq!(refused.headers()["x-frame-options"], "DENY");
+    assert_eq!(doored.status(&stranger, "/-/healthy").await, 429);
+    // Another limit counts at once.
+    doored.write(&users(&[ALICE]));
+    until("there is no limit any more", async || {
+        doored.status(&alice, "/-/healthy").await == 200
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_door_that_is_faulty_at_the_start_opens_nothing() {
+    let files = tempfile::tempdir().unwrap();
+    let config = files.path().join("polyv.yml");
+    std::fs::write(
+        &config,
+        quick_config(([127, 0, 0, 1], 1).into(), "[{id: 1}]"),
+    )
+    .unwrap();
+    let web = files.path().join("web.yml");
+    for (text, said) in [
+        (Some("tls_server_config: {cert_file: x}\n"), "web.yml:1:"),
+        (
+            Some("basic_auth_users: {alice: secret}\n"),
+            "no bcrypt hash",
+        ),
+        (Some(TLS), "server.crt can't be read"),
+        (None, "can't be read"),
+    ] {
+        _ = std::fs::remove_file(&web);
+        if let Some(text) = text {
+            std::fs::write(&web, text).unwrap();
+        }
+        for mut command in ["serve", "demo"].map(|name| {
+            let mut command = crate::support::exporter_process::polyv_exporter();
+            command.arg(name).arg("--web.config.file").arg(&web);
+            command.args(["--web.listen-address", "127.0.0.1:0"]);
+            if name == "serve" {
+                command.arg("--config.file").arg(&config);
+            }
+            command
+        }) {
+            let output = crate::support::exporter_process::run(&mut command);
+            let text = crate::support::exporter_process::said(&output);
+            assert_eq!(output.status.code(), Some(2), "{text}");
+            assert!(text.contains(said), "{text}");
+            assert!(!text.contains(": secret"), "{text}");
+        }
+        let mut check = crate::support::exporter_process::polyv_exporter();
+        check.arg("check-config").arg(&config);
+        check.arg("--web.config.file").arg(&web);
+        let output = crate::support::exporter_process::run(&mut check);
+        let text = crate::support::exporter_process::said(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(
+            text.contains(said) && text.contains("polyv.yml: valid"),
+            "{text}"
+        );
+    }
+    std::fs::write(&web, users(&[ALICE])).unwrap();
+    let mut check = crate::support::exporter_process::polyv_exporter();
+    check.arg("check-config").arg(&config);
+    check.arg("--web.config.file").arg(&web);
+    let output = crate::support::exporter_process::run(&mut check);
+    let text = crate::support::exporter_process::said(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("web.yml: valid; TLS: no"), "{text}");
+}

@@ -1,0 +1,432 @@
+//! What may stand in a web configuration: what Prometheus' exporter-toolkit knows, where it can
+//! be had, and else a fault that says so.
+
+use std::path::Path;
+
+use polyv_exporter::http::door::{Door, DoorFile};
+use polyv_exporter::yaml::Faults;
+
+use crate::support::certificates::Authority;
+use crate::support::secured_exporter::{ALICE, BOB};
+
+fn files() -> tempfile::TempDir {
+    let files = tempfile::tempdir().unwrap();
+    let authority = Authority::new("test");
+    authority.server().write(files.path(), "server");
+    authority.server().write(files.path(), "another");
+    std::fs::write(files.path().join("ca.crt"), authority.pem()).unwrap();
+    std::fs::write(files.path().join("empty"), "").unwrap();
+    std::fs::write(files.path().join("rubbish"), "no PEM\n").unwrap();
+    files
+}
+
+fn read(directory: &Path, text: &str) -> Result<Door, Faults> {
+    let path = directory.join("web.yml");
+    std::fs::write(&path, text).unwrap();
+    DoorFile::new(&path).read().door
+}
+
+/// The key pair and whatever else.
+fn tls(rest: &str) -> String {
+    format!("tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n{rest}")
+}
+
+#[test]
+fn everything_that_can_be_had_is_understood() {
+    let files = files();
+    let read =
+        |text: &str| read(files.path(), text).unwrap_or_else(|faults| panic!("{text}\n{faults}"));
+    for nothing in [
+        "",
+        "# nothing\n",
+        "tls_server_config:\n",
+        "tls_server_config: {}\n",
+        "http_server_config: {http2: false}\n",
+        "basic_auth_users: {}\n",
+        "rate_limit: {interval: 0, burst: 20}\n",
+        "rate_limit: {interval: \"1s\", burst: 1}\n",
+        "http_server_config:\n  headers:\n    X-Frame-Options: deny\n    X-XSS-Protection: 1\n",
+    ] {
+        let door = read(nothing);
+        assert!(!door.has_tls() && !door.has_passwords(), "{nothing}");
+    }
+    let door = read(&format!("basic_auth_users:\n  {ALICE}\n  {BOB}\n"));
+    assert!(!door.has_tls() && door.has_passwords());
+    for rest in [
+        "",
+        "  client_auth_type: NoClientCert\n",
+        "  client_auth_type: RequestClientCert\n",
+        "  client_auth_type: RequireAnyClientCert\n",
+        "  client_auth_type: RequireClientCert\n  client_allowed_sans: [a.example]\n",
+        "  client_auth_type: \"VerifyClientCertIfGiven\"\n  client_ca_file: ca.crt\n",
+        "  client_ca_file: ca.crt\n  client_auth_type: RequireAndVerifyClientCert\n  client_allowed_sans: [a, 127.0.0.1]\n",
+        "  min_version: TLS12\n  max_version: TLS13\n",
+        "  min_version: TLS13\n",
+        "  max_version: TLS12\n",
+        "  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_AES_128_GCM_SHA256]\n  prefer_server_cipher_suites: false\n",
+        "  cipher_suites: []\n  curve_preferences: []\n  client_auth_type: ''\n  client_ca_file: ''\n",
+        "  curve_preferences: [X25519, CurveP384, CurveP256]\n",
+    ] {
+        let door = read(&tls(rest));
+        assert!(door.has_tls() && !door.has_passwords(), "{rest}");
+        let verified = rest.contains("RequireAndVerify");
+        assert_eq!(door.verifies_clients(), verified, "{rest}");
+    }
+    // HTTP/2 needs a suite that is not among these.
+    read(&format!(
+        "http_server_config: {{http2: false}}\n{}",
+        tls("  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]\n")
+    ));
+    // The key pair and the CA in the file itself.
+    let inline = |name: &str| {
+        let text = std::fs::read_to_string(files.path().join(name)).unwrap();
+        text.replace('\n', "\n    ")
+    };
+    let door = read(&format!(
+        "tls_server_config:\n  cert: |\n    {}\n  key: |\n    {}\n  client_ca: |\n    {}\n  client_auth_type: RequireAndVerifyClientCert\n",
+        inline("server.crt"),
+        inline("server.key"),
+        inline("ca.crt"),
+    ));
+    assert!(door.verifies_clients());
+    // Files elsewhere, by their full paths.
+    let full = files.path().join("server");
+    let full = full.display();
+    read(&format!(
+        "tls_server_config: {{cert_file: {full}.crt, key_file: {full}.key}}\n"
+    ));
+}
+
+#[test]
+fn what_can_t_be_had_or_is_wrong_is_refused_by_name_and_place() {
+    let files = files();
+    for (text, expected) in [
+        // Keys.
+        ("tls_config: {}\n", "1:1: unknown key `tls_config`"),
+        (
+            "basic_auth_user: {}\n",
+            "1:1: unknown key `basic_auth_user`; did you mean `basic_auth_users`?",
+        ),
+        ("- a\n", "1:1: a web configuration must be a mapping"),
+        ("secret\n", "1:1: a web configuration must be a mapping"),
+        (
+            "http_server_config: {http_2: true}\n",
+            "1:22: unknown key `http_2`; did you mean `http2`?",
+        ),
+        (
+            "http_server_config: {http2: 5}\n",
+            "1:29: `http2` must be `true` or `false`",
+        ),
+        ("rate_limit: {rate: 5}\n", "1:14: unknown key `rate`"),
+        (
+            &tls("  cert_fil: x\n"),
+            "4:3: unknown key `cert_fil`; did you mean `cert_file`?",
+        ),
+        // Certificates and keys.
+        (
+            "tls_server_config: {min_version: TLS12}\n",
+            "neither `cert_file` nor `cert`",
+        ),
+        (
+            "tls_server_config: {cert_file: '', key_file: server.key}\n",
+            "neither `cert_file`",
+        ),
+        (
+            "tls_server_config: {cert_file: server.crt}\n",
+            "neither `key_file` nor `key`",
+        ),
+        (
+            "tls_server_config: {cert_file: nowhere, key_file: server.key}\n",
+            "1:32: `cert_file`:",
+        ),
+        (
+            "tls_server_config: {cert_file: empty, key_file: server.key}\n",
+            "no certificate",
+        ),
+        (
+            "tls_server_config: {cert_file: rubbish, key_file: server.key}\n",
+            "no certificate",
+        ),
+        (
+            "tls_server_config: {cert_file: server.crt, key_file: ca.crt}\n",
+            "no private key",
+        ),
+        (
+            "tls_server_config: {cert_file: server.crt, key_file: another.key}\n",
+            "1:54: `key_file` another.key is not the key of `cert_file` server.crt",
+        ),
+        (
+            "tls_server_config: {cert_file: server.crt, cert: x, key_file: server.key}\n",
+            "`cert` and `cert_file` are both given",
+        ),
+        (
+            "tls_server_config: {cert: x, key: secret}\n",
+            "`cert` holds no certificate in PEM",
+        ),
+        // Versions.
+        (
+            &tls("  min_version: TLS10\n"),
+            "4:16: `min_version`: `TLS10` is not supported",
+        ),
+        (
+            &tls("  max_version: TLS11\n"),
+            "`max_version`: `TLS11` is not supported",
+        ),
+        (
+            &tls("  min_version: TLS14\n"),
+            "must be `TLS12` or `TLS13`, not `TLS14`",
+        ),
+        (
+            &tls("  min_version: TLS13\n  max_version: TLS12\n"),
+            "`min_version` is above `max_version`",
+        ),
+        // Suites and curves.
+        (
+            &tls("  cipher_suites:\n  - TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA\n"),
+            "5:5: `cipher_suites`: `TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA` is not supported",
+        ),
+        (
+            &tls("  cipher_suites: [TLS_RSA_WITH_AES_128_GCM_SHA256]\n"),
+            "is not supported",
+        ),
+        (
+            &tls("  cipher_suites: [invented]\n"),
+            "`invented` is not supported",
+        ),
+        (
+            &tls("  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]\n"),
+            "neither of the two that HTTP/2 needs",
+        ),
+        (
+            &tls("  cipher_suites: [TLS_AES_128_GCM_SHA256]\n"),
+            "lists none of TLS 1.2",
+        ),
+        (
+            &tls(
+                "  min_version: TLS13\n  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]\n",
+            ),
+            "5:18: `cipher_suites` are for TLS 1.2",
+        ),
+        (
+            &tls("  curve_preferences: [CurveP521]\n"),
+            "4:23: `curve_preferences`: `CurveP521` is not",
+        ),
+        (
+            &tls("  curve_preferences: [invented]\n"),
+            "`invented` is no curve",
+        ),
+        // Clients' certificates.
+        (
+            &tls("  client_auth_type: Any\n"),
+            "4:21: `client_auth_type`: `Any` is unknown",
+        ),
+        (&tls("  client_ca_file: ca.crt\n"), "no `client_auth_type`"),
+        (
+            &tls("  client_auth_type: RequireAndVerifyClientCert\n"),
+            "needs `client_ca_file` or `client_ca`",
+        ),
+        (
+            &tls("  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: empty\n"),
+            "5:19: `client_ca_file` empty holds no certificate",
+        ),
+        (
+            &tls("  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: nowhere\n"),
+            "5:19: `client_ca_file`:",
+        ),
+        (
+            &tls("  client_allowed_sans: [a]\n"),
+            "4:24: `client_allowed_sans` needs a `client_auth_type`",
+        ),
+        (
+            &tls(
+                "  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.crt\n  client_allowed_sans: [a]\n",
+            ),
+            "`client_allowed_sans` needs a `client_auth_type`",
+        ),
+        (
+            &tls("  client_auth_type: RequireAnyClientCert\n  client_allowed_sans: []\n"),
+            "lists no name",
+        ),
+        // Headers.
+        (
+            "http_server_config:\n  headers:\n    X-Frame-Options: maybe\n",
+            "3:22: `X-Frame-Options` must be `deny` or `sameorigin`, not `maybe`",
+        ),
+        (
+            "http_server_config:\n  headers:\n    X-Content-Type-Options: sniff\n",
+            "must be `nosniff`",
+        ),
+        (
+            "http_server_config: {headers: {X-Other: a}}\n",
+            "1:32: unknown key `X-Other`",
+        ),
+        (
+            "http_server_config: {headers: {X-XSS-Protection: \"a\\r\\nb: c\"}}\n",
+            "characters that no header can have",
+        ),
+        // Users.
+        (
+            "basic_auth_users: {alice: secret}\n",
+            "1:27: the password of `alice` is no bcrypt hash",
+        ),
+        (
+            "basic_auth_users: {alice: }\n",
+            "the password of `alice` is no bcrypt hash",
+        ),
+        (
+            "basic_auth_users: [alice]\n",
+            "1:19: `basic_auth_users` must be a mapping",
+        ),
+        (
+            &format!("basic_auth_users:\n  {ALICE}\n  {ALICE}\n"),
+            "3:3: `alice` stands twice",
+        ),
+        // Rates.
+        ("rate_limit: {interval: 1s}\n", "`burst` must be at least 1"),
+        (
+            "rate_limit: {interval: 1s, burst: 0}\n",
+            "1:35: a `rate_limit` without",
+        ),
+        ("rate_limit: {burst: 5}\n", "a `burst` and no `interval`"),
+        (
+            "rate_limit: {interval: 5, burst: 5}\n",
+            "1:24: `interval` must be a duration",
+        ),
+        (
+            "rate_limit: {interval: 1s, burst: -1}\n",
+            "`burst` must be a whole number",
+        ),
+    ] {
+        let faults = match read(files.path(), text) {
+            Ok(_) => panic!("it is accepted:\n{text}"),
+            Err(faults) => faults.to_string(),
+        };
+        assert!(faults.contains(expected), "{text}\n{faults}\n{expected}");
+        assert!(faults.contains("web.yml:"), "{faults}");
+        assert!(!faults.contains("secret"), "{faults}");
+    }
+}
+
+#[test]
+fn a_key_in_the_wrong_place_is_never_shown() {
+    let files = files();
+    let key = std::fs::read_to_string(files.path().join("server.key")).unwrap();
+    let secret: Vec<&str> = key.lines().filter(|line| !line.starts_with('-')).collect();
+    let block = |indent: &str| {
+        format!(
+            "|\n{indent}{}",
+            key.trim().replace('\n', &format!("\n{indent}"))
+        )
+    };
+    // As a person might paste it: a block, and lines that YAML folds into one.
+    let folded = format!("\n    {}", key.trim().replace('\n', "\n    "));
+    let folded_twice = format!("\n      {}", key.trim().replace('\n', "\n      "));
+    let mut texts = vec![
+        format!("{}\n", block("  ")),
+        format!("tls_server_config: {}\n", block("  ")),
+        format!("http_server_config: {}\n", block("  ")),
+        format!("http_server_config:\n  http2: {}\n", block("    ")),
+        format!("http_server_config:\n  headers: {}\n", block("    ")),
+        format!(
+            "http_server_config:\n  headers:\n    X-Frame-Options: {}\n",
+            block("      ")
+        ),
+        format!("http_server_config:\n  headers:\n    X-Frame-Options: {folded_twice}\n"),
+        format!("basic_auth_users: {}\n", block("  ")),
+        format!("basic_auth_users:\n  alice: {}\n", block("    ")),
+        format!("basic_auth_users:\n  ? {}\n  : x\n", block("    ")),
+        format!("rate_limit: {}\n", block("  ")),
+        format!("rate_limit:\n  interval: {}\n", block("    ")),
+        format!("rate_limit:\n  burst: {}\n  interval: 1s\n", block("    ")),
+        format!("? {}\n: x\n", block("  ")),
+        format!("other: {}\n", block("  ")),
+        tls(&format!("  ? {}\n  : x\n", block("    "))),
+        tls(&format!(
+            "{0}{0}",
+            format!("  ? {}\n  : x\n", block("    "))
+        )),
+        // Not a key of ours, and its first line where a key of the document is expected.
+        tls(&key),
+        tls(&format!("  key: |\n{key}")),
+    ];
+    for name in [
+        "min_version",
+        "max_version",
+        "cipher_suites",
+        "curve_preferences",
+        "prefer_server_cipher_suites",
+        "client_auth_type",
+        "client_ca",
+        "client_ca_file",
+        "client_allowed_sans",
+    ] {
+        for text in [&block("    "), &folded] {
+            texts.push(tls(&format!("  {name}: {text}\n")));
+        }
+        texts.push(tls(&format!("  {name}:\n  - {}\n", block("    "))));
+        texts.push(tls(&format!("  {name}: {}\n", secret.concat())));
+    }
+    for text in [&block("    "), &folded] {
+        texts.push(format!(
+            "tls_server_config:\n  cert_file: server.crt\n  key_file: {text}\n"
+        ));
+        texts.push(format!(
+            "tls_server_config:\n  cert_file: {text}\n  key_file: server.key\n"
+        ));
+        texts.push(format!(
+            "tls_server_config:\n  cert: {text}\n  key_file: server.key\n"
+        ));
+    }
+    for text in texts {
+        let Err(faults) = read(files.path(), &text) else {
+            // Values that stand for themselves: a name that nobody has.
+            assert!(
+                text.contains("client_allowed_sans"),
+                "it is accepted:\n{text}"
+            );
+            continue;
+        };
+        for fault in faults.iter() {
+            let said = fault.to_string();
+            assert!(
+                !said.contains('\n') && !said.contains("-----BEGIN"),
+                "{text}\n{said}"
+            );
+            assert!(
+                !secret.iter().any(|line| said.contains(line)),
+                "{text}\n{said}"
+            );
+        }
+    }
+    // And it is said what was meant.
+    for (name, meant) in [("key_file", "`key`"), ("cert_file", "`cert`")] {
+        let text = format!("tls_server_config:\n  {name}: {}\n", block("    "));
+        let faults = read(files.path(), &text).unwrap_err().to_string();
+        let expected = format!("`{name}`: this is PEM itself: it belongs under {meant}");
+        assert!(faults.contains(&expected), "{faults}");
+    }
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let files = files();
+    let text = "tls_server_config:
+  cert_file: nowhere
+  min_version: TLS10
+  client_auth_type: Any
+  curve_preferences: [CurveP521]
+  prefer_server_cipher_suites: perhaps
+  cipher_suite: [x]
+basic_auth_users: {alice: x, bob: y}
+rate_limit: {burst: x}
+basic: 1
+";
+    let faults = read(files.path(), text).unwrap_err();
+    assert!(faults.len() >= 10, "{faults}");
+    for line in 2..=10 {
+        assert!(
+            faults.to_string().contains(&format!("web.yml:{line}:")),
+            "{line}\n{faults}"
+        );
+    }
+}

@@ -1,0 +1,5 @@
+//! TLS, authentication and headers.
+
+mod auth;
+mod file;
+mod tls;

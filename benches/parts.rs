@@ -11,7 +11,9 @@ use polyv_client::{
     AppSecret, Field, RawSample, SampleTime, StreamInfo, StreamName, StreamNamer, envelope,
 };
 use polyv_exporter::config::Channel;
-use polyv_exporter::metrics::{ChannelKey, Exposure, Format, Identity, Scrape, Store};
+use polyv_exporter::metrics::{
+    ChannelKey, ChannelMeta, ChannelStore, Exposure, Format, ScrapeWriter,
+};
 use polyv_exporter::state::Rules;
 
 #[global_allocator]
@@ -80,7 +82,7 @@ fn info(from: u64, until: u64) -> StreamInfo {
 }
 
 /// Live channels, every one with all series that a stream can have.
-fn live() -> (Store, Vec<ChannelKey>) {
+fn live() -> (ChannelStore, Vec<ChannelKey>) {
     let rules = Rules {
         lookback: Duration::from_secs(35 * 60),
         idle_interval: Duration::from_secs(30),
@@ -90,15 +92,15 @@ fn live() -> (Store, Vec<ChannelKey>) {
         sustain: Duration::from_secs(30),
         history_step: Duration::from_secs(20),
     };
-    let store = Store::new(rules, 1_700_000_000_000);
+    let store = ChannelStore::new(rules, 1_700_000_000_000);
     let info = info(0, 300);
     let keys = (0..CHANNELS).map(|n| {
         let id: Arc<str> = (1_000_000 + n).to_string().into();
-        let identity = Identity {
+        let meta = ChannelMeta {
             account: "default".into(),
             channel: Arc::new(Channel::new(id, Duration::from_secs(15))),
         };
-        let key = store.insert(identity, Exposure::Always, at(0));
+        let key = store.insert(meta, Exposure::Always, at(0));
         store.update(key, at(300), |channel, rules| {
             channel.live(at(300), &info, rules)
         });
@@ -109,10 +111,10 @@ fn live() -> (Store, Vec<ChannelKey>) {
 }
 
 /// Writes all of it as the web does; how many bytes there were.
-fn write(mut scrape: Scrape) -> usize {
+fn write(mut scrape: ScrapeWriter) -> usize {
     let mut piece = Vec::with_capacity(32 * 1024);
     let mut bytes = 0;
-    while scrape.left() > 0 {
+    while scrape.remaining() > 0 {
         piece.clear();
         scrape.write(32 * 1024, &mut piece);
         bytes += divan::black_box(&piece).len();
@@ -124,7 +126,7 @@ fn write(mut scrape: Scrape) -> usize {
 #[divan::bench]
 fn scraping_what_has_not_changed(bencher: Bencher<'_, '_>) {
     let (store, _) = live();
-    let scrape = || write(Scrape::new(&store, &[], Format::Prometheus, at(300)));
+    let scrape = || write(ScrapeWriter::new(&store, &[], Format::Prometheus, at(300)));
     bencher.counter(BytesCount::new(scrape())).bench(scrape);
 }
 
@@ -132,7 +134,7 @@ fn scraping_what_has_not_changed(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 20)]
 fn scraping_what_has_changed(bencher: Bencher<'_, '_>) {
     let (store, keys) = live();
-    let scrape = || write(Scrape::new(&store, &[], Format::Prometheus, at(300)));
+    let scrape = || write(ScrapeWriter::new(&store, &[], Format::Prometheus, at(300)));
     let bytes = scrape();
     bencher
         .counter(BytesCount::new(bytes))

@@ -15,7 +15,7 @@ use super::shard;
 use super::supervisor::{Supervisor, watching};
 use crate::config::{Config, Inputs, Source};
 use crate::http::{self, Listener, Server, Site};
-use crate::metrics::Store;
+use crate::metrics::ChannelStore;
 use crate::scheduler::{self, Orders, Parts, Poller, Status};
 use crate::telemetry::{BuildInfo, Metrics};
 use polyv_client::clock::Clock;
@@ -58,7 +58,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     let status = Arc::new(Status::default());
     let parts = Parts {
         limiter: Limiter::new(scheduler::limit_of(&config)),
-        store: Arc::new(Store::new(
+        store: Arc::new(ChannelStore::new(
             scheduler::rules_of(&config),
             scheduler::wall_offset(&clock),
         )),

@@ -16,7 +16,7 @@ use super::query::{Counts, Query};
 use super::respond::{self, JSON, Refused, Visit};
 use super::site::Present;
 use crate::config::Expect;
-use crate::metrics::{Answer, Detail, StreamHistory, StreamView, View};
+use crate::metrics::{ChannelDetail, ChannelSnapshot, PollLogView, StreamHistory, StreamSnapshot};
 use crate::state::Values;
 use crate::telemetry::{BuildInfo, Glance};
 use polyv_client::clock::Timestamp;
@@ -256,10 +256,10 @@ fn selected(query: &Query, present: &Present) -> Vec<u8> {
 }
 
 /// One channel, with its history.
-fn one(detail: &Detail, present: Timestamp) -> Vec<u8> {
+fn one(detail: &ChannelDetail, present: Timestamp) -> Vec<u8> {
     respond::json(&Single {
         timestamp_seconds: present.as_seconds(),
-        channel: ChannelJson::of(&detail.view),
+        channel: ChannelJson::of(&detail.channel),
         history: detail.histories.iter().map(HistoryJson::of).collect(),
         last_polls: detail.answers.iter().map(AnswerJson::of).collect(),
     })
@@ -323,9 +323,9 @@ impl From<Counts> for CountsJson {
 }
 
 impl<'a> ChannelJson<'a> {
-    fn of(view: &'a View) -> Self {
+    fn of(view: &'a ChannelSnapshot) -> Self {
         let seconds = |time: Option<Timestamp>| time.map(Timestamp::as_seconds);
-        let identity = &view.identity;
+        let identity = &view.meta;
         Self {
             account: &identity.account,
             channel_id: &identity.channel.id,
@@ -376,7 +376,7 @@ impl Readings {
 }
 
 impl<'a> StreamJson<'a> {
-    fn of(stream: &'a StreamView) -> Self {
+    fn of(stream: &'a StreamSnapshot) -> Self {
         let figures = &stream.figures;
         let lowest = Readings::of(&figures.min);
         let highest = Readings::of(&figures.max);
@@ -415,7 +415,7 @@ impl<'a> HistoryJson<'a> {
 }
 
 impl<'a> AnswerJson<'a> {
-    fn of(answer: &'a Answer) -> Self {
+    fn of(answer: &'a PollLogView) -> Self {
         Self {
             outcome: answer.outcome.as_str(),
             message: answer.words.as_deref(),

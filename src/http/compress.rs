@@ -11,7 +11,7 @@ use http_body::Frame;
 use tokio::sync::Semaphore;
 
 use super::delivery::PIECE;
-use crate::metrics::Scrape;
+use crate::metrics::ScrapeWriter;
 
 /// Fast: the tenth that a slower level saves is worth less than its time.
 const LEVEL: flate2::Compression = flate2::Compression::fast();
@@ -47,7 +47,7 @@ type Next = dyn Future<Output = Result<(Bytes, Work)>> + Send;
 type Work = Option<Box<Compressor>>;
 
 struct Compressor {
-    scrape: Scrape,
+    scrape: ScrapeWriter,
     encoder: GzEncoder<Vec<u8>>,
     /// A piece of text, whose place is used again.
     text: Vec<u8>,
@@ -58,7 +58,7 @@ struct Compressor {
 impl Compressor {
     /// Compresses the next bit.
     fn work(mut self: Box<Self>) -> Result<(Bytes, Work)> {
-        while self.scrape.left() > 0 {
+        while self.scrape.remaining() > 0 {
             self.text.clear();
             self.scrape.write(PIECE, &mut self.text);
             self.encoder.write_all(&self.text)?;
@@ -79,7 +79,7 @@ impl Compression {
     ///
     /// # Errors
     /// Those of the encoder.
-    pub(super) fn begin(scrape: Scrape, turns: Arc<Semaphore>) -> Result<Body> {
+    pub(super) fn begin(scrape: ScrapeWriter, turns: Arc<Semaphore>) -> Result<Body> {
         let compressor = Box::new(Compressor {
             scrape,
             encoder: GzEncoder::new(Vec::new(), LEVEL),
@@ -154,7 +154,7 @@ mod tests {
 
     use super::*;
     use crate::config;
-    use crate::metrics::{self, Exposure, Format, Identity, Store};
+    use crate::metrics::{self, ChannelMeta, ChannelStore, Exposure, Format};
     use crate::state::Rules;
     use polyv_client::clock::{Moment, Now, Timestamp};
 
@@ -164,7 +164,7 @@ mod tests {
     };
 
     /// So many channels, whose names do not compress well.
-    fn channels(count: u64) -> Store {
+    fn channels(count: u64) -> ChannelStore {
         let rules = Rules {
             lookback: Duration::from_secs(60),
             idle_interval: Duration::from_secs(30),
@@ -174,18 +174,18 @@ mod tests {
             sustain: Duration::from_secs(30),
             history_step: Duration::from_secs(10),
         };
-        let store = Store::new(rules, 0);
+        let store = ChannelStore::new(rules, 0);
         for id in 0..count {
             let noise = |n: u64| format!("{:x}", (id * 9 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15));
             let channel = config::Channel {
                 name: (0..8).map(noise).collect::<String>().into(),
                 ..config::Channel::new(id.to_string().into(), Duration::from_secs(15))
             };
-            let identity = Identity {
+            let meta = ChannelMeta {
                 account: "default".into(),
                 channel: Arc::new(channel),
             };
-            store.insert(identity, Exposure::Always, NOW);
+            store.insert(meta, Exposure::Always, NOW);
         }
         store
     }
@@ -200,7 +200,7 @@ mod tests {
     #[tokio::test]
     async fn compressed_bit_by_bit_it_is_what_it_was() {
         let store = channels(5000);
-        let scrape = Scrape::new(&store, &[], Format::Prometheus, NOW);
+        let scrape = ScrapeWriter::new(&store, &[], Format::Prometheus, NOW);
         let turns = Arc::new(Semaphore::new(1));
         let mut body = Compression::begin(scrape, Arc::clone(&turns)).unwrap();
         assert_eq!(body.size_hint().exact(), None);
@@ -221,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_goes_on_waits_for_its_turn() {
-        let scrape = Scrape::new(&channels(5000), &[], Format::Prometheus, NOW);
+        let scrape = ScrapeWriter::new(&channels(5000), &[], Format::Prometheus, NOW);
         let turns = Arc::new(Semaphore::new(1));
         let mut body = Compression::begin(scrape, Arc::clone(&turns)).unwrap();
         assert!(body.frame().await.is_some());
@@ -235,7 +235,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_small_has_a_length() {
         let store = channels(10);
-        let scrape = Scrape::new(&store, &[], Format::OpenMetrics, NOW);
+        let scrape = ScrapeWriter::new(&store, &[], Format::OpenMetrics, NOW);
         let body = Compression::begin(scrape, Arc::new(Semaphore::new(1))).unwrap();
         let length = body.size_hint().exact().unwrap();
         let bytes = body.collect().await.unwrap().to_bytes();

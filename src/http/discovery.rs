@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::api::known_parameters;
 use super::respond::{self, JSON, Visit};
-use crate::metrics::View;
+use crate::metrics::ChannelSnapshot;
 
 /// A group of targets that have labels in common: here, one channel.
 #[derive(Serialize)]
@@ -33,8 +33,8 @@ pub(super) async fn targets(visit: Visit) -> Response<Body> {
 impl<'a> Group<'a> {
     /// All labels are for relabelling only: Prometheus drops those that begin with `__`, so that
     /// one that changes makes no new series.
-    fn of(view: &'a View) -> Self {
-        let identity = &view.identity;
+    fn of(view: &'a ChannelSnapshot) -> Self {
+        let identity = &view.meta;
         let mut labels = BTreeMap::from([
             ("__meta_polyv_account".to_owned(), &*identity.account),
             (

@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::http::Sources;
-    use crate::metrics::Store;
+    use crate::metrics::ChannelStore;
     use crate::scheduler::{self, Status};
     use crate::telemetry::Metrics;
     use polyv_client::PolyvClock;
@@ -92,7 +92,10 @@ mod tests {
         let rules = config.evaluate().map(|config| scheduler::rules_of(&config));
         let clock = Arc::new(PolyvClock::new(Clock::default()));
         let site = Arc::new(Site::new(Sources {
-            store: Arc::new(Store::new(rules.unwrap(), scheduler::wall_offset(&clock))),
+            store: Arc::new(ChannelStore::new(
+                rules.unwrap(),
+                scheduler::wall_offset(&clock),
+            )),
             metrics: Metrics::new().unwrap(),
             status: Arc::new(Status::default()),
             clock,

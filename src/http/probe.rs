@@ -83,6 +83,6 @@ impl Site {
     fn own(&self, format: Format) -> String {
         let now = self.refresh();
         let families = self.sources.metrics.gather();
-        metrics::render_own(&self.sources.store, &families, format, now)
+        metrics::render_self_metrics(&self.sources.store, &families, format, now)
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::Deserialize;
 
-use crate::metrics::View;
+use crate::metrics::ChannelSnapshot;
 use crate::state::{ProblemKind, Severity, State};
 
 /// Which channels, in which order.
@@ -95,17 +95,17 @@ pub(super) struct Counts {
 
 impl Query {
     /// The channels that are wanted, in the order that is wanted.
-    pub(super) fn select<'a>(&self, views: &'a [View]) -> Vec<&'a View> {
+    pub(super) fn select<'a>(&self, views: &'a [ChannelSnapshot]) -> Vec<&'a ChannelSnapshot> {
         let text = self.q.trim().to_lowercase();
         let mut views: Vec<_> = views.iter().collect();
         views.retain(|view| {
-            (self.account.is_empty() || *view.identity.account == *self.account)
+            (self.account.is_empty() || *view.meta.account == *self.account)
                 && self.state.admits(view)
                 && (text.is_empty() || contains(view, &text))
         });
         // Lower-cased once for each channel and not once for each comparison.
         views.sort_by_cached_key(|view| {
-            let name = view.identity.channel.name.to_lowercase();
+            let name = view.meta.channel.name.to_lowercase();
             (self.sort.key(view), name, view.key)
         });
         if self.sort.is_descending() {
@@ -141,8 +141,8 @@ impl Query {
     }
 }
 
-fn contains(view: &View, text: &str) -> bool {
-    let identity = &view.identity;
+fn contains(view: &ChannelSnapshot, text: &str) -> bool {
+    let identity = &view.meta;
     let has = |candidate: &str| candidate.to_lowercase().contains(text);
     has(&identity.channel.id)
         || has(&identity.channel.name)
@@ -178,7 +178,7 @@ impl StateFilter {
         }
     }
 
-    fn admits(self, view: &View) -> bool {
+    fn admits(self, view: &ChannelSnapshot) -> bool {
         match self {
             Self::Any => true,
             Self::Problem => !view.problems.is_empty(),
@@ -216,7 +216,7 @@ impl Sort {
         self.as_str().starts_with('-')
     }
 
-    fn key(self, view: &View) -> Key {
+    fn key(self, view: &ChannelSnapshot) -> Key {
         let newest = view.streams.iter();
         let lowest = |of: fn(&crate::state::Values) -> Option<f64>| {
             let values = newest.filter_map(|stream| of(&stream.figures.newest));
@@ -279,7 +279,7 @@ impl Ord for Key {
 }
 
 /// The worst problem first, then what is live, then what nobody knows.
-fn rank(view: &View) -> (u8, u8) {
+fn rank(view: &ChannelSnapshot) -> (u8, u8) {
     let severity = match worst(view) {
         Some(Severity::Critical) => 0,
         Some(Severity::Warning) => 1,
@@ -294,7 +294,7 @@ fn rank(view: &View) -> (u8, u8) {
 }
 
 /// How bad a channel's worst problem is.
-pub(super) fn worst(view: &View) -> Option<Severity> {
+pub(super) fn worst(view: &ChannelSnapshot) -> Option<Severity> {
     let kinds = view.problems.iter().map(|problem| problem.kind);
     kinds.map(ProblemKind::severity).max()
 }
@@ -302,7 +302,7 @@ pub(super) fn worst(view: &View) -> Option<Severity> {
 // === impl Counts ===
 
 impl Counts {
-    pub(super) fn of(views: &[View]) -> Self {
+    pub(super) fn of(views: &[ChannelSnapshot]) -> Self {
         let mut counts = Self {
             channels: views.len(),
             ..Self::default()

@@ -20,7 +20,7 @@ use super::delivery::PIECE;
 use super::negotiate;
 use super::site::Site;
 use super::traffic::Passage;
-use crate::metrics::Scrape;
+use crate::metrics::ScrapeWriter;
 
 /// Answers a scrape.
 pub(super) async fn metrics(
@@ -71,7 +71,7 @@ fn broken(failure: &dyn std::error::Error) -> Response<Body> {
 
 /// A scrape as it is, written out when the client can take it. A piece takes some microseconds,
 /// so it needs no thread of its own: handing it from one to another would take longer.
-struct Plain(Scrape);
+struct Plain(ScrapeWriter);
 
 impl http_body::Body for Plain {
     type Data = Bytes;
@@ -81,7 +81,7 @@ impl http_body::Body for Plain {
         mut self: Pin<&mut Self>,
         _context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let left = self.0.left();
+        let left = self.0.remaining();
         if left == 0 {
             return Poll::Ready(None);
         }
@@ -91,10 +91,10 @@ impl http_body::Body for Plain {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.left() == 0
+        self.0.remaining() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(u64::try_from(self.0.left()).unwrap_or(u64::MAX))
+        SizeHint::with_exact(u64::try_from(self.0.remaining()).unwrap_or(u64::MAX))
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::large::LargeAnswers;
 use super::{api, discovery, lifecycle, page, probe, respond, scrape};
-use crate::metrics::{Detail, Format, Scrape, Store, View};
+use crate::metrics::{ChannelDetail, ChannelSnapshot, ChannelStore, Format, ScrapeWriter};
 use crate::scheduler::Status;
 use crate::telemetry::{Glance, Metrics};
 use polyv_client::PolyvClock;
@@ -23,7 +23,7 @@ pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
 /// What there is to be seen, and where.
 pub struct Sources {
     /// The channels.
-    pub store: Arc<Store>,
+    pub store: Arc<ChannelStore>,
     /// The exporter's own metrics.
     pub metrics: Metrics,
     /// What the poller tells of itself.
@@ -67,7 +67,7 @@ pub(super) struct Present {
     pub(super) wall: Timestamp,
     /// Whatever changes from now on has a higher version.
     pub(super) version: u64,
-    pub(super) views: Vec<View>,
+    pub(super) views: Vec<ChannelSnapshot>,
     pub(super) glance: Glance,
 }
 
@@ -139,10 +139,10 @@ impl Site {
     }
 
     /// Everything there is to scrape.
-    pub(super) fn scrape(&self, format: Format) -> Scrape {
+    pub(super) fn scrape(&self, format: Format) -> ScrapeWriter {
         let now = self.refresh();
         let own = self.sources.metrics.gather();
-        Scrape::new(&self.sources.store, &own, format, now)
+        ScrapeWriter::new(&self.sources.store, &own, format, now)
     }
 
     /// All channels, and the exporter, as of this moment or a few before.
@@ -156,7 +156,7 @@ impl Site {
         let at = Instant::now();
         let alone = self.alone();
         let present = Arc::new(Present {
-            views: self.sources.store.views(alone.now),
+            views: self.sources.store.snapshots(alone.now),
             ..alone
         });
         *made = Some(Made {
@@ -180,7 +180,7 @@ impl Site {
     }
 
     /// A channel, by its number.
-    pub(super) fn detail(&self, channel_id: &str, now: Now) -> Option<Detail> {
+    pub(super) fn detail(&self, channel_id: &str, now: Now) -> Option<ChannelDetail> {
         let key = self.sources.store.find(channel_id)?;
         self.sources.store.detail(key, now)
     }

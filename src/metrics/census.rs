@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::catalogue::ACCOUNT_CHANNELS;
-use super::text::{self, Format};
+use super::families::ACCOUNT_CHANNELS;
+use super::text_format::{self, Format};
 use crate::state::State;
 use polyv_client::LiveStatus;
 
@@ -96,11 +96,11 @@ impl Census {
             for (class, count) in CLASSES.iter().zip(counts) {
                 out.push_str(ACCOUNT_CHANNELS.name);
                 out.push('{');
-                text::label("account", account, out);
+                text_format::label("account", account, out);
                 out.push(',');
-                text::label("status", class.as_str(), out);
+                text_format::label("status", class.as_str(), out);
                 out.push_str("} ");
-                text::number(*count as f64, out);
+                text_format::number(*count as f64, out);
                 out.push('\n');
             }
         }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::catalogue::{self as c, Family};
-use super::{packed, text};
+use super::families::{self as c, Family};
+use super::{packed, text_format};
 use crate::config;
 use crate::state::{Channel, Figures, State, Stream, Values};
 use polyv_client::LiveStatus;
@@ -11,7 +11,7 @@ use polyv_client::clock::{Moment, Timestamp};
 
 /// What is shown of a channel that no answer changes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Identity {
+pub struct ChannelMeta {
     /// The label `account`.
     pub account: Arc<str>,
     /// What is configured of it. Shared with the configuration, of which there may be a hundred
@@ -26,7 +26,7 @@ pub(super) struct Piece(Box<[u8]>);
 
 /// All that a channel's lines are made of.
 pub(super) struct Subject<'a> {
-    pub(super) identity: &'a Identity,
+    pub(super) meta: &'a ChannelMeta,
     pub(super) channel: &'a Channel,
     /// What Polyv calls its status.
     pub(super) reported: Option<LiveStatus>,
@@ -54,7 +54,7 @@ struct Lines {
 const GENERATORS: &[Generator] = &[
     Generator {
         family: c::CHANNEL_INFO,
-        write: |subject, lines| lines.info(subject.identity),
+        write: |subject, lines| lines.info(subject.meta),
     },
     Generator {
         family: c::CHANNEL_STATE,
@@ -117,19 +117,19 @@ const GENERATORS: &[Generator] = &[
     },
     Generator {
         family: c::CHANNEL_EXPECTED_LIVE,
-        write: |subject, lines| lines.value(subject.identity.channel.expect.live.then_some(1.0)),
+        write: |subject, lines| lines.value(subject.meta.channel.expect.live.then_some(1.0)),
     },
     Generator {
         family: c::CHANNEL_EXPECTED_VIDEO_BITRATE,
-        write: |subject, lines| lines.value(subject.identity.channel.expect.video_bitrate_bps),
+        write: |subject, lines| lines.value(subject.meta.channel.expect.video_bitrate_bps),
     },
     Generator {
         family: c::CHANNEL_EXPECTED_VIDEO_FRAMERATE,
-        write: |subject, lines| lines.value(subject.identity.channel.expect.video_framerate_fps),
+        write: |subject, lines| lines.value(subject.meta.channel.expect.video_framerate_fps),
     },
     Generator {
         family: c::CHANNEL_EXPECTED_AUDIO_FRAMERATE,
-        write: |subject, lines| lines.value(subject.identity.channel.expect.audio_framerate_fps),
+        write: |subject, lines| lines.value(subject.meta.channel.expect.audio_framerate_fps),
     },
     Generator {
         family: c::STREAM_VIDEO_BITRATE,
@@ -220,9 +220,9 @@ impl Piece {
     pub(super) fn render(subject: &Subject<'_>) -> Self {
         let mut lines = Lines::default();
         lines.line.push('{');
-        text::label("account", &subject.identity.account, &mut lines.line);
+        text_format::label("account", &subject.meta.account, &mut lines.line);
         lines.line.push(',');
-        text::label("channel_id", &subject.identity.channel.id, &mut lines.line);
+        text_format::label("channel_id", &subject.meta.channel.id, &mut lines.line);
 
         let mut out = Vec::with_capacity(1024);
         packed::put(lines.line.as_bytes(), &mut out);
@@ -294,10 +294,10 @@ impl Lines {
         self.close(value);
     }
 
-    fn info(&mut self, identity: &Identity) {
+    fn info(&mut self, meta: &ChannelMeta) {
         self.open();
-        self.label("channel_name", &identity.channel.name);
-        for (name, value) in &identity.channel.labels {
+        self.label("channel_name", &meta.channel.name);
+        for (name, value) in &meta.channel.labels {
             self.label(name, value);
         }
         self.close(1.0);
@@ -333,12 +333,12 @@ impl Lines {
 
     fn label(&mut self, name: &str, value: &str) {
         self.line.push(',');
-        text::label(name, value, &mut self.line);
+        text_format::label(name, value, &mut self.line);
     }
 
     fn close(&mut self, value: f64) {
         self.line.push_str("} ");
-        text::number(value, &mut self.line);
+        text_format::number(value, &mut self.line);
         self.line.push('\n');
         packed::put(self.line.as_bytes(), &mut self.done);
     }
@@ -351,11 +351,11 @@ mod tests {
     #[test]
     fn the_table_has_every_family_of_channels_and_streams_in_the_catalogues_order() {
         let table: Vec<_> = families().map(|family| family.name).collect();
-        let catalogue: Vec<_> = c::ALL
+        let families: Vec<_> = c::ALL
             .iter()
-            .filter(|family| matches!(family.subject, c::Subject::Channel | c::Subject::Stream))
+            .filter(|family| matches!(family.scope, c::LabelScope::Channel | c::LabelScope::Stream))
             .map(|family| family.name)
             .collect();
-        assert_eq!(table, catalogue);
+        assert_eq!(table, families);
     }
 }

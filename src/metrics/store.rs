@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::block::Block;
 use super::key::ChannelKey;
-use super::piece::{Identity, Piece};
+use super::piece::{ChannelMeta, Piece};
 use super::table::{Entry, Table};
-use super::text::Format;
-use super::view::{Detail, StreamHistory, View};
+use super::text_format::Format;
+use super::view::{ChannelDetail, ChannelSnapshot, StreamHistory};
 use crate::state::{Channel, Rules, State, Stretch};
 use polyv_client::clock::{Moment, Now};
 
@@ -18,12 +18,12 @@ pub enum Exposure {
     #[default]
     Always,
     /// From the moment it is live until an hour after.
-    Broadcasts,
+    WhileRecentlyLive,
 }
 
 /// A channel's state changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turned {
+pub struct StateTransition {
     /// Which channel.
     pub key: ChannelKey,
     /// What it was.
@@ -37,7 +37,7 @@ pub struct Turned {
 /// A std mutex guards them: it is held for the microseconds that one channel takes to render,
 /// or a few blocks of them to lay out, and never across an await.
 #[derive(Debug)]
-pub struct Store {
+pub struct ChannelStore {
     table: Mutex<Table>,
 }
 
@@ -48,9 +48,9 @@ const BLOCKS_AT_A_TIME: usize = 64;
 /// So often the blocks are collected anew when a channel is removed meanwhile.
 const ATTEMPTS: usize = 3;
 
-// === impl Store ===
+// === impl ChannelStore ===
 
-impl Store {
+impl ChannelStore {
     /// An empty store. `wall_offset` is the host's wall clock minus the monotonic one, in
     /// milliseconds.
     #[must_use]
@@ -61,8 +61,8 @@ impl Store {
     }
 
     /// Adds a channel that was not asked yet.
-    pub fn insert(&self, identity: Identity, exposure: Exposure, now: Now) -> ChannelKey {
-        self.lock().insert(identity, exposure, now)
+    pub fn insert(&self, meta: ChannelMeta, exposure: Exposure, now: Now) -> ChannelKey {
+        self.lock().insert(meta, exposure, now)
     }
 
     /// Removes a channel: it is gone at the next scrape.
@@ -71,12 +71,18 @@ impl Store {
     }
 
     /// Describes a channel anew; what is known of it stays.
-    pub fn describe(&self, key: ChannelKey, identity: Identity, exposure: Exposure, now: Now) {
+    pub fn update_metadata(
+        &self,
+        key: ChannelKey,
+        meta: ChannelMeta,
+        exposure: Exposure,
+        now: Now,
+    ) {
         let mut table = self.lock();
         if let Some(entry) = table.entries.get_mut(&key) {
-            let live_interval = identity.channel.live_interval;
+            let live_interval = meta.channel.live_interval;
             entry.channel.set_live_interval(live_interval);
-            entry.identity = identity;
+            entry.meta = meta;
             entry.exposure = exposure;
             table.render(key, now);
         }
@@ -108,8 +114,8 @@ impl Store {
 
     /// Tells how far an account's intervals are stretched at present: so much longer silence is
     /// borne. What was to be true until a certain time stays so, where intervals become shorter.
-    pub fn set_stretch(&self, account: &Arc<str>, stretch: Stretch) {
-        self.lock().set_stretch(account, stretch);
+    pub fn set_interval_scale(&self, account: &Arc<str>, stretch: Stretch) {
+        self.lock().set_interval_scale(account, stretch);
     }
 
     /// Changes what is known of a channel, and renders it anew. `None` where there is no such
@@ -132,7 +138,7 @@ impl Store {
 
     /// Lets time pass: what is not true any more goes. Returns all changes of state, by time
     /// or by answers, since this was last called.
-    pub fn expire(&self, now: Now) -> Vec<Turned> {
+    pub fn expire(&self, now: Now) -> Vec<StateTransition> {
         let mut table = self.lock();
         table.expire(now);
         std::mem::take(&mut table.turned)
@@ -226,15 +232,15 @@ impl Store {
     /// All channels as they are now. Answers are not kept waiting: it looks at a few at a time,
     /// so some may be a little newer than others.
     #[must_use]
-    pub fn views(&self, now: Now) -> Vec<View> {
-        let mut views = Vec::new();
+    pub fn snapshots(&self, now: Now) -> Vec<ChannelSnapshot> {
+        let mut snapshots = Vec::new();
         self.scan(now, |table, key, entry| {
             if entry.is_exposed(now) {
-                views.push(table.view(key, entry, now));
+                snapshots.push(table.view(key, entry, now));
             }
             true
         });
-        views
+        snapshots
     }
 
     /// Finds a channel by its number. Numbers are unique over all accounts.
@@ -246,12 +252,16 @@ impl Store {
     /// A channel with all that is remembered of it. `None` where there is no such channel any
     /// more.
     #[must_use]
-    pub fn detail(&self, key: ChannelKey, now: Now) -> Option<Detail> {
+    pub fn detail(&self, key: ChannelKey, now: Now) -> Option<ChannelDetail> {
         let mut table = self.lock();
         table.expire(now);
         let entry = table.entries.get(&key).filter(|e| e.is_exposed(now))?;
         let view = table.view(key, entry, now);
-        Some(Detail::new(view, &table.subject(entry, now), &table.rules))
+        Some(ChannelDetail::new(
+            view,
+            &table.subject(entry, now),
+            &table.rules,
+        ))
     }
 
     /// A channel's streams' last half hour; empty where there is no such channel any more.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::blocks::Blocks;
 use super::census::{Census, Class};
 use super::key::ChannelKey;
-use super::piece::{Identity, Piece, Subject};
-use super::store::{Exposure, Turned};
-use super::view::View;
+use super::piece::{ChannelMeta, Piece, Subject};
+use super::store::{Exposure, StateTransition};
+use super::view::ChannelSnapshot;
 use crate::state::{Channel, Rules, Stretch};
 use polyv_client::clock::{Moment, Now};
 
@@ -32,14 +32,14 @@ pub(super) struct Table {
     /// When time alone changes which channel next, at the earliest.
     changes: BTreeSet<(Moment, ChannelKey)>,
     /// State changes that nobody was told of yet.
-    pub(super) turned: Vec<Turned>,
+    pub(super) turned: Vec<StateTransition>,
     pub(super) census: Census,
 }
 
 /// A channel, and what is to be known for showing it.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) identity: Identity,
+    pub(super) meta: ChannelMeta,
     pub(super) channel: Channel,
     pub(super) exposure: Exposure,
     /// How far its intervals were stretched when what is shown of it was promised.
@@ -61,7 +61,7 @@ impl Entry {
         let change = self.channel.next_change(now, rules, self.stretch);
         let hidden = match self.exposure {
             Exposure::Always => None,
-            Exposure::Broadcasts => self.channel.of_interest_until(),
+            Exposure::WhileRecentlyLive => self.channel.of_interest_until(),
         };
         change
             .into_iter()
@@ -73,7 +73,7 @@ impl Entry {
     pub(super) fn is_exposed(&self, now: Now) -> bool {
         match self.exposure {
             Exposure::Always => true,
-            Exposure::Broadcasts => self.channel.is_of_interest(now),
+            Exposure::WhileRecentlyLive => self.channel.is_of_interest(now),
         }
     }
 }
@@ -98,20 +98,15 @@ impl Table {
     }
 
     /// Adds a channel that was not asked yet.
-    pub(super) fn insert(
-        &mut self,
-        identity: Identity,
-        exposure: Exposure,
-        now: Now,
-    ) -> ChannelKey {
+    pub(super) fn insert(&mut self, meta: ChannelMeta, exposure: Exposure, now: Now) -> ChannelKey {
         let key = ChannelKey::new(self.next_key);
         self.next_key += 1;
-        let id = Arc::clone(&identity.channel.id);
+        let id = Arc::clone(&meta.channel.id);
         self.by_id.insert(id, key);
         let entry = Entry {
-            stretch: self.stretch(&identity),
-            channel: Channel::new(identity.channel.live_interval, now.moment),
-            identity,
+            stretch: self.stretch(&meta),
+            channel: Channel::new(meta.channel.live_interval, now.moment),
+            meta,
             exposure,
             version: 0,
             exposed: false,
@@ -132,10 +127,10 @@ impl Table {
             self.changes.remove(&(change, key));
         }
         if let Some(class) = entry.class {
-            self.census.remove(&entry.identity.account, class);
+            self.census.remove(&entry.meta.account, class);
         }
         // Another account may have it by now.
-        let id = &entry.identity.channel.id;
+        let id = &entry.meta.channel.id;
         if self.by_id.get(id) == Some(&key) {
             self.by_id.remove(id);
         }
@@ -144,7 +139,7 @@ impl Table {
 
     /// Tells how far an account's intervals are stretched. No channel is looked at for that: more
     /// patience is noticed when less would have ended, and less begins with the next answer.
-    pub(super) fn set_stretch(&mut self, account: &Arc<str>, stretch: Stretch) {
+    pub(super) fn set_interval_scale(&mut self, account: &Arc<str>, stretch: Stretch) {
         if stretch == Stretch::NONE {
             self.stretches.remove(account);
         } else {
@@ -154,10 +149,10 @@ impl Table {
 
     /// How far a channel's intervals are stretched. One that is expected to be live waits for
     /// nobody.
-    fn stretch(&self, identity: &Identity) -> Stretch {
-        let stretch = self.stretches.get(&identity.account);
+    fn stretch(&self, meta: &ChannelMeta) -> Stretch {
+        let stretch = self.stretches.get(&meta.account);
         let stretch = stretch.copied().unwrap_or_default();
-        if identity.channel.expect.live {
+        if meta.channel.expect.live {
             let all = stretch.all;
             return Stretch { all, idle: all };
         }
@@ -174,7 +169,7 @@ impl Table {
         // What time alone has changed comes first: an answer after a long silence finds the
         // channel unknown.
         self.expire(now);
-        let stretch = self.stretch(&self.entries.get(&key)?.identity);
+        let stretch = self.stretch(&self.entries.get(&key)?.meta);
         let rules = self.rules;
         let entry = self.entries.get_mut(&key)?;
         let from = entry.channel.presence().state();
@@ -187,7 +182,7 @@ impl Table {
             stretch
         };
         if from != to {
-            self.turned.push(Turned { key, from, to });
+            self.turned.push(StateTransition { key, from, to });
         }
         self.render(key, now);
         Some(result)
@@ -207,7 +202,7 @@ impl Table {
             let Some(entry) = self.entries.get(&key) else {
                 continue;
             };
-            let stretch = self.stretch(&entry.identity);
+            let stretch = self.stretch(&entry.meta);
             let Some(entry) = self.entries.get_mut(&key) else {
                 continue;
             };
@@ -216,7 +211,7 @@ impl Table {
             let from = entry.channel.presence().state();
             if entry.channel.expire(now, &self.rules, entry.stretch) {
                 let to = entry.channel.presence().state();
-                self.turned.push(Turned { key, from, to });
+                self.turned.push(StateTransition { key, from, to });
             }
             self.render(key, now);
         }
@@ -226,7 +221,7 @@ impl Table {
     pub(super) fn subject<'a>(&'a self, entry: &'a Entry, now: Now) -> Subject<'a> {
         let stretch = entry.stretch;
         Subject {
-            identity: &entry.identity,
+            meta: &entry.meta,
             channel: &entry.channel,
             reported: entry.channel.reported_status(now, &self.rules, stretch),
             streams: entry.channel.shown(now, &self.rules, stretch).collect(),
@@ -234,10 +229,10 @@ impl Table {
         }
     }
 
-    pub(super) fn view(&self, key: ChannelKey, entry: &Entry, now: Now) -> View {
-        let identity = entry.identity.clone();
+    pub(super) fn view(&self, key: ChannelKey, entry: &Entry, now: Now) -> ChannelSnapshot {
+        let meta = entry.meta.clone();
         let subject = self.subject(entry, now);
-        View::new(key, entry.version, identity, &subject, now)
+        ChannelSnapshot::new(key, entry.version, meta, &subject, now)
     }
 
     pub(super) fn render_all(&mut self, now: Now) {
@@ -268,7 +263,7 @@ impl Table {
         entry.version = self.version;
         let counted = entry.class.replace(class);
         if counted != Some(class) {
-            let account = &entry.identity.account;
+            let account = &entry.meta.account;
             if let Some(counted) = counted {
                 self.census.remove(account, counted);
             }

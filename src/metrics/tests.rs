@@ -29,20 +29,20 @@ fn rules() -> Rules {
     }
 }
 
-fn identity(id: usize) -> Identity {
+fn meta(id: usize) -> ChannelMeta {
     let channel = config::Channel {
         name: format!("Stage {id}").into(),
         labels: BTreeMap::from([("note".to_owned(), "x".repeat(id % 200))]),
         ..config::Channel::new(id.to_string().into(), Duration::from_secs(15))
     };
-    Identity {
+    ChannelMeta {
         account: "ac\"count".into(),
         channel: channel.into(),
     }
 }
 
 /// What a channel with that number is told.
-fn answer(store: &Store, key: ChannelKey, id: usize, now: Now) {
+fn answer(store: &ChannelStore, key: ChannelKey, id: usize, now: Now) {
     let samples = (0..id % 3).map(|stream| RawSample {
         stream: StreamName::new(&format!("stream{stream}")),
         time: SampleTime::At(now.polyv),
@@ -61,14 +61,14 @@ fn answer(store: &Store, key: ChannelKey, id: usize, now: Now) {
     });
 }
 
-fn insert(store: &Store, id: usize, now: Now) -> ChannelKey {
-    store.insert(identity(id), Exposure::Always, now)
+fn insert(store: &ChannelStore, id: usize, now: Now) -> ChannelKey {
+    store.insert(meta(id), Exposure::Always, now)
 }
 
 /// What a scrape of these channels has to be: each of them alone in a store, family by family,
 /// and how many they are all together.
 fn sum_of_parts(
-    whole: &Store,
+    whole: &ChannelStore,
     channels: &[(usize, Option<u64>)],
     format: Format,
     at: Now,
@@ -76,7 +76,7 @@ fn sum_of_parts(
     let families: Vec<_> = piece::families().collect();
     let mut parts = vec![String::new(); families.len()];
     for (id, answered) in channels {
-        let store = Store::new(rules(), 0);
+        let store = ChannelStore::new(rules(), 0);
         let key = insert(&store, *id, now(0));
         if let Some(answered) = answered {
             answer(&store, key, *id, now(*answered));
@@ -100,21 +100,21 @@ fn sum_of_parts(
 }
 
 /// Written out as the web does.
-fn bit_by_bit(store: &Store, room: usize, at: Now) -> String {
-    let mut scrape = Scrape::new(store, &[], Format::OpenMetrics, at);
+fn bit_by_bit(store: &ChannelStore, room: usize, at: Now) -> String {
+    let mut scrape = ScrapeWriter::new(store, &[], Format::OpenMetrics, at);
     let mut all = Vec::new();
-    while scrape.left() > 0 {
-        let (before, left) = (all.len(), scrape.left());
+    while scrape.remaining() > 0 {
+        let (before, left) = (all.len(), scrape.remaining());
         scrape.write(room, &mut all);
         assert!(all.len() > before);
-        assert_eq!(scrape.left(), left - (all.len() - before));
+        assert_eq!(scrape.remaining(), left - (all.len() - before));
     }
     String::from_utf8(all).unwrap()
 }
 
 #[test]
 fn a_scrape_of_thousands_of_channels_is_the_sum_of_its_parts_whatever_changed_in_between() {
-    let store = Store::new(rules(), 0);
+    let store = ChannelStore::new(rules(), 0);
     let keys: Vec<_> = (0..3000).map(|id| insert(&store, id, now(0))).collect();
     let mut expected: Vec<_> = (0..3000).map(|id| (id, None)).collect();
     let compare = |expected: &[(usize, Option<u64>)], at| {
@@ -154,7 +154,7 @@ fn a_scrape_of_thousands_of_channels_is_the_sum_of_its_parts_whatever_changed_in
 
 #[test]
 fn written_bit_by_bit_it_is_the_same() {
-    let store = Store::new(rules(), 0);
+    let store = ChannelStore::new(rules(), 0);
     for id in 0..500 {
         let key = insert(&store, id, now(0));
         answer(&store, key, id, now(1));
@@ -167,10 +167,10 @@ fn written_bit_by_bit_it_is_the_same() {
 
 #[test]
 fn what_was_begun_does_not_change_while_it_is_written() {
-    let store = Store::new(rules(), 0);
+    let store = ChannelStore::new(rules(), 0);
     let keys: Vec<_> = (0..500).map(|id| insert(&store, id, now(0))).collect();
     let whole = render(&store, &[], Format::Prometheus, now(1));
-    let mut scrape = Scrape::new(&store, &[], Format::Prometheus, now(1));
+    let mut scrape = ScrapeWriter::new(&store, &[], Format::Prometheus, now(1));
     let mut text = Vec::new();
     scrape.write(10_000, &mut text);
     for (id, key) in keys.into_iter().enumerate() {
@@ -180,7 +180,7 @@ fn what_was_begun_does_not_change_while_it_is_written() {
         }
     }
     _ = render(&store, &[], Format::Prometheus, now(1));
-    while scrape.left() > 0 {
+    while scrape.remaining() > 0 {
         scrape.write(10_000, &mut text);
     }
     assert!(text == whole.as_bytes());
@@ -188,14 +188,14 @@ fn what_was_begun_does_not_change_while_it_is_written() {
 
 #[test]
 fn lines_of_idle_channels_take_a_quarter_of_their_text() {
-    let store = Store::new(rules(), 0);
+    let store = ChannelStore::new(rules(), 0);
     for id in 1_000_000..1_002_000 {
         let channel = config::Channel::new(id.to_string().into(), Duration::from_secs(15));
-        let identity = Identity {
+        let meta = ChannelMeta {
             account: "default".into(),
             channel: channel.into(),
         };
-        let key = store.insert(identity, Exposure::Always, now(0));
+        let key = store.insert(meta, Exposure::Always, now(0));
         store.update(key, now(1), |channel, rules| {
             channel.not_live(now(1), rules);
         });
@@ -207,7 +207,7 @@ fn lines_of_idle_channels_take_a_quarter_of_their_text() {
 
 #[test]
 fn less_patience_begins_with_the_next_answer_and_more_of_it_at_once() {
-    let state = |store: &Store, seconds: u64| {
+    let state = |store: &ChannelStore, seconds: u64| {
         store.expire(now(seconds));
         let text = render(store, &[], Format::Prometheus, now(seconds));
         let present = |line: &&str| line.starts_with("polyv_channel_state{") && line.ends_with('1');
@@ -215,10 +215,10 @@ fn less_patience_begins_with_the_next_answer_and_more_of_it_at_once() {
         let (_, state) = line.split_once("state=\"").unwrap();
         state.split('"').next().unwrap().to_owned()
     };
-    let account: std::sync::Arc<str> = identity(0).account;
+    let account: std::sync::Arc<str> = meta(0).account;
     let stretch = |all, idle| crate::state::Stretch { all, idle };
     let asked = || {
-        let store = Store::new(rules(), 0);
+        let store = ChannelStore::new(rules(), 0);
         let idle = insert(&store, 0, now(0));
         answer(&store, idle, 0, now(0));
         (store, idle)
@@ -229,24 +229,24 @@ fn less_patience_begins_with_the_next_answer_and_more_of_it_at_once() {
     assert_eq!(state(&store, 120), "unknown");
     // Ten times as long, although that was told later.
     let (store, idle) = asked();
-    store.set_stretch(&account, stretch(1.0, 10.0));
-    let mut expected = (*identity(4).channel).clone();
+    store.set_interval_scale(&account, stretch(1.0, 10.0));
+    let mut expected = (*meta(4).channel).clone();
     expected.expect.live = true;
-    let expected = Identity {
+    let expected = ChannelMeta {
         channel: expected.into(),
-        ..identity(4)
+        ..meta(4)
     };
     let expected = store.insert(expected, Exposure::Always, now(0));
     answer(&store, expected, 4, now(0));
     assert_eq!(state(&store, 899), "not_live");
     // One that is expected to be live is asked as ever.
-    let unknown = |store: &Store| {
+    let unknown = |store: &ChannelStore| {
         let state = store.read(expected, |channel, _| channel.presence().state());
         state == Some(crate::state::State::Unknown)
     };
     assert!(unknown(&store));
     // It was to be true until then. After its next answer it is not any more.
-    store.set_stretch(&account, stretch(1.0, 1.0));
+    store.set_interval_scale(&account, stretch(1.0, 1.0));
     assert_eq!(state(&store, 899), "not_live");
     // A call that fails is none.
     store.update(idle, now(899), |channel, _| {

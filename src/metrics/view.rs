@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::key::ChannelKey;
-use super::piece::{Identity, Subject};
+use super::piece::{ChannelMeta, Subject};
 use crate::state::{Channel, Figures, Lowest, Problem, Rules, State};
 use polyv_client::clock::{Moment, Now, Timestamp};
 use polyv_client::{LiveStatus, Outcome, StreamName};
@@ -13,13 +13,13 @@ use polyv_client::{LiveStatus, Outcome, StreamName};
 ///
 /// Times are by the host's clock, except samples' own.
 #[derive(Debug, Clone)]
-pub struct View {
+pub struct ChannelSnapshot {
     /// Identifies the channel.
     pub key: ChannelKey,
-    /// The store's [version](super::Store::version) when it last changed.
+    /// The store's [version](super::ChannelStore::version) when it last changed.
     pub version: u64,
     /// What the configuration says of it.
-    pub identity: Identity,
+    pub meta: ChannelMeta,
     /// Whether it is live.
     pub state: State,
     /// What Polyv calls its status, where that was said lately.
@@ -37,7 +37,7 @@ pub struct View {
     /// The newest sample of any stream, by its own time.
     pub last_sample: Option<Timestamp>,
     /// Its streams that are true now.
-    pub streams: Vec<StreamView>,
+    pub streams: Vec<StreamSnapshot>,
     /// What is wrong with it, the worst first.
     pub problems: Vec<Problem>,
     /// Whether a newest sample says what would be one if it lasted.
@@ -46,7 +46,7 @@ pub struct View {
 
 /// A stream of a channel.
 #[derive(Debug, Clone)]
-pub struct StreamView {
+pub struct StreamSnapshot {
     /// Its name, as the label shows it.
     pub name: StreamName,
     /// How many distinct samples were seen.
@@ -68,7 +68,7 @@ pub struct StreamHistory {
 
 /// Polls that ended alike, one after the other; times by the host's clock.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct PollLogView {
     /// How they ended.
     pub outcome: Outcome,
     /// What was said about it, where it was not an answer.
@@ -85,22 +85,22 @@ pub struct Answer {
 
 /// A channel with all that is remembered of it.
 #[derive(Debug, Clone)]
-pub struct Detail {
+pub struct ChannelDetail {
     /// The channel as it is.
-    pub view: View,
+    pub channel: ChannelSnapshot,
     /// Its streams' last half hour, those that are not shown any more included.
     pub histories: Vec<StreamHistory>,
     /// How the last polls ended, newest first.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<PollLogView>,
 }
 
-// === impl View ===
+// === impl ChannelSnapshot ===
 
-impl View {
+impl ChannelSnapshot {
     pub(super) fn new(
         key: ChannelKey,
         version: u64,
-        identity: Identity,
+        meta: ChannelMeta,
         subject: &Subject<'_>,
         now: Now,
     ) -> Self {
@@ -118,18 +118,18 @@ impl View {
             last_success: wall(channel.last_success()),
             last_new_sample: wall(channel.last_new_sample()),
             last_sample: channel.last_sample(),
-            wavering: channel.is_wavering(&subject.streams, &identity.channel.expect),
-            problems: channel.problems(&subject.streams, &identity.channel.expect, now),
+            wavering: channel.is_wavering(&subject.streams, &meta.channel.expect),
+            problems: channel.problems(&subject.streams, &meta.channel.expect, now),
             streams: subject
                 .streams
                 .iter()
-                .map(|(stream, figures)| StreamView {
+                .map(|(stream, figures)| StreamSnapshot {
                     name: stream.name().clone(),
                     samples_total: stream.samples_total(),
                     figures: figures.clone(),
                 })
                 .collect(),
-            identity,
+            meta,
         }
     }
 }
@@ -150,16 +150,16 @@ impl StreamHistory {
     }
 }
 
-// === impl Detail ===
+// === impl ChannelDetail ===
 
-impl Detail {
-    pub(super) fn new(view: View, subject: &Subject<'_>, rules: &Rules) -> Self {
+impl ChannelDetail {
+    pub(super) fn new(channel: ChannelSnapshot, subject: &Subject<'_>, rules: &Rules) -> Self {
         let answers = subject.channel.answers();
         Self {
-            view,
+            channel,
             histories: StreamHistory::of(subject.channel, rules),
             answers: answers
-                .map(|run| Answer {
+                .map(|run| PollLogView {
                     outcome: run.outcome,
                     words: run.words.clone(),
                     first: subject.wall(run.first),

@@ -16,7 +16,7 @@ use super::tempo::Tempo;
 use super::timeline::{Planned, Timeline};
 use super::watched::{Every, Interest, Origin, Watched};
 use crate::config::SecretSource;
-use crate::metrics::{ChannelKey, Store};
+use crate::metrics::{ChannelKey, ChannelStore};
 use crate::state::Stretch;
 use polyv_client::clock::{Moment, Now};
 use polyv_client::{Client, Range};
@@ -196,7 +196,7 @@ impl Account {
 
     /// Tells the store how patient to be with this account's channels, now that plans run at
     /// `pace`. Small changes are none.
-    pub(super) fn set_pace(&mut self, pace: f64, store: &Store) {
+    pub(super) fn set_pace(&mut self, pace: f64, store: &ChannelStore) {
         let all = 1.0 / pace;
         let present = Stretch {
             all,
@@ -209,7 +209,7 @@ impl Account {
         };
         if differs(present.all, told.all) || differs(present.idle, told.idle) {
             self.told = present;
-            store.set_stretch(&self.name, present);
+            store.set_interval_scale(&self.name, present);
         }
     }
 
@@ -325,7 +325,7 @@ impl Account {
     }
 
     /// Asks each channel for its stream: those first of which something new may be heard.
-    fn leave_bulk(&mut self, store: &Store, now: Now) {
+    fn leave_bulk(&mut self, store: &ChannelStore, now: Now) {
         let planned = self.timeline.now(now.moment);
         let interest = |key| {
             let interest = store.read(key, |channel, _| Interest::of(channel, now));
@@ -335,7 +335,7 @@ impl Account {
     }
 
     /// Polyv tells no status of any channel, or tells it again.
-    pub(super) fn bulk_changed(&mut self, change: bulk::Change, store: &Store, now: Now) {
+    pub(super) fn bulk_changed(&mut self, change: bulk::Change, store: &ChannelStore, now: Now) {
         let planned = self.timeline.now(now.moment);
         match change {
             bulk::Change::Closed => {
@@ -357,7 +357,7 @@ impl Account {
     }
 
     /// Asks for status in bulk from now on, or not any more.
-    pub(super) fn set_bulk(&mut self, wanted: bool, store: &Store, now: Now) {
+    pub(super) fn set_bulk(&mut self, wanted: bool, store: &ChannelStore, now: Now) {
         if self.bulk.is_wanted() == wanted {
             return;
         }

@@ -10,7 +10,7 @@ use super::flight::{Flight, Question, Renewal, fly};
 use super::gate::{Admission, Reason};
 use super::{Poller, report};
 use crate::config::SecretSource;
-use crate::metrics::Store;
+use crate::metrics::ChannelStore;
 use polyv_client::clock::{Moment, Now};
 use polyv_client::{Permit, Wait};
 
@@ -184,7 +184,7 @@ fn candidate(account: &Account, now: Moment) -> Option<(Role, Moment)> {
 fn question(
     errand: Errand,
     account: &mut Account,
-    store: &Store,
+    store: &ChannelStore,
     now: Now,
 ) -> Option<(Errand, Question)> {
     match errand {

@@ -1,7 +1,7 @@
 //! Which channel is asked when.
 //!
 //! One task owns all plans: it sends what is due, within the limiter, applies answers to
-//! channels in the [store](crate::metrics::Store), and plans anew. Polls themselves run
+//! channels in the [store](crate::metrics::ChannelStore), and plans anew. Polls themselves run
 //! beside it, one task each, and are gone when it ends.
 //!
 //! A channel that is live is asked for its stream, by itself. Those that are not are asked for
@@ -52,7 +52,7 @@ use brake::Brake;
 use flight::{Flight, Landing};
 
 use crate::config::{self, Config};
-use crate::metrics::Store;
+use crate::metrics::ChannelStore;
 use crate::telemetry::Metrics;
 use polyv_client::clock::{Moment, Now};
 use polyv_client::{BadResponse, Error, Limiter, PolyvClock, Settings, Transport};
@@ -65,7 +65,7 @@ pub struct Parts {
     /// The one limiter of the process.
     pub limiter: Arc<Limiter>,
     /// The channels.
-    pub store: Arc<Store>,
+    pub store: Arc<ChannelStore>,
     /// The exporter's own metrics.
     pub metrics: Metrics,
     /// What others see of the poller.

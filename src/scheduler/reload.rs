@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::account::Account;
-use super::landing::{exposure, listed_identity};
+use super::landing::{exposure, listed_channel_meta};
 use super::listing::Listing;
 use super::watched::{Every, Interest, Origin, Watched};
 use super::{Orders, Parts, Poller, budget, over_demand, settings_of};
 use crate::config::{self, Config, StatusCall};
-use crate::metrics::{ChannelKey, Exposure, Identity};
+use crate::metrics::{ChannelKey, ChannelMeta, Exposure};
 use crate::state::{Rules, Stretch, history_step};
 use crate::telemetry::Endpoint;
 use polyv_client::Client;
@@ -72,7 +72,7 @@ impl Poller {
             for (key, _) in gone.roster.iter() {
                 self.parts.store.remove(key);
             }
-            self.parts.store.set_stretch(&name, Stretch::NONE);
+            self.parts.store.set_interval_scale(&name, Stretch::NONE);
             self.parts.metrics.end_account(&name);
         }
         for (index, wanted) in config.accounts.iter().enumerate() {
@@ -181,9 +181,9 @@ impl Poller {
             return;
         };
         let store = &self.parts.store;
-        let identity = identity(&account.name, channel);
+        let meta = channel_meta(&account.name, channel);
         let live_interval = channel.live_interval;
-        store.describe(key, identity, Exposure::Always, now);
+        store.update_metadata(key, meta, Exposure::Always, now);
         let interest = store.read(key, |channel, _| Interest::of(channel, now));
         let planned = account.timeline.now(now.moment);
         account.listed.remove(&channel.id);
@@ -217,9 +217,9 @@ impl Poller {
             return;
         };
         let store = &self.parts.store;
-        let identity = identity(&account.name, channel);
+        let meta = channel_meta(&account.name, channel);
         let live_interval = channel.live_interval;
-        let key = store.insert(identity, Exposure::Always, now);
+        let key = store.insert(meta, Exposure::Always, now);
         let watched = Watched::new(
             Arc::clone(&channel.id),
             Arc::clone(&channel.name),
@@ -287,9 +287,9 @@ impl Poller {
                 continue;
             };
             let interval = self.poll.live_interval;
-            let identity = listed_identity(&account.name, id, &watched.name, interval);
+            let meta = listed_channel_meta(&account.name, id, &watched.name, interval);
             let exposure = exposure(discover.expose);
-            store.describe(*key, identity, exposure, now);
+            store.update_metadata(*key, meta, exposure, now);
             if let Some(interest) = store.read(*key, |channel, _| Interest::of(channel, now)) {
                 let every = account.roster.every(*key, interest);
                 account.roster.set_every(*key, every, planned);
@@ -299,8 +299,8 @@ impl Poller {
 }
 
 /// What the configuration says of a channel, as far as it is shown.
-fn identity(account: &Arc<str>, channel: &Arc<config::Channel>) -> Identity {
-    Identity {
+fn channel_meta(account: &Arc<str>, channel: &Arc<config::Channel>) -> ChannelMeta {
+    ChannelMeta {
         account: Arc::clone(account),
         channel: Arc::clone(channel),
     }

@@ -11,7 +11,7 @@ use super::gate::{Closure, Reason};
 use super::landing::{Verdict, lasted};
 use super::tempo;
 use super::watched::{Trouble, Watched};
-use crate::metrics::{ChannelKey, Turned};
+use crate::metrics::{ChannelKey, StateTransition};
 use crate::state::{Discarded, State};
 use polyv_client::clock::Moment;
 use polyv_client::{Error, Outcome};
@@ -217,7 +217,7 @@ pub(super) fn discarded(account: &str, channel: &mut Watched, discarded: &Discar
 }
 
 /// A channel turned live, not live or unknown.
-pub(super) fn turned(account: &str, channel: &Watched, turned: &Turned) {
+pub(super) fn turned(account: &str, channel: &Watched, turned: &StateTransition) {
     let id = &*channel.id;
     let name = &*channel.name;
     let (from, to) = (turned.from.as_str(), turned.to.as_str());

@@ -10,7 +10,7 @@ use prometheus::{
 };
 
 use super::process::Process;
-use crate::metrics::catalogue::{self as c, Family};
+use crate::metrics::families::{self as c, Family};
 use crate::state::DiscardReason;
 use polyv_client::Outcome;
 use polyv_client::clock::Timestamp;
@@ -87,7 +87,7 @@ impl Metrics {
     /// All metrics, at their beginnings.
     ///
     /// # Errors
-    /// Only if the catalogue had a name that is none, or one twice; its tests see to that.
+    /// Only if the families had a name that is none, or one twice; its tests see to that.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let build = IntGaugeVec::new(opts(&c::EXPORTER_BUILD_INFO), c::EXPORTER_BUILD_INFO.labels)?;

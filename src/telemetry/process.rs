@@ -6,7 +6,7 @@
 use prometheus::{Counter, Gauge, Registry};
 
 use super::metrics::{opts, register};
-use crate::metrics::catalogue as c;
+use crate::metrics::families as c;
 
 /// The process's metrics, brought up to date at each scrape.
 #[derive(Clone)]

@@ -5,13 +5,13 @@ use maud::{Markup, html};
 use super::chart::{self, Large};
 use super::table::{self, Context};
 use super::text;
-use crate::metrics::{Answer, Detail, StreamHistory, StreamView};
+use crate::metrics::{ChannelDetail, PollLogView, StreamHistory, StreamSnapshot};
 use crate::state::Rules;
 
 /// All that is said of a channel.
-pub(super) fn detail(detail: &Detail, rules: &Rules, context: Context) -> Markup {
-    let view = &detail.view;
-    let identity = &view.identity;
+pub(super) fn detail(detail: &ChannelDetail, rules: &Rules, context: Context) -> Markup {
+    let view = &detail.channel;
+    let identity = &view.meta;
     let words = context.language.words();
     html! {
         section class=[table::severity_class(view)] {
@@ -48,19 +48,24 @@ pub(super) fn detail(detail: &Detail, rules: &Rules, context: Context) -> Markup
     }
 }
 
-fn history_of<'a>(detail: &'a Detail, stream: &StreamView) -> Option<&'a StreamHistory> {
+fn history_of<'a>(detail: &'a ChannelDetail, stream: &StreamSnapshot) -> Option<&'a StreamHistory> {
     detail.histories.iter().find(|h| h.name == stream.name)
 }
 
 /// Whether a stream is not shown any more, and was within the last half hour.
-fn is_over(detail: &Detail, history: &StreamHistory) -> bool {
-    !history.steps.is_empty() && detail.view.streams.iter().all(|s| s.name != history.name)
+fn is_over(detail: &ChannelDetail, history: &StreamHistory) -> bool {
+    !history.steps.is_empty()
+        && detail
+            .channel
+            .streams
+            .iter()
+            .all(|s| s.name != history.name)
 }
 
-fn facts(detail: &Detail, context: Context) -> Markup {
-    let view = &detail.view;
+fn facts(detail: &ChannelDetail, context: Context) -> Markup {
+    let view = &detail.channel;
     let words = context.language.words();
-    let expected = &view.identity.channel.expect;
+    let expected = &view.meta.channel.expect;
     html! {
         dl {
             @if let Some(last) = view.last_success {
@@ -85,11 +90,11 @@ fn facts(detail: &Detail, context: Context) -> Markup {
                     dd { "✓" }
                 }
             }
-            @if !view.identity.channel.labels.is_empty() {
+            @if !view.meta.channel.labels.is_empty() {
                 div {
                     dt { (words.labels) }
                     dd {
-                        @for (name, value) in &view.identity.channel.labels {
+                        @for (name, value) in &view.meta.channel.labels {
                             code { (name) "=" (text::isolated(value)) } " "
                         }
                     }
@@ -100,15 +105,15 @@ fn facts(detail: &Detail, context: Context) -> Markup {
 }
 
 fn stream_section(
-    stream: &StreamView,
+    stream: &StreamSnapshot,
     history: Option<&StreamHistory>,
-    detail: &Detail,
+    detail: &ChannelDetail,
     rules: &Rules,
     context: Context,
 ) -> Markup {
     let words = context.language.words();
     let within = |words_of: &str, time| words_of.replace("{}", &text::duration(time, words));
-    let expected = &detail.view.identity.channel.expect;
+    let expected = &detail.channel.meta.channel.expect;
     let figures = &stream.figures;
     let written = |value: Option<f64>, write: fn(f64) -> String| {
         value.map_or_else(|| words.none.to_owned(), write)
@@ -172,12 +177,12 @@ fn stream_section(
 
 fn charts(
     history: &StreamHistory,
-    stream: Option<&StreamView>,
-    detail: &Detail,
+    stream: Option<&StreamSnapshot>,
+    detail: &ChannelDetail,
     context: Context,
 ) -> Markup {
     let words = context.language.words();
-    let expected = &detail.view.identity.channel.expect;
+    let expected = &detail.channel.meta.channel.expect;
     let charts = [
         Large {
             title: words.video_bitrate,
@@ -211,7 +216,7 @@ fn charts(
     }
 }
 
-fn answers(answers: &[Answer], context: Context) -> Markup {
+fn answers(answers: &[PollLogView], context: Context) -> Markup {
     let words = context.language.words();
     html! {
         section {

@@ -31,7 +31,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::query::{Counts, Query};
 use super::respond::{self, HTML, JSON, Visit};
 use super::site::{Present, Site};
-use crate::metrics::{Detail, View};
+use crate::metrics::{ChannelDetail, ChannelSnapshot};
 use language::Language;
 use layout::Layout;
 use table::Context;
@@ -90,7 +90,7 @@ struct News<'a> {
 struct Shown<'a> {
     counts: Counts,
     accounts: BTreeSet<&'a str>,
-    rows: Vec<&'a View>,
+    rows: Vec<&'a ChannelSnapshot>,
     matching: usize,
     page: usize,
     offset: usize,
@@ -169,8 +169,8 @@ async fn overview_news(visit: Visit) -> Response<Body> {
             }
             let since = params.since.as_deref();
             let since = since.and_then(|cursor| site.since(cursor));
-            let changed = |view: &&&View| since.is_none_or(|since| view.version > since);
-            let id = |view: &View| format!("c{}", view.identity.channel.id);
+            let changed = |view: &&&ChannelSnapshot| since.is_none_or(|since| view.version > since);
+            let id = |view: &ChannelSnapshot| format!("c{}", view.meta.channel.id);
             let parts = parts.into_iter();
             let news = News {
                 build: &assets::BUILD,
@@ -236,7 +236,7 @@ async fn channel_news(id: Result<Path<String>, PathRejection>, visit: Visit) -> 
             let context = context(visit, &params, &present);
             let found = site.detail(&id, present.now);
             // One that left the configuration is news as well.
-            let version = found.as_ref().map_or(0, |detail| detail.view.version);
+            let version = found.as_ref().map_or(0, |detail| detail.channel.version);
             let cursor = site.cursor(version);
             let mut parts = BTreeMap::new();
             let exporter = strip::exporter(&present.glance, context);
@@ -265,11 +265,11 @@ fn number(id: Result<Path<String>, PathRejection>) -> String {
     id.map_or_else(|_| "?".to_owned(), |Path(id)| id)
 }
 
-fn row(site: &Site, view: &View, context: Context) -> Markup {
+fn row(site: &Site, view: &ChannelSnapshot, context: Context) -> Markup {
     table::row(view, &site.sources.store.histories(view.key), context)
 }
 
-fn content_of(found: Option<&Detail>, id: &str, site: &Site, context: Context) -> Markup {
+fn content_of(found: Option<&ChannelDetail>, id: &str, site: &Site, context: Context) -> Markup {
     match found {
         Some(detail) => channel::detail(detail, &site.sources.store.rules(), context),
         None => html! {
@@ -278,11 +278,11 @@ fn content_of(found: Option<&Detail>, id: &str, site: &Site, context: Context) -
     }
 }
 
-fn channel_title(found: Option<&Detail>, id: &str, context: Context) -> String {
-    let Some(Detail { view, .. }) = found else {
+fn channel_title(found: Option<&ChannelDetail>, id: &str, context: Context) -> String {
+    let Some(ChannelDetail { channel: view, .. }) = found else {
         return text::shown(id);
     };
-    let name = text::shown(&view.identity.channel.name);
+    let name = text::shown(&view.meta.channel.name);
     let state = match view.problems.first() {
         Some(problem) => context.language.problem(problem.kind),
         None => context.language.state(view.state),
@@ -299,7 +299,7 @@ fn context(visit: &Visit, params: &Params, present: &Present) -> Context {
 }
 
 fn shown<'a>(query: &Query, params: &Params, present: &'a Present) -> Shown<'a> {
-    let accounts = present.views.iter().map(|view| &*view.identity.account);
+    let accounts = present.views.iter().map(|view| &*view.meta.account);
     let mut rows = query.select(&present.views);
     let matching = rows.len();
     // One that has become too high shows the last page there is.

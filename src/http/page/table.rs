@@ -8,7 +8,7 @@ use super::language::Language;
 use super::words::Words;
 use super::{Shown, chart, text};
 use crate::http::query::{Query, Sort, StateFilter, worst};
-use crate::metrics::{StreamHistory, StreamView, View};
+use crate::metrics::{ChannelSnapshot, StreamHistory, StreamSnapshot};
 use crate::state::{Severity, State};
 use polyv_client::clock::Timestamp;
 
@@ -149,8 +149,8 @@ pub(super) fn headings(query: &Query, context: Context) -> Markup {
 }
 
 /// A channel's rows, one for each of its streams.
-pub(super) fn row(view: &View, histories: &[StreamHistory], context: Context) -> Markup {
-    let identity = &view.identity;
+pub(super) fn row(view: &ChannelSnapshot, histories: &[StreamHistory], context: Context) -> Markup {
+    let identity = &view.meta;
     let lines = lines(view, histories);
     let span = (lines.len() > 1).then_some(lines.len());
     html! {
@@ -181,13 +181,13 @@ pub(super) fn row(view: &View, histories: &[StreamHistory], context: Context) ->
 
 /// One of a channel's lines: a stream, or what there is where there is none.
 struct Line<'a> {
-    stream: Option<&'a StreamView>,
+    stream: Option<&'a StreamSnapshot>,
     history: Option<&'a StreamHistory>,
 }
 
 /// The streams that are shown; where there are none, the one that was shown last.
-fn lines<'a>(view: &'a View, histories: &'a [StreamHistory]) -> Vec<Line<'a>> {
-    let of = |stream: &StreamView| histories.iter().find(|h| h.name == stream.name);
+fn lines<'a>(view: &'a ChannelSnapshot, histories: &'a [StreamHistory]) -> Vec<Line<'a>> {
+    let of = |stream: &StreamSnapshot| histories.iter().find(|h| h.name == stream.name);
     if view.streams.is_empty() {
         let newest = |history: &&StreamHistory| history.steps.last().map(|step| step.time);
         return vec![Line {
@@ -204,9 +204,9 @@ fn lines<'a>(view: &'a View, histories: &'a [StreamHistory]) -> Vec<Line<'a>> {
         .collect()
 }
 
-fn stream_cells(view: &View, line: &Line<'_>, named: bool, context: Context) -> Markup {
+fn stream_cells(view: &ChannelSnapshot, line: &Line<'_>, named: bool, context: Context) -> Markup {
     let words = context.language.words();
-    let expected = &view.identity.channel.expect;
+    let expected = &view.meta.channel.expect;
     let chart = line.history.map(|history| {
         let expected = [expected.video_bitrate_bps, expected.video_framerate_fps];
         chart::small(history, expected, context.polyv, words)
@@ -238,7 +238,7 @@ fn stream_cells(view: &View, line: &Line<'_>, named: bool, context: Context) -> 
 }
 
 /// What there is to say of a live channel none of whose streams is shown.
-fn without_samples(view: &View, words: &Words) -> &'static str {
+fn without_samples(view: &ChannelSnapshot, words: &Words) -> &'static str {
     match view.last_new_sample {
         Some(last) if last > view.since => words.no_samples_any_more,
         _ => words.no_samples_yet,
@@ -246,7 +246,11 @@ fn without_samples(view: &View, words: &Words) -> &'static str {
 }
 
 /// A bitrate against what it should be.
-pub(super) fn bitrate(stream: &StreamView, expected: Option<f64>, language: Language) -> Markup {
+pub(super) fn bitrate(
+    stream: &StreamSnapshot,
+    expected: Option<f64>,
+    language: Language,
+) -> Markup {
     let words = language.words();
     let Some(now) = stream.figures.newest.video_bitrate.get() else {
         return html! { (words.none) };
@@ -268,7 +272,7 @@ pub(super) fn bitrate(stream: &StreamView, expected: Option<f64>, language: Lang
 }
 
 /// A state, and for how long.
-pub(super) fn state(view: &View, context: Context) -> Markup {
+pub(super) fn state(view: &ChannelSnapshot, context: Context) -> Markup {
     let words = context.language.words();
     if view.last_outcome.is_none() {
         return html! { (words.not_asked_yet) };
@@ -279,7 +283,7 @@ pub(super) fn state(view: &View, context: Context) -> Markup {
 }
 
 /// What is wrong, in words; where nothing is, that.
-pub(super) fn condition(view: &View, language: Language) -> Markup {
+pub(super) fn condition(view: &ChannelSnapshot, language: Language) -> Markup {
     let words = language.words();
     let several = view.streams.len() > 1;
     let failed = view.last_outcome.filter(|outcome| !outcome.is_answer());
@@ -307,7 +311,7 @@ pub(super) fn condition(view: &View, language: Language) -> Markup {
 }
 
 /// The class of how bad it is.
-pub(super) fn severity_class(view: &View) -> Option<&'static str> {
+pub(super) fn severity_class(view: &ChannelSnapshot) -> Option<&'static str> {
     worst(view).map(Severity::as_str)
 }
 

@@ -4,7 +4,7 @@ mod page;
 mod statuses;
 mod stream;
 
-pub(super) use page::{exposure, identity as listed_identity};
+pub(super) use page::{channel_meta as listed_channel_meta, exposure};
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Verdict;
 use crate::config::{self, Expose, check_channel_id};
-use crate::metrics::{ChannelKey, Exposure, Identity};
+use crate::metrics::{ChannelKey, ChannelMeta, Exposure};
 use crate::scheduler::flight::Flight;
 use crate::scheduler::listing::{MOST_LISTED, Step};
 use crate::scheduler::watched::{Origin, Watched};
@@ -97,9 +97,9 @@ impl Poller {
             if *watched.name != *name {
                 watched.name = name.into();
                 let interval = self.poll.live_interval;
-                let identity = identity(&account.name, &watched.id, &watched.name, interval);
+                let meta = channel_meta(&account.name, &watched.id, &watched.name, interval);
                 let exposure = exposure(discover.expose);
-                self.parts.store.describe(key, identity, exposure, now);
+                self.parts.store.update_metadata(key, meta, exposure, now);
             }
         }
         wanted.retain(|id, _| !account.listed.contains_key(id.as_str()));
@@ -130,9 +130,9 @@ impl Poller {
         let interval = self.poll.live_interval;
         let id: Arc<str> = channel.id.as_str().into();
         let name: Arc<str> = name_of(channel).into();
-        let identity = identity(&account.name, &id, &name, interval);
+        let meta = channel_meta(&account.name, &id, &name, interval);
         let store = &self.parts.store;
-        let key = store.insert(identity, exposure, now);
+        let key = store.insert(meta, exposure, now);
         let watched = Watched::new(
             Arc::clone(&id),
             name,
@@ -204,17 +204,17 @@ fn name_of(channel: &ListedChannel) -> &str {
 }
 
 /// What is shown of a channel that Polyv listed.
-pub(in crate::scheduler) fn identity(
+pub(in crate::scheduler) fn channel_meta(
     account: &Arc<str>,
     id: &Arc<str>,
     name: &Arc<str>,
     live_interval: Duration,
-) -> Identity {
+) -> ChannelMeta {
     let channel = config::Channel {
         name: Arc::clone(name),
         ..config::Channel::new(Arc::clone(id), live_interval)
     };
-    Identity {
+    ChannelMeta {
         account: Arc::clone(account),
         channel: Arc::new(channel),
     }
@@ -223,7 +223,7 @@ pub(in crate::scheduler) fn identity(
 /// Which of the two kinds of exposure that is.
 pub(in crate::scheduler) const fn exposure(expose: Expose) -> Exposure {
     match expose {
-        Expose::Live => Exposure::Broadcasts,
+        Expose::Live => Exposure::WhileRecentlyLive,
         Expose::All => Exposure::Always,
     }
 }

@@ -12,7 +12,7 @@ use crate::support::markdown::{Page, pages, read, root};
 
 #[test]
 fn the_page_on_metrics_is_the_catalogue() {
-    let document = metrics::document();
+    let document = metrics::metrics_reference();
     let path = "docs/metrics.md";
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(root().join(path), &document).unwrap();

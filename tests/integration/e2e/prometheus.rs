@@ -88,7 +88,7 @@ async fn prometheus_own_judge_has_nothing_to_say_about_the_metrics() {
         })
         .await;
     // Every family of the catalogue is among them.
-    for family in polyv_exporter::metrics::catalogue::ALL {
+    for family in polyv_exporter::metrics::families::ALL {
         let shown = scrape.text.contains(&format!("\n{}", family.name));
         assert!(shown, "{} is not there", family.name);
     }

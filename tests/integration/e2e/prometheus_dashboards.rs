@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use polyv_exporter::metrics::catalogue;
+use polyv_exporter::metrics::families;
 use serde_json::Value;
 
 use crate::support::exporter_process::{Exporter, quick_config};
@@ -123,10 +123,10 @@ fn is_known(metric: &str) -> bool {
     let family = ["_bucket", "_sum", "_count"]
         .iter()
         .find_map(|suffix| metric.strip_suffix(suffix))
-        .and_then(catalogue::find)
-        .filter(|family| family.kind == catalogue::Kind::Histogram);
+        .and_then(families::find)
+        .filter(|family| family.metric_type == families::MetricType::Histogram);
     family.is_some()
-        || catalogue::find(metric).is_some_and(|f| f.kind != catalogue::Kind::Histogram)
+        || families::find(metric).is_some_and(|f| f.metric_type != families::MetricType::Histogram)
         || [
             "up",
             "ALERTS",
@@ -222,9 +222,9 @@ async fn every_query_and_every_rule_names_what_exists_and_returns_data() {
             named.insert(metric);
         }
     }
-    for family in catalogue::ALL {
-        let name = match family.kind {
-            catalogue::Kind::Histogram => format!("{}_bucket", family.name),
+    for family in families::ALL {
+        let name = match family.metric_type {
+            families::MetricType::Histogram => format!("{}_bucket", family.name),
             _ => family.name.to_owned(),
         };
         assert!(named.contains(&name), "no panel and no rule uses {name}");

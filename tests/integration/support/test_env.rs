@@ -10,7 +10,7 @@ use std::time::Duration;
 use polyv_client::clock::{Clock, SettableWallClock, Timestamp};
 use polyv_client::{Answer, Content, Limiter, Outgoing, PolyvClock, Transport, TransportError};
 use polyv_exporter::config::Source;
-use polyv_exporter::metrics::{self, Format, Store};
+use polyv_exporter::metrics::{self, ChannelStore, Format};
 use polyv_exporter::scheduler::{self, Orders, Parts, Poller, Status};
 use polyv_exporter::simulator::{Delivery, Reaction, Request, Scenario, Simulator, Trouble};
 use polyv_exporter::telemetry::Metrics;
@@ -81,7 +81,7 @@ impl World {
         let clock = Arc::new(PolyvClock::new(self.clock.clone()));
         let parts = Parts {
             limiter: Limiter::new(scheduler::limit_of(&config)),
-            store: Arc::new(Store::new(
+            store: Arc::new(ChannelStore::new(
                 scheduler::rules_of(&config),
                 scheduler::wall_offset(&clock),
             )),
@@ -146,7 +146,7 @@ impl World {
         let parts = self.parts();
         let now = parts.clock.now();
         let own = self.gather();
-        Scrape::parse(&metrics::render_own(
+        Scrape::parse(&metrics::render_self_metrics(
             &parts.store,
             &own,
             Format::Prometheus,
@@ -169,7 +169,7 @@ impl World {
     }
 
     /// What scrapes are made of, for those who look at some channels too often to scrape.
-    pub fn store(&self) -> &Store {
+    pub fn store(&self) -> &ChannelStore {
         &self.parts().store
     }
 

@@ -1,31 +1,31 @@
 //! The exporter's own metrics, as the `prometheus` crate gathers them, in either format. (The
 //! crate has no OpenMetrics, and writes whole `le`s without their decimals.)
 
-use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType as GatheredType};
 
-use super::catalogue::{self, Family, Kind, Subject};
-use super::text::{self, Format};
+use super::families::{self, Family, LabelScope, MetricType};
+use super::text_format::{self, Format};
 
 /// Writes a gathered family. A family without samples is left out.
 pub(super) fn write(gathered: &MetricFamily, format: Format, out: &mut String) {
     if gathered.get_metric().is_empty() {
         return;
     }
-    let Some(family) = catalogue::find(gathered.name()) else {
-        // Nothing is registered that the catalogue does not have; a test sees to it.
-        debug_assert!(false, "{} is not in the catalogue", gathered.name());
+    let Some(family) = families::find(gathered.name()) else {
+        // Nothing is registered that the families does not have; a test sees to it.
+        debug_assert!(false, "{} is not in the families", gathered.name());
         return;
     };
     debug_assert!(matches!(
-        family.subject,
-        Subject::Api | Subject::Exporter | Subject::Process
+        family.scope,
+        LabelScope::Api | LabelScope::Exporter | LabelScope::Process
     ));
     format.header(family, out);
     for metric in gathered.get_metric() {
         let labels = metric.get_label();
         match gathered.get_field_type() {
-            MetricType::HISTOGRAM => histogram(family, metric, out),
-            MetricType::COUNTER => sample(
+            GatheredType::HISTOGRAM => histogram(family, metric, out),
+            GatheredType::COUNTER => sample(
                 family,
                 "",
                 labels,
@@ -47,12 +47,12 @@ pub(super) fn write(gathered: &MetricFamily, format: Format, out: &mut String) {
 
 #[allow(clippy::cast_precision_loss)]
 fn histogram(family: &Family, metric: &Metric, out: &mut String) {
-    debug_assert_eq!(family.kind, Kind::Histogram);
+    debug_assert_eq!(family.metric_type, MetricType::Histogram);
     let histogram = metric.get_histogram();
     let labels = metric.get_label();
     let mut bucket = |upper: f64, count: u64| {
         let mut le = String::new();
-        text::bound(upper, &mut le);
+        text_format::bound(upper, &mut le);
         sample(family, "_bucket", labels, Some(&le), count as f64, out);
     };
     for bounded in histogram.get_bucket() {
@@ -88,13 +88,13 @@ fn sample(
     let mut separator = '{';
     for (name, value) in pairs {
         out.push(separator);
-        text::label(name, value, out);
+        text_format::label(name, value, out);
         separator = ',';
     }
     if separator == ',' {
         out.push('}');
     }
     out.push(' ');
-    text::number(value, out);
+    text_format::number(value, out);
     out.push('\n');
 }

@@ -1,14 +1,14 @@
-//! The catalogue as a page for people: `docs/metrics.md`.
+//! The families as a page for people: `docs/metrics.md`.
 
 use std::fmt::Write;
 
-use super::catalogue::{ALL, Family, Subject};
+use super::families::{ALL, Family, LabelScope};
 
 /// What stands above the tables.
 const INTRODUCTION: &str = "\
 # Metrics
 
-<!-- Made from the catalogue in src/exposition/catalogue.rs: `make docs` writes it anew. -->
+<!-- Made from the catalogue in src/metrics/families.rs: `make docs` writes it. -->
 
 All that `polyv-exporter` tells Prometheus, in the text format 0.0.4 or OpenMetrics 1.0, as the
 scraper asks. In OpenMetrics counters' families go without `_total`.
@@ -43,20 +43,20 @@ const VALUES: &str = "
 
 /// The whole page.
 #[must_use]
-pub fn document() -> String {
+pub fn metrics_reference() -> String {
     let mut page = INTRODUCTION.to_owned();
-    for (subject, heading) in [
-        (Subject::Channel, "Channels"),
-        (Subject::Stream, "Streams"),
-        (Subject::Api, "Polyv's API"),
-        (Subject::Exporter, "The exporter"),
-        (Subject::Process, "The process"),
+    for (scope, heading) in [
+        (LabelScope::Channel, "Channels"),
+        (LabelScope::Stream, "Streams"),
+        (LabelScope::Api, "Polyv's API"),
+        (LabelScope::Exporter, "The exporter"),
+        (LabelScope::Process, "The process"),
     ] {
         _ = write!(
             page,
             "\n## {heading}\n\n| name | type | labels | what it says |\n| --- | --- | --- | --- |\n"
         );
-        for family in ALL.iter().filter(|family| family.subject == subject) {
+        for family in ALL.iter().filter(|family| family.scope == scope) {
             row(family, &mut page);
         }
     }
@@ -74,7 +74,7 @@ fn row(family: &Family, page: &mut String) {
         })
         .collect();
     let Family { name, help, .. } = family;
-    let kind = family.kind.as_str();
+    let kind = family.metric_type.as_str();
     let labels = labels.join(", ");
     _ = writeln!(page, "| `{name}` | {kind} | {labels} | {help} |");
 }

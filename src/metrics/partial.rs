@@ -3,9 +3,9 @@
 use prometheus::proto::MetricFamily;
 
 use super::key::ChannelKey;
-use super::own;
-use super::store::Store;
-use super::text::Format;
+use super::self_metrics_encoder;
+use super::store::ChannelStore;
+use super::text_format::Format;
 use polyv_client::clock::Now;
 
 /// One channel's families, as far as it has series of them; line for line what [`render`] has of
@@ -13,7 +13,12 @@ use polyv_client::clock::Now;
 ///
 /// [`render`]: super::render
 #[must_use]
-pub fn render_channel(store: &Store, key: ChannelKey, format: Format, now: Now) -> Option<String> {
+pub fn render_channel(
+    store: &ChannelStore,
+    key: ChannelKey,
+    format: Format,
+    now: Now,
+) -> Option<String> {
     let piece = store.piece(key, now)?;
     let mut out = String::with_capacity(8192);
     for (family, lines) in piece.written() {
@@ -29,11 +34,16 @@ pub fn render_channel(store: &Store, key: ChannelKey, format: Format, now: Now) 
 
 /// The exporter's own families, and nothing of any one channel.
 #[must_use]
-pub fn render_own(store: &Store, families: &[MetricFamily], format: Format, now: Now) -> String {
+pub fn render_self_metrics(
+    store: &ChannelStore,
+    families: &[MetricFamily],
+    format: Format,
+    now: Now,
+) -> String {
     let mut out = String::with_capacity(32 * 1024);
     store.write_census(format, now, &mut out);
     for family in families {
-        own::write(family, format, &mut out);
+        self_metrics_encoder::write(family, format, &mut out);
     }
     format.footer(&mut out);
     out
@@ -45,13 +55,13 @@ mod tests {
 
     use super::*;
     use crate::config;
-    use crate::metrics::{Exposure, Identity};
+    use crate::metrics::{ChannelMeta, Exposure};
     use crate::state::Rules;
     use polyv_client::clock::{Moment, Timestamp};
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn store() -> Store {
+    fn store() -> ChannelStore {
         let rules = Rules {
             lookback: SECOND,
             idle_interval: SECOND,
@@ -61,12 +71,12 @@ mod tests {
             sustain: SECOND,
             history_step: SECOND,
         };
-        Store::new(rules, 0)
+        ChannelStore::new(rules, 0)
     }
 
     /// A channel of an account, by its number.
-    fn channel(account: &str, channel_id: &str) -> Identity {
-        Identity {
+    fn channel(account: &str, channel_id: &str) -> ChannelMeta {
+        ChannelMeta {
             account: account.into(),
             channel: config::Channel::new(channel_id.into(), SECOND).into(),
         }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::catalogue::{Family, Kind};
+use super::families::{Family, MetricType};
 
 /// A format that metrics can be asked for in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Format {
     /// Writes what stands before a family's samples.
     pub(super) fn header(self, family: &Family, out: &mut String) {
         let Family { name, help, .. } = family;
-        let kind = family.kind.as_str();
+        let kind = family.metric_type.as_str();
         match self {
             Self::Prometheus => {
                 out.push_str("# HELP ");
@@ -40,9 +40,9 @@ impl Format {
                 _ = writeln!(out, "\n# TYPE {name} {kind}");
             }
             Self::OpenMetrics => {
-                let name = match family.kind {
-                    Kind::Counter => name.strip_suffix("_total").unwrap_or(name),
-                    Kind::Gauge | Kind::Histogram => name,
+                let name = match family.metric_type {
+                    MetricType::Counter => name.strip_suffix("_total").unwrap_or(name),
+                    MetricType::Gauge | MetricType::Histogram => name,
                 };
                 _ = writeln!(out, "# TYPE {name} {kind}");
                 if let Some(unit) = family.unit {
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn open_metrics_names_a_counters_family_without_its_ending() {
-        let family = super::super::catalogue::STREAM_SAMPLES;
+        let family = super::super::families::STREAM_SAMPLES;
         let header = written(|out| Format::OpenMetrics.header(&family, out));
         assert!(
             header.starts_with("# TYPE polyv_stream_samples counter\n"),

@@ -3,7 +3,7 @@
 
 /// What kind of metric a family is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricType {
     /// A value that goes up and down.
     Gauge,
     /// A sum that only grows.
@@ -12,9 +12,9 @@ pub enum Kind {
     Histogram,
 }
 
-/// What a family tells of; a heading of the document.
+/// What a family tells of; a heading of the metrics_reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subject {
+pub enum LabelScope {
     /// One channel.
     Channel,
     /// One stream of a channel.
@@ -35,13 +35,13 @@ pub struct Family {
     /// What it is, in a sentence.
     pub help: &'static str,
     /// What kind of metric it is.
-    pub kind: Kind,
+    pub metric_type: MetricType,
     /// Its unit, which the name ends in (before `_total`); `None` for what is merely counted.
     pub unit: Option<&'static str>,
     /// Its labels.
     pub labels: &'static [&'static str],
     /// What it tells of.
-    pub subject: Subject,
+    pub scope: LabelScope,
 }
 
 const CHANNEL: &[&str] = &["account", "channel_id"];
@@ -49,16 +49,16 @@ const STREAM: &[&str] = &["account", "channel_id", "stream"];
 
 /// Declares families: constants to refer to them by, and the list of all.
 macro_rules! families {
-    ($($(#[doc = $doc:literal])* $id:ident = $name:literal, $kind:ident, $unit:expr, $subject:ident, $labels:expr, $help:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $id:ident = $name:literal, $kind:ident, $unit:expr, $scope:ident, $labels:expr, $help:literal;)*) => {
         $(
             #[doc = concat!("`", $name, "`")]
             pub const $id: Family = Family {
                 name: $name,
                 help: $help,
-                kind: Kind::$kind,
+                metric_type: MetricType::$kind,
                 unit: $unit,
                 labels: $labels,
-                subject: Subject::$subject,
+                scope: LabelScope::$scope,
             };
         )*
 
@@ -178,9 +178,9 @@ families! {
         "Virtual memory size in bytes.";
 }
 
-// === impl Kind ===
+// === impl MetricType ===
 
-impl Kind {
+impl MetricType {
     /// The word behind `# TYPE`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -214,7 +214,7 @@ mod tests {
             let base = family.name.strip_suffix("_total");
             assert_eq!(
                 base.is_some(),
-                family.kind == Kind::Counter,
+                family.metric_type == MetricType::Counter,
                 "{}",
                 family.name
             );

@@ -13,7 +13,7 @@ use crate::scheduler::over_demand;
 #[allow(clippy::print_stderr)] // to a person
 pub(super) fn run(arguments: &CheckConfigArgs) -> Result<(), Failure> {
     let shown = arguments.file.display();
-    let config = Source::file(&arguments.file).and_then(|source| source.evaluate());
+    let config = Source::file(&arguments.file).and_then(|source| source.load());
     let door_file = arguments.web.config_file.as_deref();
     let door = door_file.map(|path| DoorFile::new(path).read().door);
     let faulty = [

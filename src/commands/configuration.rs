@@ -4,7 +4,7 @@ use super::Failure;
 use super::doorkeeper::Doorkeeper;
 use super::failure::{faulty_configuration, faulty_web_configuration};
 use crate::cli::{ConfigArgs, WebArgs};
-use crate::config::{Config, Inputs, Shard, Source};
+use crate::config::{Config, Shard, Source, SourceFingerprint};
 
 /// Variables of which one is enough to mean "configured by the environment".
 const VARIABLES: [&str; 4] = [
@@ -16,7 +16,7 @@ const VARIABLES: [&str; 4] = [
 
 /// The configuration file, or else the environment.
 pub(super) fn load(arguments: &ConfigArgs) -> Result<(Source, Config), Failure> {
-    let (source, config, _inputs) = load_shard(arguments, Shard::ALL)?;
+    let (source, config, _fingerprint) = load_shard(arguments, Shard::ALL)?;
     Ok((source, config))
 }
 
@@ -24,7 +24,7 @@ pub(super) fn load(arguments: &ConfigArgs) -> Result<(Source, Config), Failure> 
 pub(super) fn load_shard(
     arguments: &ConfigArgs,
     shard: Shard,
-) -> Result<(Source, Config, Inputs), Failure> {
+) -> Result<(Source, Config, SourceFingerprint), Failure> {
     let source = match &arguments.file {
         Some(path) => Source::file(path).map_err(faulty_configuration)?,
         None if VARIABLES
@@ -43,10 +43,10 @@ pub(super) fn load_shard(
         }
     };
     let source = source.sharded(shard);
-    let (config, inputs) = source
-        .evaluate_with_inputs()
+    let (config, fingerprint) = source
+        .load_with_fingerprint()
         .map_err(faulty_configuration)?;
-    Ok((source, config, inputs))
+    Ok((source, config, fingerprint))
 }
 
 /// Who is let in: everybody, where no file says otherwise.

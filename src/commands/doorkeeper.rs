@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use tracing::{error, info, warn};
 
 use super::reading::Reading;
+use crate::config::Diagnostics;
 use crate::http::door::{Change, Door, DoorFile, Entrance};
-use crate::yaml::Faults;
 
 /// Sees to it that the door in force is the one that its file describes.
 pub(super) struct Doorkeeper {
@@ -26,7 +26,7 @@ impl Doorkeeper {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub(super) fn new(path: Option<&Path>) -> Result<Self, Faults> {
+    pub(super) fn new(path: Option<&Path>) -> Result<Self, Diagnostics> {
         let file = path.map(DoorFile::new);
         let (door, watched) = match &file {
             Some(file) => {

@@ -13,7 +13,7 @@ use super::doorkeeper::Doorkeeper;
 use super::reloader::{self, Reloader};
 use super::shard;
 use super::supervisor::{Supervisor, watching};
-use crate::config::{Config, Inputs, Source};
+use crate::config::{Config, Source, SourceFingerprint};
 use crate::http::{self, Listener, Server, Site};
 use crate::metrics::ChannelStore;
 use crate::scheduler::{self, Orders, Parts, Poller, Status};
@@ -31,7 +31,7 @@ pub(super) struct Setup {
     /// The configuration.
     pub(super) config: Config,
     /// What it was made of.
-    pub(super) inputs: Inputs,
+    pub(super) fingerprint: SourceFingerprint,
     /// Who is let in.
     pub(super) door: Doorkeeper,
     /// Where to listen.
@@ -97,7 +97,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     let reloader = Reloader::new(reloader::Parts {
         source,
         config,
-        inputs: setup.inputs,
+        fingerprint: setup.fingerprint,
         door: setup.door,
         transport,
         metrics,

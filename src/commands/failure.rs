@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::yaml::Faults;
+use crate::config::Diagnostics;
 
 /// Why a command could not do what it was asked.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) enum Failure {
         /// What kind of file.
         what: &'static str,
         /// What is wrong with it.
-        faults: Faults,
+        faults: Diagnostics,
     },
 }
 
@@ -46,7 +46,7 @@ impl Failure {
 }
 
 /// The configuration is wrong.
-pub(super) fn faulty_configuration(faults: Faults) -> Failure {
+pub(super) fn faulty_configuration(faults: Diagnostics) -> Failure {
     Failure::Faulty {
         what: "configuration",
         faults,
@@ -54,7 +54,7 @@ pub(super) fn faulty_configuration(faults: Faults) -> Failure {
 }
 
 /// The web configuration is wrong.
-pub(super) fn faulty_web_configuration(faults: Faults) -> Failure {
+pub(super) fn faulty_web_configuration(faults: Diagnostics) -> Failure {
     Failure::Faulty {
         what: "web configuration",
         faults,
@@ -62,7 +62,7 @@ pub(super) fn faulty_web_configuration(faults: Faults) -> Failure {
 }
 
 /// The scenario is wrong.
-pub(super) fn faulty_scenario(faults: Faults) -> Failure {
+pub(super) fn faulty_scenario(faults: Diagnostics) -> Failure {
     Failure::Faulty {
         what: "scenario",
         faults,

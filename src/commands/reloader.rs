@@ -12,12 +12,12 @@ use super::exporter::{transport, warn_of};
 use super::reading::Reading;
 use super::shard;
 use super::supervisor::Supervisor;
-use crate::config::{Config, Inputs, Source, Watcher};
+use crate::config::Diagnostics;
+use crate::config::{Config, Source, SourceFingerprint, Watcher};
 use crate::http::ReloadRequest;
 use crate::http::door::Change;
 use crate::scheduler::Orders;
 use crate::telemetry::Metrics;
-use crate::yaml::Faults;
 use polyv_client::{PolyvClock, Transport};
 
 /// Loads the configuration and the door anew when asked, or when a channel file or a file of
@@ -35,7 +35,7 @@ pub(super) struct Parts {
     /// What is in force.
     pub(super) config: Config,
     /// What it was made of.
-    pub(super) inputs: Inputs,
+    pub(super) fingerprint: SourceFingerprint,
     pub(super) door: Doorkeeper,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) metrics: Metrics,
@@ -142,7 +142,7 @@ impl Reloader {
             .config
             .accounts
             .iter()
-            .flat_map(|account| account.watched.iter())
+            .flat_map(|account| account.watched_directories.iter())
             .cloned()
             .collect()
     }
@@ -202,24 +202,24 @@ impl Reloader {
 
     async fn try_reload(&mut self, cause: Cause) -> Result<Change, String> {
         let source = self.parts.source.clone();
-        let inputs = self.parts.inputs.clone();
+        let fingerprint = self.parts.fingerprint.clone();
         let read = move || {
             let source = match cause {
                 Cause::Asked => source.reload()?,
                 // Whatever was wrong in the meantime: they made what is in force.
-                Cause::Channels | Cause::Door if inputs.are_unchanged() => return Ok(None),
+                Cause::Channels | Cause::Door if fingerprint.is_unchanged() => return Ok(None),
                 Cause::Channels | Cause::Door => source,
             };
-            let (config, inputs) = source.evaluate_with_inputs()?;
-            Ok::<_, Faults>(Some((source, config, inputs)))
+            let (config, fingerprint) = source.load_with_fingerprint()?;
+            Ok::<_, Diagnostics>(Some((source, config, fingerprint)))
         };
         let read = self.reading.read("configuration", read).await?;
-        let Some((source, config, inputs)) = read.map_err(|faults| faults.to_string())? else {
+        let Some((source, config, fingerprint)) = read.map_err(|faults| faults.to_string())? else {
             return Ok(Change::None);
         };
         if cause != Cause::Asked && config == self.parts.config {
             // Written otherwise, perhaps: the next look need not evaluate it again.
-            self.parts.inputs = inputs;
+            self.parts.fingerprint = fingerprint;
             return Ok(Change::None);
         }
         let transport = if config.api.base_url == self.parts.config.api.base_url {
@@ -243,7 +243,7 @@ impl Reloader {
         in_force.await.map_err(|_| stopping())?;
         self.parts.source = source;
         self.parts.config = config;
-        self.parts.inputs = inputs;
+        self.parts.fingerprint = fingerprint;
         self.parts.transport = transport;
         info!("the configuration was loaded anew");
         Ok(Change::Replaced)
@@ -256,7 +256,7 @@ impl Lookout {
         let failure = result.as_ref().err();
         let news = *result == Ok(Change::Replaced) || failure != self.failure.as_ref();
         self.failure = failure.cloned();
-        self.watcher.looked(news);
+        self.watcher.record_check(news);
     }
 }
 

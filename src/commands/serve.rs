@@ -16,7 +16,7 @@ pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
     start_log(arguments.log.level, arguments.log.format);
     http::check_telemetry_path(&arguments.telemetry_path).map_err(Failure::Usage)?;
     let shard = shard::of(&arguments.shard)?;
-    let (source, config, inputs) = configuration::load_shard(&arguments.config, shard)?;
+    let (source, config, fingerprint) = configuration::load_shard(&arguments.config, shard)?;
     let door = configuration::door(&arguments.web)?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
     let done = runtime.block_on(async {
@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
         let setup = Setup {
             source,
             config,
-            inputs,
+            fingerprint,
             door,
             listeners: listen(&arguments.listen.addresses).await?,
             telemetry_path: arguments.telemetry_path.clone(),

@@ -62,7 +62,7 @@ pub(super) fn announce(config: &Config) {
         return;
     }
     let channels = config.channel_count();
-    let of = channels + config.others;
+    let of = channels + config.channels_of_other_shards;
     if channels == 0 && of > 0 {
         warn!(%shard, of, "this shard owns no channel");
     } else {

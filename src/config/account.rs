@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::channel::{self, Seen};
-use super::discover;
-use super::{Account, Channel, Inputs, SecretSource};
-use crate::yaml::{Fault, Mapping, Node, Place, Reader};
 use polyv_client::{AppSecret, Credentials};
+
+use super::channel::{self, ChannelIdIndex};
+use super::diagnostic::{Diagnostic, Location};
+use super::discovery;
+use super::fingerprint::SourceFingerprint;
+use super::model::{Account, Channel};
+use super::secret::SecretSource;
+use crate::yaml::{Mapping, Node, Reader};
 
 /// The account's name where none is configured.
 pub(super) const DEFAULT_NAME: &str = "default";
@@ -20,13 +24,13 @@ pub(super) struct Context<'a> {
     /// The live interval of channels that have none of their own.
     pub(super) live_interval: Duration,
     /// The channels read so far.
-    pub(super) seen: &'a mut Seen,
+    pub(super) seen: &'a mut ChannelIdIndex,
     /// The names of the accounts read so far, with their places.
-    pub(super) names: &'a mut Vec<(String, Place)>,
+    pub(super) names: &'a mut Vec<(String, Location)>,
     /// What is valid and perhaps not meant.
-    pub(super) warnings: &'a mut Vec<Fault>,
+    pub(super) warnings: &'a mut Vec<Diagnostic>,
     /// Through which files and secrets are read.
-    pub(super) inputs: &'a mut Inputs,
+    pub(super) fingerprint: &'a mut SourceFingerprint,
 }
 
 /// Reads an account. `None` where it can't be one; the faults are on record.
@@ -59,7 +63,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader, context: &mut Context<'_>) 
     }
     let discover = map
         .get("discover")
-        .and_then(|node| discover::read(node, reader));
+        .and_then(|node| discovery::read(node, reader));
     map.finish(reader);
     let (source, app_secret) = secret?;
     Some(Account {
@@ -70,7 +74,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader, context: &mut Context<'_>) 
         },
         secret: source,
         channels,
-        watched,
+        watched_directories: watched,
         discover,
     })
 }
@@ -140,7 +144,7 @@ fn read_secret(
             SecretSource::Variable(text)
         }
     };
-    match context.inputs.secret(&source) {
+    match context.fingerprint.secret(&source) {
         Ok(secret) => Some((source, secret)),
         Err(why) => {
             reader.fault(node.place, format!("{what}: {why}"));
@@ -162,7 +166,7 @@ fn read_files(
     // Patterns stand for names, so the directory's own name must not be read as one.
     let directory = glob::Pattern::escape(&context.directory.to_string_lossy());
     let absolute = Path::new(&directory).join(pattern);
-    let paths = match context.inputs.expand(&absolute.to_string_lossy()) {
+    let paths = match context.fingerprint.expand(&absolute.to_string_lossy()) {
         Ok(paths) => paths,
         Err(error) => {
             let message = format!("`{pattern}` is no pattern: {}", error.msg);
@@ -172,7 +176,7 @@ fn read_files(
     };
     watched.push(fixed_part(&context.directory.join(pattern)));
     if paths.is_empty() {
-        context.warnings.push(Fault {
+        context.warnings.push(Diagnostic {
             source: Arc::clone(reader.source()),
             place: Some(node.place),
             message: format!("`{pattern}` matches no file so far"),
@@ -199,9 +203,9 @@ fn read_files(
 fn read_file(path: &Path, reader: &mut Reader, context: &mut Context<'_>) -> Vec<Arc<Channel>> {
     let source: Arc<str> = path.to_string_lossy().into();
     let parsed = context
-        .inputs
+        .fingerprint
         .read(path)
-        .map_err(|error| Fault {
+        .map_err(|error| Diagnostic {
             source: Arc::clone(&source),
             place: None,
             message: format!("this channel file can't be read: {error}"),

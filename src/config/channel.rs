@@ -4,25 +4,28 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Channel, Expect, labels, sections};
-use crate::yaml::{Node, Place, Reader};
+use super::diagnostic::Location;
+use super::labels;
+use super::model::{Channel, Expect};
+use super::values::interval;
+use crate::yaml::{Node, Reader};
 
 /// Where each channel was first seen: the same one twice is a fault that names both places.
 #[derive(Debug, Default)]
-pub(super) struct Seen(HashMap<String, (Arc<str>, Option<Place>)>);
+pub(super) struct ChannelIdIndex(HashMap<String, (Arc<str>, Option<Location>)>);
 
 /// The longest id that is taken for one.
 const MAX_DIGITS: usize = 20;
 
-// === impl Seen ===
+// === impl ChannelIdIndex ===
 
-impl Seen {
+impl ChannelIdIndex {
     /// Notes a channel; where it was seen before, if it was.
     pub(super) fn note(
         &mut self,
         id: &str,
         source: &Arc<str>,
-        place: Option<Place>,
+        place: Option<Location>,
     ) -> Result<(), String> {
         let here = (Arc::clone(source), place);
         match self.0.get(id) {
@@ -44,7 +47,7 @@ pub(super) fn read_all(
     what: &str,
     live_interval: Duration,
     reader: &mut Reader,
-    seen: &mut Seen,
+    seen: &mut ChannelIdIndex,
 ) -> Vec<Arc<Channel>> {
     reader
         .list(node, what)
@@ -57,7 +60,7 @@ pub(super) fn read_all(
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn check_id(id: &str) -> Result<(), String> {
+pub fn check_channel_id(id: &str) -> Result<(), String> {
     let digits = id.bytes().all(|byte| byte.is_ascii_digit());
     if digits && (1..=MAX_DIGITS).contains(&id.len()) {
         return Ok(());
@@ -71,7 +74,7 @@ fn read(
     node: &Node,
     live_interval: Duration,
     reader: &mut Reader,
-    seen: &mut Seen,
+    seen: &mut ChannelIdIndex,
 ) -> Option<Channel> {
     let mut map = reader.mapping(node, "a channel")?;
     let id = match map.get("id") {
@@ -91,7 +94,7 @@ fn read(
         .unwrap_or_default();
     let live_interval = map
         .get("live_interval")
-        .and_then(|node| sections::interval(reader, node, "`live_interval`"))
+        .and_then(|node| interval(reader, node, "`live_interval`"))
         .unwrap_or(live_interval);
     let expect = map
         .get("expect")
@@ -108,10 +111,10 @@ fn read(
     })
 }
 
-fn read_id(node: &Node, reader: &mut Reader, seen: &mut Seen) -> Option<Arc<str>> {
+fn read_id(node: &Node, reader: &mut Reader, seen: &mut ChannelIdIndex) -> Option<Arc<str>> {
     let id = reader.text(node, "`id`")?;
     let source = Arc::clone(reader.source());
-    let checked = check_id(id).and_then(|()| seen.note(id, &source, Some(node.place)));
+    let checked = check_channel_id(id).and_then(|()| seen.note(id, &source, Some(node.place)));
     match checked {
         Ok(()) => Some(id.into()),
         Err(why) => {

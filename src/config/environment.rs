@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use super::account::DEFAULT_NAME;
-use super::channel::{self, Seen};
-use super::{
-    Account, Api, Channel, Config, Expect, Inputs, Poll, SecretSource, Shard, sections, share,
-};
-use crate::yaml::{Fault, Faults};
 use polyv_client::{AppSecret, Credentials};
+
+use super::api::{self, Api};
+use super::channel::{ChannelIdIndex, check_channel_id};
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::fingerprint::SourceFingerprint;
+use super::model::{Account, Channel, Config, Expect};
+use super::poll::Poll;
+use super::rate_share;
+use super::secret::SecretSource;
+use super::shard::Shard;
 
 const APP_ID: &str = "POLYV_APP_ID";
 const APP_SECRET: &str = "POLYV_APP_SECRET";
@@ -18,15 +23,15 @@ const CHANNELS: &str = "POLYV_CHANNELS";
 const BASE_URL: &str = "POLYV_API_BASE_URL";
 
 /// Makes a configuration of the variables that `variable` knows.
-pub(super) fn evaluate(
+pub(super) fn load(
     variable: impl Fn(&str) -> Option<String>,
     shard: Shard,
-    inputs: &mut Inputs,
-) -> Result<Config, Faults> {
+    fingerprint: &mut SourceFingerprint,
+) -> Result<Config, Diagnostics> {
     let source: Arc<str> = "environment".into();
-    let mut faults = Faults::default();
+    let mut faults = Diagnostics::default();
     let mut fault = |message: String| {
-        faults.push(Fault {
+        faults.push(Diagnostic {
             source: Arc::clone(&source),
             place: None,
             message,
@@ -46,13 +51,13 @@ pub(super) fn evaluate(
         (None, None) => Err(format!("neither {APP_SECRET} nor {APP_SECRET_FILE} is set")),
         (Some(_), Some(_)) => Err(format!("{APP_SECRET} and {APP_SECRET_FILE} are both set")),
     };
-    let secret = secret.and_then(|source| Ok((inputs.secret(&source)?, source)));
+    let secret = secret.and_then(|source| Ok((fingerprint.secret(&source)?, source)));
     let mut api = Api::default();
     let mut warnings = Vec::new();
     if let Some(text) = get(BASE_URL) {
-        match sections::check_base_url(text.trim()) {
+        match api::check_base_url(text.trim()) {
             Ok(url) => {
-                warnings.extend(sections::plain_http(&url).map(|warning| Fault {
+                warnings.extend(api::plain_http(&url).map(|warning| Diagnostic {
                     source: Arc::clone(&source),
                     place: None,
                     message: format!("{BASE_URL}: {warning}"),
@@ -62,12 +67,12 @@ pub(super) fn evaluate(
             Err(why) => fault(format!("{BASE_URL}: {why}")),
         }
     }
-    if let Some(why) = share::over_ceiling(&api, shard) {
+    if let Some(why) = rate_share::over_ceiling(&api, shard) {
         fault(format!("{why} (in a file, for --config.file)"));
     }
     let poll = Poll::default();
     let mut channels = Vec::new();
-    let mut seen = Seen::default();
+    let mut seen = ChannelIdIndex::default();
     match get(CHANNELS) {
         None => fault(format!(
             "{CHANNELS} is not set: give the channels' ids, separated by commas"
@@ -75,7 +80,7 @@ pub(super) fn evaluate(
         Some(text) => {
             for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
                 let name: Arc<str> = CHANNELS.into();
-                match channel::check_id(id).and_then(|()| seen.note(id, &name, None)) {
+                match check_channel_id(id).and_then(|()| seen.note(id, &name, None)) {
                     Ok(()) => {
                         let id: Arc<str> = id.into();
                         channels.push(Arc::new(Channel {
@@ -109,7 +114,7 @@ pub(super) fn evaluate(
         },
         secret,
         channels,
-        watched: Vec::new(),
+        watched_directories: Vec::new(),
         discover: None,
     };
     faults
@@ -118,7 +123,7 @@ pub(super) fn evaluate(
             poll,
             accounts: vec![account],
             shard: Shard::ALL,
-            others: 0,
+            channels_of_other_shards: 0,
             warnings,
         })
         .map(|config| config.keep(shard))
@@ -128,18 +133,18 @@ pub(super) fn evaluate(
 mod tests {
     use super::*;
 
-    fn config(variables: &[(&str, &str)]) -> Result<Config, Faults> {
+    fn config(variables: &[(&str, &str)]) -> Result<Config, Diagnostics> {
         sharded(variables, Shard::ALL)
     }
 
-    fn sharded(variables: &[(&str, &str)], shard: Shard) -> Result<Config, Faults> {
+    fn sharded(variables: &[(&str, &str)], shard: Shard) -> Result<Config, Diagnostics> {
         let variable = |name: &str| {
             variables
                 .iter()
                 .find(|(other, _)| *other == name)
                 .map(|(_, value)| (*value).to_owned())
         };
-        evaluate(variable, shard, &mut Inputs::default())
+        load(variable, shard, &mut SourceFingerprint::default())
     }
 
     #[test]
@@ -151,8 +156,12 @@ mod tests {
         assert!(faults.contains("--config.file"), "{faults}");
         let here = [&variables[..], &[(BASE_URL, "http://127.0.0.1:8899")]].concat();
         let config = sharded(&here, shard).unwrap();
-        assert_eq!(config.channel_count() + config.others, 6);
-        assert!((1..6).contains(&config.others), "{}", config.others);
+        assert_eq!(config.channel_count() + config.channels_of_other_shards, 6);
+        assert!(
+            (1..6).contains(&config.channels_of_other_shards),
+            "{}",
+            config.channels_of_other_shards
+        );
     }
 
     #[test]

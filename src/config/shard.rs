@@ -26,7 +26,7 @@ pub struct Shard {
 /// Numbers that make no shard, with a sentence that says why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NoShard(String);
+pub struct InvalidShard(String);
 
 /// More would cost every channel that many hashes, and Polyv's limit divided by as many is nothing.
 pub const MAX_SHARDS: u32 = 1000;
@@ -41,15 +41,15 @@ impl Shard {
     ///
     /// # Errors
     /// Where there is no such shard.
-    pub fn new(index: u32, total: u32) -> Result<Self, NoShard> {
+    pub fn new(index: u32, total: u32) -> Result<Self, InvalidShard> {
         if !(1..=MAX_SHARDS).contains(&total) {
-            return Err(NoShard(format!(
+            return Err(InvalidShard(format!(
                 "there can be 1 to {MAX_SHARDS} shards, not {total}"
             )));
         }
         if index >= total {
             let (last, count) = (total - 1, if total == 1 { "shard" } else { "shards" });
-            return Err(NoShard(format!(
+            return Err(InvalidShard(format!(
                 "there is no shard {index} of {total} {count}: they are numbered from 0 to {last}"
             )));
         }

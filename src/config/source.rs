@@ -4,12 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::account::{self, Context};
-use super::channel::Seen;
-use super::{Api, Config, Inputs, Poll, Shard, environment, sections};
-use crate::yaml::{Fault, Faults, Node, Reader};
+use super::api::{self, Api};
+use super::channel::ChannelIdIndex;
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::environment;
+use super::fingerprint::SourceFingerprint;
+use super::model::Config;
+use super::poll::{self, Poll};
+use super::shard::Shard;
+use crate::yaml::{Node, Reader};
 
 /// A configuration as it was last read. The files that it names are read when it is
-/// [evaluated](Self::evaluate), so that a channel file that changed counts, and the main file
+/// [evaluated](Self::load), so that a channel file that changed counts, and the main file
 /// only when somebody asks for a [reload](Self::reload).
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -31,8 +37,8 @@ impl Source {
     ///
     /// # Errors
     /// Where it can't be read.
-    pub fn file(path: &Path) -> Result<Self, Faults> {
-        let text = std::fs::read_to_string(path).map_err(|error| Fault {
+    pub fn file(path: &Path) -> Result<Self, Diagnostics> {
+        let text = std::fs::read_to_string(path).map_err(|error| Diagnostic {
             source: path.to_string_lossy().into(),
             place: None,
             message: format!("the configuration file can't be read: {error}"),
@@ -75,7 +81,7 @@ impl Source {
     ///
     /// # Errors
     /// Where it can't be read.
-    pub fn reload(&self) -> Result<Self, Faults> {
+    pub fn reload(&self) -> Result<Self, Diagnostics> {
         match &self.kind {
             Kind::File { path, .. } => Ok(Self::file(path)?.sharded(self.shard)),
             Kind::Text { .. } | Kind::Environment => Ok(self.clone()),
@@ -86,36 +92,38 @@ impl Source {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn evaluate(&self) -> Result<Config, Faults> {
-        Ok(self.evaluate_with_inputs()?.0)
+    pub fn load(&self) -> Result<Config, Diagnostics> {
+        Ok(self.load_with_fingerprint()?.0)
     }
 
-    /// The same, with what was read: as long as [that is unchanged](Inputs::are_unchanged),
+    /// The same, with what was read: as long as [that is unchanged](SourceFingerprint::is_unchanged),
     /// another evaluation brings nothing new.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn evaluate_with_inputs(&self) -> Result<(Config, Inputs), Faults> {
-        let mut inputs = Inputs::default();
+    pub fn load_with_fingerprint(&self) -> Result<(Config, SourceFingerprint), Diagnostics> {
+        let mut fingerprint = SourceFingerprint::default();
         let config = match &self.kind {
             Kind::File { path, text } => {
                 let directory = path.parent().unwrap_or(Path::new(""));
                 let name = path.to_string_lossy().into();
-                evaluate(name, text, directory, self.shard, &mut inputs)
+                load_text(name, text, directory, self.shard, &mut fingerprint)
             }
-            Kind::Text { name, text } => evaluate(
+            Kind::Text { name, text } => load_text(
                 Arc::clone(name),
                 text,
                 Path::new(""),
                 self.shard,
-                &mut inputs,
+                &mut fingerprint,
             ),
             // Its variables are the process' own: they stay as they are.
-            Kind::Environment => {
-                environment::evaluate(|name| std::env::var(name).ok(), self.shard, &mut inputs)
-            }
+            Kind::Environment => environment::load(
+                |name| std::env::var(name).ok(),
+                self.shard,
+                &mut fingerprint,
+            ),
         }?;
-        Ok((config, inputs))
+        Ok((config, fingerprint))
     }
 }
 
@@ -130,13 +138,13 @@ impl std::fmt::Debug for Kind {
     }
 }
 
-fn evaluate(
+fn load_text(
     name: Arc<str>,
     text: &str,
     directory: &Path,
     shard: Shard,
-    inputs: &mut Inputs,
-) -> Result<Config, Faults> {
+    fingerprint: &mut SourceFingerprint,
+) -> Result<Config, Diagnostics> {
     let root = Node::parse(&name, text)?;
     let mut reader = Reader::new(name);
     let Some(mut map) = reader.mapping(&root, "a configuration") else {
@@ -144,25 +152,25 @@ fn evaluate(
     };
     let mut warnings = Vec::new();
     let api = match map.get("api") {
-        Some(node) => sections::api(node, shard, &mut reader, &mut warnings),
+        Some(node) => api::read(node, shard, &mut reader, &mut warnings),
         None => {
             let api = Api::default();
-            sections::share(&api, shard, root.place, &mut reader);
+            api::check_share(&api, shard, root.place, &mut reader);
             api
         }
     };
     let poll = map
         .get("poll")
-        .map_or_else(Poll::default, |node| sections::poll(node, &mut reader));
+        .map_or_else(Poll::default, |node| poll::read(node, &mut reader));
     let mut accounts = Vec::new();
     if let Some(node) = map.get("accounts") {
         let mut context = Context {
             directory,
             live_interval: poll.live_interval,
-            seen: &mut Seen::default(),
+            seen: &mut ChannelIdIndex::default(),
             names: &mut Vec::new(),
             warnings: &mut warnings,
-            inputs,
+            fingerprint,
         };
         let nodes = reader.list(node, "`accounts`");
         if nodes.is_empty() {
@@ -172,7 +180,9 @@ fn evaluate(
             accounts.extend(account::read(node, &mut reader, &mut context));
         }
         let unfilled = accounts.iter().all(|account| {
-            account.channels.is_empty() && account.watched.is_empty() && account.discover.is_none()
+            account.channels.is_empty()
+                && account.watched_directories.is_empty()
+                && account.discover.is_none()
         });
         if !accounts.is_empty() && unfilled {
             reader.fault(
@@ -195,7 +205,7 @@ fn evaluate(
             poll,
             accounts,
             shard: Shard::ALL,
-            others: 0,
+            channels_of_other_shards: 0,
             warnings,
         })
         .map(|config| config.keep(shard))

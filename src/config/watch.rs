@@ -26,14 +26,14 @@ pub struct Watcher {
     notify: Option<notify::RecommendedWatcher>,
     directories: Vec<PathBuf>,
     /// Those of which it was said that they can't be watched.
-    told: HashSet<PathBuf>,
+    warned: HashSet<PathBuf>,
     events: watch::Receiver<()>,
-    pace: Pace,
+    debounce: Debounce,
 }
 
 /// When to look.
 #[derive(Debug, Clone, Copy)]
-struct Pace {
+struct Debounce {
     last: Instant,
     /// So long after the last look is the next one at the earliest.
     pause: Duration,
@@ -60,9 +60,9 @@ impl Watcher {
         Self {
             notify: watcher,
             directories: Vec::new(),
-            told: HashSet::new(),
+            warned: HashSet::new(),
             events,
-            pace: Pace::new(Instant::now()),
+            debounce: Debounce::new(Instant::now()),
         }
     }
 
@@ -83,10 +83,10 @@ impl Watcher {
                 // Watching one again sees to it that it is the one which has the name now.
                 match watcher.watch(path, RecursiveMode::NonRecursive) {
                     Ok(()) => {
-                        self.told.remove(directory);
+                        self.warned.remove(directory);
                     }
                     Err(error) => {
-                        if self.told.insert(directory.clone()) {
+                        if self.warned.insert(directory.clone()) {
                             warn!(
                                 directory = %path.display(), %error,
                                 "this directory cannot be watched; looking every minute instead"
@@ -105,7 +105,7 @@ impl Watcher {
         if self.directories.is_empty() {
             std::future::pending::<()>().await;
         }
-        let look = self.pace.last + LOOK;
+        let look = self.debounce.last + LOOK;
         if self.notify.is_none() {
             sleep_until(look).await;
             return;
@@ -113,20 +113,20 @@ impl Watcher {
         // A clone has its own mark of what was seen: ours is only set at the end.
         let mut events = self.events.clone();
         if timeout_at(look, events.changed()).await.is_ok() {
-            sleep_until(self.pace.after(Instant::now())).await;
+            sleep_until(self.debounce.after(Instant::now())).await;
             self.events.borrow_and_update();
         }
     }
 
-    /// To be told after each look; `news` is whether something had changed.
-    pub fn looked(&mut self, news: bool) {
-        self.pace.looked(Instant::now(), news);
+    /// To be warned after each look; `news` is whether something had changed.
+    pub fn record_check(&mut self, news: bool) {
+        self.debounce.record_check(Instant::now(), news);
     }
 }
 
-// === impl Pace ===
+// === impl Debounce ===
 
-impl Pace {
+impl Debounce {
     fn new(now: Instant) -> Self {
         Self {
             last: now,
@@ -139,7 +139,7 @@ impl Pace {
         (now + SETTLE).max(self.last + self.pause)
     }
 
-    fn looked(&mut self, now: Instant, news: bool) {
+    fn record_check(&mut self, now: Instant, news: bool) {
         let quiet = now.saturating_duration_since(self.last) > REST + SETTLE;
         self.pause = if news || quiet {
             SETTLE
@@ -161,30 +161,30 @@ mod tests {
     use super::*;
 
     /// How many looks there are in a minute in which something happens all the time.
-    fn looks(news: bool) -> (usize, Pace, Instant) {
+    fn looks(news: bool) -> (usize, Debounce, Instant) {
         let begin = Instant::now();
-        let mut pace = Pace::new(begin);
+        let mut debounce = Debounce::new(begin);
         let (mut now, mut looks) = (begin, 0);
         while now < begin + Duration::from_secs(60) {
-            now = pace.after(now);
-            pace.looked(now, news);
+            now = debounce.after(now);
+            debounce.record_check(now, news);
             looks += 1;
         }
-        (looks, pace, now)
+        (looks, debounce, now)
     }
 
     #[test]
     fn what_is_looked_at_in_vain_is_looked_at_less_and_less_often_while_things_happen() {
-        let (in_vain, mut pace, now) = looks(false);
+        let (in_vain, mut debounce, now) = looks(false);
         assert!((10..20).contains(&in_vain), "{in_vain}");
         assert_eq!(looks(true).0, 200);
         // After a quiet time a change is seen at once, and so is what follows it.
         let later = now + 3 * REST;
-        assert_eq!(pace.after(later), later + SETTLE);
-        pace.looked(later + SETTLE, true);
-        assert_eq!(pace.after(later + SETTLE), later + 2 * SETTLE);
+        assert_eq!(debounce.after(later), later + SETTLE);
+        debounce.record_check(later + SETTLE, true);
+        assert_eq!(debounce.after(later + SETTLE), later + 2 * SETTLE);
         // Nor does a single look in vain before it delay it by much.
-        pace.looked(later + 2 * SETTLE, false);
-        assert_eq!(pace.after(later + 2 * SETTLE), later + 4 * SETTLE);
+        debounce.record_check(later + 2 * SETTLE, false);
+        assert_eq!(debounce.after(later + 2 * SETTLE), later + 4 * SETTLE);
     }
 }

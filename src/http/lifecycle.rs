@@ -89,7 +89,7 @@ mod tests {
             "config",
             "accounts: [{app_id: a, app_secret: s, channels: [{id: 1}]}]",
         );
-        let rules = config.evaluate().map(|config| scheduler::rules_of(&config));
+        let rules = config.load().map(|config| scheduler::rules_of(&config));
         let clock = Arc::new(PolyvClock::new(Clock::default()));
         let site = Arc::new(Site::new(Sources {
             store: Arc::new(ChannelStore::new(

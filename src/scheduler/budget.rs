@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::{self, Config, StatusCall};
-use crate::yaml::format_duration;
+use crate::config::format_duration;
+use crate::config::{self, Config, StatusMode};
 use polyv_client::{MOST_CHANNELS, RateLimit};
 
 /// Plans use so much of what can be sustained: what comes beside them (a second try after a
@@ -100,8 +100,8 @@ pub fn over_demand(config: &Config) -> Option<String> {
 fn idle_calls(account: &config::Account, config: &Config) -> f64 {
     let count = account.channels.len();
     let calls = match config.poll.status {
-        StatusCall::Single => count,
-        StatusCall::Batch => {
+        StatusMode::Single => count,
+        StatusMode::Batch => {
             // Those that are expected to be live are asked for their streams as well.
             let expected = account.channels.iter().filter(|c| c.expect.live).count();
             expected + count.div_ceil(MOST_CHANNELS)
@@ -122,7 +122,7 @@ mod tests {
         for id in 0..channels {
             writeln!(text, "  - id: {id}").unwrap();
         }
-        Source::text("test", &text).evaluate().unwrap()
+        Source::text("test", &text).load().unwrap()
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::errand::Errand;
-use crate::config::Discover;
+use crate::config::DiscoveryConfig;
 use polyv_client::clock::Moment;
 use polyv_client::{ChannelPage, LiveStatus, PageOf};
 
@@ -22,7 +22,7 @@ const FIRST_RETRY: Duration = Duration::from_secs(30);
 /// The listing of an account's channels.
 #[derive(Debug)]
 pub(super) struct Listing {
-    pub(super) discover: Discover,
+    pub(super) discover: DiscoveryConfig,
     /// When the next page is to be asked for; `None` while one is.
     due: Option<Moment>,
     /// When the present round began.
@@ -64,7 +64,7 @@ pub(super) enum Step {
 impl Listing {
     /// A listing that begins now. `round` is the number of the first one: later than any that a
     /// channel was seen in.
-    pub(super) fn new(discover: Discover, round: u64, now: Moment) -> Self {
+    pub(super) fn new(discover: DiscoveryConfig, round: u64, now: Moment) -> Self {
         Self {
             discover,
             due: Some(now),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn listing(watch_status: &[LiveStatus]) -> Listing {
-        let discover = Discover {
+        let discover = DiscoveryConfig {
             watch_status: watch_status.to_vec(),
             name_matches: None,
             name_excludes: None,

@@ -10,7 +10,7 @@ use super::landing::{exposure, listed_channel_meta};
 use super::listing::Listing;
 use super::watched::{Every, Interest, Origin, Watched};
 use super::{Orders, Parts, Poller, budget, over_demand, settings_of};
-use crate::config::{self, Config, StatusCall};
+use crate::config::{self, Config, StatusMode};
 use crate::metrics::{ChannelKey, ChannelMeta, Exposure};
 use crate::state::{Rules, Stretch, history_step};
 use crate::telemetry::Endpoint;
@@ -133,7 +133,7 @@ impl Poller {
         if account.roster.len() == 0 {
             // So that what is added is asked rightly from the beginning.
             account.set_bulk(
-                self.poll.status == StatusCall::Batch,
+                self.poll.status == StatusMode::Batch,
                 &self.parts.store,
                 now,
             );
@@ -235,7 +235,7 @@ impl Poller {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
-        let batch = self.poll.status == StatusCall::Batch;
+        let batch = self.poll.status == StatusMode::Batch;
         account.set_bulk(batch, &self.parts.store, now);
         if batch {
             let metrics = &self.parts.metrics;

@@ -28,7 +28,7 @@ pub(super) fn brake(change: Option<brake::Change>, now: Moment) {
     match change {
         Some(brake::Change::Paused(pause)) => warn!(
             reason = %pause.reason,
-            pause = crate::yaml::format_duration(pause.delay()),
+            pause = crate::config::format_duration(pause.delay()),
             "Polyv throttles or blocks us: all calls are held back"
         ),
         Some(brake::Change::Resumed(pause)) => info!(

@@ -5,12 +5,11 @@
 //! remember line and column, and then read with a [`Reader`], which collects all
 //! [`Fault`]s, notices keys nobody asked for and says which one was probably meant.
 
-mod duration;
-mod fault;
 mod node;
 mod reader;
 
-pub use duration::{format_duration, parse_duration};
-pub use fault::{Fault, Faults, Place};
+pub use crate::config::{
+    Diagnostic as Fault, Diagnostics as Faults, Location as Place, format_duration, parse_duration,
+};
 pub use node::{Entry, Node, Value, looks_like_pem, shown};
 pub use reader::{Mapping, Reader};

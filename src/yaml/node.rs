@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use super::{Fault, Place};
+use crate::config::{Diagnostic, Location};
 
 /// Nesting deeper than this is a mistake or an attack, not a configuration.
 const MAX_DEPTH: usize = 32;
@@ -20,7 +20,7 @@ const LONGEST_SHOWN: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     /// Where it begins.
-    pub place: Place,
+    pub place: Location,
     /// What it is.
     pub value: Value,
 }
@@ -48,14 +48,14 @@ pub struct Entry {
     /// The key.
     pub key: String,
     /// Where the key stands.
-    pub place: Place,
+    pub place: Location,
     /// Its value.
     pub value: Node,
 }
 
 /// A collection that has begun and not ended yet.
 struct Open {
-    place: Place,
+    place: Location,
     anchor: usize,
     kind: OpenKind,
 }
@@ -64,7 +64,7 @@ enum OpenKind {
     List(Vec<Node>),
     Map {
         entries: Vec<Entry>,
-        key: Option<(String, Place)>,
+        key: Option<(String, Location)>,
     },
 }
 
@@ -109,7 +109,7 @@ impl Node {
     /// # Errors
     /// Where the text is not YAML, holds several documents, nests absurdly deep, or has keys
     /// that are not scalars.
-    pub fn parse(source: &Arc<str>, text: &str) -> Result<Self, Fault> {
+    pub fn parse(source: &Arc<str>, text: &str) -> Result<Self, Diagnostic> {
         let mut builder = Builder {
             source: Arc::clone(source),
             open: Vec::new(),
@@ -118,9 +118,9 @@ impl Node {
             root: None,
         };
         for event in Parser::new_from_str(text) {
-            let (event, span) = event.map_err(|error| Fault {
+            let (event, span) = event.map_err(|error| Diagnostic {
                 source: Arc::clone(source),
-                place: Some(Place {
+                place: Some(Location {
                     line: error.marker().line(),
                     column: error.marker().col() + 1,
                 }),
@@ -129,7 +129,7 @@ impl Node {
             builder.event(event, span)?;
         }
         Ok(builder.root.unwrap_or(Self {
-            place: Place { line: 1, column: 1 },
+            place: Location { line: 1, column: 1 },
             value: Value::Map(Vec::new()),
         }))
     }
@@ -165,8 +165,8 @@ impl Node {
 // === impl Builder ===
 
 impl Builder {
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Fault> {
-        let place = Place {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Diagnostic> {
+        let place = Location {
             line: span.start.line(),
             column: span.start.col() + 1,
         };
@@ -212,7 +212,7 @@ impl Builder {
         }
     }
 
-    fn open(&mut self, place: Place, anchor: usize, kind: OpenKind) -> Result<(), Fault> {
+    fn open(&mut self, place: Location, anchor: usize, kind: OpenKind) -> Result<(), Diagnostic> {
         if self.open.len() >= MAX_DEPTH {
             return Err(self.fault(place, "this is nested too deep"));
         }
@@ -224,7 +224,7 @@ impl Builder {
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), Fault> {
+    fn close(&mut self) -> Result<(), Diagnostic> {
         let Some(open) = self.open.pop() else {
             return Ok(());
         };
@@ -240,7 +240,7 @@ impl Builder {
     }
 
     /// Puts a complete node where it belongs.
-    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Fault> {
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Diagnostic> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             return Err(self.fault(node.place, "this document has too many nodes"));
@@ -278,8 +278,8 @@ impl Builder {
         Ok(())
     }
 
-    fn fault(&self, place: Place, message: &str) -> Fault {
-        Fault {
+    fn fault(&self, place: Location, message: &str) -> Diagnostic {
+        Diagnostic {
             source: Arc::clone(&self.source),
             place: Some(place),
             message: message.to_owned(),

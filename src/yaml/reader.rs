@@ -5,7 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Entry, Fault, Faults, Node, Place, Value, parse_duration, shown};
+use super::{Entry, Node, Value, shown};
+use crate::config::{Diagnostic, Diagnostics, Location, parse_duration};
 
 /// Reads one document's nodes and collects the faults met.
 ///
@@ -14,13 +15,13 @@ use super::{Entry, Fault, Faults, Node, Place, Value, parse_duration, shown};
 #[derive(Debug)]
 pub struct Reader {
     source: Arc<str>,
-    faults: Faults,
+    faults: Diagnostics,
 }
 
 /// A mapping that is being read; knows which keys it was asked for.
 #[derive(Debug)]
 pub struct Mapping<'a> {
-    place: Place,
+    place: Location,
     entries: &'a [Entry],
     asked: Vec<&'static str>,
 }
@@ -33,7 +34,7 @@ impl Reader {
     pub fn new(source: Arc<str>) -> Self {
         Self {
             source,
-            faults: Faults::default(),
+            faults: Diagnostics::default(),
         }
     }
 
@@ -45,13 +46,13 @@ impl Reader {
 
     /// All that was found wrong.
     #[must_use]
-    pub fn into_faults(self) -> Faults {
+    pub fn into_faults(self) -> Diagnostics {
         self.faults
     }
 
     /// Puts a fault on record.
-    pub fn fault(&mut self, place: Place, message: impl Into<String>) {
-        self.faults.push(Fault {
+    pub fn fault(&mut self, place: Location, message: impl Into<String>) {
+        self.faults.push(Diagnostic {
             source: Arc::clone(&self.source),
             place: Some(place),
             message: message.into(),
@@ -59,7 +60,7 @@ impl Reader {
     }
 
     /// Puts the faults of another document (a file that this one names) on record.
-    pub fn absorb(&mut self, faults: &Faults) {
+    pub fn absorb(&mut self, faults: &Diagnostics) {
         for fault in faults.iter() {
             self.faults.push(fault.clone());
         }
@@ -80,7 +81,7 @@ impl Reader {
                 return None;
             }
         };
-        let mut first: HashMap<&str, Place> = HashMap::new();
+        let mut first: HashMap<&str, Location> = HashMap::new();
         for entry in entries {
             if let Some(before) = first.insert(&entry.key, entry.place) {
                 self.fault(
@@ -165,7 +166,7 @@ impl Reader {
 impl<'a> Mapping<'a> {
     /// Where the mapping begins.
     #[must_use]
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> Location {
         self.place
     }
 

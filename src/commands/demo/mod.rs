@@ -40,8 +40,8 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
             "the demonstration's configuration",
             &CONFIG.replace("{base_url}", &base_url),
         );
-        let (config, inputs) = source
-            .evaluate_with_inputs()
+        let (config, fingerprint) = source
+            .load_with_fingerprint()
             .map_err(faulty_configuration)?;
         output::show(&addresses(
             &listeners,
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
         let setup = Setup {
             source,
             config,
-            inputs,
+            fingerprint,
             door,
             listeners,
             telemetry_path: "/metrics".to_owned(),
@@ -120,7 +120,7 @@ mod tests {
             "config",
             &CONFIG.replace("{base_url}", "http://127.0.0.1:1"),
         );
-        let config = config.evaluate().unwrap();
+        let config = config.load().unwrap();
         let configured: Vec<_> = config.accounts[0]
             .channels
             .iter()

@@ -7,7 +7,7 @@ use chrono::{DateTime, FixedOffset};
 use super::LOOKBACK;
 use super::report::{Report, SampleReport, StreamReport};
 use super::trend;
-use crate::yaml::format_duration;
+use crate::config::format_duration;
 use polyv_client::clock::Timestamp;
 
 /// How many of the latest samples are listed.

@@ -193,5 +193,5 @@ impl Verdict {
 
 /// How long something lasted, in whole seconds, for the log.
 pub(super) fn lasted(since: Moment, now: Moment) -> String {
-    crate::yaml::format_duration(Duration::from_secs(now.since(since).as_secs()))
+    crate::config::format_duration(Duration::from_secs(now.since(since).as_secs()))
 }

@@ -102,7 +102,7 @@ fn a_configuration_printed_for_people_has_no_secret() {
         "config",
         "accounts: [{app_id: a, app_secret: the-secret, channels: [{id: 1}]}]",
     );
-    let config = source.evaluate().unwrap();
+    let config = source.load().unwrap();
     for printed in [
         format!("{source:?}"),
         format!("{config:?}"),

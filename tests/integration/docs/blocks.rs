@@ -158,14 +158,14 @@ pub fn without_secrets_elsewhere(config: &str) -> String {
 
 fn configuration(block: &Block) {
     let text = without_secrets_elsewhere(&block.text);
-    let config = Source::text(&block.place(), &text).evaluate();
+    let config = Source::text(&block.place(), &text).load();
     assert!(config.is_ok(), "{}\n{text}", config.unwrap_err());
 }
 
 fn channel_file(block: &Block) {
     let indented = block.text.replace('\n', "\n  ");
     let config = format!("accounts:\n- app_id: a\n  app_secret: s\n  channels:\n  {indented}\n");
-    let config = Source::text(&block.place(), &config).evaluate().unwrap();
+    let config = Source::text(&block.place(), &config).load().unwrap();
     assert!(config.channel_count() > 0);
 }
 

@@ -57,10 +57,7 @@ fn every_key_of_a_configuration_is_explained() {
 api: {zzzzzzzz: 1, rate_limit: {zzzzzzzz: 1}}
 poll: {zzzzzzzz: 1}
 accounts: [{app_id: a, app_secret: s, zzzzzzzz: 1, discover: {zzzzzzzz: 1}, channels: [{id: 1, zzzzzzzz: 1, expect: {zzzzzzzz: 1}}]}]";
-    let faults = Source::text("probe", probe)
-        .evaluate()
-        .unwrap_err()
-        .to_string();
+    let faults = Source::text("probe", probe).load().unwrap_err().to_string();
     let mut keys = BTreeSet::new();
     for line in faults.lines() {
         let known = line.split("known here: ").nth(1).unwrap();
@@ -84,12 +81,12 @@ fn the_defaults_that_are_shown_are_the_defaults() {
         .find(|block| block.contains("api:") && block.contains("poll:"))
         .unwrap();
     let shown = without_secrets_elsewhere(&shown);
-    let shown = Source::text("shown", &shown).evaluate().unwrap();
+    let shown = Source::text("shown", &shown).load().unwrap();
     let default = Source::text(
         "default",
         "accounts: [{app_id: a, app_secret: s, channels: [{id: 1}]}]",
     );
-    let default = default.evaluate().unwrap();
+    let default = default.load().unwrap();
     assert_eq!(shown.api, default.api);
     assert_eq!(shown.poll, default.poll);
 }

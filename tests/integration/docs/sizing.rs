@@ -69,7 +69,7 @@ fn as_many_channels_fit_as_the_page_on_sizing_says() {
         for id in 0..channels {
             _ = writeln!(text, "  - id: {id}");
         }
-        over_demand(&Source::text("test", &text).evaluate().unwrap())
+        over_demand(&Source::text("test", &text).load().unwrap())
     };
     // The program's own judgement, before it has seen an answer, is the page's formula.
     assert!(page.contains("=  0.98 × requests / (per + time of an answer)"));
@@ -161,7 +161,7 @@ fn as_many_channels_fit_as_the_page_on_sizing_says() {
 /// A configuration that sets nothing.
 fn default() -> polyv_exporter::config::Config {
     let text = "accounts: [{app_id: a, app_secret: s, channels: [{id: 1}]}]";
-    Source::text("test", text).evaluate().unwrap()
+    Source::text("test", text).load().unwrap()
 }
 
 /// A text without its line breaks.

@@ -76,7 +76,7 @@ impl World {
     /// Starts an exporter: a process of its own, which knows nothing of one before.
     pub fn start(&mut self, config: &str) {
         let config = Source::text("config", config)
-            .evaluate()
+            .load()
             .unwrap_or_else(|faults| panic!("{faults}"));
         let clock = Arc::new(PolyvClock::new(self.clock.clone()));
         let parts = Parts {
@@ -116,7 +116,7 @@ impl World {
     /// Gives the exporter another configuration.
     pub async fn reload(&mut self, config: &str) {
         let config = Source::text("config", config)
-            .evaluate()
+            .load()
             .unwrap_or_else(|faults| panic!("{faults}"));
         let orders = Orders {
             config,

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
+use polyv_exporter::config::Diagnostics;
 use polyv_exporter::http::door::{Door, DoorFile};
-use polyv_exporter::yaml::Faults;
 
 use crate::support::certificates::Authority;
 use crate::support::secured_exporter::{ALICE, BOB};
@@ -20,7 +20,7 @@ fn files() -> tempfile::TempDir {
     files
 }
 
-fn read(directory: &Path, text: &str) -> Result<Door, Faults> {
+fn read(directory: &Path, text: &str) -> Result<Door, Diagnostics> {
     let path = directory.join("web.yml");
     std::fs::write(&path, text).unwrap();
     DoorFile::new(&path).read().door

@@ -7,28 +7,29 @@ use std::path::Path;
 use glob::{GlobResult, PatternError};
 use sha2::{Digest as _, Sha256};
 
-use super::SecretSource;
 use polyv_client::AppSecret;
 
-type Digest = [u8; 32];
+use super::secret::SecretSource;
+
+type ContentHash = [u8; 32];
 
 /// What was read to evaluate a [`Source`](super::Source): the channel files, as a fingerprint,
 /// and the secrets. Whether another evaluation would bring the same can so be told without one,
 /// which is much cheaper.
 #[derive(Debug, Clone, Default)]
-pub struct Inputs {
+pub struct SourceFingerprint {
     patterns: Vec<String>,
     /// Over the files that match: for each pattern their number, and each one's path and bytes.
     held: Sha256,
     secrets: Vec<(SecretSource, AppSecret)>,
 }
 
-// === impl Inputs ===
+// === impl SourceFingerprint ===
 
-impl Inputs {
+impl SourceFingerprint {
     /// Whether all that was read is still the same. `false` where that can't be told.
     #[must_use]
-    pub fn are_unchanged(&self) -> bool {
+    pub fn is_unchanged(&self) -> bool {
         let secrets_are = self
             .secrets
             .iter()
@@ -59,19 +60,19 @@ impl Inputs {
     }
 
     /// With lengths, so that no two sequences of files look the same.
-    fn hold(&mut self, path: &Path, content: Digest) {
+    fn hold(&mut self, path: &Path, content: ContentHash) {
         let path = path.as_os_str().as_encoded_bytes();
         self.held.update(path.len().to_be_bytes());
         self.held.update(path);
         self.held.update(content);
     }
 
-    fn held(&self) -> Digest {
+    fn held(&self) -> ContentHash {
         self.held.clone().finalize().into()
     }
 
     /// The fingerprint of the files as they are now.
-    fn held_now(&self) -> Option<Digest> {
+    fn held_now(&self) -> Option<ContentHash> {
         let mut now = Self::default();
         for pattern in &self.patterns {
             for path in now.expand(pattern).ok()? {
@@ -85,7 +86,7 @@ impl Inputs {
 }
 
 /// Piece by piece: all files together may be large.
-fn digest(path: &Path) -> io::Result<Digest> {
+fn digest(path: &Path) -> io::Result<ContentHash> {
     let mut file = BufReader::new(File::open(path)?);
     let mut digest = Sha256::new();
     loop {
@@ -107,9 +108,9 @@ mod tests {
     use crate::config::Source;
 
     /// A directory with two channel files, a secret, and the configuration that names them.
-    struct Files(tempfile::TempDir);
+    struct TrackedFiles(tempfile::TempDir);
 
-    impl Files {
+    impl TrackedFiles {
         fn new() -> Self {
             let files = Self(tempfile::tempdir().unwrap());
             files.write("a.yml", "- id: 1\n");
@@ -131,30 +132,30 @@ mod tests {
             std::fs::write(self.path(name), text).unwrap();
         }
 
-        fn inputs(&self) -> Inputs {
+        fn fingerprint(&self) -> SourceFingerprint {
             let source = Source::file(&self.path("polyv.config")).unwrap();
-            source.evaluate_with_inputs().unwrap().1
+            source.load_with_fingerprint().unwrap().1
         }
     }
 
     #[test]
     fn what_is_written_anew_with_the_same_bytes_is_unchanged() {
-        let files = Files::new();
-        let inputs = files.inputs();
-        assert!(inputs.are_unchanged());
+        let files = TrackedFiles::new();
+        let fingerprint = files.fingerprint();
+        assert!(fingerprint.is_unchanged());
         let renamed = files.path("new");
         std::fs::copy(files.path("a.yml"), &renamed).unwrap();
         std::fs::rename(&renamed, files.path("a.yml")).unwrap();
         files.write("b.yml.swp", "not ours");
-        assert!(inputs.are_unchanged());
+        assert!(fingerprint.is_unchanged());
         // Asking changes nothing.
-        assert!(inputs.are_unchanged());
+        assert!(fingerprint.is_unchanged());
     }
 
     #[test]
     fn whatever_else_becomes_of_them_is_a_change_until_it_is_undone() {
-        type Change = fn(&Files);
-        let changes: [(&str, Change); 8] = [
+        type SourceChange = fn(&TrackedFiles);
+        let changes: [(&str, SourceChange); 8] = [
             ("other bytes, as many", |files| {
                 files.write("a.yml", "- id: 3\n");
             }),
@@ -182,35 +183,35 @@ mod tests {
             }),
         ];
         for (what, change) in changes {
-            let files = Files::new();
-            let inputs = files.inputs();
+            let files = TrackedFiles::new();
+            let fingerprint = files.fingerprint();
             change(&files);
-            assert!(!inputs.are_unchanged(), "{what}");
+            assert!(!fingerprint.is_unchanged(), "{what}");
         }
-        let files = Files::new();
-        let inputs = files.inputs();
+        let files = TrackedFiles::new();
+        let fingerprint = files.fingerprint();
         std::fs::rename(files.path("a.yml"), files.path("elsewhere")).unwrap();
-        assert!(!inputs.are_unchanged());
+        assert!(!fingerprint.is_unchanged());
         std::fs::rename(files.path("elsewhere"), files.path("a.yml")).unwrap();
-        assert!(inputs.are_unchanged());
+        assert!(fingerprint.is_unchanged());
         std::fs::remove_file(files.path("secret")).unwrap();
-        assert!(!inputs.are_unchanged());
+        assert!(!fingerprint.is_unchanged());
     }
 
     #[test]
     fn what_moves_from_one_file_to_the_next_is_a_change() {
-        let files = Files::new();
+        let files = TrackedFiles::new();
         files.write("a.yml", "- id: 1\n- id: 2\n");
         files.write("b.yml", "- id: 3\n");
-        let inputs = files.inputs();
+        let fingerprint = files.fingerprint();
         files.write("a.yml", "- id: 1\n");
         files.write("b.yml", "- id: 2\n- id: 3\n");
-        assert!(!inputs.are_unchanged());
+        assert!(!fingerprint.is_unchanged());
     }
 
     #[test]
     fn secrets_are_not_printed() {
-        let printed = format!("{:?}", Files::new().inputs());
+        let printed = format!("{:?}", TrackedFiles::new().fingerprint());
         assert!(printed.contains("<secret>"), "{printed}");
         assert!(!printed.contains("the-secret"), "{printed}");
     }

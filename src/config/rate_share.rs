@@ -1,8 +1,10 @@
 //! The share of Polyv's limit that each shard has.
 
-use super::{Api, Shard};
-use crate::yaml::format_duration;
 use polyv_client::is_loopback;
+
+use super::api::Api;
+use super::duration::format_duration;
+use super::shard::Shard;
 
 /// The documented ceiling, for all calls of one client IP.
 pub(super) const CEILING_PER_SECOND: f64 = 150.0;

@@ -11,7 +11,7 @@ const UNITS: [&str; 6] = ["w", "d", "h", "m", "s", "ms"];
 ///
 /// ```
 /// use std::time::Duration;
-/// use polyv_exporter::yaml::parse_duration;
+/// use polyv_exporter::config::parse_duration;
 ///
 /// assert_eq!(parse_duration("2h55m"), Ok(Duration::from_secs(10_500)));
 /// assert!(parse_duration("15").is_err());

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::sections;
+use super::values::bounded;
 use crate::yaml::{Node, Reader, Value};
 use polyv_client::LiveStatus;
 
 /// The section `discover` of an account.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Discover {
+pub struct DiscoveryConfig {
     /// Only channels that Polyv calls one of these; all where there is none.
     pub watch_status: Vec<LiveStatus>,
     /// Only channels with such a name.
@@ -45,9 +45,9 @@ const OFTEN: Duration = Duration::from_secs(30);
 const RARELY: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads `discover`.
-pub(super) fn read(node: &Node, reader: &mut Reader) -> Option<Discover> {
+pub(super) fn read(node: &Node, reader: &mut Reader) -> Option<DiscoveryConfig> {
     let mut map = reader.mapping(node, "`discover`")?;
-    let discover = Discover {
+    let discover = DiscoveryConfig {
         watch_status: map
             .get("watch_status")
             .map(|node| statuses(node, reader))
@@ -60,7 +60,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader) -> Option<Discover> {
             .and_then(|node| pattern(node, "`name_excludes`", reader)),
         every: map
             .get("every")
-            .and_then(|node| sections::bounded(reader, node, "`every`", OFTEN..=RARELY))
+            .and_then(|node| bounded(reader, node, "`every`", OFTEN..=RARELY))
             .unwrap_or(EVERY),
         expose: map
             .get("expose")
@@ -132,9 +132,9 @@ fn pattern(node: &Node, what: &str, reader: &mut Reader) -> Option<Pattern> {
     }
 }
 
-// === impl Discover ===
+// === impl DiscoveryConfig ===
 
-impl Discover {
+impl DiscoveryConfig {
     /// Whether a channel of that name is wanted.
     #[must_use]
     pub fn wants(&self, name: &str) -> bool {
@@ -177,9 +177,9 @@ mod tests {
     use super::*;
     use crate::config::Source;
 
-    fn discover(text: &str) -> Result<Discover, String> {
+    fn discover(text: &str) -> Result<DiscoveryConfig, String> {
         let text = format!("accounts: [{{app_id: a, app_secret: s, discover: {text}}}]");
-        let config = Source::text("test", &text).evaluate();
+        let config = Source::text("test", &text).load();
         let config = config.map_err(|faults| faults.to_string())?;
         Ok(config.accounts[0].discover.clone().unwrap())
     }

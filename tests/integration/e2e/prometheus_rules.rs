@@ -2,8 +2,11 @@
 //!
 //! Needs `promtool` in the path: `make test` sees to it, or leaves these tests out and says so.
 
-use crate::support::exporter_process::said;
-use crate::support::promtool::{Firing, Recording, promtool, rules};
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::support::exporter_process::{run, said};
+use crate::support::promtool::{Firing, Recording, promtools, rules};
 use crate::support::test_env::{World, pass};
 
 /// When things begin to go wrong, and for how long they do.
@@ -11,21 +14,21 @@ const BEGIN: u64 = 1200;
 const TROUBLE: u64 = 420;
 
 #[test]
-fn the_rules_are_valid_and_pass_their_own_tests() {
+fn rules_are_valid_and_pass_their_own_tests_with_current_and_oldest_promtool() {
     let rules = rules();
-    let checked = promtool(&["check", "rules", rules.to_str().unwrap()]);
-    assert!(checked.status.success(), "{}", said(&checked));
     let tests = rules.parent().unwrap().join("tests");
-    let mut files: Vec<String> = std::fs::read_dir(tests)
+    let mut files: Vec<PathBuf> = std::fs::read_dir(tests)
         .unwrap()
-        .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
+        .map(|entry| entry.unwrap().path())
         .collect();
     files.sort();
     assert!(files.len() >= 6, "{files:?}");
-    let mut arguments = vec!["test", "rules"];
-    arguments.extend(files.iter().map(String::as_str));
-    let tested = promtool(&arguments);
-    assert!(tested.status.success(), "{}", said(&tested));
+    for promtool in promtools() {
+        let checked = run(Command::new(&promtool).args(["check", "rules"]).arg(&rules));
+        assert!(checked.status.success(), "{promtool:?}: {}", said(&checked));
+        let tested = run(Command::new(&promtool).args(["test", "rules"]).args(&files));
+        assert!(tested.status.success(), "{promtool:?}: {}", said(&tested));
+    }
 }
 
 /// Two exporters of one fleet, each with a Polyv of its own that plays the same.

@@ -17,6 +17,16 @@ pub fn promtool(arguments: &[&str]) -> Output {
     run(Command::new("promtool").args(arguments))
 }
 
+/// The current promtool, and that of the oldest supported Prometheus where the environment names it
+/// (`make test` does).
+pub fn promtools() -> Vec<PathBuf> {
+    let oldest = std::env::var_os("POLYV_TEST_OLDEST_PROMTOOL").map(PathBuf::from);
+    [Some(PathBuf::from("promtool")), oldest]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
 /// What Prometheus would have stored of some scrapes.
 pub struct Recording {
     /// Seconds between two scrapes.

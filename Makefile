@@ -27,6 +27,10 @@ lint: ## Checks format and code with warnings denied
 deny: ## Checks the dependencies' licences, sources and duplicates (needs cargo-deny)
 	cargo deny --locked check bans licenses sources
 
+.PHONY: advisories
+advisories: ## Checks the dependencies against published advisories (needs cargo-deny, network)
+	cargo deny --locked check advisories
+
 .PHONY: docs
 docs: ## Writes docs/metrics.md anew from the catalogue
 	UPDATE_DOCS=1 cargo test --locked --test integration the_page_on_metrics_is_the_catalogue

@@ -17,11 +17,13 @@ WORKDIR /src
 ARG TARGETARCH
 COPY scripts/static-target scripts/static-build scripts/
 RUN rustup target add "$(scripts/static-target "$TARGETARCH")"
-# Dependencies by themselves, so that a change of the source builds the source alone.
+# Dependencies first, the workspace's own libraries among them, so that a change of the program
+# builds the program alone.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src tests benches/table \
+COPY crates crates
+RUN mkdir -p src tests/integration benches/comparison \
  && for file in build.rs src/lib.rs src/main.rs tests/integration/main.rs \
-      benches/parts.rs benches/table/main.rs; do \
+      benches/micro.rs benches/comparison/main.rs; do \
       printf '%s\n' '//! Nothing yet.' '#[allow(dead_code)]' 'fn main() {}' >"$file"; \
     done \
  && scripts/static-build "$(scripts/static-target "$TARGETARCH")"

@@ -1,4 +1,4 @@
-//! What single steps take, and how much they allocate: `cargo bench --bench parts`.
+//! What single steps take, and how much they allocate: `cargo bench --bench micro`.
 
 use std::sync::Arc;
 use std::time::Duration;

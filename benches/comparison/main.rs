@@ -7,7 +7,7 @@ mod client;
 mod cost;
 mod lag;
 mod registry;
-mod rivals;
+mod competitors;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,8 +22,8 @@ fn main() -> Result<()> {
         .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["rivals", exporter, nginx, pushgateway] => {
-            rivals::compare(address(exporter)?, address(nginx)?, address(pushgateway)?)
+        ["competitors", exporter, nginx, pushgateway] => {
+            competitors::compare(address(exporter)?, address(nginx)?, address(pushgateway)?)
         }
         ["lag", exporter] => lag::compare(address(exporter)?),
         ["cost", exporter, process, what] => cost::row(address(exporter)?, process.parse()?, what),

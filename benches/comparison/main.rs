@@ -4,10 +4,10 @@
 #![allow(clippy::print_stdout)]
 
 mod client;
+mod competitors;
 mod cost;
 mod lag;
 mod registry;
-mod competitors;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Failure, output};
 use crate::cli::CheckConfigArgs;
 use crate::config::Source;
-use crate::http::door::DoorFile;
+use crate::http::web_config::WebConfigFile;
 use crate::scheduler::over_demand;
 
 /// Names every fault with its place, or says what the configuration comes to.
@@ -15,7 +15,7 @@ pub(super) fn run(arguments: &CheckConfigArgs) -> Result<(), Failure> {
     let shown = arguments.file.display();
     let config = Source::file(&arguments.file).and_then(|source| source.load());
     let door_file = arguments.web.config_file.as_deref();
-    let door = door_file.map(|path| DoorFile::new(path).read().door);
+    let door = door_file.map(|path| WebConfigFile::new(path).load().config);
     let faulty = [
         (arguments.file.as_path(), config.as_ref().err()),
         (
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &CheckConfigArgs) -> Result<(), Failure> {
     }
     if let (Some(path), Some(Ok(door))) = (door_file, &door) {
         let word = |is: bool| if is { "yes" } else { "no" };
-        let (tls, passwords) = (word(door.has_tls()), word(door.has_passwords()));
+        let (tls, passwords) = (word(door.has_tls()), word(door.requires_auth()));
         let clients = word(door.verifies_clients());
         let path = path.display();
         _ = writeln!(

@@ -6,13 +6,13 @@ use tracing::{error, info, warn};
 
 use super::reading::Reading;
 use crate::config::Diagnostics;
-use crate::http::door::{Change, Door, DoorFile, Entrance};
+use crate::http::web_config::{SwapResult, WebConfig, WebConfigFile, WebConfigHandle};
 
 /// Sees to it that the door in force is the one that its file describes.
 pub(super) struct Doorkeeper {
     /// `None` where no file was named: then there is nothing to do, ever.
-    file: Option<DoorFile>,
-    entrance: Entrance,
+    file: Option<WebConfigFile>,
+    entrance: WebConfigHandle,
     watched: Vec<PathBuf>,
     reading: Reading,
     /// What is wrong with the file as it is now.
@@ -27,24 +27,24 @@ impl Doorkeeper {
     /// # Errors
     /// Everything that is wrong with it.
     pub(super) fn new(path: Option<&Path>) -> Result<Self, Diagnostics> {
-        let file = path.map(DoorFile::new);
+        let file = path.map(WebConfigFile::new);
         let (door, watched) = match &file {
             Some(file) => {
-                let reading = file.read();
-                (reading.door?, reading.watched)
+                let reading = file.load();
+                (reading.config?, reading.watched)
             }
-            None => (Door::open(), Vec::new()),
+            None => (WebConfig::empty(), Vec::new()),
         };
         if let Some(file) = path
             && !door.has_tls()
-            && !door.has_passwords()
+            && !door.requires_auth()
         {
             // Perhaps what should have written it wrote nothing.
             warn!(file = %file.display(), "the web configuration neither encrypts nor asks for a password");
         }
         Ok(Self {
             file,
-            entrance: Entrance::new(door),
+            entrance: WebConfigHandle::new(door),
             watched,
             reading: Reading::default(),
             failure: None,
@@ -52,7 +52,7 @@ impl Doorkeeper {
     }
 
     /// Where the door in force is.
-    pub(super) fn entrance(&self) -> &Entrance {
+    pub(super) fn entrance(&self) -> &WebConfigHandle {
         &self.entrance
     }
 
@@ -71,12 +71,12 @@ impl Doorkeeper {
     ///
     /// # Errors
     /// What is wrong.
-    pub(super) async fn reload(&mut self, asked: bool) -> Result<Change, String> {
+    pub(super) async fn reload(&mut self, asked: bool) -> Result<SwapResult, String> {
         let result = self.try_reload().await;
         match &result {
             Ok(change) => {
                 self.failure = None;
-                if *change == Change::Replaced {
+                if *change == SwapResult::Replaced {
                     info!("the web configuration was loaded anew");
                 }
             }
@@ -93,17 +93,17 @@ impl Doorkeeper {
         result
     }
 
-    async fn try_reload(&mut self) -> Result<Change, String> {
+    async fn try_reload(&mut self) -> Result<SwapResult, String> {
         let Some(file) = self.file.clone() else {
-            return Ok(Change::None);
+            return Ok(SwapResult::Unchanged);
         };
-        let read = move || file.read();
+        let read = move || file.load();
         let reading = self.reading.read("web configuration", read).await?;
         // Those of a faulty one too: they are where it will be put right.
         self.watched = reading.watched;
-        let door = reading.door.map_err(|faults| faults.to_string())?;
+        let door = reading.config.map_err(|faults| faults.to_string())?;
         self.entrance
-            .replace(door)
+            .swap(door)
             .map_err(|faults| faults.to_string())
     }
 }

@@ -83,9 +83,9 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     let poller = Poller::new(parts, orders);
     metrics.reloads().succeeded(clock.host().wall());
     let entrance = setup.door.entrance().clone();
-    let door = entrance.door();
+    let door = entrance.current();
     for listener in &setup.listeners {
-        let (tls, passwords) = (door.has_tls(), door.has_passwords());
+        let (tls, passwords) = (door.has_tls(), door.requires_auth());
         let client_certificates = door.verifies_clients();
         info!(address = %listener.address, tls, passwords, client_certificates, "listening");
     }

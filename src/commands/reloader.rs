@@ -15,7 +15,7 @@ use super::supervisor::Supervisor;
 use crate::config::Diagnostics;
 use crate::config::{Config, Source, SourceFingerprint, Watcher};
 use crate::http::ReloadRequest;
-use crate::http::door::Change;
+use crate::http::web_config::SwapResult;
 use crate::scheduler::Orders;
 use crate::telemetry::Metrics;
 use polyv_client::{PolyvClock, Transport};
@@ -148,18 +148,18 @@ impl Reloader {
     }
 
     /// Each of the two is taken or refused by itself, and looked at where `cause` is about it.
-    async fn reload(&mut self, cause: Cause) -> Result<Change, String> {
+    async fn reload(&mut self, cause: Cause) -> Result<SwapResult, String> {
         let was_well = self.is_well();
         // The door first: it is a few small files.
         let door = match cause {
             Cause::Asked | Cause::Door => self.parts.door.reload(cause == Cause::Asked).await,
-            Cause::Channels => Ok(Change::None),
+            Cause::Channels => Ok(SwapResult::Unchanged),
         };
         let config = match cause {
             Cause::Asked | Cause::Channels => self.reload_config(cause).await,
-            Cause::Door => Ok(Change::None),
+            Cause::Door => Ok(SwapResult::Unchanged),
         };
-        let nothing_new = config == Ok(Change::None) && door == Ok(Change::None);
+        let nothing_new = config == Ok(SwapResult::Unchanged) && door == Ok(SwapResult::Unchanged);
         let reloads = self.parts.metrics.reloads();
         if !self.is_well() {
             reloads.failed();
@@ -171,8 +171,8 @@ impl Reloader {
             info!("the configuration is valid again, and what is in force");
         }
         match (config, door) {
-            (Ok(_), Ok(_)) if nothing_new => Ok(Change::None),
-            (Ok(_), Ok(_)) => Ok(Change::Replaced),
+            (Ok(_), Ok(_)) if nothing_new => Ok(SwapResult::Unchanged),
+            (Ok(_), Ok(_)) => Ok(SwapResult::Replaced),
             (Err(why), Ok(_)) | (Ok(_), Err(why)) => Err(why),
             (Err(config), Err(door)) => Err(format!("{config}\n{door}")),
         }
@@ -183,7 +183,7 @@ impl Reloader {
         self.failures.none() && self.parts.door.is_well()
     }
 
-    async fn reload_config(&mut self, cause: Cause) -> Result<Change, String> {
+    async fn reload_config(&mut self, cause: Cause) -> Result<SwapResult, String> {
         let result = self.try_reload(cause).await;
         match &result {
             Ok(_) => self.failures.put_right(cause),
@@ -200,7 +200,7 @@ impl Reloader {
         result
     }
 
-    async fn try_reload(&mut self, cause: Cause) -> Result<Change, String> {
+    async fn try_reload(&mut self, cause: Cause) -> Result<SwapResult, String> {
         let source = self.parts.source.clone();
         let fingerprint = self.parts.fingerprint.clone();
         let read = move || {
@@ -215,12 +215,12 @@ impl Reloader {
         };
         let read = self.reading.read("configuration", read).await?;
         let Some((source, config, fingerprint)) = read.map_err(|faults| faults.to_string())? else {
-            return Ok(Change::None);
+            return Ok(SwapResult::Unchanged);
         };
         if cause != Cause::Asked && config == self.parts.config {
             // Written otherwise, perhaps: the next look need not evaluate it again.
             self.parts.fingerprint = fingerprint;
-            return Ok(Change::None);
+            return Ok(SwapResult::Unchanged);
         }
         let transport = if config.api.base_url == self.parts.config.api.base_url {
             Arc::clone(&self.parts.transport)
@@ -246,15 +246,15 @@ impl Reloader {
         self.parts.fingerprint = fingerprint;
         self.parts.transport = transport;
         info!("the configuration was loaded anew");
-        Ok(Change::Replaced)
+        Ok(SwapResult::Replaced)
     }
 }
 
 impl Lookout {
     /// To be told what came of a look.
-    fn looked(&mut self, result: &Result<Change, String>) {
+    fn looked(&mut self, result: &Result<SwapResult, String>) {
         let failure = result.as_ref().err();
-        let news = *result == Ok(Change::Replaced) || failure != self.failure.as_ref();
+        let news = *result == Ok(SwapResult::Replaced) || failure != self.failure.as_ref();
         self.failure = failure.cloned();
         self.watcher.record_check(news);
     }

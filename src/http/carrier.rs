@@ -25,9 +25,9 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::delivery::Delivery;
-use super::door::Door;
 use super::server::{GRACE, IDLE, STALL};
 use super::traffic::Connection;
+use super::web_config::WebConfig;
 
 /// A handshake has to be done within this time.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -50,7 +50,7 @@ const PLAIN: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\
 pub(super) struct Carrier {
     pub(super) router: Router,
     /// By which it came in.
-    pub(super) door: Arc<Door>,
+    pub(super) config: Arc<WebConfig>,
     pub(super) connection: Arc<Connection>,
     pub(super) tasks: TaskTracker,
     pub(super) shutdown: CancellationToken,
@@ -66,7 +66,7 @@ impl Carrier {
     /// Carries it to its end.
     pub(super) async fn carry(self, stream: TcpStream) {
         let client = self.connection.client();
-        let Some(tls) = self.door.tls() else {
+        let Some(tls) = self.config.tls() else {
             return self.http1(bounded(stream)).await;
         };
         let config = Arc::clone(&tls.config);
@@ -82,7 +82,7 @@ impl Carrier {
         let accepted = tokio::select! {
             accepted = handshake => accepted,
             () = self.shutdown.cancelled() => return,
-            () = self.door.retired().cancelled() => return,
+            () = self.config.superseded().cancelled() => return,
         };
         match accepted {
             Ok(Ok(Ok(stream))) => {
@@ -159,7 +159,7 @@ impl Carrier {
     async fn has_to_end(&self) {
         tokio::select! {
             () = self.shutdown.cancelled() => {}
-            () = self.door.retired().cancelled() => {}
+            () = self.config.superseded().cancelled() => {}
         }
     }
 

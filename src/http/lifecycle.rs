@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
-use super::door::cross_site_refusal;
+use super::csrf::cross_site_denial;
 use super::site::Site;
 
 /// Whether the process works. Trouble with Polyv is not for a new process to mend, so it
@@ -40,7 +40,7 @@ pub(super) async fn reload(
     State(site): State<Arc<Site>>,
     request: Request,
 ) -> (StatusCode, String) {
-    if let Some(why) = cross_site_refusal(&request) {
+    if let Some(why) = cross_site_denial(&request) {
         return (StatusCode::FORBIDDEN, why.to_owned());
     }
     let Some(requests) = &site.sources.reload else {

@@ -3,15 +3,16 @@
 //!
 //! A [`Site`] knows what there is to be seen, its [router](Site::router) who sees what; a
 //! [`Server`] carries it over sockets, bounded in every direction so that no client can harm
-//! the others; a [`door`] stands before all of it.
+//! the others; a [`web_config`] decides who is let in.
 
 mod address;
 mod api;
 mod carrier;
 mod compress;
+mod csrf;
 mod delivery;
 mod discovery;
-pub mod door;
+mod host;
 mod large;
 mod lifecycle;
 mod negotiate;
@@ -23,6 +24,7 @@ mod scrape;
 mod server;
 mod site;
 mod traffic;
+pub mod web_config;
 
 pub use address::{BindError, Listener, bind, reached_at};
 pub use negotiate::{accepts_gzip, format};

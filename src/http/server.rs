@@ -13,8 +13,8 @@ use tracing::{debug, warn};
 
 use super::address::Listener;
 use super::carrier::Carrier;
-use super::door::Entrance;
 use super::traffic::{Connections, Patience};
+use super::web_config::WebConfigHandle;
 
 /// So many connections at a time; beyond, the one that is idle longest goes.
 const CONNECTIONS: usize = 512;
@@ -38,7 +38,7 @@ const BREATH: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub struct Server {
     router: Router,
-    entrance: Entrance,
+    web_config: WebConfigHandle,
     connections: Arc<Connections>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -49,10 +49,10 @@ pub struct Server {
 impl Server {
     /// A server that stops at `shutdown`.
     #[must_use]
-    pub fn new(router: Router, entrance: Entrance, shutdown: CancellationToken) -> Self {
+    pub fn new(router: Router, web_config: WebConfigHandle, shutdown: CancellationToken) -> Self {
         Self {
-            router: entrance.guard(router),
-            entrance,
+            router: web_config.guard(router),
+            web_config,
             connections: Connections::new(CONNECTIONS),
             tasks: TaskTracker::new(),
             shutdown,
@@ -118,7 +118,7 @@ impl Server {
         bound(&stream);
         let carrier = Carrier {
             router: self.router.clone(),
-            door: self.entrance.door(),
+            config: self.web_config.current(),
             connection: Arc::clone(place.connection()),
             tasks: self.tasks.clone(),
             shutdown: self.shutdown.clone(),

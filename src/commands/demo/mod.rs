@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
             .map_err(faulty_configuration)?;
         output::show(&addresses(
             &listeners,
-            door.entrance().door().has_tls(),
+            door.entrance().current().has_tls(),
             &base_url,
         ))?;
         output::show(&plot)?;

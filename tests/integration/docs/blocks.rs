@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use polyv_exporter::config::Source;
-use polyv_exporter::http::door::DoorFile;
+use polyv_exporter::http::web_config::WebConfigFile;
 use polyv_exporter::simulator::Scenario;
 use polyv_exporter::yaml::{Node, Reader};
 
@@ -182,7 +182,7 @@ fn web_configuration(block: &Block) {
     std::fs::write(files.path().join("client-ca.crt"), authority.pem()).unwrap();
     let path = files.path().join("web.yml");
     std::fs::write(&path, &block.text).unwrap();
-    let door = DoorFile::new(&path).read().door;
+    let door = WebConfigFile::new(&path).load().config;
     assert!(door.is_ok(), "{}: {}", block.place(), door.unwrap_err());
 }
 

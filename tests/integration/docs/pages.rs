@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use polyv_exporter::config::Source;
-use polyv_exporter::http::door::DoorFile;
+use polyv_exporter::http::web_config::WebConfigFile;
 use polyv_exporter::metrics;
 
 use crate::docs::blocks::without_secrets_elsewhere;
@@ -34,7 +34,11 @@ rate_limit: {zzzzzzzz: 1}";
     let files = tempfile::tempdir().unwrap();
     let path = files.path().join("web.yml");
     std::fs::write(&path, probe).unwrap();
-    let faults = DoorFile::new(&path).read().door.unwrap_err().to_string();
+    let faults = WebConfigFile::new(&path)
+        .load()
+        .config
+        .unwrap_err()
+        .to_string();
     let keys: BTreeSet<_> = faults
         .lines()
         .filter_map(|line| line.split("known here: ").nth(1))

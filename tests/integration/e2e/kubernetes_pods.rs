@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polyv_exporter::http::door::DoorFile;
+use polyv_exporter::http::web_config::WebConfigFile;
 use serde_json::{Value, json};
 
 use crate::support::certificates::Authority;
@@ -187,7 +187,9 @@ async fn behind_a_password_probes_pass_and_prometheus_is_told_how_to_ask() {
     let files = tempfile::tempdir().unwrap();
     std::fs::copy(shown.path("door/web.yml"), files.path().join("web.yml")).unwrap();
     server.write(files.path(), "server");
-    let door = DoorFile::new(&files.path().join("web.yml")).read().door;
+    let door = WebConfigFile::new(&files.path().join("web.yml"))
+        .load()
+        .config;
     assert!(door.is_ok(), "{}", door.unwrap_err());
     secrets.insert(
         "polyv-exporter-web",

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use polyv_exporter::config::Diagnostics;
-use polyv_exporter::http::door::{Door, DoorFile};
+use polyv_exporter::http::web_config::{WebConfig, WebConfigFile};
 
 use crate::support::certificates::Authority;
 use crate::support::secured_exporter::{ALICE, BOB};
@@ -20,10 +20,10 @@ fn files() -> tempfile::TempDir {
     files
 }
 
-fn read(directory: &Path, text: &str) -> Result<Door, Diagnostics> {
+fn read(directory: &Path, text: &str) -> Result<WebConfig, Diagnostics> {
     let path = directory.join("web.yml");
     std::fs::write(&path, text).unwrap();
-    DoorFile::new(&path).read().door
+    WebConfigFile::new(&path).load().config
 }
 
 /// The key pair and whatever else.
@@ -48,10 +48,10 @@ fn everything_that_can_be_had_is_understood() {
         "http_server_config:\n  headers:\n    X-Frame-Options: deny\n    X-XSS-Protection: 1\n",
     ] {
         let door = read(nothing);
-        assert!(!door.has_tls() && !door.has_passwords(), "{nothing}");
+        assert!(!door.has_tls() && !door.requires_auth(), "{nothing}");
     }
     let door = read(&format!("basic_auth_users:\n  {ALICE}\n  {BOB}\n"));
-    assert!(!door.has_tls() && door.has_passwords());
+    assert!(!door.has_tls() && door.requires_auth());
     for rest in [
         "",
         "  client_auth_type: NoClientCert\n",
@@ -68,7 +68,7 @@ fn everything_that_can_be_had_is_understood() {
         "  curve_preferences: [X25519, CurveP384, CurveP256]\n",
     ] {
         let door = read(&tls(rest));
-        assert!(door.has_tls() && !door.has_passwords(), "{rest}");
+        assert!(door.has_tls() && !door.requires_auth(), "{rest}");
         let verified = rest.contains("RequireAndVerify");
         assert_eq!(door.verifies_clients(), verified, "{rest}");
     }

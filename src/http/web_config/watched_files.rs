@@ -9,15 +9,15 @@ use sha2::{Digest, Sha256};
 const LARGEST: u64 = 1024 * 1024;
 
 /// Reads a door's files, and remembers where they are and what was in them.
-pub(super) struct Material {
+pub(super) struct WatchedFiles {
     directory: PathBuf,
     watched: Vec<PathBuf>,
     held: Sha256,
 }
 
-// === impl Material ===
+// === impl WatchedFiles ===
 
-impl Material {
+impl WatchedFiles {
     /// Paths are relative to `directory`.
     pub(super) fn new(directory: &Path) -> Self {
         Self {

@@ -9,13 +9,13 @@ use axum::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AU
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::host::Host;
-use super::passwords::Verdict;
-use super::{Door, Entrance};
+use super::basic_auth::AuthOutcome;
+use super::{WebConfig, WebConfigHandle};
+use crate::http::host::Host;
 
 /// Why a request gets no answer of ours.
 #[derive(Debug)]
-enum Refusal {
+enum Denial {
     /// There were too many.
     TooMany(Duration),
     /// Whom it is meant for is not to be seen.
@@ -27,12 +27,12 @@ enum Refusal {
 }
 
 /// Lets requests through that may pass, and sees to what every answer carries.
-pub(super) async fn guard(
-    State(entrance): State<Entrance>,
+pub(super) async fn authorize(
+    State(handle): State<WebConfigHandle>,
     request: Request,
     next: Next,
 ) -> Response {
-    let door = entrance.door();
+    let door = handle.current();
     let admitted = match door.expects(&request) {
         Ok(()) => door.knows(request.headers(), client(&request)).await,
         refused => refused,
@@ -53,34 +53,34 @@ fn client(request: &Request) -> IpAddr {
         .map_or(Ipv4Addr::UNSPECIFIED.into(), |client| client.0.ip())
 }
 
-// === impl Door ===
+// === impl WebConfig ===
 
-impl Door {
+impl WebConfig {
     /// Whether such a request may come now at all.
-    fn expects(&self, request: &Request) -> Result<(), Refusal> {
+    fn expects(&self, request: &Request) -> Result<(), Denial> {
         if let Some(rate) = &self.rate {
-            rate.admit().map_err(Refusal::TooMany)?;
+            rate.admit().map_err(Denial::TooMany)?;
         }
-        Host::of(request).map_err(Refusal::BadHost)?;
+        Host::of(request).map_err(Denial::BadHost)?;
         Ok(())
     }
 
     /// Whether its client is one of ours.
-    async fn knows(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), Refusal> {
+    async fn knows(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), Denial> {
         let Some(passwords) = &self.passwords else {
             return Ok(());
         };
-        match passwords.judge(headers, client).await {
-            Verdict::Right => Ok(()),
-            Verdict::Wrong => Err(Refusal::Unauthorized),
-            Verdict::Busy => Err(Refusal::Busy),
+        match passwords.authenticate(headers, client).await {
+            AuthOutcome::CachedLogin => Ok(()),
+            AuthOutcome::Wrong => Err(Denial::Unauthorized),
+            AuthOutcome::Busy => Err(Denial::Busy),
         }
     }
 }
 
-// === impl Refusal ===
+// === impl Denial ===
 
-impl IntoResponse for Refusal {
+impl IntoResponse for Denial {
     fn into_response(self) -> Response {
         let with = |status: StatusCode, name: HeaderName, value: HeaderValue, text| {
             (status, [(name, value)], text).into_response()

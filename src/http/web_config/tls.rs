@@ -9,9 +9,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
 
 use super::client_cert::{Clients, Policy};
-use super::file::{Faulty, given};
-use super::material::Material;
-use super::{curves, suites, versions};
+use super::file::{Invalid, given};
+use super::watched_files::WatchedFiles;
+use super::{cipher_suites, key_exchange, tls_versions};
 use crate::yaml::{Mapping, Node, Place, Reader, looks_like_pem, shown};
 
 /// How connections are encrypted.
@@ -38,42 +38,40 @@ pub(super) fn read(
     node: &Node,
     http2: bool,
     reader: &mut Reader,
-    material: &mut Material,
-) -> Result<Option<Tls>, Faulty> {
-    let map = reader.mapping(node, "`tls_server_config`").ok_or(Faulty)?;
+    files: &mut WatchedFiles,
+) -> Result<Option<Tls>, Invalid> {
+    let map = reader.mapping(node, "`tls_server_config`").ok_or(Invalid)?;
     if map.entries().is_empty() {
         return Ok(None);
     }
-    evaluate(map, http2, reader, material)
-        .map(Some)
-        .ok_or(Faulty)
+    evaluate(map, http2, reader, files).map(Some).ok_or(Invalid)
 }
 
 fn evaluate(
     mut map: Mapping<'_>,
     http2: bool,
     reader: &mut Reader,
-    material: &mut Material,
+    files: &mut WatchedFiles,
 ) -> Option<Tls> {
     let place = map.place();
-    let certificate = pem(["cert", "cert_file"], &mut map, reader, material);
-    let key = pem(["key", "key_file"], &mut map, reader, material);
-    let clients = clients(&mut map, reader, material);
+    let certificate = pem(["cert", "cert_file"], &mut map, reader, files);
+    let key = pem(["key", "key_file"], &mut map, reader, files);
+    let clients = clients(&mut map, reader, files);
 
     let mut version = |key, otherwise| match given(map.get(key)) {
-        Some(node) => versions::read(node, &format!("`{key}`"), reader),
+        Some(node) => tls_versions::read(node, &format!("`{key}`"), reader),
         None => Some(otherwise),
     };
-    let min = version("min_version", versions::Version::Tls12);
-    let max = version("max_version", versions::Version::Tls13);
+    let min = version("min_version", tls_versions::Version::Tls12);
+    let max = version("max_version", tls_versions::Version::Tls13);
     let mut provider = ring::default_provider();
     if let (Some(node), Some(min)) = (map.get("cipher_suites"), min)
-        && let Some(suites) = suites::read(node, min, http2, reader)
+        && let Some(suites) = cipher_suites::read(node, min, http2, reader)
     {
         provider.cipher_suites = suites;
     }
     if let Some(node) = map.get("curve_preferences") {
-        let curves = curves::read(node, reader);
+        let curves = key_exchange::read(node, reader);
         if !curves.is_empty() {
             provider.kx_groups = curves;
         }
@@ -89,7 +87,7 @@ fn evaluate(
     {
         reader.fault(place, "`min_version` is above `max_version`");
     }
-    let versions = versions::between(min?, max?);
+    let versions = tls_versions::between(min?, max?);
     let provider = Arc::new(provider);
     let (clients, clients_place) = clients?;
     let verifier = clients
@@ -133,18 +131,18 @@ fn pem(
     keys: [&'static str; 2],
     map: &mut Mapping<'_>,
     reader: &mut Reader,
-    material: &mut Material,
+    files: &mut WatchedFiles,
 ) -> Option<Pem> {
     let [inline, file] = keys;
     let place = map.place();
-    match optional_pem(keys, map, reader, material) {
+    match optional_pem(keys, map, reader, files) {
         Ok(Some(pem)) => Some(pem),
         Ok(None) => {
             let message = format!("`tls_server_config` has neither `{file}` nor `{inline}`");
             reader.fault(place, message);
             None
         }
-        Err(Faulty) => None,
+        Err(Invalid) => None,
     }
 }
 
@@ -152,17 +150,17 @@ fn optional_pem(
     [inline, file]: [&'static str; 2],
     map: &mut Mapping<'_>,
     reader: &mut Reader,
-    material: &mut Material,
-) -> Result<Option<Pem>, Faulty> {
+    files: &mut WatchedFiles,
+) -> Result<Option<Pem>, Invalid> {
     match (given(map.get(inline)), given(map.get(file))) {
         (Some(node), Some(_)) => {
             let message = format!("`{inline}` and `{file}` are both given: leave one away");
             reader.fault(node.place, message);
-            Err(Faulty)
+            Err(Invalid)
         }
         (Some(node), None) => {
             let what = format!("`{inline}`");
-            let text = reader.text(node, &what).ok_or(Faulty)?;
+            let text = reader.text(node, &what).ok_or(Invalid)?;
             let content = text.as_bytes().to_owned();
             let place = node.place;
             Ok(Some(Pem {
@@ -172,16 +170,16 @@ fn optional_pem(
             }))
         }
         (None, Some(node)) => {
-            let path = reader.text(node, &format!("`{file}`")).ok_or(Faulty)?;
+            let path = reader.text(node, &format!("`{file}`")).ok_or(Invalid)?;
             let place = node.place;
             if path.contains(['\n', '\r']) || looks_like_pem(path) {
                 // A key, perhaps: faults show where files are, and this must not be shown.
                 let message = format!("`{file}`: this is PEM itself: it belongs under `{inline}`");
                 reader.fault(place, message);
-                return Err(Faulty);
+                return Err(Invalid);
             }
             let what = format!("`{file}` {path}");
-            match material.read(path) {
+            match files.read(path) {
                 Ok(content) => Ok(Some(Pem {
                     place,
                     what,
@@ -189,7 +187,7 @@ fn optional_pem(
                 })),
                 Err(error) => {
                     reader.fault(place, format!("`{file}`: {error}"));
-                    Err(Faulty)
+                    Err(Invalid)
                 }
             }
         }
@@ -243,7 +241,7 @@ fn why_no_pair(certificate: &Pem, key: &Pem, error: &rustls::Error) -> String {
 fn clients(
     map: &mut Mapping<'_>,
     reader: &mut Reader,
-    material: &mut Material,
+    files: &mut WatchedFiles,
 ) -> Option<(Clients, Place)> {
     let place = map.place();
     let policy = match given(map.get("client_auth_type")) {
@@ -263,7 +261,7 @@ fn clients(
         }
         None => Some(Policy::NoClientCert),
     };
-    let authorities = optional_pem(["client_ca", "client_ca_file"], map, reader, material);
+    let authorities = optional_pem(["client_ca", "client_ca_file"], map, reader, files);
     let sans = sans(map.get("client_allowed_sans"), policy, reader);
     let (policy, Ok(pem)) = (policy?, authorities) else {
         return None;

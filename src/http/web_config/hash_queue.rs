@@ -10,18 +10,18 @@ pub(super) const OF_ONE: usize = 4;
 
 /// Who waits. First come, first served, each as long as it holds its place.
 #[derive(Debug, Default)]
-pub(super) struct Queue(Mutex<Vec<IpAddr>>);
+pub(super) struct HashQueue(Mutex<Vec<IpAddr>>);
 
 /// A place among those who wait.
 #[derive(Debug)]
 pub(super) struct Place {
-    queue: Arc<Queue>,
+    queue: Arc<HashQueue>,
     client: IpAddr,
 }
 
-// === impl Queue ===
+// === impl HashQueue ===
 
-impl Queue {
+impl HashQueue {
     /// Takes a place, where there is one for this client.
     pub(super) fn enter(self: &Arc<Self>, client: IpAddr) -> Option<Place> {
         let client = one(client);
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn one_client_has_few_places_and_all_together_have_no_more_than_there_are() {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(HashQueue::default());
         let enter = |client: &str| queue.enter(client.parse().unwrap());
         let of_one: Vec<_> = (0..100).filter_map(|_| enter("10.0.0.1")).collect();
         assert_eq!(of_one.len(), OF_ONE);

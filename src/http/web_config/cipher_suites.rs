@@ -3,7 +3,7 @@
 use rustls::SupportedCipherSuite;
 use rustls::crypto::ring::cipher_suite as ring;
 
-use super::versions::Version;
+use super::tls_versions::Version;
 use crate::yaml::{Node, Reader, shown};
 
 /// The suites of TLS 1.2 that there are. (The cryptography library has no other: none without

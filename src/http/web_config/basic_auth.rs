@@ -14,9 +14,9 @@ use secrecy::{ExposeSecret as _, SecretSlice};
 use tokio::sync::Semaphore;
 use tracing::error;
 
-use super::file::Faulty;
-use super::hash::Hash;
-use super::queue::Queue;
+use super::bcrypt_hash::Hash;
+use super::file::Invalid;
+use super::hash_queue::HashQueue;
 use crate::yaml::{Node, Reader, Value, shown};
 
 /// So many passwords are checked at the same time. Each keeps a core busy, and polling needs
@@ -30,23 +30,23 @@ const REMEMBERED: usize = 256;
 /// Checking one is dear on purpose, so what was right once is remembered: not the password, but
 /// a mark of user, hash and password under a key that never leaves this process. Only what was
 /// right is remembered, so that no flood of wrong ones displaces it.
-pub(super) struct Passwords {
+pub(super) struct BasicAuth {
     users: HashMap<String, Arc<Hash>>,
     /// What a password is compared with where there is no such user, so that it takes as long.
     decoy: Arc<Hash>,
-    memory: Arc<Memory>,
-    waiting: Arc<Queue>,
+    memory: Arc<AuthCache>,
+    waiting: Arc<HashQueue>,
     checks: Arc<Semaphore>,
 }
 
 /// What was right lately.
-struct Memory {
+struct AuthCache {
     key: hmac::Key,
-    right: Mutex<VecDeque<Right>>,
+    right: Mutex<VecDeque<CachedLogin>>,
 }
 
 /// A password that was right.
-struct Right {
+struct CachedLogin {
     user: String,
     hash: Arc<Hash>,
     mark: [u8; 32],
@@ -54,9 +54,9 @@ struct Right {
 
 /// What to do with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum AuthOutcome {
     /// The password is right.
-    Right,
+    CachedLogin,
     /// It is wrong, or there is none.
     Wrong,
     /// Too many others wait for theirs to be checked.
@@ -69,21 +69,21 @@ struct Credentials {
     password: SecretSlice<u8>,
 }
 
-// === impl Passwords ===
+// === impl BasicAuth ===
 
-impl Passwords {
+impl BasicAuth {
     /// Reads `basic_auth_users`; `None` where there is nobody in it.
     ///
     /// # Errors
     /// Where something is wrong, which is on record: never to be taken for "no password".
-    pub(super) fn read(node: &Node, reader: &mut Reader) -> Result<Option<Self>, Faulty> {
+    pub(super) fn read(node: &Node, reader: &mut Reader) -> Result<Option<Self>, Invalid> {
         // What stands there may be a secret that slipped, so nothing of it is ever shown.
         if !matches!(node.value, Value::Map(_)) && !node.is_null() {
             let message = "`basic_auth_users` must be a mapping (`user: bcrypt hash` lines)";
             reader.fault(node.place, message);
-            return Err(Faulty);
+            return Err(Invalid);
         }
-        let map = reader.mapping(node, "`basic_auth_users`").ok_or(Faulty)?;
+        let map = reader.mapping(node, "`basic_auth_users`").ok_or(Invalid)?;
         let mut users = HashMap::new();
         let mut faulty = false;
         for entry in map.entries() {
@@ -105,19 +105,19 @@ impl Passwords {
             }
         }
         if faulty {
-            return Err(Faulty);
+            return Err(Invalid);
         }
         let Some(dearest) = users.values().map(|hash| hash.cost()).max() else {
             return Ok(None);
         };
         let Ok(key) = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()) else {
             reader.fault(node.place, "the system has no random numbers to give");
-            return Err(Faulty);
+            return Err(Invalid);
         };
         Ok(Some(Self {
             users,
             decoy: Arc::new(Hash::decoy(dearest)),
-            memory: Arc::new(Memory {
+            memory: Arc::new(AuthCache {
                 key,
                 right: Mutex::default(),
             }),
@@ -141,9 +141,9 @@ impl Passwords {
     }
 
     /// Judges a request by its headers; `client` is where it comes from.
-    pub(super) async fn judge(&self, headers: &HeaderMap, client: IpAddr) -> Verdict {
+    pub(super) async fn authenticate(&self, headers: &HeaderMap, client: IpAddr) -> AuthOutcome {
         let Some(Credentials { user, password }) = Credentials::of(headers) else {
-            return Verdict::Wrong;
+            return AuthOutcome::Wrong;
         };
         let known = std::str::from_utf8(&user)
             .ok()
@@ -151,13 +151,13 @@ impl Passwords {
         let hash = Arc::clone(known.map_or(&self.decoy, |(_, hash)| hash));
         let mark = self.memory.mark(&user, &hash, password.expose_secret());
         if known.is_some() && self.memory.remembers(&mark) {
-            return Verdict::Right;
+            return AuthOutcome::CachedLogin;
         }
         let Some(_place) = self.waiting.enter(client) else {
-            return Verdict::Busy;
+            return AuthOutcome::Busy;
         };
         let Ok(turn) = Arc::clone(&self.checks).acquire_owned().await else {
-            return Verdict::Busy;
+            return AuthOutcome::Busy;
         };
         let checked = tokio::task::spawn_blocking(move || {
             // Whoever goes away before the end does not make room: the work goes on.
@@ -167,27 +167,27 @@ impl Passwords {
         match checked.await {
             Ok(true) => {
                 let Some((user, hash)) = known else {
-                    return Verdict::Wrong;
+                    return AuthOutcome::Wrong;
                 };
-                self.memory.remember(Right {
+                self.memory.remember(CachedLogin {
                     user: user.clone(),
                     hash: Arc::clone(hash),
                     mark,
                 });
-                Verdict::Right
+                AuthOutcome::CachedLogin
             }
-            Ok(false) => Verdict::Wrong,
+            Ok(false) => AuthOutcome::Wrong,
             Err(failure) => {
                 error!(%failure, "a password cannot be checked");
-                Verdict::Wrong
+                AuthOutcome::Wrong
             }
         }
     }
 }
 
-// === impl Memory ===
+// === impl AuthCache ===
 
-impl Memory {
+impl AuthCache {
     /// What a right password is remembered by.
     fn mark(&self, user: &[u8], hash: &Hash, password: &[u8]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
@@ -208,7 +208,7 @@ impl Memory {
         right.iter().any(|right| right.mark == *mark)
     }
 
-    fn remember(&self, new: Right) {
+    fn remember(&self, new: CachedLogin) {
         let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
         if right.iter().any(|right| right.mark == new.mark) {
             return;
@@ -254,17 +254,17 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::time::{Duration, Instant};
 
-    use super::super::queue::{OF_ONE, WAITING};
+    use super::super::hash_queue::{OF_ONE, WAITING};
     use super::*;
 
     /// `a` with the password `a`, at a cost of 6; and `u` with `U*U` at 5.
     const USERS: &str = "a: $2a$06$m0CrhHm10qJ3lXRY.5zDGO3rS2KdeeWLuGmsfGlMfOxih58VYVfxe
 u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 
-    fn passwords(yaml: &str) -> Passwords {
+    fn passwords(yaml: &str) -> BasicAuth {
         let name = "test".into();
         let node = Node::parse(&name, yaml).unwrap();
-        let read = Passwords::read(&node, &mut Reader::new(name));
+        let read = BasicAuth::read(&node, &mut Reader::new(name));
         read.ok().flatten().unwrap()
     }
 
@@ -279,22 +279,22 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
     async fn only_a_users_own_password_is_right() {
         let passwords = passwords(USERS);
         for (text, expected) in [
-            (&b"a:a"[..], Verdict::Right),
-            (b"u:U*U", Verdict::Right),
-            (b"a:U*U", Verdict::Wrong),
-            (b"u:a", Verdict::Wrong),
-            (b"a:", Verdict::Wrong),
-            (b"a:a:", Verdict::Wrong),
-            (b":a", Verdict::Wrong),
-            (b"A:a", Verdict::Wrong),
-            (b"nobody:a", Verdict::Wrong),
-            (b"\xff\xfe:a", Verdict::Wrong),
-            (b"a", Verdict::Wrong),
-            (b"", Verdict::Wrong),
+            (&b"a:a"[..], AuthOutcome::CachedLogin),
+            (b"u:U*U", AuthOutcome::CachedLogin),
+            (b"a:U*U", AuthOutcome::Wrong),
+            (b"u:a", AuthOutcome::Wrong),
+            (b"a:", AuthOutcome::Wrong),
+            (b"a:a:", AuthOutcome::Wrong),
+            (b":a", AuthOutcome::Wrong),
+            (b"A:a", AuthOutcome::Wrong),
+            (b"nobody:a", AuthOutcome::Wrong),
+            (b"\xff\xfe:a", AuthOutcome::Wrong),
+            (b"a", AuthOutcome::Wrong),
+            (b"", AuthOutcome::Wrong),
         ] {
             // Twice: what is remembered says the same.
             for _ in 0..2 {
-                let verdict = passwords.judge(&basic(text), CLIENT).await;
+                let verdict = passwords.authenticate(&basic(text), CLIENT).await;
                 assert_eq!(verdict, expected, "{}", String::from_utf8_lossy(text));
             }
         }
@@ -316,25 +316,31 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         ] {
             let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())]);
             assert_eq!(
-                passwords.judge(&headers, CLIENT).await,
-                Verdict::Wrong,
+                passwords.authenticate(&headers, CLIENT).await,
+                AuthOutcome::Wrong,
                 "{value}"
             );
         }
         assert_eq!(
-            passwords.judge(&HeaderMap::new(), CLIENT).await,
-            Verdict::Wrong
+            passwords.authenticate(&HeaderMap::new(), CLIENT).await,
+            AuthOutcome::Wrong
         );
         // Two of them, though both are right: whoever is before us may have looked at another.
         let mut twice = basic("a:a");
         twice.append(AUTHORIZATION, twice[AUTHORIZATION].clone());
-        assert_eq!(passwords.judge(&twice, CLIENT).await, Verdict::Wrong);
+        assert_eq!(
+            passwords.authenticate(&twice, CLIENT).await,
+            AuthOutcome::Wrong
+        );
         // The scheme's case does not matter.
         let mut lower = basic("a:a");
         let text = lower[AUTHORIZATION].to_str().unwrap();
         let text = text.replace("Basic", "bASIC").parse().unwrap();
         lower.insert(AUTHORIZATION, text);
-        assert_eq!(passwords.judge(&lower, CLIENT).await, Verdict::Right);
+        assert_eq!(
+            passwords.authenticate(&lower, CLIENT).await,
+            AuthOutcome::CachedLogin
+        );
     }
 
     #[tokio::test]
@@ -347,14 +353,18 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
             dear.lines().next().unwrap()
         )));
         assert_eq!(
-            passwords.judge(&basic("u:U*U"), CLIENT).await,
-            Verdict::Right
+            passwords.authenticate(&basic("u:U*U"), CLIENT).await,
+            AuthOutcome::CachedLogin
         );
         let flood: Vec<_> = (0..200)
             .map(|n| {
                 let passwords = Arc::clone(&passwords);
                 let client = Ipv4Addr::from_bits(n).into();
-                tokio::spawn(async move { passwords.judge(&basic(format!("b:{n}")), client).await })
+                tokio::spawn(async move {
+                    passwords
+                        .authenticate(&basic(format!("b:{n}")), client)
+                        .await
+                })
             })
             .collect();
         while passwords.checks.available_permits() > 0 {
@@ -362,15 +372,15 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         }
         let begin = Instant::now();
         assert_eq!(
-            passwords.judge(&basic("u:U*U"), CLIENT).await,
-            Verdict::Right
+            passwords.authenticate(&basic("u:U*U"), CLIENT).await,
+            AuthOutcome::CachedLogin
         );
         // Not a measurement: behind the flood it would take many seconds.
         assert!(begin.elapsed() < Duration::from_secs(1));
         let mut busy = 0;
         for (n, one) in flood.into_iter().enumerate() {
             if n < 150 {
-                busy += usize::from(one.await.unwrap() == Verdict::Busy);
+                busy += usize::from(one.await.unwrap() == AuthOutcome::Busy);
             } else {
                 one.abort();
             }
@@ -387,7 +397,11 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         let flood: Vec<_> = (0..200)
             .map(|n| {
                 let passwords = Arc::clone(&passwords);
-                tokio::spawn(async move { passwords.judge(&basic(format!("b:{n}")), CLIENT).await })
+                tokio::spawn(async move {
+                    passwords
+                        .authenticate(&basic(format!("b:{n}")), CLIENT)
+                        .await
+                })
             })
             .collect();
         while passwords.waiting.enter(CLIENT).is_some() {
@@ -395,12 +409,18 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         }
         // Nobody was remembered yet.
         let right = basic("u:U*U");
-        assert_eq!(passwords.judge(&right, CLIENT).await, Verdict::Busy);
+        assert_eq!(
+            passwords.authenticate(&right, CLIENT).await,
+            AuthOutcome::Busy
+        );
         let other = Ipv4Addr::new(10, 0, 0, 1).into();
-        assert_eq!(passwords.judge(&right, other).await, Verdict::Right);
+        assert_eq!(
+            passwords.authenticate(&right, other).await,
+            AuthOutcome::CachedLogin
+        );
         let mut busy = 0;
         for one in flood {
-            busy += usize::from(one.await.unwrap() == Verdict::Busy);
+            busy += usize::from(one.await.unwrap() == AuthOutcome::Busy);
         }
         assert_eq!(busy, 200 - OF_ONE);
     }
@@ -409,7 +429,10 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
     async fn whoever_was_right_is_remembered_when_other_users_change_and_nobody_else() {
         let old = passwords(USERS);
         for right in ["a:a", "u:U*U"] {
-            assert_eq!(old.judge(&basic(right), CLIENT).await, Verdict::Right);
+            assert_eq!(
+                old.authenticate(&basic(right), CLIENT).await,
+                AuthOutcome::CachedLogin
+            );
         }
         // a has another password now, u the same; and somebody is new.
         let changed = USERS.replace("a: $2a$06$m0", "a: $2a$06$m1").replace(
@@ -424,18 +447,28 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
             .collect();
         assert_eq!(places.len(), WAITING);
         for (text, expected) in [
-            ("u:U*U", Verdict::Right),
-            ("a:a", Verdict::Busy),
-            ("new:U*U", Verdict::Busy),
+            ("u:U*U", AuthOutcome::CachedLogin),
+            ("a:a", AuthOutcome::Busy),
+            ("new:U*U", AuthOutcome::Busy),
         ] {
-            assert_eq!(new.judge(&basic(text), CLIENT).await, expected, "{text}");
+            assert_eq!(
+                new.authenticate(&basic(text), CLIENT).await,
+                expected,
+                "{text}"
+            );
         }
         drop(places);
-        assert_eq!(new.judge(&basic("a:a"), CLIENT).await, Verdict::Wrong);
+        assert_eq!(
+            new.authenticate(&basic("a:a"), CLIENT).await,
+            AuthOutcome::Wrong
+        );
         // Somebody who is gone.
         let mut without = passwords(&changed.replace("\nu:", "\nv:"));
         without.succeed(&new);
-        assert_eq!(without.judge(&basic("u:U*U"), CLIENT).await, Verdict::Wrong);
+        assert_eq!(
+            without.authenticate(&basic("u:U*U"), CLIENT).await,
+            AuthOutcome::Wrong
+        );
         assert_eq!(without.memory.right.lock().unwrap().len(), 0);
     }
 
@@ -452,7 +485,7 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
             let name = "test".into();
             let node = Node::parse(&name, yaml).unwrap();
             let mut reader = Reader::new(name);
-            assert!(Passwords::read(&node, &mut reader).is_err());
+            assert!(BasicAuth::read(&node, &mut reader).is_err());
             let faults = reader.into_faults().to_string();
             assert!(faults.starts_with("test:1:"), "{yaml}: {faults}");
             assert!(!faults.contains("hunter2"), "{yaml}: {faults}");

@@ -1,24 +1,24 @@
-//! Reading the file.
+//! LoadResult the file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::basic_auth::BasicAuth;
 use super::headers::Headers;
-use super::material::Material;
-use super::passwords::Passwords;
 use super::rate::RateLimit;
-use super::{Door, Reading, tls};
+use super::watched_files::WatchedFiles;
+use super::{LoadResult, WebConfig, tls};
 use crate::yaml::{Fault, Faults, Node, Reader, Value};
 
 /// Where the door is described.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DoorFile(PathBuf);
+pub struct WebConfigFile(PathBuf);
 
-// === impl DoorFile ===
+// === impl WebConfigFile ===
 
-impl DoorFile {
+impl WebConfigFile {
     /// The web configuration at `path`.
     #[must_use]
     pub fn new(path: &Path) -> Self {
@@ -27,33 +27,36 @@ impl DoorFile {
 
     /// Reads it, and the files that it names. An empty one means no TLS and no password.
     #[must_use]
-    pub fn read(&self) -> Reading {
+    pub fn load(&self) -> LoadResult {
         let directory = self.0.parent().unwrap_or(Path::new(""));
-        let mut material = Material::new(directory);
+        let mut files = WatchedFiles::new(directory);
         let name: Arc<str> = self.0.to_string_lossy().into();
-        let door = self.evaluate(&name, &mut material);
-        let (watched, fingerprint) = material.finish();
-        let door = door.map(|door| Door {
+        let door = self.evaluate(&name, &mut files);
+        let (watched, fingerprint) = files.finish();
+        let door = door.map(|door| WebConfig {
             fingerprint,
             ..door
         });
-        Reading { door, watched }
+        LoadResult {
+            config: door,
+            watched,
+        }
     }
 
-    fn evaluate(&self, name: &Arc<str>, material: &mut Material) -> Result<Door, Faults> {
+    fn evaluate(&self, name: &Arc<str>, files: &mut WatchedFiles) -> Result<WebConfig, Faults> {
         let as_a_whole = |message: String| Fault {
             source: Arc::clone(name),
             place: None,
             message,
         };
-        let text = material
+        let text = files
             .read(self.0.file_name().unwrap_or_default())
             .map_err(|error| as_a_whole(format!("the web configuration {error}")))?;
         let text = String::from_utf8(text)
             .map_err(|_| as_a_whole("the web configuration is not UTF-8".to_owned()))?;
         let root = Node::parse(name, &text)?;
         let mut reader = Reader::new(Arc::clone(name));
-        let door = read(&root, &mut reader, material);
+        let door = read(&root, &mut reader, files);
         let faults = reader.into_faults();
         match door {
             Some(door) => faults.or(door),
@@ -62,7 +65,7 @@ impl DoorFile {
     }
 }
 
-fn read(root: &Node, reader: &mut Reader, material: &mut Material) -> Option<Door> {
+fn read(root: &Node, reader: &mut Reader, files: &mut WatchedFiles) -> Option<WebConfig> {
     // Whatever stands there instead may be a secret, so it is not shown.
     if let Value::Scalar { .. } = root.value
         && !root.is_null()
@@ -84,11 +87,11 @@ fn read(root: &Node, reader: &mut Reader, material: &mut Material) -> Option<Doo
         map.finish(reader);
     }
     let tls = match map.get("tls_server_config") {
-        Some(node) => tls::read(node, http2, reader, material),
+        Some(node) => tls::read(node, http2, reader, files),
         None => Ok(None),
     };
     let passwords = match map.get("basic_auth_users") {
-        Some(node) => Passwords::read(node, reader),
+        Some(node) => BasicAuth::read(node, reader),
         None => Ok(None),
     };
     let rate = map
@@ -99,19 +102,19 @@ fn read(root: &Node, reader: &mut Reader, material: &mut Material) -> Option<Doo
     let (Ok(tls), Ok(passwords)) = (tls, passwords) else {
         return None;
     };
-    Some(Door {
+    Some(WebConfig {
         name: Arc::clone(reader.source()),
         tls,
         headers,
         passwords: passwords.map(Arc::new),
         rate: rate.map(Arc::new),
         fingerprint: [0; 32],
-        retired: CancellationToken::new(),
+        superseded: CancellationToken::new(),
     })
 }
 
 /// There was a fault, which is on record.
-pub(super) struct Faulty;
+pub(super) struct Invalid;
 
 /// What was written, where anything was: in this format, nothing and an empty text are alike.
 pub(super) fn given(node: Option<&Node>) -> Option<&Node> {

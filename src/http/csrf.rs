@@ -13,7 +13,7 @@ use super::host::Host;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Why a request that changes something is refused; `None` where nothing speaks against it.
-pub(in crate::http) fn refusal<B>(request: &Request<B>) -> Option<&'static str> {
+pub(super) fn cross_site_denial<B>(request: &Request<B>) -> Option<&'static str> {
     const ELSEWHERE: &str = "A page of another site may not ask for this.\n";
     let headers = request.headers();
     let own = |site: &[u8]| site == b"same-origin" || site == b"none";
@@ -33,7 +33,7 @@ pub(in crate::http) fn refusal<B>(request: &Request<B>) -> Option<&'static str> 
     if !is_at(origin, &host) {
         return Some(ELSEWHERE);
     }
-    if !host.is_fixed() {
+    if !host.is_rebinding_safe() {
         // A page may have its own name lead to us after it was loaded, and then is of the same
         // site as far as the browser can tell.
         return Some(
@@ -73,7 +73,11 @@ mod tests {
     #[test]
     fn what_is_no_browser_may_come_by_any_name() {
         for host in ["localhost:9847", "polyv-exporter:9847", "exporter.ns.svc"] {
-            assert_eq!(refusal(&request(&[("host", host)])), None, "{host}");
+            assert_eq!(
+                cross_site_denial(&request(&[("host", host)])),
+                None,
+                "{host}"
+            );
         }
     }
 
@@ -91,10 +95,10 @@ mod tests {
                 ("origin", origin),
                 ("sec-fetch-site", "same-origin"),
             ];
-            assert_eq!(refusal(&request(&headers)), None, "{origin}");
+            assert_eq!(cross_site_denial(&request(&headers)), None, "{origin}");
         }
         let typed = [("host", "localhost"), ("sec-fetch-site", "none")];
-        assert_eq!(refusal(&request(&typed)), None);
+        assert_eq!(cross_site_denial(&request(&typed)), None);
     }
 
     #[test]
@@ -116,7 +120,10 @@ mod tests {
             &[("host", "evil.example"), ("origin", "http://evil.example")],
             &[("origin", "http://localhost")],
         ] {
-            assert!(refusal(&request(headers)).is_some(), "{headers:?}");
+            assert!(
+                cross_site_denial(&request(headers)).is_some(),
+                "{headers:?}"
+            );
         }
     }
 }

@@ -6,40 +6,40 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 
-use super::{Door, guard};
+use super::{WebConfig, auth_middleware};
 use crate::yaml::{Fault, Faults};
 
 /// Where the door in force is. Clones are the same entrance.
 #[derive(Debug, Clone)]
-pub struct Entrance(Arc<ArcSwap<Door>>);
+pub struct WebConfigHandle(Arc<ArcSwap<WebConfig>>);
 
 /// What a new door changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum SwapResult {
     /// Nothing: it is the one that was there.
-    None,
+    Unchanged,
     /// It is in force.
     Replaced,
 }
 
-// === impl Entrance ===
+// === impl WebConfigHandle ===
 
-impl Entrance {
+impl WebConfigHandle {
     /// With this door.
     #[must_use]
-    pub fn new(door: Door) -> Self {
+    pub fn new(door: WebConfig) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(door)))
     }
 
     /// The door in force.
     #[must_use]
-    pub fn door(&self) -> Arc<Door> {
+    pub fn current(&self) -> Arc<WebConfig> {
         self.0.load_full()
     }
 
     /// Puts the door before everything that a router answers.
     pub fn guard(&self, router: Router) -> Router {
-        router.layer(from_fn_with_state(self.clone(), guard::guard))
+        router.layer(from_fn_with_state(self.clone(), auth_middleware::authorize))
     }
 
     /// Puts another door into its place: new connections and new requests come by that one.
@@ -48,13 +48,13 @@ impl Entrance {
     /// # Errors
     /// Where it would turn TLS on or off, or protect less than the one in force. A file that is
     /// being written looks as if it did, so that takes a restart.
-    pub fn replace(&self, mut new: Door) -> Result<Change, Faults> {
-        let old = self.door();
+    pub fn swap(&self, mut new: WebConfig) -> Result<SwapResult, Faults> {
+        let old = self.current();
         if new.fingerprint == old.fingerprint {
-            return Ok(Change::None);
+            return Ok(SwapResult::Unchanged);
         }
         let mut faults = Faults::default();
-        for message in new.weaknesses(&old) {
+        for message in new.security_downgrades(&old) {
             faults.push(Fault {
                 source: Arc::clone(&new.name),
                 place: None,
@@ -76,25 +76,25 @@ impl Entrance {
         {
             *new = Arc::clone(old);
         }
-        let clients = |door: &Door| door.tls.as_ref().map(|tls| tls.clients.clone());
+        let clients = |door: &WebConfig| door.tls.as_ref().map(|tls| tls.clients.clone());
         let same_clients = clients(&old) == clients(&new);
         if same_clients {
-            new.retired = old.retired.clone();
+            new.superseded = old.superseded.clone();
         }
         self.0.store(Arc::new(new));
         if !same_clients {
             // Whoever came in by other rules has to show a certificate again.
-            old.retired.cancel();
+            old.superseded.cancel();
         }
-        Ok(Change::Replaced)
+        Ok(SwapResult::Replaced)
     }
 }
 
-// === impl Door ===
+// === impl WebConfig ===
 
-impl Door {
+impl WebConfig {
     /// What it would do less than `old`, which is in force.
-    fn weaknesses(&self, old: &Self) -> Vec<&'static str> {
+    fn security_downgrades(&self, old: &Self) -> Vec<&'static str> {
         let mut found = Vec::new();
         match (&old.tls, &self.tls) {
             (None, None) => {}
@@ -114,7 +114,7 @@ impl Door {
                 }
             }
         }
-        if old.has_passwords() && !self.has_passwords() {
+        if old.requires_auth() && !self.requires_auth() {
             found
                 .push("the last of `basic_auth_users` can't be taken away while the exporter runs");
         }

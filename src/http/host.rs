@@ -74,7 +74,7 @@ impl Host {
     }
 
     /// Whether no name server can say where it leads: an address, or this very host.
-    pub(super) fn is_fixed(&self) -> bool {
+    pub(super) fn is_rebinding_safe(&self) -> bool {
         let name = self.name.strip_suffix('.').unwrap_or(&self.name);
         name == "localhost"
             || name.ends_with(".localhost")

@@ -1,6 +1,6 @@
 //! The door: who is let in, and how; the file that says so is Prometheus' web configuration.
 //!
-//! A [`DoorFile`] is read into a [`Door`], which never changes afterwards; an [`Entrance`]
+//! A [`WebConfigFile`] is read into a [`WebConfig`], which never changes afterwards; an [`WebConfigHandle`]
 //! holds the one in force and is where a new one takes its place. What protects once in force
 //! goes only with a restart: a file that somebody is in the middle of writing looks just like
 //! one that protects nothing.
@@ -9,21 +9,21 @@
 //! of it is not supported is a fault and never ignored.
 
 mod client_cert;
-mod cross_site;
-mod curves;
-mod entrance;
+
+mod auth_middleware;
+mod bcrypt_hash;
 mod file;
-mod guard;
-mod hash;
+mod handle;
 mod headers;
-mod host;
-mod material;
-mod passwords;
-mod queue;
+mod key_exchange;
+
+mod basic_auth;
+mod cipher_suites;
+mod hash_queue;
 mod rate;
-mod suites;
 mod tls;
-mod versions;
+mod tls_versions;
+mod watched_files;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,13 +32,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::yaml::Faults;
 
-pub(super) use cross_site::refusal as cross_site_refusal;
-pub use entrance::{Change, Entrance};
-pub use file::DoorFile;
+pub use file::WebConfigFile;
+pub use handle::{SwapResult, WebConfigHandle};
 pub(super) use tls::Tls;
 
 /// Who is let in, and how.
-pub struct Door {
+pub struct WebConfig {
     /// What the file is called in faults.
     name: Arc<str>,
     /// How connections are encrypted; `None` where they are not.
@@ -46,30 +45,30 @@ pub struct Door {
     /// What every answer carries.
     headers: headers::Headers,
     /// Who has a password; `None` where nobody needs one.
-    passwords: Option<Arc<passwords::Passwords>>,
+    passwords: Option<Arc<basic_auth::BasicAuth>>,
     /// How many requests there may be.
     rate: Option<Arc<rate::RateLimit>>,
     /// What all files of it held, so that what did not change is known not to have.
     fingerprint: [u8; 32],
     /// Cancelled once whoever came in by this door has to come in anew.
-    retired: CancellationToken,
+    superseded: CancellationToken,
 }
 
 /// What came of reading a door's file.
 #[derive(Debug)]
-pub struct Reading {
+pub struct LoadResult {
     /// The door, or everything that is wrong with it.
-    pub door: Result<Door, Faults>,
+    pub config: Result<WebConfig, Faults>,
     /// The directories of all its files, also of those that are not there.
     pub watched: Vec<PathBuf>,
 }
 
-// === impl Door ===
+// === impl WebConfig ===
 
-impl Door {
+impl WebConfig {
     /// Everybody is let in, over plain HTTP: what there is without a file.
     #[must_use]
-    pub fn open() -> Self {
+    pub fn empty() -> Self {
         Self {
             name: "".into(),
             tls: None,
@@ -77,7 +76,7 @@ impl Door {
             passwords: None,
             rate: None,
             fingerprint: [0; 32],
-            retired: CancellationToken::new(),
+            superseded: CancellationToken::new(),
         }
     }
 
@@ -89,7 +88,7 @@ impl Door {
 
     /// Whether a password is needed.
     #[must_use]
-    pub fn has_passwords(&self) -> bool {
+    pub fn requires_auth(&self) -> bool {
         self.passwords.is_some()
     }
 
@@ -107,18 +106,18 @@ impl Door {
     }
 
     /// Cancelled once whoever came in by this door has to come in anew.
-    pub(super) fn retired(&self) -> &CancellationToken {
-        &self.retired
+    pub(super) fn superseded(&self) -> &CancellationToken {
+        &self.superseded
     }
 }
 
 // Keys and hashes are nobody's business.
-impl std::fmt::Debug for Door {
+impl std::fmt::Debug for WebConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Door")
+        f.debug_struct("WebConfig")
             .field("name", &self.name)
             .field("tls", &self.has_tls())
-            .field("passwords", &self.has_passwords())
+            .field("passwords", &self.requires_auth())
             .finish_non_exhaustive()
     }
 }

@@ -15,7 +15,8 @@
 //! - [`polyv_client`]: a client for Polyv's API, with the one limiter
 //! - [`simulator`]: a Polyv that behaves as documented, for tests and rehearsals
 //! - [`telemetry`]: the exporter's own metrics, and its log
-//! - [`http`]: what is served over HTTP
+//! - [`http`]: the HTTP server: metrics, health checks, JSON
+//! - [`ui`]: the status page
 //! - [`yaml`]: documents that know the place of their every fault
 
 pub mod cli;
@@ -27,4 +28,5 @@ pub mod scheduler;
 pub mod simulator;
 pub mod state;
 pub mod telemetry;
+pub mod ui;
 pub mod yaml;

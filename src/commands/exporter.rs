@@ -14,10 +14,11 @@ use super::reloader::{self, Reloader};
 use super::shard;
 use super::supervisor::{Supervisor, watching};
 use crate::config::{Config, Source, SourceFingerprint};
-use crate::http::{self, Listener, Server, Site};
+use crate::http::{self, AppState, Listener, Server};
 use crate::metrics::ChannelStore;
 use crate::scheduler::{self, Orders, Parts, Poller, Status};
 use crate::telemetry::{BuildInfo, Metrics};
+use crate::ui;
 use polyv_client::clock::Clock;
 use polyv_client::{HttpTransport, Limiter, PolyvClock, Transport};
 
@@ -68,7 +69,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     };
     let transport = transport(&config).map_err(anyhow::Error::msg)?;
     let (requests, asked) = mpsc::channel(WAITING_RELOADS);
-    let site = Site::new(http::Sources {
+    let app = AppState::new(http::AppDeps {
         store: Arc::clone(&parts.store),
         metrics: metrics.clone(),
         status: Arc::clone(&status),
@@ -107,7 +108,8 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     });
     // Each of the four ends at the shutdown. One that ended before would leave an exporter
     // that looks alive, so whichever ends ends all.
-    let serving = Server::new(site.router(), entrance, shutdown.clone()).run(setup.listeners);
+    let serving = Server::new(http::router(app, ui::routes()), entrance, shutdown.clone())
+        .run(setup.listeners);
     let polling = poller.run(orders, shutdown.clone());
     let reloading = reloader.run(asked, setup.reload_signal, shutdown.clone());
     let accompanying = supervisor.accompany(watched, status, clock, shutdown.clone());

@@ -28,7 +28,8 @@ pub(super) fn run(arguments: &HealthcheckArgs) -> Result<(), Failure> {
     let Some(listens) = arguments.listen.addresses.first() else {
         return Err(Failure::Usage("no address to ask is named".to_owned()));
     };
-    let address = http::reached_at(listens).map_err(|error| Failure::Usage(error.to_string()))?;
+    let address =
+        http::loopback_address(listens).map_err(|error| Failure::Usage(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

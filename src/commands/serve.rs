@@ -44,7 +44,7 @@ pub(super) async fn listen(addresses: &[String]) -> Result<Vec<http::Listener>, 
     let mut listeners = Vec::new();
     for address in addresses {
         let bound = http::bind(address).await.map_err(|error| match error {
-            http::BindError::NoAddress(_) => Failure::Usage(error.to_string()),
+            http::BindError::InvalidAddress(_) => Failure::Usage(error.to_string()),
             http::BindError::Refused { .. } => Failure::Failed(error.into()),
         })?;
         listeners.extend(bound);

@@ -9,12 +9,12 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, Response, StatusCode, Uri};
+use axum::http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::query::{Counts, Query};
-use super::respond::{self, JSON, Refused, Visit};
-use super::site::Present;
+use super::respond::{self, BadRequest, JSON, RequestContext, known_parameters};
+use super::state::Snapshot;
 use crate::config::Expect;
 use crate::metrics::{ChannelDetail, ChannelSnapshot, PollLogView, StreamHistory, StreamSnapshot};
 use crate::state::Values;
@@ -24,7 +24,7 @@ use polyv_client::{LiveStatus, Outcome, StreamName};
 
 /// The answer of `/api/v1/channels`.
 #[derive(Serialize)]
-struct Everything<'a> {
+struct ChannelsResponse<'a> {
     /// Now, by the host's clock.
     timestamp_seconds: f64,
     exporter: Exporter<'a>,
@@ -35,16 +35,16 @@ struct Everything<'a> {
 
 /// The answer of `/api/v1/channels/{id}`.
 #[derive(Serialize)]
-struct Single<'a> {
+struct ChannelResponse<'a> {
     timestamp_seconds: f64,
     channel: ChannelJson<'a>,
     history: Vec<HistoryJson<'a>>,
-    last_polls: Vec<AnswerJson<'a>>,
+    last_polls: Vec<PollLogJson<'a>>,
 }
 
 /// The answer to what can't be answered.
 #[derive(Serialize)]
-struct Failure<'a> {
+struct ErrorResponse<'a> {
     error: &'a str,
 }
 
@@ -92,13 +92,13 @@ struct ChannelJson<'a> {
     last_new_sample_timestamp_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_sample_timestamp_seconds: Option<f64>,
-    expected: Expected,
+    expected: Expectations,
     problems: Vec<ProblemJson<'a>>,
     streams: Vec<StreamJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct Expected {
+struct Expectations {
     live: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     video_bitrate_bps: Option<f64>,
@@ -121,7 +121,7 @@ struct StreamJson<'a> {
     stream: &'a str,
     last_sample_timestamp_seconds: f64,
     #[serde(flatten)]
-    newest: Readings,
+    newest: Measurements,
     #[serde(skip_serializing_if = "Option::is_none")]
     video_bitrate_min_bps: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,7 +142,7 @@ struct StreamJson<'a> {
 }
 
 #[derive(Serialize)]
-struct Readings {
+struct Measurements {
     #[serde(skip_serializing_if = "Option::is_none")]
     video_bitrate_bps: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,11 +161,11 @@ struct HistoryJson<'a> {
 struct PointJson {
     timestamp_seconds: f64,
     #[serde(flatten)]
-    lowest: Readings,
+    lowest: Measurements,
 }
 
 #[derive(Serialize)]
-struct AnswerJson<'a> {
+struct PollLogJson<'a> {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
@@ -176,16 +176,16 @@ struct AnswerJson<'a> {
 }
 
 /// Answers `/api/v1/channels`.
-pub(super) async fn channels(visit: Visit) -> Response<Body> {
-    visit
-        .answer(|visit| {
-            let known = known_parameters(&visit.uri, &["q", "account", "state", "sort"]);
-            Ok(match known.and_then(|()| visit.parameters()) {
+pub(super) async fn channels(request: RequestContext) -> Response<Body> {
+    request
+        .answer(|request| {
+            let known = known_parameters(&request.uri, &["q", "account", "state", "sort"]);
+            Ok(match known.and_then(|()| request.parameters()) {
                 Ok(query) => {
-                    let body = selected(&query, &visit.site.present());
-                    respond::fresh(StatusCode::OK, JSON, body, visit)
+                    let body = channels_json(&query, &request.app.snapshot());
+                    respond::no_store_response(StatusCode::OK, JSON, body, request)
                 }
-                Err(Refused(why)) => failure(StatusCode::BAD_REQUEST, &why),
+                Err(BadRequest(why)) => error_response(StatusCode::BAD_REQUEST, &why),
             })
         })
         .await
@@ -194,24 +194,24 @@ pub(super) async fn channels(visit: Visit) -> Response<Body> {
 /// Answers `/api/v1/channels/{id}`.
 pub(super) async fn channel(
     id: Result<Path<String>, PathRejection>,
-    visit: Visit,
+    request: RequestContext,
 ) -> Response<Body> {
-    visit
-        .answer(move |visit| {
-            if let Err(Refused(why)) = known_parameters(&visit.uri, &[]) {
-                return Ok(failure(StatusCode::BAD_REQUEST, &why));
+    request
+        .answer(move |request| {
+            if let Err(BadRequest(why)) = known_parameters(&request.uri, &[]) {
+                return Ok(error_response(StatusCode::BAD_REQUEST, &why));
             }
-            let present = visit.site.alone();
+            let snapshot = request.app.exporter_only();
             // What is not even text is no channel's number.
             let found = id
                 .ok()
-                .and_then(|Path(id)| visit.site.detail(&id, present.now));
+                .and_then(|Path(id)| request.app.detail(&id, snapshot.now));
             Ok(match found {
                 Some(detail) => {
-                    let body = one(&detail, present.wall);
-                    respond::fresh(StatusCode::OK, JSON, body, visit)
+                    let body = channel_json(&detail, snapshot.wall);
+                    respond::no_store_response(StatusCode::OK, JSON, body, request)
                 }
-                None => failure(
+                None => error_response(
                     StatusCode::NOT_FOUND,
                     "There is no channel with this number in the configuration.",
                 ),
@@ -221,53 +221,35 @@ pub(super) async fn channel(
 }
 
 /// Answers what is not there.
-pub(super) fn nothing() -> Response<Body> {
-    failure(StatusCode::NOT_FOUND, "There is nothing at this path.")
-}
-
-/// A script that filters by what is not there would take all channels for those it wants.
-pub(super) fn known_parameters(uri: &Uri, known: &[&str]) -> Result<(), Refused> {
-    let parameters = url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes());
-    for (name, _) in parameters {
-        if !known.contains(&name.as_ref()) {
-            let name: String = name.chars().take(40).collect();
-            let known = match known {
-                [] => "none here".to_owned(),
-                known => known.join(", "),
-            };
-            return Err(Refused(format!(
-                "There is no parameter `{name}`; there are {known}."
-            )));
-        }
-    }
-    Ok(())
+pub(super) fn not_found() -> Response<Body> {
+    error_response(StatusCode::NOT_FOUND, "There is nothing at this path.")
 }
 
 /// The channels that a query selects.
-fn selected(query: &Query, present: &Present) -> Vec<u8> {
-    let counts = Counts::of(&present.views);
-    let selected = query.select(&present.views);
-    respond::json(&Everything {
-        timestamp_seconds: present.wall.as_seconds(),
-        exporter: Exporter::of(&present.glance),
+fn channels_json(query: &Query, snapshot: &Snapshot) -> Vec<u8> {
+    let counts = Counts::of(&snapshot.channels);
+    let selected = query.select(&snapshot.channels);
+    respond::json(&ChannelsResponse {
+        timestamp_seconds: snapshot.wall.as_seconds(),
+        exporter: Exporter::of(&snapshot.exporter),
         counts: counts.into(),
         channels: selected.into_iter().map(ChannelJson::of).collect(),
     })
 }
 
 /// One channel, with its history.
-fn one(detail: &ChannelDetail, present: Timestamp) -> Vec<u8> {
-    respond::json(&Single {
-        timestamp_seconds: present.as_seconds(),
+fn channel_json(detail: &ChannelDetail, snapshot: Timestamp) -> Vec<u8> {
+    respond::json(&ChannelResponse {
+        timestamp_seconds: snapshot.as_seconds(),
         channel: ChannelJson::of(&detail.channel),
         history: detail.histories.iter().map(HistoryJson::of).collect(),
-        last_polls: detail.answers.iter().map(AnswerJson::of).collect(),
+        last_polls: detail.answers.iter().map(PollLogJson::of).collect(),
     })
 }
 
 /// A failure.
-fn failure(status: StatusCode, error: &str) -> Response<Body> {
-    let mut response = Response::new(Body::from(respond::json(&Failure { error })));
+fn error_response(status: StatusCode, error: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(respond::json(&ErrorResponse { error })));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
@@ -339,7 +321,7 @@ impl<'a> ChannelJson<'a> {
             last_poll_success_timestamp_seconds: seconds(view.last_success),
             last_new_sample_timestamp_seconds: seconds(view.last_new_sample),
             last_sample_timestamp_seconds: seconds(view.last_sample),
-            expected: Expected::of(&identity.channel.expect),
+            expected: Expectations::of(&identity.channel.expect),
             problems: view
                 .problems
                 .iter()
@@ -354,7 +336,7 @@ impl<'a> ChannelJson<'a> {
     }
 }
 
-impl Expected {
+impl Expectations {
     fn of(expect: &Expect) -> Self {
         Self {
             live: expect.live,
@@ -365,7 +347,7 @@ impl Expected {
     }
 }
 
-impl Readings {
+impl Measurements {
     fn of(values: &Values) -> Self {
         Self {
             video_bitrate_bps: values.video_bitrate.get(),
@@ -378,13 +360,13 @@ impl Readings {
 impl<'a> StreamJson<'a> {
     fn of(stream: &'a StreamSnapshot) -> Self {
         let figures = &stream.figures;
-        let lowest = Readings::of(&figures.min);
-        let highest = Readings::of(&figures.max);
+        let lowest = Measurements::of(&figures.min);
+        let highest = Measurements::of(&figures.max);
         let seconds = |time: Option<Timestamp>| time.map(Timestamp::as_seconds);
         Self {
             stream: stream.name.as_str(),
             last_sample_timestamp_seconds: figures.newest_time.as_seconds(),
-            newest: Readings::of(&figures.newest),
+            newest: Measurements::of(&figures.newest),
             video_bitrate_min_bps: lowest.video_bitrate_bps,
             video_framerate_min_fps: lowest.video_framerate_fps,
             audio_framerate_min_fps: lowest.audio_framerate_fps,
@@ -407,14 +389,14 @@ impl<'a> HistoryJson<'a> {
                 .iter()
                 .map(|step| PointJson {
                     timestamp_seconds: step.time.as_seconds(),
-                    lowest: Readings::of(&step.values),
+                    lowest: Measurements::of(&step.values),
                 })
                 .collect(),
         }
     }
 }
 
-impl<'a> AnswerJson<'a> {
+impl<'a> PollLogJson<'a> {
     fn of(answer: &'a PollLogView) -> Self {
         Self {
             outcome: answer.outcome.as_str(),

@@ -10,59 +10,59 @@ use flate2::write::GzEncoder;
 use http_body::Frame;
 use tokio::sync::Semaphore;
 
-use super::delivery::PIECE;
+use super::tracked_body::CHUNK_SIZE;
 use crate::metrics::ScrapeWriter;
 
 /// Fast: the tenth that a slower level saves is worth less than its time.
-const LEVEL: flate2::Compression = flate2::Compression::fast();
+const GZIP_LEVEL: flate2::Compression = flate2::Compression::fast();
 /// So much is compressed in one go, in bytes of the result: a few milliseconds' work, after
-/// which others have their turn.
-const AT_A_TIME: usize = 4 * PIECE;
+/// which others have their permit.
+const STEP_BYTES: usize = 4 * CHUNK_SIZE;
 
 /// Compresses a whole.
 pub(super) fn compress(body: &[u8]) -> Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), LEVEL);
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), GZIP_LEVEL);
     encoder.write_all(body)?;
     encoder.finish()
 }
 
 /// A scrape, compressed bit by bit as the client takes it.
-pub(super) struct Compression {
-    turns: Arc<Semaphore>,
+pub(super) struct GzipBody {
+    render_permits: Arc<Semaphore>,
     state: State,
 }
 
 enum State {
     /// Something is there to be sent.
-    There(Bytes, Work),
+    Ready(Bytes, CompressJob),
     /// The next bit is being compressed.
-    Working(Pin<Box<Next>>),
-    Over,
+    Compressing(Pin<Box<Step>>),
+    Done,
 }
 
 /// Something that is there sooner or later.
-type Next = dyn Future<Output = Result<(Bytes, Work)>> + Send;
+type Step = dyn Future<Output = Result<(Bytes, CompressJob)>> + Send;
 
 /// What is left to do; nothing, where all is compressed.
-type Work = Option<Box<Compressor>>;
+type CompressJob = Option<Box<GzipEncoder>>;
 
-struct Compressor {
+struct GzipEncoder {
     scrape: ScrapeWriter,
     encoder: GzEncoder<Vec<u8>>,
-    /// A piece of text, whose place is used again.
+    /// A chunk of text, whose place is used again.
     text: Vec<u8>,
 }
 
-// === impl Compressor ===
+// === impl GzipEncoder ===
 
-impl Compressor {
+impl GzipEncoder {
     /// Compresses the next bit.
-    fn work(mut self: Box<Self>) -> Result<(Bytes, Work)> {
+    fn work(mut self: Box<Self>) -> Result<(Bytes, CompressJob)> {
         while self.scrape.remaining() > 0 {
             self.text.clear();
-            self.scrape.write(PIECE, &mut self.text);
+            self.scrape.write(CHUNK_SIZE, &mut self.text);
             self.encoder.write_all(&self.text)?;
-            if self.encoder.get_ref().len() >= AT_A_TIME {
+            if self.encoder.get_ref().len() >= STEP_BYTES {
                 let done = std::mem::take(self.encoder.get_mut());
                 return Ok((done.into(), Some(self)));
             }
@@ -71,36 +71,36 @@ impl Compressor {
     }
 }
 
-// === impl Compression ===
+// === impl GzipBody ===
 
-impl Compression {
-    /// Begins to compress a scrape. What is small is compressed at once, as a whole. `turns`
+impl GzipBody {
+    /// Begins to compress a scrape. What is small is compressed at once, as a whole. `render_permits`
     /// are those to work: one is held already.
     ///
     /// # Errors
     /// Those of the encoder.
-    pub(super) fn begin(scrape: ScrapeWriter, turns: Arc<Semaphore>) -> Result<Body> {
-        let compressor = Box::new(Compressor {
+    pub(super) fn begin(scrape: ScrapeWriter, render_permits: Arc<Semaphore>) -> Result<Body> {
+        let compressor = Box::new(GzipEncoder {
             scrape,
-            encoder: GzEncoder::new(Vec::new(), LEVEL),
-            text: Vec::with_capacity(PIECE),
+            encoder: GzEncoder::new(Vec::new(), GZIP_LEVEL),
+            text: Vec::with_capacity(CHUNK_SIZE),
         });
         Ok(match compressor.work()? {
             (whole, None) => Body::from(whole),
             (there, work) => Body::new(Self {
-                turns,
-                state: State::There(there, work),
+                render_permits,
+                state: State::Ready(there, work),
             }),
         })
     }
 
-    /// Has the next bit compressed away from the threads that poll, when it is its turn.
-    fn go_on(&self, compressor: Box<Compressor>) -> State {
-        let turns = Arc::clone(&self.turns);
-        State::Working(Box::pin(async move {
-            let turn = turns.acquire_owned().await.map_err(Error::other)?;
+    /// Has the next bit compressed away from the threads that poll, when it is its permit.
+    fn compress_next(&self, compressor: Box<GzipEncoder>) -> State {
+        let render_permits = Arc::clone(&self.render_permits);
+        State::Compressing(Box::pin(async move {
+            let permit = render_permits.acquire_owned().await.map_err(Error::other)?;
             let work = tokio::task::spawn_blocking(move || {
-                let _turn = turn;
+                let _turn = permit;
                 compressor.work()
             });
             work.await.map_err(Error::other)?
@@ -108,7 +108,7 @@ impl Compression {
     }
 }
 
-impl http_body::Body for Compression {
+impl http_body::Body for GzipBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -117,30 +117,30 @@ impl http_body::Body for Compression {
         context: &mut Context<'_>,
     ) -> Poll<Option<std::result::Result<Frame<Bytes>, axum::Error>>> {
         loop {
-            match std::mem::replace(&mut self.state, State::Over) {
-                State::There(bytes, work) => {
+            match std::mem::replace(&mut self.state, State::Done) {
+                State::Ready(bytes, work) => {
                     if let Some(compressor) = work {
-                        self.state = self.go_on(compressor);
+                        self.state = self.compress_next(compressor);
                     }
                     return Poll::Ready(Some(Ok(Frame::data(bytes))));
                 }
-                State::Working(mut work) => match work.as_mut().poll(context) {
+                State::Compressing(mut work) => match work.as_mut().poll(context) {
                     Poll::Pending => {
-                        self.state = State::Working(work);
+                        self.state = State::Compressing(work);
                         return Poll::Pending;
                     }
-                    Poll::Ready(Ok((bytes, work))) => self.state = State::There(bytes, work),
+                    Poll::Ready(Ok((bytes, work))) => self.state = State::Ready(bytes, work),
                     Poll::Ready(Err(failure)) => {
                         return Poll::Ready(Some(Err(axum::Error::new(failure))));
                     }
                 },
-                State::Over => return Poll::Ready(None),
+                State::Done => return Poll::Ready(None),
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.state, State::Over)
+        matches!(self.state, State::Done)
     }
 }
 
@@ -201,31 +201,31 @@ mod tests {
     async fn compressed_bit_by_bit_it_is_what_it_was() {
         let store = channels(5000);
         let scrape = ScrapeWriter::new(&store, &[], Format::Prometheus, NOW);
-        let turns = Arc::new(Semaphore::new(1));
-        let mut body = Compression::begin(scrape, Arc::clone(&turns)).unwrap();
+        let render_permits = Arc::new(Semaphore::new(1));
+        let mut body = GzipBody::begin(scrape, Arc::clone(&render_permits)).unwrap();
         assert_eq!(body.size_hint().exact(), None);
         let mut got = Vec::new();
         let mut frames = 0;
         while let Some(frame) = body.frame().await {
             let bytes = frame.unwrap().into_data().unwrap();
             // Not much is ahead of the client.
-            assert!(bytes.len() < 2 * AT_A_TIME, "{}", bytes.len());
+            assert!(bytes.len() < 2 * STEP_BYTES, "{}", bytes.len());
             got.extend_from_slice(&bytes);
             frames += 1;
         }
         assert!(frames > 2, "{frames}");
         let whole = metrics::render(&store, &[], Format::Prometheus, NOW);
         assert!(unzipped(&got) == whole);
-        assert_eq!(turns.available_permits(), 1);
+        assert_eq!(render_permits.available_permits(), 1);
     }
 
     #[tokio::test]
     async fn what_goes_on_waits_for_its_turn() {
         let scrape = ScrapeWriter::new(&channels(5000), &[], Format::Prometheus, NOW);
-        let turns = Arc::new(Semaphore::new(1));
-        let mut body = Compression::begin(scrape, Arc::clone(&turns)).unwrap();
+        let render_permits = Arc::new(Semaphore::new(1));
+        let mut body = GzipBody::begin(scrape, Arc::clone(&render_permits)).unwrap();
         assert!(body.frame().await.is_some());
-        let others = Arc::clone(&turns).acquire_owned().await.unwrap();
+        let others = Arc::clone(&render_permits).acquire_owned().await.unwrap();
         let waited = tokio::time::timeout(Duration::from_millis(50), body.frame()).await;
         assert!(waited.is_err());
         drop(others);
@@ -236,7 +236,7 @@ mod tests {
     async fn what_is_small_has_a_length() {
         let store = channels(10);
         let scrape = ScrapeWriter::new(&store, &[], Format::OpenMetrics, NOW);
-        let body = Compression::begin(scrape, Arc::new(Semaphore::new(1))).unwrap();
+        let body = GzipBody::begin(scrape, Arc::new(Semaphore::new(1))).unwrap();
         let length = body.size_hint().exact().unwrap();
         let bytes = body.collect().await.unwrap().to_bytes();
         assert_eq!(u64::try_from(bytes.len()).unwrap(), length);

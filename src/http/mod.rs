@@ -1,32 +1,33 @@
-//! What the exporter serves: metrics for Prometheus, probes for orchestrators, a page with
-//! links for people.
+//! The HTTP server: metrics for Prometheus, health checks for orchestrators, JSON for scripts.
 //!
-//! A [`Site`] knows what there is to be seen, its [router](Site::router) who sees what; a
-//! [`Server`] carries it over sockets, bounded in every direction so that no client can harm
-//! the others; a [`web_config`] decides who is let in.
+//! [`AppState`] holds what the handlers need, [`router`] maps paths to handlers, a [`Server`]
+//! serves the router on sockets with a bound on everything, so that no client can harm the
+//! others, and a [`web_config`] decides who is let in.
 
-mod address;
 mod api;
-mod carrier;
 mod compress;
+mod connection_handler;
+mod connections;
+mod content_negotiation;
 mod csrf;
-mod delivery;
-mod discovery;
+mod health;
 mod host;
-mod large;
-mod lifecycle;
-mod negotiate;
-mod page;
+mod http_sd;
+mod listener;
 mod probe;
-mod query;
-mod respond;
+pub(crate) mod query;
+mod reload;
+pub(crate) mod respond;
+mod response_limiter;
+mod router;
 mod scrape;
 mod server;
-mod site;
-mod traffic;
+pub(crate) mod state;
+mod tracked_body;
 pub mod web_config;
 
-pub use address::{BindError, Listener, bind, reached_at};
-pub use negotiate::{accepts_gzip, format};
+pub use content_negotiation::{accepts_gzip, format};
+pub use listener::{BindError, Listener, bind, loopback_address};
+pub use router::{check_telemetry_path, router};
 pub use server::Server;
-pub use site::{ReloadRequest, Site, Sources, check_telemetry_path};
+pub use state::{AppDeps, AppState, ReloadRequest};

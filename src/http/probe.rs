@@ -4,23 +4,23 @@ use axum::body::Body;
 use axum::http::header::{ACCEPT, HeaderValue, VARY};
 use axum::http::{Response, StatusCode, Uri};
 
-use super::api::known_parameters;
-use super::respond::{self, Refused, Visit};
-use super::{negotiate, site::Site};
+use super::content_negotiation;
+use super::respond::{self, BadRequest, RequestContext, known_parameters};
+use super::state::AppState;
 use crate::metrics::{self, Format};
 
 /// Answers `/probe?target=ID` with one channel's families.
 ///
 /// It is a few kilobytes that are ready, so it waits for no turn: Prometheus asks for thousands of
 /// them while somebody else has everything rendered.
-pub(super) async fn channel(visit: Visit) -> Response<Body> {
-    let target = match target(&visit.uri) {
+pub(super) async fn channel(request: RequestContext) -> Response<Body> {
+    let target = match target(&request.uri) {
         Ok(target) => target,
-        Err(Refused(why)) => return respond::plain(StatusCode::BAD_REQUEST, format!("{why}\n")),
+        Err(BadRequest(why)) => return respond::plain(StatusCode::BAD_REQUEST, format!("{why}\n")),
     };
-    let format = format_of(&visit);
-    match visit.site.probe(&target, format) {
-        Some(text) => scraped(text, format, &visit),
+    let format = format_of(&request);
+    match request.app.probe(&target, format) {
+        Some(text) => scraped(text, format, &request),
         None => respond::plain(
             StatusCode::NOT_FOUND,
             "There is no channel with this number here: it is not configured, or another shard's; \
@@ -31,50 +31,51 @@ pub(super) async fn channel(visit: Visit) -> Response<Body> {
 }
 
 /// Answers `/exporter` with what is not about channels.
-pub(super) async fn exporter(visit: Visit) -> Response<Body> {
-    visit
-        .answer(|visit| {
-            known_parameters(&visit.uri, &[])?;
-            let format = format_of(visit);
-            Ok(scraped(visit.site.own(format), format, visit))
+pub(super) async fn exporter(request: RequestContext) -> Response<Body> {
+    request
+        .answer(|request| {
+            known_parameters(&request.uri, &[])?;
+            let format = format_of(request);
+            Ok(scraped(request.app.own(format), format, request))
         })
         .await
 }
 
 /// The one channel that is asked for.
-fn target(uri: &Uri) -> Result<String, Refused> {
+fn target(uri: &Uri) -> Result<String, BadRequest> {
     known_parameters(uri, &["target"])?;
     let mut targets = url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes());
     match (targets.next(), targets.next()) {
         (Some((_, target)), None) if !target.is_empty() => Ok(target.into_owned()),
-        (Some(_), Some(_)) => Err(Refused(
+        (Some(_), Some(_)) => Err(BadRequest(
             "There can be only one `target`: a scrape shows one channel.".to_owned(),
         )),
-        _ => Err(Refused(
+        _ => Err(BadRequest(
             "Which channel? Ask for /probe?target=ID, with the channel's number.".to_owned(),
         )),
     }
 }
 
-fn format_of(visit: &Visit) -> Format {
-    negotiate::format(Some(visit.header(ACCEPT)))
+fn format_of(request: &RequestContext) -> Format {
+    content_negotiation::format(Some(request.header(ACCEPT)))
 }
 
-fn scraped(text: String, format: Format, visit: &Visit) -> Response<Body> {
+fn scraped(text: String, format: Format, request: &RequestContext) -> Response<Body> {
     let body = text.into_bytes();
-    let mut response = respond::fresh(StatusCode::OK, format.content_type(), body, visit);
+    let mut response =
+        respond::no_store_response(StatusCode::OK, format.content_type(), body, request);
     let vary = HeaderValue::from_static("Accept, Accept-Encoding");
     response.headers_mut().insert(VARY, vary);
     response
 }
 
-// === impl Site ===
+// === impl AppState ===
 
-impl Site {
+impl AppState {
     /// What there is to scrape of one channel; `None` where there is no such channel.
     fn probe(&self, channel_id: &str, format: Format) -> Option<String> {
-        let store = &self.sources.store;
-        let now = self.sources.clock.now();
+        let store = &self.deps.store;
+        let now = self.deps.clock.now();
         let key = store.find(channel_id)?;
         metrics::render_channel(store, key, format, now)
     }
@@ -82,7 +83,7 @@ impl Site {
     /// What there is to scrape of the exporter itself.
     fn own(&self, format: Format) -> String {
         let now = self.refresh();
-        let families = self.sources.metrics.gather();
-        metrics::render_self_metrics(&self.sources.store, &families, format, now)
+        let families = self.deps.metrics.gather();
+        metrics::render_self_metrics(&self.deps.store, &families, format, now)
     }
 }

@@ -11,20 +11,20 @@ use crate::state::{ProblemKind, Severity, State};
 /// Which channels, in which order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub(super) struct Query {
+pub(crate) struct Query {
     /// Text that a channel's number, name, account, labels or streams contain.
-    pub(super) q: String,
+    pub(crate) q: String,
     /// The account; empty is any.
-    pub(super) account: String,
+    pub(crate) account: String,
     /// What state it is in.
-    pub(super) state: StateFilter,
+    pub(crate) state: StateFilter,
     /// The order.
-    pub(super) sort: Sort,
+    pub(crate) sort: Sort,
 }
 
 /// What state a channel is to be in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-pub(super) enum StateFilter {
+pub(crate) enum StateFilter {
     #[default]
     #[serde(rename = "")]
     Any,
@@ -47,7 +47,7 @@ pub(super) enum StateFilter {
 
 /// An order of channels. Where it does not decide, names do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-pub(super) enum Sort {
+pub(crate) enum Sort {
     /// The worst first.
     #[default]
     #[serde(rename = "")]
@@ -80,22 +80,22 @@ pub(super) enum Sort {
 
 /// How many channels there are of each kind, whatever is asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) channels: usize,
-    pub(super) live: usize,
-    pub(super) not_live: usize,
-    pub(super) unknown: usize,
+pub(crate) struct Counts {
+    pub(crate) channels: usize,
+    pub(crate) live: usize,
+    pub(crate) not_live: usize,
+    pub(crate) unknown: usize,
     /// Channels with a critical problem.
-    pub(super) critical: usize,
+    pub(crate) critical: usize,
     /// Channels whose worst problem is a warning.
-    pub(super) warning: usize,
+    pub(crate) warning: usize,
 }
 
 // === impl Query ===
 
 impl Query {
     /// The channels that are wanted, in the order that is wanted.
-    pub(super) fn select<'a>(&self, views: &'a [ChannelSnapshot]) -> Vec<&'a ChannelSnapshot> {
+    pub(crate) fn select<'a>(&self, views: &'a [ChannelSnapshot]) -> Vec<&'a ChannelSnapshot> {
         let text = self.q.trim().to_lowercase();
         let mut views: Vec<_> = views.iter().collect();
         views.retain(|view| {
@@ -115,7 +115,7 @@ impl Query {
     }
 
     /// As it stands in an address, without a page's own parameters; empty where all is default.
-    pub(super) fn encoded(&self) -> String {
+    pub(crate) fn encoded(&self) -> String {
         let mut encoded = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in [
             ("q", self.q.as_str()),
@@ -131,7 +131,7 @@ impl Query {
     }
 
     /// The same query with more parameters, to be put behind a path.
-    pub(super) fn link(&self, more: &[(&str, &str)]) -> String {
+    pub(crate) fn link(&self, more: &[(&str, &str)]) -> String {
         let mut link = self.encoded();
         for (name, value) in more {
             let separator = if link.is_empty() { "" } else { "&" };
@@ -155,7 +155,7 @@ fn contains(view: &ChannelSnapshot, text: &str) -> bool {
 
 impl StateFilter {
     /// All of them, in the order in which they are offered.
-    pub(super) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Any,
         Self::Problem,
         Self::Critical,
@@ -166,7 +166,7 @@ impl StateFilter {
     ];
 
     /// The parameter's value.
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Any => "",
             Self::Problem => "problem",
@@ -195,7 +195,7 @@ impl StateFilter {
 
 impl Sort {
     /// The parameter's value.
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Severity => "",
             Self::Name => "name",
@@ -212,7 +212,7 @@ impl Sort {
     }
 
     /// Whether it is the other way round.
-    pub(super) fn is_descending(self) -> bool {
+    pub(crate) fn is_descending(self) -> bool {
         self.as_str().starts_with('-')
     }
 
@@ -294,7 +294,7 @@ fn rank(view: &ChannelSnapshot) -> (u8, u8) {
 }
 
 /// How bad a channel's worst problem is.
-pub(super) fn worst(view: &ChannelSnapshot) -> Option<Severity> {
+pub(crate) fn worst(view: &ChannelSnapshot) -> Option<Severity> {
     let kinds = view.problems.iter().map(|problem| problem.kind);
     kinds.map(ProblemKind::severity).max()
 }
@@ -302,7 +302,7 @@ pub(super) fn worst(view: &ChannelSnapshot) -> Option<Severity> {
 // === impl Counts ===
 
 impl Counts {
-    pub(super) fn of(views: &[ChannelSnapshot]) -> Self {
+    pub(crate) fn of(views: &[ChannelSnapshot]) -> Self {
         let mut counts = Self {
             channels: views.len(),
             ..Self::default()

@@ -15,38 +15,38 @@ use axum::response::IntoResponse;
 use http_body::{Frame, SizeHint};
 use tracing::error;
 
-use super::compress::Compression;
-use super::delivery::PIECE;
-use super::negotiate;
-use super::site::Site;
-use super::traffic::Passage;
+use super::compress::GzipBody;
+use super::connections::InFlightRequest;
+use super::content_negotiation;
+use super::state::AppState;
+use super::tracked_body::CHUNK_SIZE;
 use crate::metrics::ScrapeWriter;
 
 /// Answers a scrape.
 pub(super) async fn metrics(
-    State(site): State<Arc<Site>>,
-    passage: Option<Extension<Arc<Passage>>>,
+    State(app): State<Arc<AppState>>,
+    in_flight: Option<Extension<Arc<InFlightRequest>>>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    let passage = passage.map(|Extension(passage)| passage);
-    let turn = match site.scrapes.turn(passage).await {
-        Ok(turn) => turn,
+    let in_flight = in_flight.map(|Extension(in_flight)| in_flight);
+    let permit = match app.scrapes.acquire(in_flight).await {
+        Ok(permit) => permit,
         Err(refused) => return refused,
     };
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let format = negotiate::format(text(&ACCEPT));
-    let gzip = negotiate::accepts_gzip(text(&ACCEPT_ENCODING));
+    let format = content_negotiation::format(text(&ACCEPT));
+    let gzip = content_negotiation::accepts_gzip(text(&ACCEPT_ENCODING));
     // Thousands of channels take milliseconds, and the threads that poll must not wait.
-    let begun = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        let scrape = site.scrape(format);
+    let started = tokio::task::spawn_blocking(move || {
+        let _turn = permit;
+        let scrape = app.scrape(format);
         if gzip {
-            Compression::begin(scrape, site.scrapes.turns())
+            GzipBody::begin(scrape, app.scrapes.render_permits())
         } else {
             Ok(Body::new(Plain(scrape)))
         }
     });
-    match begun.await {
+    match started.await {
         Ok(Ok(body)) => {
             let mut response = Response::new(body);
             let headers = response.headers_mut();
@@ -69,7 +69,7 @@ fn broken(failure: &dyn std::error::Error) -> Response<Body> {
     (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
 }
 
-/// A scrape as it is, written out when the client can take it. A piece takes some microseconds,
+/// A scrape as it is, written out when the client can take it. A chunk takes some microseconds,
 /// so it needs no thread of its own: handing it from one to another would take longer.
 struct Plain(ScrapeWriter);
 
@@ -85,9 +85,9 @@ impl http_body::Body for Plain {
         if left == 0 {
             return Poll::Ready(None);
         }
-        let mut piece = Vec::with_capacity(left.min(PIECE));
-        self.0.write(PIECE, &mut piece);
-        Poll::Ready(Some(Ok(Frame::data(piece.into()))))
+        let mut chunk = Vec::with_capacity(left.min(CHUNK_SIZE));
+        self.0.write(CHUNK_SIZE, &mut chunk);
+        Poll::Ready(Some(Ok(Frame::data(chunk.into()))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Carrying the site over sockets, with bounds in every direction.
+//! Carrying the app over sockets, with bounds in every direction.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,35 +11,31 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use super::address::Listener;
-use super::carrier::Carrier;
-use super::traffic::{Connections, Patience};
+use super::connection_handler::ConnectionHandler;
+use super::connections::{
+    ConnectionTracker, IDLE_TIMEOUT, SHUTDOWN_TIMEOUT, Timeouts, WRITE_STALL_TIMEOUT,
+};
+use super::listener::Listener;
 use super::web_config::WebConfigHandle;
 
 /// So many connections at a time; beyond, the one that is idle longest goes.
-const CONNECTIONS: usize = 512;
-/// An idle connection is kept for so long: longer than the usual scrape interval of a minute.
-pub(super) const IDLE: Duration = Duration::from_secs(75);
-/// A client that takes nothing for so long is left.
-pub(super) const STALL: Duration = Duration::from_secs(30);
+const MAX_CONNECTIONS: usize = 512;
 /// From the last header of a request to the last byte of its answer it may take so long.
-const DELIVERY: Duration = Duration::from_secs(120);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
 /// So often it is looked who takes too long.
-const SWEEP: Duration = Duration::from_secs(5);
+const REAP_INTERVAL: Duration = Duration::from_secs(5);
 /// The system holds so much for a client that does not read, in bytes (and twice as much in
 /// fact, for its own bookkeeping).
-const UNSENT: usize = 256 * 1024;
-/// Answers under way get so long when the exporter stops.
-pub(super) const GRACE: Duration = Duration::from_secs(3);
+const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// After a failure to accept (no file descriptors left, say) so long is waited.
-const BREATH: Duration = Duration::from_millis(200);
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
 
 /// Serves a router on any number of sockets, behind a door.
 #[derive(Clone)]
 pub struct Server {
     router: Router,
     web_config: WebConfigHandle,
-    connections: Arc<Connections>,
+    connections: Arc<ConnectionTracker>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -53,7 +49,7 @@ impl Server {
         Self {
             router: web_config.guard(router),
             web_config,
-            connections: Connections::new(CONNECTIONS),
+            connections: ConnectionTracker::new(MAX_CONNECTIONS),
             tasks: TaskTracker::new(),
             shutdown,
         }
@@ -69,27 +65,27 @@ impl Server {
         }
         let (connections, shutdown) = (Arc::clone(&self.connections), self.shutdown.clone());
         accepting.spawn(async move {
-            while tokio::time::timeout(SWEEP, shutdown.cancelled())
+            while tokio::time::timeout(REAP_INTERVAL, shutdown.cancelled())
                 .await
                 .is_err()
             {
-                connections.sweep(Patience {
-                    delivery: DELIVERY,
-                    stall: STALL,
-                    idle: IDLE,
+                connections.reap(Timeouts {
+                    response: RESPONSE_TIMEOUT,
+                    write_stall: WRITE_STALL_TIMEOUT,
+                    idle: IDLE_TIMEOUT,
                 });
             }
         });
         accepting.close();
         accepting.wait().await;
         self.tasks.close();
-        if tokio::time::timeout(GRACE, self.tasks.wait())
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, self.tasks.wait())
             .await
             .is_err()
         {
             debug!(
                 connections = self.tasks.len(),
-                "leaving slow clients behind"
+                "draining slow clients behind"
             );
         }
     }
@@ -101,48 +97,48 @@ impl Server {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, client)) => self.begin(stream, client),
+                Ok((stream, client)) => self.handle(stream, client),
                 Err(failure) => {
                     warn!(%failure, "a connection cannot be accepted");
-                    tokio::time::sleep(BREATH).await;
+                    tokio::time::sleep(ACCEPT_BACKOFF).await;
                 }
             }
         }
     }
 
-    fn begin(&self, stream: TcpStream, client: SocketAddr) {
-        let Some(place) = self.connections.admit(client) else {
+    fn handle(&self, stream: TcpStream, client: SocketAddr) {
+        let Some(guard) = self.connections.admit(client) else {
             debug!(%client, "too many connections, and none is idle: a new one is closed");
             return;
         };
-        bound(&stream);
-        let carrier = Carrier {
+        limit_send_buffer(&stream);
+        let handler = ConnectionHandler {
             router: self.router.clone(),
             config: self.web_config.current(),
-            connection: Arc::clone(place.connection()),
+            connection: Arc::clone(guard.connection()),
             tasks: self.tasks.clone(),
             shutdown: self.shutdown.clone(),
         };
         self.tasks.spawn(async move {
-            let connection = Arc::clone(place.connection());
+            let connection = Arc::clone(guard.connection());
             tokio::select! {
-                () = connection.cut() => debug!(%client, "a connection is cut off"),
-                () = carrier.carry(stream) => {}
+                () = connection.aborted() => debug!(%client, "a connection is cut off"),
+                () = handler.serve(stream) => {}
             }
-            drop(place);
+            drop(guard);
         });
     }
 }
 
 /// Sees to it that the system does not hold much for long for a client that does not read.
-fn bound(stream: &TcpStream) {
+fn limit_send_buffer(stream: &TcpStream) {
     // Small answers should not wait for more to come.
     _ = stream.set_nodelay(true);
     let socket = SockRef::from(stream);
-    _ = socket.set_send_buffer_size(UNSENT);
+    _ = socket.set_send_buffer_size(SEND_BUFFER_BYTES);
     // Also of a connection that we closed.
     #[cfg(target_os = "linux")]
     {
-        _ = socket.set_tcp_user_timeout(Some(STALL));
+        _ = socket.set_tcp_user_timeout(Some(WRITE_STALL_TIMEOUT));
     }
 }

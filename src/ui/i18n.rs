@@ -5,7 +5,7 @@ use crate::state::{ProblemKind, State};
 use polyv_client::Outcome;
 
 /// All that the page says. A language without one of them does not compile.
-pub(super) struct Words {
+pub(super) struct Messages {
     /// For the attribute `lang`.
     pub(super) tag: &'static str,
     /// What the other language is called in itself, and its parameter.
@@ -114,7 +114,7 @@ pub(super) struct Words {
     pub(super) units: [&'static str; 4],
 }
 
-const ENGLISH: Words = Words {
+const ENGLISH: Messages = Messages {
     tag: "en",
     other: ("中文", "zh"),
     tagline: "Polyv live streams",
@@ -212,7 +212,7 @@ const ENGLISH: Words = Words {
     units: ["s", "min", "h", "d"],
 };
 
-const CHINESE: Words = Words {
+const CHINESE: Messages = Messages {
     tag: "zh-CN",
     other: ("English", "en"),
     tagline: "保利威直播流监控",
@@ -312,7 +312,7 @@ const CHINESE: Words = Words {
 
 // === impl Language ===
 
-impl Words {
+impl Messages {
     /// So many channels, in words.
     pub(super) fn channels(&self, count: usize) -> &'static str {
         let [one, several] = self.channels;
@@ -327,7 +327,7 @@ impl Words {
 }
 
 impl Language {
-    pub(super) const fn words(self) -> &'static Words {
+    pub(super) const fn messages(self) -> &'static Messages {
         match self {
             Self::English => &ENGLISH,
             Self::Chinese => &CHINESE,
@@ -393,11 +393,11 @@ impl Language {
     }
 
     pub(super) const fn state(self, state: State) -> &'static str {
-        let words = self.words();
+        let messages = self.messages();
         match state {
-            State::Live => words.live,
-            State::NotLive => words.not_live,
-            State::Unknown => words.unknown,
+            State::Live => messages.live,
+            State::NotLive => messages.not_live,
+            State::Unknown => messages.unknown,
         }
     }
 }

@@ -6,31 +6,35 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use serde::Serialize;
 
-use super::api::known_parameters;
-use super::respond::{self, JSON, Visit};
+use super::respond::{self, JSON, RequestContext, known_parameters};
 use crate::metrics::ChannelSnapshot;
 
 /// A group of targets that have labels in common: here, one channel.
 #[derive(Serialize)]
-struct Group<'a> {
+struct TargetGroup<'a> {
     targets: [&'a str; 1],
     labels: BTreeMap<String, &'a str>,
 }
 
 /// Answers `/sd`.
-pub(super) async fn targets(visit: Visit) -> Response<Body> {
-    visit
-        .answer(|visit| {
-            known_parameters(&visit.uri, &[])?;
-            let present = visit.site.present();
-            let groups: Vec<_> = present.views.iter().map(Group::of).collect();
+pub(super) async fn handler(request: RequestContext) -> Response<Body> {
+    request
+        .answer(|request| {
+            known_parameters(&request.uri, &[])?;
+            let snapshot = request.app.snapshot();
+            let groups: Vec<_> = snapshot.channels.iter().map(TargetGroup::of).collect();
             let body = respond::json(&groups);
-            Ok(respond::fresh(StatusCode::OK, JSON, body, visit))
+            Ok(respond::no_store_response(
+                StatusCode::OK,
+                JSON,
+                body,
+                request,
+            ))
         })
         .await
 }
 
-impl<'a> Group<'a> {
+impl<'a> TargetGroup<'a> {
     /// All labels are for relabelling only: Prometheus drops those that begin with `__`, so that
     /// one that changes makes no new series.
     fn of(view: &'a ChannelSnapshot) -> Self {

@@ -1,4 +1,4 @@
-//! Handing out an answer piece by piece.
+//! Handing out an answer chunk by chunk.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,33 +6,33 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes};
 use http_body::{Frame, SizeHint};
 
-use super::traffic::UnderWay;
+use super::connections::InFlightGuard;
 
 /// So much of an answer is handed out at a time, in bytes. What a connection takes at once, it
 /// holds until the client took it; in pieces it is seen when a client takes nothing.
-pub(super) const PIECE: usize = 32 * 1024;
+pub(super) const CHUNK_SIZE: usize = 32 * 1024;
 
 /// An answer's body, under way until it was handed out or dropped.
-pub(super) struct Delivery {
+pub(super) struct TrackedBody {
     body: Body,
     rest: Bytes,
-    under_way: UnderWay,
+    guard: InFlightGuard,
 }
 
-// === impl Delivery ===
+// === impl TrackedBody ===
 
-impl Delivery {
-    pub(super) fn new(body: Body, under_way: UnderWay) -> Self {
-        under_way.passage.moves();
+impl TrackedBody {
+    pub(super) fn new(body: Body, guard: InFlightGuard) -> Self {
+        guard.request.record_progress();
         Self {
             body,
             rest: Bytes::new(),
-            under_way,
+            guard,
         }
     }
 }
 
-impl http_body::Body for Delivery {
+impl http_body::Body for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -44,8 +44,8 @@ impl http_body::Body for Delivery {
             match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     // What is made for this answer alone, and small, keeps nothing else.
-                    Ok(data) if data.len() <= PIECE => {
-                        self.under_way.passage.moves();
+                    Ok(data) if data.len() <= CHUNK_SIZE => {
+                        self.guard.request.record_progress();
                         return Poll::Ready(Some(Ok(Frame::data(data))));
                     }
                     Ok(data) => self.rest = data,
@@ -54,12 +54,12 @@ impl http_body::Body for Delivery {
                 ended => return Poll::Ready(ended),
             }
         }
-        self.under_way.passage.moves();
-        let length = self.rest.len().min(PIECE);
-        let piece = self.rest.split_to(length);
-        // Copied, so that a piece which is on its way does not keep the whole.
-        let piece = Bytes::copy_from_slice(&piece);
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        self.guard.request.record_progress();
+        let length = self.rest.len().min(CHUNK_SIZE);
+        let chunk = self.rest.split_to(length);
+        // Copied, so that a chunk which is on its way does not keep the whole.
+        let chunk = Bytes::copy_from_slice(&chunk);
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -83,31 +83,31 @@ mod tests {
     use http_body::Body as _;
 
     use super::*;
-    use crate::http::traffic::Connections;
+    use crate::http::connections::ConnectionTracker;
 
     #[tokio::test]
     async fn an_answer_is_handed_out_whole_and_in_pieces() {
-        let place = Connections::new(1)
+        let connection = ConnectionTracker::new(1)
             .admit(([127, 0, 0, 1], 1).into())
             .unwrap();
         let whole: Vec<u8> = (0..100_000_u32).flat_map(u32::to_be_bytes).collect();
-        let under_way = place.connection().begin();
-        let passage = std::sync::Arc::clone(&under_way.passage);
-        let mut delivery = Delivery::new(Body::from(whole.clone()), under_way);
-        assert_eq!(delivery.size_hint().exact(), Some(400_000));
+        let guard = connection.connection().begin();
+        let request = std::sync::Arc::clone(&guard.request);
+        let mut body = TrackedBody::new(Body::from(whole.clone()), guard);
+        assert_eq!(body.size_hint().exact(), Some(400_000));
         let mut got = Vec::new();
         while let Some(frame) =
-            std::future::poll_fn(|context| Pin::new(&mut delivery).poll_frame(context)).await
+            std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
         {
-            let piece = frame.unwrap().into_data().unwrap();
-            assert!(piece.len() <= PIECE);
-            got.extend_from_slice(&piece);
+            let chunk = frame.unwrap().into_data().unwrap();
+            assert!(chunk.len() <= CHUNK_SIZE);
+            got.extend_from_slice(&chunk);
             let left = u64::try_from(whole.len() - got.len()).unwrap();
-            assert_eq!(delivery.size_hint().exact(), Some(left));
-            assert_eq!(delivery.is_end_stream(), left == 0);
+            assert_eq!(body.size_hint().exact(), Some(left));
+            assert_eq!(body.is_end_stream(), left == 0);
         }
-        assert!(got == whole && !passage.has_ended());
-        drop(delivery);
-        assert!(passage.has_ended());
+        assert!(got == whole && !request.has_ended());
+        drop(body);
+        assert!(request.has_ended());
     }
 }

@@ -5,14 +5,14 @@
 //! no script, and there is one template of everything.
 
 mod assets;
-mod channel;
+mod channel_page;
 mod chart;
+mod i18n;
 mod language;
 mod layout;
-mod strip;
+mod status_bar;
 mod table;
 mod text;
-mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,14 +28,14 @@ use maud::{Markup, html};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::query::{Counts, Query};
-use super::respond::{self, HTML, JSON, Visit};
-use super::site::{Present, Site};
+use crate::http::query::{Counts, Query};
+use crate::http::respond::{self, HTML, JSON, RequestContext};
+use crate::http::state::{AppState, Snapshot};
 use crate::metrics::{ChannelDetail, ChannelSnapshot};
+use i18n::Messages;
 use language::Language;
 use layout::Layout;
-use table::Context;
-use words::Words;
+use table::RowContext;
 
 /// So many channels are on one page of the table.
 const PAGE: usize = 1000;
@@ -68,7 +68,7 @@ fn page_number<'de, D: Deserializer<'de>>(value: D) -> Result<Option<usize>, D::
 
 /// What has changed since the page asked last.
 #[derive(Serialize)]
-struct News<'a> {
+struct PageUpdate<'a> {
     /// Another one is another program: the page has to be loaded anew.
     build: &'a str,
     /// To be sent with the next question.
@@ -87,7 +87,7 @@ struct News<'a> {
 }
 
 /// The channels that are on the page.
-struct Shown<'a> {
+struct PageSelection<'a> {
     counts: Counts,
     accounts: BTreeSet<&'a str>,
     rows: Vec<&'a ChannelSnapshot>,
@@ -97,7 +97,7 @@ struct Shown<'a> {
 }
 
 /// The page's routes.
-pub(super) fn routes() -> Router<Arc<Site>> {
+pub fn routes() -> Router<Arc<AppState>> {
     Router::new()
         .route("/", get(overview))
         .route("/channels/{id}", get(channel_page))
@@ -106,54 +106,57 @@ pub(super) fn routes() -> Router<Arc<Site>> {
         .route("/assets/{name}", get(assets::asset))
 }
 
-async fn overview(visit: Visit) -> Response<Body> {
-    visit
-        .answer(|visit| {
-            let (query, params): (Query, Params) = (visit.parameters()?, visit.parameters()?);
-            let site = &visit.site;
-            let present = site.present();
-            let context = context(visit, &params, &present);
-            let shown = shown(&query, &params, &present);
+async fn overview(request: RequestContext) -> Response<Body> {
+    request
+        .answer(|request| {
+            let (query, params): (Query, Params) = (request.parameters()?, request.parameters()?);
+            let app = &request.app;
+            let snapshot = app.snapshot();
+            let context = context(request, &params, &snapshot);
+            let shown = shown(&query, &params, &snapshot);
             let main = html! {
-                h1.unseen { (context.language.words().all_channels) }
-                ul #counts { (strip::counts(shown.counts, &query, context)) }
+                h1.unseen { (context.language.messages().all_channels) }
+                ul #counts { (status_bar::counts(shown.counts, &query, context)) }
                 (table::filters(&query, &shown.accounts, context))
                 table #channels {
                     thead #headings { (table::headings(&query, context)) }
                     @for view in &shown.rows {
-                        (row(site, view, context))
+                        (row(app, view, context))
                     }
                 }
                 div #pager { (table::pager(&shown, &query, context)) }
             };
             let layout = Layout {
-                title: &strip::title(shown.counts, context),
+                title: &status_bar::title(shown.counts, context),
                 root: "",
                 feed: Some("fragments/channels"),
-                cursor: &site.cursor(present.version),
-                telemetry_path: &site.sources.telemetry_path,
+                cursor: &app.cursor(snapshot.version),
+                telemetry_path: &app.deps.telemetry_path,
                 query: &query.encoded(),
             };
-            let exporter = strip::exporter(&present.glance, context);
+            let exporter = status_bar::exporter(&snapshot.exporter, context);
             let page = layout.page(&main, &exporter, context).into_string();
-            let answer = respond::fresh(StatusCode::OK, HTML, page.into(), visit);
+            let answer = respond::no_store_response(StatusCode::OK, HTML, page.into(), request);
             Ok(remember(&params, answer))
         })
         .await
 }
 
-async fn overview_news(visit: Visit) -> Response<Body> {
-    visit
-        .answer(|visit| {
-            let (query, params): (Query, Params) = (visit.parameters()?, visit.parameters()?);
-            let site = &visit.site;
-            let present = site.present();
-            let context = context(visit, &params, &present);
-            let mut shown = shown(&query, &params, &present);
-            let title = strip::title(shown.counts, context);
+async fn overview_news(request: RequestContext) -> Response<Body> {
+    request
+        .answer(|request| {
+            let (query, params): (Query, Params) = (request.parameters()?, request.parameters()?);
+            let app = &request.app;
+            let snapshot = app.snapshot();
+            let context = context(request, &params, &snapshot);
+            let mut shown = shown(&query, &params, &snapshot);
+            let title = status_bar::title(shown.counts, context);
             let mut parts = vec![
-                ("counts", strip::counts(shown.counts, &query, context)),
-                ("exporter", strip::exporter(&present.glance, context)),
+                ("counts", status_bar::counts(shown.counts, &query, context)),
+                (
+                    "exporter",
+                    status_bar::exporter(&snapshot.exporter, context),
+                ),
             ];
             if params.brief {
                 shown.rows.clear();
@@ -168,13 +171,13 @@ async fn overview_news(visit: Visit) -> Response<Body> {
                 ]);
             }
             let since = params.since.as_deref();
-            let since = since.and_then(|cursor| site.since(cursor));
+            let since = since.and_then(|cursor| app.since(cursor));
             let changed = |view: &&&ChannelSnapshot| since.is_none_or(|since| view.version > since);
             let id = |view: &ChannelSnapshot| format!("c{}", view.meta.channel.id);
             let parts = parts.into_iter();
-            let news = News {
+            let update = PageUpdate {
                 build: &assets::BUILD,
-                cursor: site.cursor(present.version),
+                cursor: app.cursor(snapshot.version),
                 now: context.wall.as_millis(),
                 title,
                 parts: parts.map(|(id, part)| (id, part.into_string())).collect(),
@@ -183,31 +186,39 @@ async fn overview_news(visit: Visit) -> Response<Body> {
                     .rows
                     .iter()
                     .filter(changed)
-                    .map(|view| (id(view), row(site, view, context).into_string()))
+                    .map(|view| (id(view), row(app, view, context).into_string()))
                     .collect(),
             };
-            let body = respond::json(&news);
-            Ok(respond::fresh(StatusCode::OK, JSON, body, visit))
+            let body = respond::json(&update);
+            Ok(respond::no_store_response(
+                StatusCode::OK,
+                JSON,
+                body,
+                request,
+            ))
         })
         .await
 }
 
-async fn channel_page(id: Result<Path<String>, PathRejection>, visit: Visit) -> Response<Body> {
-    visit
-        .answer(move |visit| {
-            let (id, params): (String, Params) = (number(id), visit.parameters()?);
-            let site = &visit.site;
-            let present = site.alone();
-            let context = context(visit, &params, &present);
-            let found = site.detail(&id, present.now);
+async fn channel_page(
+    id: Result<Path<String>, PathRejection>,
+    request: RequestContext,
+) -> Response<Body> {
+    request
+        .answer(move |request| {
+            let (id, params): (String, Params) = (number(id), request.parameters()?);
+            let app = &request.app;
+            let snapshot = app.exporter_only();
+            let context = context(request, &params, &snapshot);
+            let found = app.detail(&id, snapshot.now);
             let status = if found.is_some() {
                 StatusCode::OK
             } else {
                 StatusCode::NOT_FOUND
             };
             let main = html! {
-                p { a href="../." { "← " (context.language.words().all_channels) } }
-                div #channel { (content_of(found.as_ref(), &id, site, context)) }
+                p { a href="../." { "← " (context.language.messages().all_channels) } }
+                div #channel { (content_of(found.as_ref(), &id, app, context)) }
             };
             let feed = format!("fragments/channels/{id}");
             let layout = Layout {
@@ -216,36 +227,39 @@ async fn channel_page(id: Result<Path<String>, PathRejection>, visit: Visit) -> 
                 // A number that is not there may be anything.
                 feed: found.is_some().then_some(feed.as_str()),
                 cursor: "",
-                telemetry_path: &site.sources.telemetry_path,
+                telemetry_path: &app.deps.telemetry_path,
                 query: "",
             };
-            let exporter = strip::exporter(&present.glance, context);
+            let exporter = status_bar::exporter(&snapshot.exporter, context);
             let page = layout.page(&main, &exporter, context).into_string();
-            let answer = respond::fresh(status, HTML, page.into(), visit);
+            let answer = respond::no_store_response(status, HTML, page.into(), request);
             Ok(remember(&params, answer))
         })
         .await
 }
 
-async fn channel_news(id: Result<Path<String>, PathRejection>, visit: Visit) -> Response<Body> {
-    visit
-        .answer(move |visit| {
-            let (id, params): (String, Params) = (number(id), visit.parameters()?);
-            let site = &visit.site;
-            let present = site.alone();
-            let context = context(visit, &params, &present);
-            let found = site.detail(&id, present.now);
-            // One that left the configuration is news as well.
+async fn channel_news(
+    id: Result<Path<String>, PathRejection>,
+    request: RequestContext,
+) -> Response<Body> {
+    request
+        .answer(move |request| {
+            let (id, params): (String, Params) = (number(id), request.parameters()?);
+            let app = &request.app;
+            let snapshot = app.exporter_only();
+            let context = context(request, &params, &snapshot);
+            let found = app.detail(&id, snapshot.now);
+            // One that left the configuration is update as well.
             let version = found.as_ref().map_or(0, |detail| detail.channel.version);
-            let cursor = site.cursor(version);
+            let cursor = app.cursor(version);
             let mut parts = BTreeMap::new();
-            let exporter = strip::exporter(&present.glance, context);
+            let exporter = status_bar::exporter(&snapshot.exporter, context);
             parts.insert("exporter", exporter.into_string());
             if !params.brief && params.since.as_deref() != Some(&cursor) {
-                let fresh = content_of(found.as_ref(), &id, site, context);
+                let fresh = content_of(found.as_ref(), &id, app, context);
                 parts.insert("channel", fresh.into_string());
             }
-            let news = News {
+            let update = PageUpdate {
                 build: &assets::BUILD,
                 cursor,
                 now: context.wall.as_millis(),
@@ -254,8 +268,13 @@ async fn channel_news(id: Result<Path<String>, PathRejection>, visit: Visit) -> 
                 order: None,
                 rows: BTreeMap::new(),
             };
-            let body = respond::json(&news);
-            Ok(respond::fresh(StatusCode::OK, JSON, body, visit))
+            let body = respond::json(&update);
+            Ok(respond::no_store_response(
+                StatusCode::OK,
+                JSON,
+                body,
+                request,
+            ))
         })
         .await
 }
@@ -265,20 +284,25 @@ fn number(id: Result<Path<String>, PathRejection>) -> String {
     id.map_or_else(|_| "?".to_owned(), |Path(id)| id)
 }
 
-fn row(site: &Site, view: &ChannelSnapshot, context: Context) -> Markup {
-    table::row(view, &site.sources.store.histories(view.key), context)
+fn row(app: &AppState, view: &ChannelSnapshot, context: RowContext) -> Markup {
+    table::row(view, &app.deps.store.histories(view.key), context)
 }
 
-fn content_of(found: Option<&ChannelDetail>, id: &str, site: &Site, context: Context) -> Markup {
+fn content_of(
+    found: Option<&ChannelDetail>,
+    id: &str,
+    app: &AppState,
+    context: RowContext,
+) -> Markup {
     match found {
-        Some(detail) => channel::detail(detail, &site.sources.store.rules(), context),
+        Some(detail) => channel_page::detail(detail, &app.deps.store.rules(), context),
         None => html! {
-            p { (context.language.words().no_such_channel) " " (text::isolated(id)) }
+            p { (context.language.messages().no_such_channel) " " (text::isolated(id)) }
         },
     }
 }
 
-fn channel_title(found: Option<&ChannelDetail>, id: &str, context: Context) -> String {
+fn channel_title(found: Option<&ChannelDetail>, id: &str, context: RowContext) -> String {
     let Some(ChannelDetail { channel: view, .. }) = found else {
         return text::shown(id);
     };
@@ -290,24 +314,24 @@ fn channel_title(found: Option<&ChannelDetail>, id: &str, context: Context) -> S
     format!("{state} · {name} · polyv-exporter")
 }
 
-fn context(visit: &Visit, params: &Params, present: &Present) -> Context {
-    Context {
-        language: language(visit, params),
-        wall: present.wall,
-        polyv: present.now.polyv,
+fn context(request: &RequestContext, params: &Params, snapshot: &Snapshot) -> RowContext {
+    RowContext {
+        language: language(request, params),
+        wall: snapshot.wall,
+        polyv: snapshot.now.polyv,
     }
 }
 
-fn shown<'a>(query: &Query, params: &Params, present: &'a Present) -> Shown<'a> {
-    let accounts = present.views.iter().map(|view| &*view.meta.account);
-    let mut rows = query.select(&present.views);
+fn shown<'a>(query: &Query, params: &Params, snapshot: &'a Snapshot) -> PageSelection<'a> {
+    let accounts = snapshot.channels.iter().map(|view| &*view.meta.account);
+    let mut rows = query.select(&snapshot.channels);
     let matching = rows.len();
     // One that has become too high shows the last page there is.
     let pages = matching.div_ceil(PAGE).max(1);
     let page = params.page.unwrap_or(1).clamp(1, pages);
     let offset = (page - 1) * PAGE;
-    Shown {
-        counts: Counts::of(&present.views),
+    PageSelection {
+        counts: Counts::of(&snapshot.channels),
         accounts: accounts.collect(),
         rows: rows.drain(offset..matching.min(offset + PAGE)).collect(),
         matching,
@@ -316,14 +340,14 @@ fn shown<'a>(query: &Query, params: &Params, present: &'a Present) -> Shown<'a> 
     }
 }
 
-fn language(visit: &Visit, params: &Params) -> Language {
-    let cookies = visit.headers.get_all(COOKIE).iter();
+fn language(request: &RequestContext, params: &Params) -> Language {
+    let cookies = request.headers.get_all(COOKIE).iter();
     let chosen = cookies
         .filter_map(|cookies| cookies.to_str().ok())
         .flat_map(|cookies| cookies.split(';'))
         .filter_map(|cookie| cookie.trim().split_once('='))
         .find_map(|(name, value)| (name == COOKIE_NAME).then_some(value));
-    let accepted = visit.header(ACCEPT_LANGUAGE);
+    let accepted = request.header(ACCEPT_LANGUAGE);
     Language::choose(params.lang.as_deref(), chosen, accepted)
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
+use super::i18n::Messages;
 use super::language::Language;
-use super::words::Words;
-use super::{Shown, chart, text};
+use super::{PageSelection, chart, text};
 use crate::http::query::{Query, Sort, StateFilter, worst};
 use crate::metrics::{ChannelSnapshot, StreamHistory, StreamSnapshot};
 use crate::state::{Severity, State};
@@ -14,7 +14,7 @@ use polyv_client::clock::Timestamp;
 
 /// When and in which language something is shown.
 #[derive(Clone, Copy)]
-pub(super) struct Context {
+pub(super) struct RowContext {
     pub(super) language: Language,
     /// By the host's clock.
     pub(super) wall: Timestamp,
@@ -22,15 +22,15 @@ pub(super) struct Context {
     pub(super) polyv: Timestamp,
 }
 
-// === impl Context ===
+// === impl RowContext ===
 
-impl Context {
+impl RowContext {
     /// How long ago that was, by the host's clock: "5 s ago".
     pub(super) fn ago(self, then: Timestamp) -> Markup {
-        let words = self.language.words();
+        let messages = self.language.messages();
         html! {
             time.ago data-t=(then.as_millis() / 1000) datetime=(text::utc(then)) {
-                (words.ago.replace("{}", &text::age(then, self.wall, words)))
+                (messages.ago.replace("{}", &text::age(then, self.wall, messages)))
             }
         }
     }
@@ -38,9 +38,9 @@ impl Context {
     /// How long something has lasted, or how old it is: "5 s". For a row, of which there may be
     /// thousands, so it is no more than the script needs.
     fn age(self, then: Timestamp) -> Markup {
-        let words = self.language.words();
+        let messages = self.language.messages();
         html! {
-            time data-t=(then.as_millis() / 1000) { (text::age(then, self.wall, words)) }
+            time data-t=(then.as_millis() / 1000) { (text::age(then, self.wall, messages)) }
         }
     }
 
@@ -51,39 +51,39 @@ impl Context {
 }
 
 /// The form that says which channels are wanted.
-pub(super) fn filters(query: &Query, named: &BTreeSet<&str>, context: Context) -> Markup {
-    let words = context.language.words();
+pub(super) fn filters(query: &Query, named: &BTreeSet<&str>, context: RowContext) -> Markup {
+    let messages = context.language.messages();
     html! {
         form #filter role="search" {
-            input type="search" name="q" value=(query.q) placeholder=(words.search)
-                aria-label=(words.search) maxlength="200" autocomplete="off" spellcheck="false";
-            select #accounts name="account" aria-label=(words.account) {
+            input type="search" name="q" value=(query.q) placeholder=(messages.search)
+                aria-label=(messages.search) maxlength="200" autocomplete="off" spellcheck="false";
+            select #accounts name="account" aria-label=(messages.account) {
                 (accounts(query, named, context))
             }
-            select name="state" aria-label=(words.state) {
+            select name="state" aria-label=(messages.state) {
                 @for state in StateFilter::ALL {
                     option value=(state.as_str()) selected[state == query.state] {
                         (match state {
-                            StateFilter::Any => words.any_state,
-                            StateFilter::Problem => words.with_a_problem,
-                            StateFilter::Critical => words.critical,
-                            StateFilter::Warning => words.warnings(1),
-                            StateFilter::Live => words.live,
-                            StateFilter::NotLive => words.not_live,
-                            StateFilter::Unknown => words.unknown,
+                            StateFilter::Any => messages.any_state,
+                            StateFilter::Problem => messages.with_a_problem,
+                            StateFilter::Critical => messages.critical,
+                            StateFilter::Warning => messages.warnings(1),
+                            StateFilter::Live => messages.live,
+                            StateFilter::NotLive => messages.not_live,
+                            StateFilter::Unknown => messages.unknown,
                         })
                     }
                 }
             }
             // On a phone, where there are no headings to be clicked.
-            select.narrow name="sort" aria-label=(words.sort_by) {
+            select.narrow name="sort" aria-label=(messages.sort_by) {
                 @for (sort, name) in [
-                    (Sort::Severity, words.worst_first),
-                    (Sort::Name, words.channel),
-                    (Sort::Since, words.state),
-                    (Sort::Bitrate, words.bitrate),
-                    (Sort::Framerate, words.frame_rates),
-                    (Sort::Sample, words.newest_sample),
+                    (Sort::Severity, messages.worst_first),
+                    (Sort::Name, messages.channel),
+                    (Sort::Since, messages.state),
+                    (Sort::Bitrate, messages.bitrate),
+                    (Sort::Framerate, messages.frame_rates),
+                    (Sort::Sample, messages.newest_sample),
                 ] {
                     option value=(sort.as_str()) selected[sort == query.sort] { (name) }
                 }
@@ -91,15 +91,15 @@ pub(super) fn filters(query: &Query, named: &BTreeSet<&str>, context: Context) -
                     option value=(query.sort.as_str()) selected { "▼" }
                 }
             }
-            noscript { button { (words.apply) } }
+            noscript { button { (messages.apply) } }
         }
     }
 }
 
 /// The accounts to choose from.
-pub(super) fn accounts(query: &Query, named: &BTreeSet<&str>, context: Context) -> Markup {
+pub(super) fn accounts(query: &Query, named: &BTreeSet<&str>, context: RowContext) -> Markup {
     html! {
-        option value="" { (context.language.words().any_account) }
+        option value="" { (context.language.messages().any_account) }
         @for account in named {
             option value=(account) selected[*account == query.account] { (text::shown(account)) }
         }
@@ -110,8 +110,8 @@ pub(super) fn accounts(query: &Query, named: &BTreeSet<&str>, context: Context) 
 }
 
 /// The table's headings, which sort it.
-pub(super) fn headings(query: &Query, context: Context) -> Markup {
-    let words = context.language.words();
+pub(super) fn headings(query: &Query, context: RowContext) -> Markup {
+    let messages = context.language.messages();
     let heading = |name: &str, ascending: Sort, descending: Sort| {
         let (next, order) = if query.sort == ascending {
             (descending, Some("ascending"))
@@ -134,28 +134,32 @@ pub(super) fn headings(query: &Query, context: Context) -> Markup {
     };
     html! {
         tr {
-            (heading(words.channel, Sort::Name, Sort::NameDescending))
-            (heading(words.state, Sort::Since, Sort::SinceDescending))
+            (heading(messages.channel, Sort::Name, Sort::NameDescending))
+            (heading(messages.state, Sort::Since, Sort::SinceDescending))
             th scope="col" {
-                @if query.sort == Sort::default() { (words.condition) }
-                @else { a href=(worst.link(&[])) title=(words.worst_first) { (words.condition) } }
+                @if query.sort == Sort::default() { (messages.condition) }
+                @else { a href=(worst.link(&[])) title=(messages.worst_first) { (messages.condition) } }
             }
-            (heading(words.bitrate, Sort::Bitrate, Sort::BitrateDescending))
-            (heading(words.frame_rates, Sort::Framerate, Sort::FramerateDescending))
-            (heading(words.newest_sample, Sort::Sample, Sort::SampleDescending))
-            th scope="col" { (words.last_half_hour) }
+            (heading(messages.bitrate, Sort::Bitrate, Sort::BitrateDescending))
+            (heading(messages.frame_rates, Sort::Framerate, Sort::FramerateDescending))
+            (heading(messages.newest_sample, Sort::Sample, Sort::SampleDescending))
+            th scope="col" { (messages.last_half_hour) }
         }
     }
 }
 
 /// A channel's rows, one for each of its streams.
-pub(super) fn row(view: &ChannelSnapshot, histories: &[StreamHistory], context: Context) -> Markup {
+pub(super) fn row(
+    view: &ChannelSnapshot,
+    histories: &[StreamHistory],
+    context: RowContext,
+) -> Markup {
     let identity = &view.meta;
-    let lines = lines(view, histories);
-    let span = (lines.len() > 1).then_some(lines.len());
+    let rows = rows(view, histories);
+    let span = (rows.len() > 1).then_some(rows.len());
     html! {
         tbody #{ "c" (identity.channel.id) } class=[severity_class(view)] {
-            @for (index, line) in lines.iter().enumerate() {
+            @for (index, row) in rows.iter().enumerate() {
                 tr {
                     @if index == 0 {
                         th scope="row" rowspan=[span] {
@@ -172,49 +176,49 @@ pub(super) fn row(view: &ChannelSnapshot, histories: &[StreamHistory], context: 
                         }
                         td.p rowspan=[span] { (condition(view, context.language)) }
                     }
-                    (stream_cells(view, line, lines.len() > 1, context))
+                    (stream_cells(view, row, rows.len() > 1, context))
                 }
             }
         }
     }
 }
 
-/// One of a channel's lines: a stream, or what there is where there is none.
-struct Line<'a> {
+/// One of a channel's rows: a stream, or what there is where there is none.
+struct Row<'a> {
     stream: Option<&'a StreamSnapshot>,
     history: Option<&'a StreamHistory>,
 }
 
 /// The streams that are shown; where there are none, the one that was shown last.
-fn lines<'a>(view: &'a ChannelSnapshot, histories: &'a [StreamHistory]) -> Vec<Line<'a>> {
+fn rows<'a>(view: &'a ChannelSnapshot, histories: &'a [StreamHistory]) -> Vec<Row<'a>> {
     let of = |stream: &StreamSnapshot| histories.iter().find(|h| h.name == stream.name);
     if view.streams.is_empty() {
         let newest = |history: &&StreamHistory| history.steps.last().map(|step| step.time);
-        return vec![Line {
+        return vec![Row {
             stream: None,
             history: histories.iter().max_by_key(newest),
         }];
     }
     view.streams
         .iter()
-        .map(|stream| Line {
+        .map(|stream| Row {
             stream: Some(stream),
             history: of(stream),
         })
         .collect()
 }
 
-fn stream_cells(view: &ChannelSnapshot, line: &Line<'_>, named: bool, context: Context) -> Markup {
-    let words = context.language.words();
+fn stream_cells(view: &ChannelSnapshot, row: &Row<'_>, named: bool, context: RowContext) -> Markup {
+    let messages = context.language.messages();
     let expected = &view.meta.channel.expect;
-    let chart = line.history.map(|history| {
+    let chart = row.history.map(|history| {
         let expected = [expected.video_bitrate_bps, expected.video_framerate_fps];
-        chart::small(history, expected, context.polyv, words)
+        chart::sparkline(history, expected, context.polyv, messages)
     });
-    let Some(stream) = line.stream else {
+    let Some(stream) = row.stream else {
         let since = view.last_sample.filter(|_| view.state != State::NotLive);
         return html! {
-            td.b { @if view.state == State::Live { (without_samples(view, words)) } }
+            td.b { @if view.state == State::Live { (without_samples(view, messages)) } }
             td.f {}
             td.a { @if let Some(since) = since { (context.age(context.of_sample(since))) } }
             td.c { @if let Some(chart) = chart { (chart) } }
@@ -227,10 +231,10 @@ fn stream_cells(view: &ChannelSnapshot, line: &Line<'_>, named: bool, context: C
             (bitrate(stream, expected.video_bitrate_bps, context.language))
         }
         td.f {
-            (newest.video_framerate.get().map_or(words.none.to_owned(), text::framerate))
-            " " small { (words.video) } br;
-            (newest.audio_framerate.get().map_or(words.none.to_owned(), text::framerate))
-            " " small { (words.audio) }
+            (newest.video_framerate.get().map_or(messages.none.to_owned(), text::framerate))
+            " " small { (messages.video) } br;
+            (newest.audio_framerate.get().map_or(messages.none.to_owned(), text::framerate))
+            " " small { (messages.audio) }
         }
         td.a { (context.age(context.of_sample(stream.figures.newest_time))) }
         td.c { @if let Some(chart) = chart { (chart) } }
@@ -238,10 +242,10 @@ fn stream_cells(view: &ChannelSnapshot, line: &Line<'_>, named: bool, context: C
 }
 
 /// What there is to say of a live channel none of whose streams is shown.
-fn without_samples(view: &ChannelSnapshot, words: &Words) -> &'static str {
+fn without_samples(view: &ChannelSnapshot, messages: &Messages) -> &'static str {
     match view.last_new_sample {
-        Some(last) if last > view.since => words.no_samples_any_more,
-        _ => words.no_samples_yet,
+        Some(last) if last > view.since => messages.no_samples_any_more,
+        _ => messages.no_samples_yet,
     }
 }
 
@@ -251,15 +255,15 @@ pub(super) fn bitrate(
     expected: Option<f64>,
     language: Language,
 ) -> Markup {
-    let words = language.words();
+    let messages = language.messages();
     let Some(now) = stream.figures.newest.video_bitrate.get() else {
-        return html! { (words.none) };
+        return html! { (messages.none) };
     };
     let usual = stream.figures.video_bitrate_baseline;
     // The marks are where the alerts are.
     let (level, of, low, high) = match (expected, usual) {
-        (Some(expected), _) => (expected, words.of_expected, 50, 75),
-        (None, Some(usual)) if usual > 0.0 => (usual, words.of_usual, 25, 50),
+        (Some(expected), _) => (expected, messages.of_expected, 50, 75),
+        (None, Some(usual)) if usual > 0.0 => (usual, messages.of_usual, 25, 50),
         // Of a stream of sound alone there is nothing to compare.
         (None, _) => return html! { (text::bitrate(now)) },
     };
@@ -272,10 +276,10 @@ pub(super) fn bitrate(
 }
 
 /// A state, and for how long.
-pub(super) fn state(view: &ChannelSnapshot, context: Context) -> Markup {
-    let words = context.language.words();
+pub(super) fn state(view: &ChannelSnapshot, context: RowContext) -> Markup {
+    let messages = context.language.messages();
     if view.last_outcome.is_none() {
-        return html! { (words.not_asked_yet) };
+        return html! { (messages.not_asked_yet) };
     }
     html! {
         (context.language.state(view.state)) " " small { (context.age(view.since)) }
@@ -284,7 +288,7 @@ pub(super) fn state(view: &ChannelSnapshot, context: Context) -> Markup {
 
 /// What is wrong, in words; where nothing is, that.
 pub(super) fn condition(view: &ChannelSnapshot, language: Language) -> Markup {
-    let words = language.words();
+    let messages = language.messages();
     let several = view.streams.len() > 1;
     let failed = view.last_outcome.filter(|outcome| !outcome.is_answer());
     // Nothing is known to be wrong with a stream of which nothing is known.
@@ -299,8 +303,8 @@ pub(super) fn condition(view: &ChannelSnapshot, language: Language) -> Markup {
             }
         }
         @if view.problems.is_empty() {
-            @if view.wavering { span.quiet { (words.wavering) } }
-            @else if known { (words.all_right) }
+            @if view.wavering { span.quiet { (messages.wavering) } }
+            @else if known { (messages.all_right) }
             @if failed.is_some() { " " }
         }
         // Also of a single poll, which is no problem yet.
@@ -316,13 +320,13 @@ pub(super) fn severity_class(view: &ChannelSnapshot) -> Option<&'static str> {
 }
 
 /// Which of how many are shown, and the way to the others.
-pub(super) fn pager(shown: &Shown<'_>, query: &Query, context: Context) -> Markup {
-    let words = context.language.words();
+pub(super) fn pager(shown: &PageSelection<'_>, query: &Query, context: RowContext) -> Markup {
+    let messages = context.language.messages();
     if shown.matching == 0 {
         return html! {
             p {
-                @if shown.counts.channels == 0 { (words.nothing_configured) }
-                @else { (words.nothing_matches) }
+                @if shown.counts.channels == 0 { (messages.nothing_configured) }
+                @else { (messages.nothing_matches) }
             }
         };
     }
@@ -331,15 +335,15 @@ pub(super) fn pager(shown: &Shown<'_>, query: &Query, context: Context) -> Marku
     }
     let first = shown.offset + 1;
     let last = shown.offset + shown.rows.len();
-    let of = words.shown_of.replace("{a}", &first.to_string());
+    let of = messages.shown_of.replace("{a}", &first.to_string());
     let of = of.replace("{b}", &last.to_string());
     let of = of.replace("{n}", &shown.matching.to_string());
     let page = |page: usize| query.link(&[("page", &page.to_string())]);
     html! {
         p {
             (of) " "
-            @if shown.page > 1 { a rel="prev" href=(page(shown.page - 1)) { (words.previous) } " " }
-            @if last < shown.matching { a rel="next" href=(page(shown.page + 1)) { (words.next) } }
+            @if shown.page > 1 { a rel="prev" href=(page(shown.page - 1)) { (messages.previous) } " " }
+            @if last < shown.matching { a rel="next" href=(page(shown.page + 1)) { (messages.next) } }
         }
     }
 }

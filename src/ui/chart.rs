@@ -11,56 +11,56 @@ use polyv_client::clock::Timestamp;
 
 /// A picture of this many columns and rows, to be stretched to whatever size there is.
 #[derive(Clone, Copy)]
-struct Grid {
+struct Scale {
     columns: i64,
     /// The row that it begins with, where it is a part of a larger one.
     first: i64,
     rows: i64,
     /// A line moves only by more rows than this, or to the bottom: noise is not worth its space.
-    calm: i64,
+    hysteresis: i64,
     /// So many columns without a sample are drawn through: samples are not always on time.
     /// Half a minute without any is worth seeing.
-    bridge: usize,
+    max_gap: usize,
 }
 
 /// Two lines, one above the other: the bitrate's has more room.
-const SMALL: Grid = Grid {
+const SPARKLINE: Scale = Scale {
     columns: 60,
     first: 0,
     rows: 18,
-    calm: 1,
-    bridge: 0,
+    hysteresis: 1,
+    max_gap: 0,
 };
-const SMALL_BELOW: Grid = Grid {
+const SPARKLINE_BELOW: Scale = Scale {
     first: 18,
     rows: 10,
-    ..SMALL
+    ..SPARKLINE
 };
-const LARGE: Grid = Grid {
+const DETAIL: Scale = Scale {
     columns: 180,
     first: 0,
     rows: 100,
-    calm: 0,
-    bridge: 2,
+    hysteresis: 0,
+    max_gap: 2,
 };
 
 /// Which field, from its value.
-pub(super) type Field = fn(&Values) -> Option<f64>;
+pub(super) type FieldSelector = fn(&Values) -> Option<f64>;
 
-pub(super) const BITRATE: Field = |values| values.video_bitrate.get();
-pub(super) const VIDEO: Field = |values| values.video_framerate.get();
-pub(super) const AUDIO: Field = |values| values.audio_framerate.get();
+pub(super) const BITRATE: FieldSelector = |values| values.video_bitrate.get();
+pub(super) const VIDEO: FieldSelector = |values| values.video_framerate.get();
+pub(super) const AUDIO: FieldSelector = |values| values.audio_framerate.get();
 
 /// A small chart of bitrate and frame rate, for a row of the table.
-pub(super) fn small(
+pub(super) fn sparkline(
     history: &StreamHistory,
     expected: [Option<f64>; 2],
     now: Timestamp,
-    words: &super::Words,
+    messages: &super::Messages,
 ) -> Markup {
     let [expected_bitrate, expected_framerate] = expected;
-    let bitrates = columns(history, BITRATE, SMALL, now);
-    let framerates = columns(history, VIDEO, SMALL, now);
+    let bitrates = columns(history, BITRATE, SPARKLINE, now);
+    let framerates = columns(history, VIDEO, SPARKLINE, now);
     if bitrates.iter().chain(&framerates).all(Option::is_none) {
         return html! {};
     }
@@ -68,15 +68,15 @@ pub(super) fn small(
         let (low, high) = bounds(values)?;
         Some(format!("{name}: {} – {}", write(low), write(high)))
     };
-    let label = said(words.bitrate, &bitrates, text::bitrate)
-        .or_else(|| said(words.video_frame_rate, &framerates, text::framerate))
+    let label = said(messages.bitrate, &bitrates, text::bitrate)
+        .or_else(|| said(messages.video_frame_rate, &framerates, text::framerate))
         .unwrap_or_default();
     let framerate = path(
         &framerates,
         top(&framerates, expected_framerate),
-        SMALL_BELOW,
+        SPARKLINE_BELOW,
     );
-    let bitrate = path(&bitrates, top(&bitrates, expected_bitrate), SMALL);
+    let bitrate = path(&bitrates, top(&bitrates, expected_bitrate), SPARKLINE);
     // By hand, because there may be thousands of them: nothing in it is from outside.
     let begin = "<svg viewBox=\"0 0 60 28\" preserveAspectRatio=\"none\" role=\"img\"";
     PreEscaped(format!(
@@ -85,37 +85,37 @@ pub(super) fn small(
 }
 
 /// A large chart of one field.
-pub(super) struct Large<'a> {
+pub(super) struct DetailChart<'a> {
     pub(super) title: &'a str,
     /// How its values are written.
     pub(super) write: fn(f64) -> String,
-    pub(super) field: Field,
+    pub(super) field: FieldSelector,
     pub(super) expected: Option<f64>,
     pub(super) usual: Option<f64>,
     /// The class of its line.
     pub(super) class: &'static str,
 }
 
-impl Large<'_> {
+impl DetailChart<'_> {
     /// Draws it.
     pub(super) fn draw(
         &self,
         history: &StreamHistory,
         now: Timestamp,
-        words: &super::Words,
+        messages: &super::Messages,
     ) -> Markup {
-        let values = columns(history, self.field, LARGE, now);
+        let values = columns(history, self.field, DETAIL, now);
         if values.iter().all(Option::is_none) {
             return html! {};
         }
         let reference = self.expected.or(self.usual);
         let top = top(&values, reference);
-        let line = path(&values, top, LARGE);
-        let level = reference.map(|level| row(level, top, LARGE));
+        let line = path(&values, top, DETAIL);
+        let level = reference.map(|level| row(level, top, DETAIL));
         let named = if self.expected.is_some() {
-            words.expected
+            messages.expected
         } else {
-            words.usual
+            messages.usual
         };
         let label = bounds(&values).map_or_else(String::new, |(low, high)| {
             format!(
@@ -162,9 +162,9 @@ impl Large<'_> {
                 }
                 div.axis {
                     @for minutes in [30, 20, 10] {
-                        span { "−" (minutes) " " (words.units[1]) }
+                        span { "−" (minutes) " " (messages.units[1]) }
                     }
-                    span { (words.now) }
+                    span { (messages.now) }
                 }
             }
         }
@@ -172,18 +172,23 @@ impl Large<'_> {
 }
 
 /// The lowest value of each column.
-fn columns(history: &StreamHistory, field: Field, grid: Grid, now: Timestamp) -> Vec<Option<f64>> {
-    let width = i64::try_from(HISTORY.as_millis()).unwrap_or(i64::MAX) / grid.columns;
+fn columns(
+    history: &StreamHistory,
+    field: FieldSelector,
+    scale: Scale,
+    now: Timestamp,
+) -> Vec<Option<f64>> {
+    let width = i64::try_from(HISTORY.as_millis()).unwrap_or(i64::MAX) / scale.columns;
     let begin = now - HISTORY;
     let column_of = |time: Timestamp| time.millis_after(begin).div_euclid(width);
-    let mut columns = vec![None; usize::try_from(grid.columns).unwrap_or(0)];
+    let mut columns = vec![None; usize::try_from(scale.columns).unwrap_or(0)];
     for step in &history.steps {
         let Some(value) = field(&step.values) else {
             continue;
         };
         // A step stands for all columns that it reaches into.
         let first = column_of(step.time);
-        let last = column_of((step.time + history.step).plus_millis(-1)).min(grid.columns - 1);
+        let last = column_of((step.time + history.step).plus_millis(-1)).min(scale.columns - 1);
         for column in first.max(0)..=last {
             if let Some(lowest) = usize::try_from(column)
                 .ok()
@@ -193,12 +198,12 @@ fn columns(history: &StreamHistory, field: Field, grid: Grid, now: Timestamp) ->
             }
         }
     }
-    bridge(&mut columns, grid.bridge);
+    fill_gap(&mut columns, scale.max_gap);
     columns
 }
 
 /// Draws through gaps that are no silence.
-fn bridge(columns: &mut [Option<f64>], widest: usize) {
+fn fill_gap(columns: &mut [Option<f64>], widest: usize) {
     let mut before: Option<(usize, f64)> = None;
     for at in 0..columns.len() {
         let Some(value) = columns.get(at).copied().flatten() else {
@@ -227,21 +232,21 @@ fn top(values: &[Option<f64>], reference: Option<f64>) -> f64 {
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)] // a few hundred rows
-fn row(value: f64, top: f64, grid: Grid) -> i64 {
+fn row(value: f64, top: f64, scale: Scale) -> i64 {
     let share = (value / top).clamp(0.0, 1.0);
     // Half a row from the edge, or the line would be cut.
-    let rows = grid.rows as f64 - 1.0;
-    grid.first + (rows - share * (rows - 1.0)).round() as i64
+    let rows = scale.rows as f64 - 1.0;
+    scale.first + (rows - share * (rows - 1.0)).round() as i64
 }
 
 /// A line of steps, as short as it can be said: most of the time nothing changes.
-fn path(values: &[Option<f64>], top: f64, grid: Grid) -> String {
+fn path(values: &[Option<f64>], top: f64, scale: Scale) -> String {
     let mut path = String::new();
     let mut pen: Option<i64> = None;
     let mut run = 0_i64;
     for (column, value) in values.iter().enumerate() {
-        let row = value.map(|value| match (pen, row(value, top, grid)) {
-            (Some(pen), to) if (to - pen).abs() <= grid.calm && value > 0.0 => pen,
+        let row = value.map(|value| match (pen, row(value, top, scale)) {
+            (Some(pen), to) if (to - pen).abs() <= scale.hysteresis && value > 0.0 => pen,
             (_, to) => to,
         });
         if row != pen {
@@ -299,23 +304,23 @@ mod tests {
         (to / 10 + 1..=from / 10).rev().map(|n| step(n * 10, 100.0))
     }
 
-    fn drawn(history: &StreamHistory, grid: Grid) -> String {
-        path(&columns(history, BITRATE, grid, NOW), 100.0, grid)
+    fn drawn(history: &StreamHistory, scale: Scale) -> String {
+        path(&columns(history, BITRATE, scale, NOW), 100.0, scale)
     }
 
     #[test]
     fn a_steady_line_is_said_in_a_few_characters() {
         let history = steps(10, every_step(1800, 0));
-        assert_eq!(drawn(&history, SMALL), "M0 1h60");
-        assert_eq!(drawn(&history, LARGE), "M0 1h180");
+        assert_eq!(drawn(&history, SPARKLINE), "M0 1h60");
+        assert_eq!(drawn(&history, DETAIL), "M0 1h180");
     }
 
     #[test]
     fn a_dip_of_one_step_is_seen() {
         let mut history = steps(10, every_step(1800, 0));
         history.steps[90].values.video_bitrate = Some(0.0).into();
-        assert_eq!(drawn(&history, SMALL), "M0 1h30v16h1v-16h29");
-        assert_eq!(drawn(&history, LARGE), "M0 1h90v98h1v-98h89");
+        assert_eq!(drawn(&history, SPARKLINE), "M0 1h30v16h1v-16h29");
+        assert_eq!(drawn(&history, DETAIL), "M0 1h90v98h1v-98h89");
     }
 
     #[test]
@@ -324,25 +329,25 @@ mod tests {
             let steps_of = every_step(1800, 900).chain(every_step(900 - seconds, 0));
             steps(10, steps_of)
         };
-        assert_eq!(drawn(&silent(20), LARGE), "M0 1h180");
-        assert_eq!(drawn(&silent(30), LARGE), "M0 1h90M93 1h87");
-        assert_eq!(drawn(&silent(20), SMALL), "M0 1h60");
-        assert_eq!(drawn(&silent(60), SMALL), "M0 1h30M32 1h28");
+        assert_eq!(drawn(&silent(20), DETAIL), "M0 1h180");
+        assert_eq!(drawn(&silent(30), DETAIL), "M0 1h90M93 1h87");
+        assert_eq!(drawn(&silent(20), SPARKLINE), "M0 1h60");
+        assert_eq!(drawn(&silent(60), SPARKLINE), "M0 1h30M32 1h28");
     }
 
     #[test]
     fn a_coarse_step_stands_for_all_of_its_time() {
         let coarse = (1..=22).rev().map(|n| step(n * 80, 100.0));
-        assert_eq!(drawn(&steps(80, coarse), SMALL), "M1 1h59");
+        assert_eq!(drawn(&steps(80, coarse), SPARKLINE), "M1 1h59");
     }
 
     #[test]
     fn what_is_outside_of_the_picture_is_not_drawn() {
         let history = steps(10, [step(1860, 5.0), step(-10, 7.0)]);
-        let values = columns(&history, BITRATE, SMALL, NOW);
+        let values = columns(&history, BITRATE, SPARKLINE, NOW);
         assert_eq!(bounds(&values), None);
         assert_eq!(top(&[], None), 1.0);
-        assert_eq!(row(0.0, 1.0, SMALL), 17);
-        assert_eq!(row(2.0, 1.0, SMALL), 1);
+        assert_eq!(row(0.0, 1.0, SPARKLINE), 17);
+        assert_eq!(row(2.0, 1.0, SPARKLINE), 1);
     }
 }

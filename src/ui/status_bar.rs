@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::table::Context;
+use super::table::RowContext;
 use super::text;
 use crate::http::query::{Counts, Query, StateFilter};
 use crate::telemetry::{BuildInfo, Glance};
@@ -15,8 +15,8 @@ const STRETCHED: f64 = 1.05;
 const CLOCK: f64 = 30.0;
 
 /// How many channels are how, above the table; each number leads to those that it counts.
-pub(super) fn counts(counts: Counts, query: &Query, context: Context) -> Markup {
-    let words = context.language.words();
+pub(super) fn counts(counts: Counts, query: &Query, context: RowContext) -> Markup {
+    let messages = context.language.messages();
     let item = |filter: StateFilter, count: usize, word: &str| {
         let wanted = Query {
             state: filter,
@@ -28,25 +28,25 @@ pub(super) fn counts(counts: Counts, query: &Query, context: Context) -> Markup 
             }
         }
     };
-    let warnings = words.warnings(counts.warning);
+    let warnings = messages.warnings(counts.warning);
     html! {
-        (item(StateFilter::Critical, counts.critical, words.critical))
+        (item(StateFilter::Critical, counts.critical, messages.critical))
         (item(StateFilter::Warning, counts.warning, warnings))
-        (item(StateFilter::Live, counts.live, words.live))
-        (item(StateFilter::NotLive, counts.not_live, words.not_live))
-        (item(StateFilter::Unknown, counts.unknown, words.unknown))
-        (item(StateFilter::Any, counts.channels, words.channels(counts.channels)))
+        (item(StateFilter::Live, counts.live, messages.live))
+        (item(StateFilter::NotLive, counts.not_live, messages.not_live))
+        (item(StateFilter::Unknown, counts.unknown, messages.unknown))
+        (item(StateFilter::Any, counts.channels, messages.channels(counts.channels)))
     }
 }
 
 /// The page's title: what matters first, since little of it is seen in a tab.
-pub(super) fn title(counts: Counts, context: Context) -> String {
-    let words = context.language.words();
-    let (live_of, end) = words.live_of;
+pub(super) fn title(counts: Counts, context: RowContext) -> String {
+    let messages = context.language.messages();
+    let (live_of, end) = messages.live_of;
     let mut parts = Vec::new();
     for (count, word) in [
-        (counts.critical, words.critical),
-        (counts.warning, words.warnings(counts.warning)),
+        (counts.critical, messages.critical),
+        (counts.warning, messages.warnings(counts.warning)),
     ] {
         if count > 0 {
             parts.push(format!("{count} {word}"));
@@ -62,17 +62,17 @@ pub(super) fn title(counts: Counts, context: Context) -> String {
 }
 
 /// How the exporter itself is doing.
-pub(super) fn exporter(glance: &Glance, context: Context) -> Markup {
-    let words = context.language.words();
+pub(super) fn exporter(glance: &Glance, context: RowContext) -> Markup {
+    let messages = context.language.messages();
     let BuildInfo {
         version, revision, ..
     } = BuildInfo::THIS;
     let calls: Vec<_> = glance.requests.iter().filter(|(_, n)| *n > 0).collect();
     html! {
         div {
-            dt { (words.calls) }
+            dt { (messages.calls) }
             dd {
-                @if calls.is_empty() { (words.no_calls) }
+                @if calls.is_empty() { (messages.no_calls) }
                 @for (outcome, count) in calls {
                     span.call .bad[!outcome.is_answer()] title=(context.language.outcome(*outcome)) {
                         code { (outcome.as_str()) } " " b { (count) }
@@ -81,12 +81,12 @@ pub(super) fn exporter(glance: &Glance, context: Context) -> Markup {
             }
         }
         div {
-            dt { (words.polling) }
+            dt { (messages.polling) }
             dd { (polling(glance, context)) }
         }
         @if !glance.refused_accounts.is_empty() {
             div.bad {
-                dt { (words.refused_accounts) }
+                dt { (messages.refused_accounts) }
                 dd {
                     @for account in &glance.refused_accounts {
                         (text::isolated(account)) " "
@@ -95,24 +95,24 @@ pub(super) fn exporter(glance: &Glance, context: Context) -> Markup {
             }
         }
         div {
-            dt { (words.clock) }
+            dt { (messages.clock) }
             dd {
                 @match glance.clock_skew {
                     Some(skew) if skew.abs() > CLOCK => {
-                        @let off = if skew > 0.0 { words.clock_behind } else { words.clock_ahead };
-                        @let seconds = format!("{:.0} {}", skew.abs(), words.units[0]);
+                        @let off = if skew > 0.0 { messages.clock_behind } else { messages.clock_ahead };
+                        @let seconds = format!("{:.0} {}", skew.abs(), messages.units[0]);
                         span.bad { (off.replace("{}", &seconds)) }
                     }
-                    Some(_) => { (words.clock_ok) }
-                    None => { (words.none) }
+                    Some(_) => { (messages.clock_ok) }
+                    None => { (messages.none) }
                 }
             }
         }
         div {
-            dt { (words.configuration) }
+            dt { (messages.configuration) }
             dd {
-                @if glance.reload_successful { (words.in_force_since) }
-                @else { span.bad { (words.reload_failed) } }
+                @if glance.reload_successful { (messages.in_force_since) }
+                @else { span.bad { (messages.reload_failed) } }
                 " "
                 time data-d=(glance.reload_success.as_millis() / 1000) {
                     (text::utc(glance.reload_success))
@@ -120,22 +120,22 @@ pub(super) fn exporter(glance: &Glance, context: Context) -> Markup {
             }
         }
         div {
-            dt { (words.version) }
+            dt { (messages.version) }
             dd { (version) " (" (revision) ")" }
         }
     }
 }
 
-fn polling(glance: &Glance, context: Context) -> Markup {
-    let words = context.language.words();
+fn polling(glance: &Glance, context: RowContext) -> Markup {
+    let messages = context.language.messages();
     let late = glance.poll_lag > LATE;
     let stretched = glance.poll_stretch > STRETCHED;
     html! {
-        @if glance.paused { p.bad { (words.paused) } }
+        @if glance.paused { p.bad { (messages.paused) } }
         @if late {
-            p.bad { (words.late_by) " " (format!("{:.0}", glance.poll_lag)) " " (words.units[0]) }
+            p.bad { (messages.late_by) " " (format!("{:.0}", glance.poll_lag)) " " (messages.units[0]) }
         }
-        @if stretched { p.bad { (words.stretched) " " (format!("{:.1}", glance.poll_stretch)) } }
-        @if !glance.paused && !late && !stretched { (words.in_time) }
+        @if stretched { p.bad { (messages.stretched) " " (format!("{:.1}", glance.poll_stretch)) } }
+        @if !glance.paused && !late && !stretched { (messages.in_time) }
     }
 }

@@ -2,17 +2,17 @@
 
 use maud::{Markup, html};
 
-use super::chart::{self, Large};
-use super::table::{self, Context};
+use super::chart::{self, DetailChart};
+use super::table::{self, RowContext};
 use super::text;
 use crate::metrics::{ChannelDetail, PollLogView, StreamHistory, StreamSnapshot};
 use crate::state::Rules;
 
 /// All that is said of a channel.
-pub(super) fn detail(detail: &ChannelDetail, rules: &Rules, context: Context) -> Markup {
+pub(super) fn detail(detail: &ChannelDetail, rules: &Rules, context: RowContext) -> Markup {
     let view = &detail.channel;
     let identity = &view.meta;
-    let words = context.language.words();
+    let messages = context.language.messages();
     html! {
         section class=[table::severity_class(view)] {
             h1 {
@@ -33,18 +33,18 @@ pub(super) fn detail(detail: &ChannelDetail, rules: &Rules, context: Context) ->
         }
         @for history in detail.histories.iter().filter(|history| is_over(detail, history)) {
             section.over {
-                h2 { (words.stream) " " (text::isolated(history.name.as_str())) }
+                h2 { (messages.stream) " " (text::isolated(history.name.as_str())) }
                 (charts(history, None, detail, context))
             }
         }
         @match detail.histories.first() {
-            None => p { (words.no_history) },
+            None => p { (messages.no_history) },
             Some(history) => {
-                p.note { (words.chart_note.replace("{}", &text::duration(history.step, words))) }
+                p.note { (messages.chart_note.replace("{}", &text::duration(history.step, messages))) }
             }
         }
         (answers(&detail.answers, context))
-        p { a href={ "../api/v1/channels/" (identity.channel.id) } { (words.as_json) } }
+        p { a href={ "../api/v1/channels/" (identity.channel.id) } { (messages.as_json) } }
     }
 }
 
@@ -62,37 +62,37 @@ fn is_over(detail: &ChannelDetail, history: &StreamHistory) -> bool {
             .all(|s| s.name != history.name)
 }
 
-fn facts(detail: &ChannelDetail, context: Context) -> Markup {
+fn facts(detail: &ChannelDetail, context: RowContext) -> Markup {
     let view = &detail.channel;
-    let words = context.language.words();
+    let messages = context.language.messages();
     let expected = &view.meta.channel.expect;
     html! {
         dl {
             @if let Some(last) = view.last_success {
                 div {
-                    dt { (words.last_answer) }
+                    dt { (messages.last_answer) }
                     dd { (context.ago(last)) }
                 }
             }
             @if let Some(last) = view.last_sample {
                 div {
-                    dt { (words.newest_sample) }
+                    dt { (messages.newest_sample) }
                     dd { (context.ago(context.of_sample(last))) }
                 }
             }
             div {
-                dt { (words.changes) }
+                dt { (messages.changes) }
                 dd { (view.transitions) }
             }
             @if expected.live {
                 div {
-                    dt { (words.expected_live) }
+                    dt { (messages.expected_live) }
                     dd { "✓" }
                 }
             }
             @if !view.meta.channel.labels.is_empty() {
                 div {
-                    dt { (words.labels) }
+                    dt { (messages.labels) }
                     dd {
                         @for (name, value) in &view.meta.channel.labels {
                             code { (name) "=" (text::isolated(value)) } " "
@@ -109,32 +109,32 @@ fn stream_section(
     history: Option<&StreamHistory>,
     detail: &ChannelDetail,
     rules: &Rules,
-    context: Context,
+    context: RowContext,
 ) -> Markup {
-    let words = context.language.words();
-    let within = |words_of: &str, time| words_of.replace("{}", &text::duration(time, words));
+    let messages = context.language.messages();
+    let within = |words_of: &str, time| words_of.replace("{}", &text::duration(time, messages));
     let expected = &detail.channel.meta.channel.expect;
     let figures = &stream.figures;
     let written = |value: Option<f64>, write: fn(f64) -> String| {
-        value.map_or_else(|| words.none.to_owned(), write)
+        value.map_or_else(|| messages.none.to_owned(), write)
     };
     let rows = [
         (
-            words.video_bitrate,
+            messages.video_bitrate,
             text::bitrate as fn(f64) -> String,
             chart::BITRATE,
             expected.video_bitrate_bps,
             figures.video_bitrate_baseline,
         ),
         (
-            words.video_frame_rate,
+            messages.video_frame_rate,
             text::framerate,
             chart::VIDEO,
             expected.video_framerate_fps,
             None,
         ),
         (
-            words.audio_frame_rate,
+            messages.audio_frame_rate,
             text::framerate,
             chart::AUDIO,
             expected.audio_framerate_fps,
@@ -143,17 +143,17 @@ fn stream_section(
     ];
     html! {
         section {
-            h2 { (words.stream) " " (text::isolated(stream.name.as_str())) }
+            h2 { (messages.stream) " " (text::isolated(stream.name.as_str())) }
             div.wide {
                 table.figures {
                     thead {
                         tr {
                             td {}
-                            th scope="col" { (words.now) }
-                            th scope="col" { (within(words.lowest, rules.window)) }
-                            th scope="col" { (within(words.highest, rules.sustain)) }
-                            th scope="col" { (words.expected) }
-                            th scope="col" { (words.usual) }
+                            th scope="col" { (messages.now) }
+                            th scope="col" { (within(messages.lowest, rules.window)) }
+                            th scope="col" { (within(messages.highest, rules.sustain)) }
+                            th scope="col" { (messages.expected) }
+                            th scope="col" { (messages.usual) }
                         }
                     }
                     tbody {
@@ -179,29 +179,29 @@ fn charts(
     history: &StreamHistory,
     stream: Option<&StreamSnapshot>,
     detail: &ChannelDetail,
-    context: Context,
+    context: RowContext,
 ) -> Markup {
-    let words = context.language.words();
+    let messages = context.language.messages();
     let expected = &detail.channel.meta.channel.expect;
     let charts = [
-        Large {
-            title: words.video_bitrate,
+        DetailChart {
+            title: messages.video_bitrate,
             write: text::bitrate,
             field: chart::BITRATE,
             expected: expected.video_bitrate_bps,
             usual: stream.and_then(|stream| stream.figures.video_bitrate_baseline),
             class: "r",
         },
-        Large {
-            title: words.video_frame_rate,
+        DetailChart {
+            title: messages.video_frame_rate,
             write: text::framerate,
             field: chart::VIDEO,
             expected: expected.video_framerate_fps,
             usual: None,
             class: "f",
         },
-        Large {
-            title: words.audio_frame_rate,
+        DetailChart {
+            title: messages.audio_frame_rate,
             write: text::framerate,
             field: chart::AUDIO,
             expected: expected.audio_framerate_fps,
@@ -211,27 +211,27 @@ fn charts(
     ];
     html! {
         div.charts {
-            @for chart in charts { (chart.draw(history, context.polyv, words)) }
+            @for chart in charts { (chart.draw(history, context.polyv, messages)) }
         }
     }
 }
 
-fn answers(answers: &[PollLogView], context: Context) -> Markup {
-    let words = context.language.words();
+fn answers(answers: &[PollLogView], context: RowContext) -> Markup {
+    let messages = context.language.messages();
     html! {
         section {
-            h2 { (words.last_polls) }
-            @if answers.is_empty() { p { (words.not_asked_yet) } }
+            h2 { (messages.last_polls) }
+            @if answers.is_empty() { p { (messages.not_asked_yet) } }
             @else {
                 div.wide {
                     table.answers {
                         thead {
                             tr {
-                                th scope="col" { (words.answer) }
-                                th scope="col" { (words.times) }
-                                th scope="col" { (words.samples) }
-                                th scope="col" { (words.first) }
-                                th scope="col" { (words.last) }
+                                th scope="col" { (messages.answer) }
+                                th scope="col" { (messages.times) }
+                                th scope="col" { (messages.samples) }
+                                th scope="col" { (messages.first) }
+                                th scope="col" { (messages.last) }
                             }
                         }
                         tbody {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use polyv_client::clock::Timestamp;
 
-use super::words::Words;
+use super::i18n::Messages;
 
 /// A text from outside, fit to be shown: bounded, and without characters that change what
 /// stands around them. (Markup is escaped where it is written.)
@@ -88,10 +88,10 @@ fn digits(value: f64) -> String {
 }
 
 /// How long it is from `then` to `now`, in one unit, two where that matters. The script says it
-/// in the same words.
-pub(super) fn age(then: Timestamp, now: Timestamp, words: &Words) -> String {
+/// in the same messages.
+pub(super) fn age(then: Timestamp, now: Timestamp, messages: &Messages) -> String {
     let seconds = now.since(then).as_secs();
-    let [s, min, h, d] = words.units;
+    let [s, min, h, d] = messages.units;
     match seconds {
         0..120 => format!("{seconds} {s}"),
         120..7200 => format!("{} {min}", seconds / 60),
@@ -101,8 +101,8 @@ pub(super) fn age(then: Timestamp, now: Timestamp, words: &Words) -> String {
 }
 
 /// A short time.
-pub(super) fn duration(duration: Duration, words: &Words) -> String {
-    let [s, min, ..] = words.units;
+pub(super) fn duration(duration: Duration, messages: &Messages) -> String {
+    let [s, min, ..] = messages.units;
     match duration.as_secs() {
         seconds if seconds % 60 == 0 => format!("{} {min}", seconds / 60),
         seconds => format!("{seconds} {s}"),
@@ -119,7 +119,7 @@ pub(super) fn utc(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::page::language::Language;
+    use crate::ui::language::Language;
 
     #[test]
     fn texts_from_outside_are_bounded_and_turn_nothing_around() {
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn ages_are_said_in_one_unit() {
-        let words = Language::English.words();
+        let messages = Language::English.messages();
         for (seconds, text) in [
             (0, "0 s"),
             (119, "119 s"),
@@ -169,14 +169,14 @@ mod tests {
             (172_800, "2 d"),
         ] {
             let now = Timestamp::from_millis(seconds * 1000 + 999);
-            assert_eq!(age(Timestamp::from_millis(0), now, words), text);
+            assert_eq!(age(Timestamp::from_millis(0), now, messages), text);
         }
         // A clock that was set back.
         assert_eq!(
             age(
                 Timestamp::from_millis(9000),
                 Timestamp::from_millis(0),
-                words
+                messages
             ),
             "0 s"
         );

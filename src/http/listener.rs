@@ -20,7 +20,7 @@ pub struct Listener {
 pub enum BindError {
     /// The text is no address.
     #[error("`{0}` is no address to listen on: write `:9847`, `127.0.0.1:9847` or `[::1]:9847`")]
-    NoAddress(String),
+    InvalidAddress(String),
     /// The system refuses.
     #[error("can't listen on {address}: {error}{hint}")]
     Refused {
@@ -50,9 +50,9 @@ pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
     if let Some(port) = text.strip_prefix(':') {
         let port: u16 = port
             .parse()
-            .map_err(|_| BindError::NoAddress(text.to_owned()))?;
+            .map_err(|_| BindError::InvalidAddress(text.to_owned()))?;
         let everywhere = listen((Ipv6Addr::UNSPECIFIED, port).into()).or_else(|error| {
-            if no_ipv6(&error) {
+            if is_ipv6_unavailable(&error) {
                 listen((Ipv4Addr::UNSPECIFIED, port).into())
             } else {
                 Err(error)
@@ -61,13 +61,13 @@ pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
         return Ok(vec![everywhere.map_err(refused)?]);
     }
     if !text.contains(':') {
-        return Err(BindError::NoAddress(text.to_owned()));
+        return Err(BindError::InvalidAddress(text.to_owned()));
     }
     let mut listeners: Vec<Listener> = Vec::new();
     let mut addresses: Vec<SocketAddr> = lookup_host(text)
         .await
         .map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidInput => BindError::NoAddress(text.to_owned()),
+            io::ErrorKind::InvalidInput => BindError::InvalidAddress(text.to_owned()),
             _ => refused(error),
         })?
         .collect();
@@ -82,14 +82,14 @@ pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
         }
         match listen(address) {
             Ok(listener) => listeners.push(listener),
-            Err(error) if no_ipv6(&error) => without_ipv6 = Some(error),
+            Err(error) if is_ipv6_unavailable(&error) => without_ipv6 = Some(error),
             Err(error) => return Err(refused(error)),
         }
     }
     match without_ipv6 {
         _ if !listeners.is_empty() => Ok(listeners),
         Some(error) => Err(refused(error)),
-        None => Err(BindError::NoAddress(text.to_owned())),
+        None => Err(BindError::InvalidAddress(text.to_owned())),
     }
 }
 
@@ -98,8 +98,8 @@ pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
 ///
 /// # Errors
 /// Where the text is no address, or leaves the port to the system.
-pub fn reached_at(text: &str) -> Result<String, BindError> {
-    let no_address = || BindError::NoAddress(text.to_owned());
+pub fn loopback_address(text: &str) -> Result<String, BindError> {
+    let no_address = || BindError::InvalidAddress(text.to_owned());
     let (host, port) = text.rsplit_once(':').ok_or_else(no_address)?;
     let port: u16 = port.parse().map_err(|_| no_address())?;
     if port == 0 || (host.contains(':') && !host.starts_with('[')) {
@@ -133,7 +133,7 @@ fn listen(address: SocketAddr) -> io::Result<Listener> {
     Ok(Listener { socket, address })
 }
 
-fn no_ipv6(error: &io::Error) -> bool {
+fn is_ipv6_unavailable(error: &io::Error) -> bool {
     const EAFNOSUPPORT: i32 = 97;
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(EAFNOSUPPORT)
 }
@@ -177,10 +177,10 @@ mod tests {
             ("[fd00::1]:80", "[fd00::1]:80"),
             ("polyv.internal:9847", "polyv.internal:9847"),
         ] {
-            assert_eq!(reached_at(text).unwrap(), reached);
+            assert_eq!(loopback_address(text).unwrap(), reached);
         }
         for text in ["", "9847", ":0", ":x", "host", "host:", "::1:9847"] {
-            assert!(reached_at(text).is_err(), "{text}");
+            assert!(loopback_address(text).is_err(), "{text}");
         }
     }
 

@@ -1,0 +1,68 @@
+//! Health checks: whether the process works, and whether it is worth scraping.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use super::state::AppState;
+
+/// Whether the process works. Trouble with Polyv is not for a new process to mend, so it
+/// changes nothing here.
+pub(super) async fn healthy(State(app): State<Arc<AppState>>) -> (StatusCode, &'static str) {
+    if app.deps.status.is_stuck(app.deps.clock.host().moment()) {
+        let message = "polyv-exporter does not work: its poller is stuck; restart it.\n";
+        (StatusCode::SERVICE_UNAVAILABLE, message)
+    } else {
+        (StatusCode::OK, "polyv-exporter works.\n")
+    }
+}
+
+/// Whether it is worth scraping.
+pub(super) async fn ready(State(app): State<Arc<AppState>>) -> (StatusCode, &'static str) {
+    if app.deps.status.is_ready() {
+        (StatusCode::OK, "polyv-exporter is ready.\n")
+    } else {
+        let message = "polyv-exporter is not ready: not every channel was asked yet.\n";
+        (StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::http::AppDeps;
+    use crate::metrics::ChannelStore;
+    use crate::scheduler::{self, Status};
+    use crate::telemetry::Metrics;
+    use polyv_client::PolyvClock;
+    use polyv_client::clock::Clock;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_exporter_whose_poller_is_stuck_is_not_healthy() {
+        let config = crate::config::Source::text(
+            "config",
+            "accounts: [{app_id: a, app_secret: s, channels: [{id: 1}]}]",
+        );
+        let rules = config.load().map(|config| scheduler::rules_of(&config));
+        let clock = Arc::new(PolyvClock::new(Clock::default()));
+        let app = Arc::new(AppState::new(AppDeps {
+            store: Arc::new(ChannelStore::new(
+                rules.unwrap(),
+                scheduler::wall_offset(&clock),
+            )),
+            metrics: Metrics::new().unwrap(),
+            status: Arc::new(Status::default()),
+            clock,
+            telemetry_path: "/metrics".to_owned(),
+            reload: None,
+        }));
+        let asked = || async { healthy(State(Arc::clone(&app))).await.0 };
+        assert_eq!(asked().await, StatusCode::OK);
+        // No poller looks after the status.
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert_eq!(asked().await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+}

@@ -1,0 +1,72 @@
+//! The routes: which handler serves which path.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Response, Uri};
+use axum::routing::{get, post};
+
+use super::state::AppState;
+use super::{api, health, http_sd, probe, reload, respond, scrape};
+
+const HEALTHY: &str = "/-/healthy";
+const READY: &str = "/-/ready";
+const RELOAD: &str = "/-/reload";
+const DISCOVERY: &str = "/sd";
+const PROBE: &str = "/probe";
+const EXPORTER: &str = "/exporter";
+
+/// Checks a path for metrics: one that nothing else has.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn check_telemetry_path(path: &str) -> Result<(), String> {
+    let plain = path
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte));
+    if !path.starts_with('/') || !plain || path.contains("//") {
+        return Err(format!(
+            "`{path}` can't be a path for metrics: write one such as `/metrics`"
+        ));
+    }
+    let taken = ["/-/", "/api/", "/assets/", "/channels/", "/fragments/"];
+    let routes = [DISCOVERY, PROBE, EXPORTER];
+    if routes.contains(&path) || taken.iter().any(|taken| path.starts_with(taken)) {
+        return Err(format!(
+            "`{path}` can't be the path for metrics: something else is there"
+        ));
+    }
+    Ok(())
+}
+
+/// All routes. `ui` are those of the status page.
+pub fn router(state: AppState, ui: Router<Arc<AppState>>) -> Router {
+    let telemetry_path = state.deps.telemetry_path.clone();
+    let mut router = Router::new();
+    // With the metrics at `/` there is no path left for the page.
+    if telemetry_path != "/" {
+        router = router.merge(ui);
+    }
+    router
+        .route(&telemetry_path, get(scrape::metrics))
+        .route(DISCOVERY, get(http_sd::handler))
+        .route(PROBE, get(probe::channel))
+        .route(EXPORTER, get(probe::exporter))
+        .route(HEALTHY, get(health::healthy))
+        .route(READY, get(health::ready))
+        .route(RELOAD, post(reload::reload))
+        .route("/api/v1/channels", get(api::channels))
+        .route("/api/v1/channels/{id}", get(api::channel))
+        .fallback(not_found)
+        .with_state(Arc::new(state))
+}
+
+/// Reports that no route has this path.
+async fn not_found(uri: Uri) -> Response<Body> {
+    if uri.path().starts_with("/api/") {
+        api::not_found()
+    } else {
+        respond::not_found()
+    }
+}

@@ -34,7 +34,7 @@ impl Asker {
         );
         Ok(Self {
             client,
-            limiter: Limiter::new(scheduler::limit_of(config)),
+            limiter: Limiter::new(scheduler::rate_limit_from_config(config)),
             clock,
         })
     }

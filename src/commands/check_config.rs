@@ -7,7 +7,7 @@ use super::{Failure, output};
 use crate::cli::CheckConfigArgs;
 use crate::config::Source;
 use crate::http::web_config::WebConfigFile;
-use crate::scheduler::over_demand;
+use crate::scheduler::capacity_warning;
 
 /// Names every fault with its place, or says what the configuration comes to.
 #[allow(clippy::print_stderr)] // to a person
@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &CheckConfigArgs) -> Result<(), Failure> {
         for warning in &config.warnings {
             _ = writeln!(report, "{warning} (warning)");
         }
-        if let Some(warning) = over_demand(config) {
+        if let Some(warning) = capacity_warning(config) {
             _ = writeln!(report, "{shown}: {warning} (warning)");
         }
         let (accounts, channels) = (config.accounts.len(), config.channel_count());

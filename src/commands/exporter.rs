@@ -16,7 +16,7 @@ use super::supervisor::{Supervisor, watching};
 use crate::config::{Config, Source, SourceFingerprint};
 use crate::http::{self, AppState, Listener, Server};
 use crate::metrics::ChannelStore;
-use crate::scheduler::{self, Orders, Parts, Poller, Status};
+use crate::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
 use crate::telemetry::{BuildInfo, Metrics};
 use crate::ui;
 use polyv_client::clock::Clock;
@@ -56,32 +56,32 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     shard::announce(&config);
     let clock = Arc::new(PolyvClock::new(Clock::default()));
     let metrics = Metrics::new().context("the metrics can't be set up")?;
-    let status = Arc::new(Status::default());
-    let parts = Parts {
-        limiter: Limiter::new(scheduler::limit_of(&config)),
+    let health = Arc::new(PollerHealth::default());
+    let context = PollerContext {
+        limiter: Limiter::new(scheduler::rate_limit_from_config(&config)),
         store: Arc::new(ChannelStore::new(
-            scheduler::rules_of(&config),
+            scheduler::freshness_policy(&config),
             scheduler::wall_offset(&clock),
         )),
-        status: Arc::clone(&status),
+        health: Arc::clone(&health),
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
     };
     let transport = transport(&config).map_err(anyhow::Error::msg)?;
     let (requests, asked) = mpsc::channel(WAITING_RELOADS);
     let app = AppState::new(http::AppDeps {
-        store: Arc::clone(&parts.store),
+        store: Arc::clone(&context.store),
         metrics: metrics.clone(),
-        status: Arc::clone(&status),
+        status: Arc::clone(&health),
         clock: Arc::clone(&clock),
         telemetry_path: setup.telemetry_path,
         reload: setup.enable_lifecycle.then_some(requests),
     });
-    let orders = Orders {
+    let update = ConfigUpdate {
         config: config.clone(),
         transport: Arc::clone(&transport),
     };
-    let poller = Poller::new(parts, orders);
+    let poller = Poller::new(context, update);
     metrics.reloads().succeeded(clock.host().wall());
     let entrance = setup.door.entrance().clone();
     let door = entrance.current();
@@ -94,7 +94,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     let supervisor = Supervisor::from_environment();
     let watched = watching(&config);
 
-    let (inbox, orders) = mpsc::channel(1);
+    let (updates_tx, updates) = mpsc::channel(1);
     let reloader = Reloader::new(reloader::Parts {
         source,
         config,
@@ -103,16 +103,16 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
         transport,
         metrics,
         clock: Arc::clone(&clock),
-        poller: inbox,
+        poller: updates_tx,
         supervisor: supervisor.clone(),
     });
     // Each of the four ends at the shutdown. One that ended before would leave an exporter
     // that looks alive, so whichever ends ends all.
     let serving = Server::new(http::router(app, ui::routes()), entrance, shutdown.clone())
         .run(setup.listeners);
-    let polling = poller.run(orders, shutdown.clone());
+    let polling = poller.run(updates, shutdown.clone());
     let reloading = reloader.run(asked, setup.reload_signal, shutdown.clone());
-    let accompanying = supervisor.accompany(watched, status, clock, shutdown.clone());
+    let accompanying = supervisor.accompany(watched, health, clock, shutdown.clone());
     let ending = |name: &'static str, task: tokio::task::JoinHandle<()>| {
         let shutdown = shutdown.clone();
         async move {

@@ -16,7 +16,7 @@ use crate::config::Diagnostics;
 use crate::config::{Config, Source, SourceFingerprint, Watcher};
 use crate::http::ReloadRequest;
 use crate::http::web_config::SwapResult;
-use crate::scheduler::Orders;
+use crate::scheduler::ConfigUpdate;
 use crate::telemetry::Metrics;
 use polyv_client::{PolyvClock, Transport};
 
@@ -41,7 +41,7 @@ pub(super) struct Parts {
     pub(super) metrics: Metrics,
     pub(super) clock: Arc<PolyvClock>,
     /// Who has to follow it.
-    pub(super) poller: mpsc::Sender<(Orders, oneshot::Sender<()>)>,
+    pub(super) poller: mpsc::Sender<(ConfigUpdate, oneshot::Sender<()>)>,
     /// Who may wait until it is done.
     pub(super) supervisor: Supervisor,
 }
@@ -229,7 +229,7 @@ impl Reloader {
         };
         warn_of(&config);
         shard::announce(&config);
-        let orders = Orders {
+        let update = ConfigUpdate {
             config: config.clone(),
             transport: Arc::clone(&transport),
         };
@@ -237,7 +237,7 @@ impl Reloader {
         let stopping = || "the exporter is stopping".to_owned();
         self.parts
             .poller
-            .send((orders, done))
+            .send((update, done))
             .await
             .map_err(|_| stopping())?;
         in_force.await.map_err(|_| stopping())?;

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::config::Config;
-use crate::scheduler::Status;
+use crate::scheduler::PollerHealth;
 use polyv_client::PolyvClock;
 
 /// A service manager that wants to know how things are, or nobody.
@@ -49,7 +49,7 @@ impl Supervisor {
     pub(super) async fn accompany(
         self,
         watching: String,
-        status: Arc<Status>,
+        status: Arc<PollerHealth>,
         clock: Arc<PolyvClock>,
         shutdown: CancellationToken,
     ) {
@@ -83,7 +83,7 @@ impl Supervisor {
         self.tell(&ready, PATIENCE).await;
     }
 
-    async fn keep_alive(&self, status: &Status, clock: &PolyvClock) {
+    async fn keep_alive(&self, status: &PollerHealth, clock: &PolyvClock) {
         // Twice in the time given, as `sd_watchdog_enabled(3)` asks.
         let Some(every) = self.watchdog.map(|patience| patience / 2) else {
             return std::future::pending().await;
@@ -92,7 +92,7 @@ impl Supervisor {
         loop {
             sleep_until(next).await;
             next = Instant::now() + every;
-            if status.is_stuck(clock.host().moment()) {
+            if status.is_stalled(clock.host().moment()) {
                 error!(
                     "the poller is stuck; the service manager is not told any more that all is well"
                 );
@@ -173,7 +173,7 @@ mod tests {
             socket: Some(path.into_os_string()),
             watchdog: Some(Duration::from_secs(20)),
         };
-        let status = Status::default();
+        let status = PollerHealth::default();
         let clock = PolyvClock::new(Clock::default());
         let alive = || {
             let mut buffer = [0; 64];

@@ -10,7 +10,7 @@ use super::state::AppState;
 /// Whether the process works. Trouble with Polyv is not for a new process to mend, so it
 /// changes nothing here.
 pub(super) async fn healthy(State(app): State<Arc<AppState>>) -> (StatusCode, &'static str) {
-    if app.deps.status.is_stuck(app.deps.clock.host().moment()) {
+    if app.deps.status.is_stalled(app.deps.clock.host().moment()) {
         let message = "polyv-exporter does not work: its poller is stuck; restart it.\n";
         (StatusCode::SERVICE_UNAVAILABLE, message)
     } else {
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
     use crate::http::AppDeps;
     use crate::metrics::ChannelStore;
-    use crate::scheduler::{self, Status};
+    use crate::scheduler::{self, PollerHealth};
     use crate::telemetry::Metrics;
     use polyv_client::PolyvClock;
     use polyv_client::clock::Clock;
@@ -46,7 +46,9 @@ mod tests {
             "config",
             "accounts: [{app_id: a, app_secret: s, channels: [{id: 1}]}]",
         );
-        let rules = config.load().map(|config| scheduler::rules_of(&config));
+        let rules = config
+            .load()
+            .map(|config| scheduler::freshness_policy(&config));
         let clock = Arc::new(PolyvClock::new(Clock::default()));
         let app = Arc::new(AppState::new(AppDeps {
             store: Arc::new(ChannelStore::new(
@@ -54,7 +56,7 @@ mod tests {
                 scheduler::wall_offset(&clock),
             )),
             metrics: Metrics::new().unwrap(),
-            status: Arc::new(Status::default()),
+            status: Arc::new(PollerHealth::default()),
             clock,
             telemetry_path: "/metrics".to_owned(),
             reload: None,

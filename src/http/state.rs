@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::response_limiter::ResponseLimiter;
 use crate::metrics::{ChannelDetail, ChannelSnapshot, ChannelStore, Format, ScrapeWriter};
-use crate::scheduler::Status;
+use crate::scheduler::PollerHealth;
 use crate::telemetry::{Glance, Metrics};
 use polyv_client::PolyvClock;
 use polyv_client::clock::{Now, Timestamp};
@@ -24,7 +24,7 @@ pub struct AppDeps {
     /// The exporter's own metrics.
     pub metrics: Metrics,
     /// What the poller tells of itself.
-    pub status: Arc<Status>,
+    pub status: Arc<PollerHealth>,
     /// Polyv's clock.
     pub clock: Arc<PolyvClock>,
     /// Where metrics are.

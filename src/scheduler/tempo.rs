@@ -8,7 +8,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use super::errand::Concern;
+use super::request::FailureScope;
 use polyv_client::clock::Moment;
 
 /// What counts as recent.
@@ -35,8 +35,8 @@ pub(super) struct Tempo {
 
 #[derive(Debug, Clone, Copy)]
 struct Call {
-    ended: Moment,
-    concern: Concern,
+    completed: Moment,
+    scope: FailureScope,
     failed: bool,
 }
 
@@ -89,17 +89,22 @@ impl Tempo {
     }
 
     /// Takes the result of a call.
-    pub(super) fn ended(&mut self, concern: Concern, failed: bool, now: Moment) -> Option<Change> {
+    pub(super) fn record(
+        &mut self,
+        scope: FailureScope,
+        failed: bool,
+        now: Moment,
+    ) -> Option<Change> {
         self.recent.push_back(Call {
-            ended: now,
-            concern,
+            completed: now,
+            scope,
             failed,
         });
         while self.recent.len() > MOST_RECENT
             || self
                 .recent
                 .front()
-                .is_some_and(|call| now.since(call.ended) > RECENT)
+                .is_some_and(|call| now.since(call.completed) > RECENT)
         {
             self.recent.pop_front();
         }
@@ -107,8 +112,8 @@ impl Tempo {
             return None;
         }
         let failures = self.recent.iter().filter(|call| call.failed);
-        let concerns: HashSet<_> = failures.clone().map(|call| call.concern).collect();
-        let many = concerns.len() >= CHANNELS || concerns.contains(&Concern::Several);
+        let concerns: HashSet<_> = failures.clone().map(|call| call.scope).collect();
+        let many = concerns.len() >= CHANNELS || concerns.contains(&FailureScope::Multiple);
         #[allow(clippy::cast_precision_loss)]
         let share = failures.count() as f64 / self.recent.len() as f64;
         if share <= SHARE || !many {
@@ -137,8 +142,8 @@ mod tests {
     use super::*;
     use crate::metrics::ChannelKey;
 
-    fn one(channel: u64) -> Concern {
-        Concern::One(ChannelKey::for_test(channel))
+    fn one(channel: u64) -> FailureScope {
+        FailureScope::Channel(ChannelKey::for_test(channel))
     }
 
     fn at(seconds: u64) -> Moment {
@@ -150,7 +155,7 @@ mod tests {
         (0..100)
             .filter_map(|call| {
                 let channel = one(call / nth % channels);
-                tempo.ended(channel, call % nth == 0, at(seconds))
+                tempo.record(channel, call % nth == 0, at(seconds))
             })
             .next_back()
     }
@@ -174,7 +179,7 @@ mod tests {
     fn the_rate_returns_over_a_minute() {
         let mut tempo = Tempo::default();
         for call in 0..10 {
-            tempo.ended(one(call), call % 3 == 0, at(0));
+            tempo.record(one(call), call % 3 == 0, at(0));
         }
         assert_eq!(tempo.speed(at(0)), 0.5);
         assert_eq!(tempo.speed(at(30)), 0.75);
@@ -190,10 +195,10 @@ mod tests {
     fn what_is_long_ago_does_not_count() {
         let mut tempo = Tempo::default();
         for call in 0..9 {
-            tempo.ended(one(call), true, at(0));
+            tempo.record(one(call), true, at(0));
         }
         for call in 0..20 {
-            let change = tempo.ended(one(call), call % 10 == 0, at(61));
+            let change = tempo.record(one(call), call % 10 == 0, at(61));
             assert_eq!(change, None);
         }
     }

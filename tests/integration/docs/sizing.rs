@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use polyv_exporter::config::Source;
-use polyv_exporter::scheduler::{limit_of, over_demand};
+use polyv_exporter::scheduler::{capacity_warning, rate_limit_from_config};
 
 use crate::support::exporter_process::{Exporter, quick_config};
 use crate::support::markdown::read;
@@ -69,12 +69,12 @@ fn as_many_channels_fit_as_the_page_on_sizing_says() {
         for id in 0..channels {
             _ = writeln!(text, "  - id: {id}");
         }
-        over_demand(&Source::text("test", &text).load().unwrap())
+        capacity_warning(&Source::text("test", &text).load().unwrap())
     };
     // The program's own judgement, before it has seen an answer, is the page's formula.
     assert!(page.contains("=  0.98 × requests / (per + time of an answer)"));
     let there = |requests: usize, latency: f64| {
-        let mut limit = limit_of(&default());
+        let mut limit = rate_limit_from_config(&default());
         assert!(requests != 1_000 || limit.requests == requests);
         limit.requests = requests;
         0.98 * limit.sustained_rate(Duration::from_secs_f64(latency))

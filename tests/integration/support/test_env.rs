@@ -11,7 +11,7 @@ use polyv_client::clock::{Clock, SettableWallClock, Timestamp};
 use polyv_client::{Answer, Content, Limiter, Outgoing, PolyvClock, Transport, TransportError};
 use polyv_exporter::config::Source;
 use polyv_exporter::metrics::{self, ChannelStore, Format};
-use polyv_exporter::scheduler::{self, Orders, Parts, Poller, Status};
+use polyv_exporter::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
 use polyv_exporter::simulator::{Delivery, Reaction, Request, Scenario, Simulator, Trouble};
 use polyv_exporter::telemetry::Metrics;
 use prometheus::proto::MetricFamily;
@@ -36,8 +36,8 @@ pub struct World {
 
 /// A running exporter, without its sockets.
 struct Exporter {
-    parts: Parts,
-    orders: mpsc::Sender<(Orders, oneshot::Sender<()>)>,
+    parts: PollerContext,
+    orders: mpsc::Sender<(ConfigUpdate, oneshot::Sender<()>)>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -79,18 +79,18 @@ impl World {
             .load()
             .unwrap_or_else(|faults| panic!("{faults}"));
         let clock = Arc::new(PolyvClock::new(self.clock.clone()));
-        let parts = Parts {
-            limiter: Limiter::new(scheduler::limit_of(&config)),
+        let parts = PollerContext {
+            limiter: Limiter::new(scheduler::rate_limit_from_config(&config)),
             store: Arc::new(ChannelStore::new(
-                scheduler::rules_of(&config),
+                scheduler::freshness_policy(&config),
                 scheduler::wall_offset(&clock),
             )),
             metrics: Metrics::new().unwrap(),
-            status: Arc::new(Status::default()),
+            health: Arc::new(PollerHealth::default()),
             clock,
         };
         parts.metrics.reloads().succeeded(self.clock.wall());
-        let orders = Orders {
+        let orders = ConfigUpdate {
             config,
             transport: Arc::clone(&self.transport) as _,
         };
@@ -118,7 +118,7 @@ impl World {
         let config = Source::text("config", config)
             .load()
             .unwrap_or_else(|faults| panic!("{faults}"));
-        let orders = Orders {
+        let orders = ConfigUpdate {
             config,
             transport: Arc::clone(&self.transport) as _,
         };
@@ -165,7 +165,7 @@ impl World {
     /// How late the most overdue poll is.
     pub fn lag(&self) -> Duration {
         let parts = self.parts();
-        parts.status.lag(parts.clock.host().moment())
+        parts.health.lag(parts.clock.host().moment())
     }
 
     /// What scrapes are made of, for those who look at some channels too often to scrape.
@@ -173,20 +173,20 @@ impl World {
         &self.parts().store
     }
 
-    fn parts(&self) -> &Parts {
+    fn parts(&self) -> &PollerContext {
         &self.exporter.as_ref().expect("an exporter runs").parts
     }
 
     pub fn is_ready(&self) -> bool {
         self.exporter
             .as_ref()
-            .is_some_and(|e| e.parts.status.is_ready())
+            .is_some_and(|e| e.parts.health.is_ready())
     }
 
     /// Whether the poller does not look at what is to be done any more.
-    pub fn is_stuck(&self) -> bool {
+    pub fn is_stalled(&self) -> bool {
         let parts = self.parts();
-        parts.status.is_stuck(parts.clock.host().moment())
+        parts.health.is_stalled(parts.clock.host().moment())
     }
 
     /// Makes things go wrong, as a list of troubles in a scenario's words.

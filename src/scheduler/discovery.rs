@@ -1,4 +1,4 @@
-//! Listing an account's channels, page by page.
+//! ChannelDiscovery an account's channels, page by page.
 //!
 //! Pages come oldest first, so a deletion between two of them makes the second one skip a
 //! channel; and one whose status changes between two lists is in neither. A channel that a
@@ -7,34 +7,34 @@
 
 use std::time::Duration;
 
-use super::errand::Errand;
+use super::request::PollRequest;
 use crate::config::DiscoveryConfig;
 use polyv_client::clock::Moment;
 use polyv_client::{ChannelPage, LiveStatus, PageOf};
 
 /// Channels that are watched at most, of one account: memory is bounded whatever Polyv lists.
-pub(super) const MOST_LISTED: usize = 200_000;
+pub(super) const MAX_DISCOVERED_CHANNELS: usize = 200_000;
 /// A page that says there are more after so many does not count: a list has an end.
-const MOST_PAGES: u32 = 1000;
+const MAX_PAGES: u32 = 1000;
 /// After a failure the listing begins anew, from 30 s on and ever later.
-const FIRST_RETRY: Duration = Duration::from_secs(30);
+const INITIAL_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// The listing of an account's channels.
 #[derive(Debug)]
-pub(super) struct Listing {
+pub(super) struct ChannelDiscovery {
     pub(super) discover: DiscoveryConfig,
     /// When the next page is to be asked for; `None` while one is.
     due: Option<Moment>,
-    /// When the present round began.
+    /// When the present generation began.
     began: Moment,
     /// Numbers the listings that come to their end.
-    round: u64,
+    generation: u64,
     /// Which of the configured statuses is being listed.
     status: usize,
     page: u32,
-    /// How many channels have come in this listing, and in the one before.
-    come: u64,
-    came_before: u64,
+    /// How many channels have come in this discovery, and in the one before.
+    channels: u64,
+    previous_channels: u64,
     /// How many pages of this listing have come.
     pages: u32,
     /// How often in a row it failed.
@@ -42,42 +42,42 @@ pub(super) struct Listing {
     /// Whether there was a complete one.
     complete: bool,
     /// Whether it was logged that there are too many channels.
-    pub(super) told_too_many: bool,
+    pub(super) too_many_logged: bool,
 }
 
-/// What a page meant for a listing.
+/// What a page meant for a discovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum DiscoveryState {
     /// There are more.
-    More,
+    MorePages,
     /// That was the last one.
     Complete {
         /// Whether it came in one piece: channels that it lacks are gone.
-        whole: bool,
+        is_consistent: bool,
         /// How many listings before failed.
         failures: u32,
     },
 }
 
-// === impl Listing ===
+// === impl ChannelDiscovery ===
 
-impl Listing {
-    /// A listing that begins now. `round` is the number of the first one: later than any that a
+impl ChannelDiscovery {
+    /// A listing that begins now. `generation` is the number of the first one: later than any that a
     /// channel was seen in.
-    pub(super) fn new(discover: DiscoveryConfig, round: u64, now: Moment) -> Self {
+    pub(super) fn new(discover: DiscoveryConfig, generation: u64, now: Moment) -> Self {
         Self {
             discover,
             due: Some(now),
             began: now,
-            round,
+            generation,
             status: 0,
             page: 1,
-            come: 0,
-            came_before: 0,
+            channels: 0,
+            previous_channels: 0,
             pages: 0,
             failures: 0,
             complete: false,
-            told_too_many: false,
+            too_many_logged: false,
         }
     }
 
@@ -86,9 +86,9 @@ impl Listing {
         self.due
     }
 
-    /// The number of the present listing.
-    pub(super) const fn round(&self) -> u64 {
-        self.round
+    /// The number of the present discovery.
+    pub(super) const fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Whether all channels were listed once.
@@ -97,86 +97,88 @@ impl Listing {
     }
 
     /// Takes the question for the next page.
-    pub(super) fn take(&mut self) -> Errand {
+    pub(super) fn pop_page(&mut self) -> PollRequest {
         self.due = None;
-        Errand::Page(self.question())
+        PollRequest::ChannelPage(self.next_page())
     }
 
-    fn question(&self) -> PageOf {
+    fn next_page(&self) -> PageOf {
         PageOf {
-            status: self.wanted(),
+            status: self.current_status(),
             number: self.page,
         }
     }
 
     /// The status that is being listed; `None` for all.
-    fn wanted(&self) -> Option<LiveStatus> {
+    fn current_status(&self) -> Option<LiveStatus> {
         self.discover.watch_status.get(self.status).copied()
     }
 
     /// Whether that is the page that it waits for: it may have begun anew meanwhile.
-    pub(super) fn waits_for(&self, page: PageOf) -> bool {
-        self.due.is_none() && self.question() == page
+    pub(super) fn expects(&self, page: PageOf) -> bool {
+        self.due.is_none() && self.next_page() == page
     }
 
     /// A page has come.
-    pub(super) fn arrived(&mut self, page: &ChannelPage, now: Moment) -> Step {
+    pub(super) fn accept_page(&mut self, page: &ChannelPage, now: Moment) -> DiscoveryState {
         let channels = u64::try_from(page.channels.len()).unwrap_or(u64::MAX);
-        self.come = self.come.saturating_add(channels);
+        self.channels = self.channels.saturating_add(channels);
         self.pages = self.pages.saturating_add(1);
         self.due = Some(now);
-        if channels > 0 && self.page < page.pages.min(MOST_PAGES) {
+        if channels > 0 && self.page < page.pages.min(MAX_PAGES) {
             self.page += 1;
-            return Step::More;
+            return DiscoveryState::MorePages;
         }
         self.page = 1;
         if self.status + 1 < self.discover.watch_status.len() {
             self.status += 1;
-            return Step::More;
+            return DiscoveryState::MorePages;
         }
         // Half of the channels don't go from one listing to the next.
-        let whole = self.pages == 1
+        let is_consistent = self.pages == 1
             && page.unreadable == 0
-            && self.come == page.total
-            && self.come >= self.came_before / 2;
-        let step = Step::Complete {
-            whole,
+            && self.channels == page.total
+            && self.channels >= self.previous_channels / 2;
+        let step = DiscoveryState::Complete {
+            is_consistent,
             failures: self.failures,
         };
-        self.came_before = self.come;
+        self.previous_channels = self.channels;
         self.complete = true;
         self.failures = 0;
         // From its beginning on, so that listings come as often as configured.
         let due = (self.began + self.discover.every).max(now);
-        self.start_over(due);
-        self.round += 1;
+        self.restart(due);
+        self.generation += 1;
         step
     }
 
     /// There was no page: all of it is asked for again, later. Whether that is news.
-    pub(super) fn failed(&mut self, now: Moment) -> bool {
+    pub(super) fn record_failure(&mut self, now: Moment) -> bool {
         let times = 1u32 << self.failures.min(16);
-        let wait = FIRST_RETRY.saturating_mul(times).min(self.discover.every);
+        let wait = INITIAL_RETRY_DELAY
+            .saturating_mul(times)
+            .min(self.discover.every);
         self.failures = self.failures.saturating_add(1);
-        self.start_over(now + wait);
+        self.restart(now + wait);
         self.failures == 1
     }
 
     /// There was no page, by no fault of its own: the same one is asked for again.
-    pub(super) fn in_vain(&mut self, now: Moment) {
+    pub(super) fn reschedule_unsent(&mut self, now: Moment) {
         self.due = Some(now);
     }
 
     /// Another Polyv lists its channels.
-    pub(super) fn begin_anew(&mut self, now: Moment) {
+    pub(super) fn reset(&mut self, now: Moment) {
         self.failures = 0;
-        self.start_over(now);
+        self.restart(now);
     }
 
-    fn start_over(&mut self, due: Moment) {
+    fn restart(&mut self, due: Moment) {
         self.due = Some(due);
         self.began = due;
-        (self.status, self.page, self.come, self.pages) = (0, 1, 0, 0);
+        (self.status, self.page, self.channels, self.pages) = (0, 1, 0, 0);
     }
 }
 
@@ -190,7 +192,7 @@ mod tests {
         Moment::from_millis(seconds * 1000)
     }
 
-    fn listing(watch_status: &[LiveStatus]) -> Listing {
+    fn listing(watch_status: &[LiveStatus]) -> ChannelDiscovery {
         let discover = DiscoveryConfig {
             watch_status: watch_status.to_vec(),
             name_matches: None,
@@ -198,7 +200,7 @@ mod tests {
             every: Duration::from_secs(300),
             expose: Expose::Live,
         };
-        Listing::new(discover, 1, at(0))
+        ChannelDiscovery::new(discover, 1, at(0))
     }
 
     fn page(channels: usize, pages: u32, total: u64) -> ChannelPage {
@@ -215,93 +217,106 @@ mod tests {
     }
 
     /// Asks for the next page and gets that one.
-    fn turn(listing: &mut Listing, got: &ChannelPage, seconds: u64) -> (PageOf, Step) {
-        let Errand::Page(asked) = listing.take() else {
+    fn turn(
+        discovery: &mut ChannelDiscovery,
+        got: &ChannelPage,
+        seconds: u64,
+    ) -> (PageOf, DiscoveryState) {
+        let PollRequest::ChannelPage(asked) = discovery.pop_page() else {
             panic!("it asks for pages");
         };
-        assert!(listing.waits_for(asked) && listing.due().is_none());
-        (asked, listing.arrived(got, at(seconds)))
+        assert!(discovery.expects(asked) && discovery.due().is_none());
+        (asked, discovery.accept_page(got, at(seconds)))
     }
 
-    const WHOLE: Step = Step::Complete {
-        whole: true,
+    const CONSISTENT: DiscoveryState = DiscoveryState::Complete {
+        is_consistent: true,
         failures: 0,
     };
-    const IN_PIECES: Step = Step::Complete {
-        whole: false,
+    const INCONSISTENT: DiscoveryState = DiscoveryState::Complete {
+        is_consistent: false,
         failures: 0,
     };
 
     #[test]
     fn pages_are_asked_for_one_after_the_other_and_then_again_after_a_while() {
-        let mut listing = listing(&[]);
+        let mut discovery = listing(&[]);
         for number in 1..=2 {
-            let (asked, step) = turn(&mut listing, &page(1000, 3, 2100), 10);
+            let (asked, step) = turn(&mut discovery, &page(1000, 3, 2100), 10);
             assert_eq!(
                 (asked.number, asked.status, step),
-                (number, None, Step::More)
+                (number, None, DiscoveryState::MorePages)
             );
-            assert_eq!(listing.due(), Some(at(10)));
+            assert_eq!(discovery.due(), Some(at(10)));
         }
-        assert_eq!(turn(&mut listing, &page(100, 3, 2100), 20).1, IN_PIECES);
-        assert_eq!(listing.due(), Some(at(300)));
+        assert_eq!(
+            turn(&mut discovery, &page(100, 3, 2100), 20).1,
+            INCONSISTENT
+        );
+        assert_eq!(discovery.due(), Some(at(300)));
     }
 
     #[test]
     fn each_status_is_listed_by_itself() {
-        let mut listing = listing(&[LiveStatus::Live, LiveStatus::Waiting]);
-        let (asked, step) = turn(&mut listing, &page(3, 1, 3), 0);
-        assert_eq!((asked.status, step), (Some(LiveStatus::Live), Step::More));
-        let (asked, step) = turn(&mut listing, &page(0, 0, 0), 0);
-        assert_eq!((asked.status, step), (Some(LiveStatus::Waiting), IN_PIECES));
+        let mut discovery = listing(&[LiveStatus::Live, LiveStatus::Waiting]);
+        let (asked, step) = turn(&mut discovery, &page(3, 1, 3), 0);
+        assert_eq!(
+            (asked.status, step),
+            (Some(LiveStatus::Live), DiscoveryState::MorePages)
+        );
+        let (asked, step) = turn(&mut discovery, &page(0, 0, 0), 0);
+        assert_eq!(
+            (asked.status, step),
+            (Some(LiveStatus::Waiting), INCONSISTENT)
+        );
     }
 
     #[test]
     fn only_a_listing_in_one_piece_counts_for_what_it_lacks() {
-        let mut listing = listing(&[]);
-        assert_eq!(turn(&mut listing, &page(5, 1, 5), 0).1, WHOLE);
+        let mut discovery = listing(&[]);
+        assert_eq!(turn(&mut discovery, &page(5, 1, 5), 0).1, CONSISTENT);
         // It says more than there are.
-        assert_eq!(turn(&mut listing, &page(4, 1, 5), 300).1, IN_PIECES);
+        assert_eq!(turn(&mut discovery, &page(4, 1, 5), 300).1, INCONSISTENT);
         let unreadable = ChannelPage {
             unreadable: 1,
             ..page(4, 1, 4)
         };
-        assert_eq!(turn(&mut listing, &unreadable, 600).1, IN_PIECES);
-        assert_eq!(turn(&mut listing, &page(4, 1, 4), 900).1, WHOLE);
+        assert_eq!(turn(&mut discovery, &unreadable, 600).1, INCONSISTENT);
+        assert_eq!(turn(&mut discovery, &page(4, 1, 4), 900).1, CONSISTENT);
         // That all are gone, or most, has to be said twice.
-        assert_eq!(turn(&mut listing, &page(0, 0, 0), 1200).1, IN_PIECES);
-        assert_eq!(turn(&mut listing, &page(0, 0, 0), 1500).1, WHOLE);
+        assert_eq!(turn(&mut discovery, &page(0, 0, 0), 1200).1, INCONSISTENT);
+        assert_eq!(turn(&mut discovery, &page(0, 0, 0), 1500).1, CONSISTENT);
         // An empty page ends it, whatever it says.
-        turn(&mut listing, &page(1000, 900, 900_000), 1800);
+        turn(&mut discovery, &page(1000, 900, 900_000), 1800);
         assert_eq!(
-            turn(&mut listing, &page(0, 900, 900_000), 1800).1,
-            IN_PIECES
+            turn(&mut discovery, &page(0, 900, 900_000), 1800).1,
+            INCONSISTENT
         );
     }
 
     #[test]
     fn a_list_without_end_ends() {
-        let mut listing = listing(&[]);
-        for _ in 1..MOST_PAGES {
-            let (_, step) = turn(&mut listing, &page(1, u32::MAX, u64::MAX), 0);
-            assert_eq!(step, Step::More);
+        let mut discovery = listing(&[]);
+        for _ in 1..MAX_PAGES {
+            let (_, step) = turn(&mut discovery, &page(1, u32::MAX, u64::MAX), 0);
+            assert_eq!(step, DiscoveryState::MorePages);
         }
-        let (_, step) = turn(&mut listing, &page(1, u32::MAX, u64::MAX), 0);
-        assert_ne!(step, Step::More);
+        let (_, step) = turn(&mut discovery, &page(1, u32::MAX, u64::MAX), 0);
+        assert_ne!(step, DiscoveryState::MorePages);
     }
 
     #[test]
     fn after_a_failure_it_begins_anew_ever_later() {
-        let mut listing = listing(&[]);
-        turn(&mut listing, &page(1000, 2, 1500), 0);
+        let mut discovery = listing(&[]);
+        turn(&mut discovery, &page(1000, 2, 1500), 0);
         for (n, wait) in [30, 60, 120, 240, 300, 300].into_iter().enumerate() {
-            listing.take();
-            assert_eq!(listing.failed(at(1000)), n == 0);
-            assert_eq!(listing.due(), Some(at(1000 + wait)));
+            discovery.pop_page();
+            assert_eq!(discovery.record_failure(at(1000)), n == 0);
+            assert_eq!(discovery.due(), Some(at(1000 + wait)));
         }
-        let (asked, step) = turn(&mut listing, &page(5, 1, 5), 2000);
-        let recovered = Step::Complete {
-            whole: true,
+        let (asked, step) = turn(&mut discovery, &page(5, 1, 5), 2000);
+        let recovered = DiscoveryState::Complete {
+            is_consistent: true,
             failures: 6,
         };
         assert_eq!((asked.number, step), (1, recovered));
@@ -309,11 +324,11 @@ mod tests {
 
     #[test]
     fn a_page_that_nobody_waits_for_any_more_is_none() {
-        let mut listing = listing(&[]);
-        let Errand::Page(asked) = listing.take() else {
+        let mut discovery = listing(&[]);
+        let PollRequest::ChannelPage(asked) = discovery.pop_page() else {
             panic!("it asks for pages");
         };
-        listing.begin_anew(at(1));
-        assert!(!listing.waits_for(asked));
+        discovery.reset(at(1));
+        assert!(!discovery.expects(asked));
     }
 }

@@ -7,9 +7,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::brake::Role;
-use super::errand::Errand;
-use super::timeline::Planned;
+use super::global_backoff::RequestKind;
+use super::request::PollRequest;
+use super::virtual_clock::VirtualInstant;
 use crate::config::SecretSource;
 use polyv_client::clock::Moment;
 use polyv_client::{
@@ -18,45 +18,45 @@ use polyv_client::{
 };
 
 /// A file that takes longer to read is not waited for.
-const SECRET_READ: Duration = Duration::from_secs(5);
+const SECRET_READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is known of a call from its beginning to its end.
 #[derive(Debug, Clone)]
-pub(super) struct Flight {
-    /// The account's serial number.
+pub(super) struct InFlightRequest {
+    /// The account's id number.
     pub(super) account: u64,
     /// Which of the account's credentials it is signed with: results of calls with earlier
     /// ones say nothing about the present ones.
     pub(super) credentials: u64,
-    pub(super) errand: Errand,
-    pub(super) role: Role,
+    pub(super) request: PollRequest,
+    pub(super) kind: RequestKind,
     pub(super) started: Moment,
-    pub(super) planned: Planned,
+    pub(super) virtual_started: VirtualInstant,
 }
 
-/// A call that has ended.
+/// A call that has completed.
 #[derive(Debug)]
-pub(super) struct Landing {
+pub(super) struct Completion {
     pub(super) took: Duration,
-    pub(super) result: Result<Answer, Error>,
+    pub(super) result: Result<Response, Error>,
 }
 
 /// What Polyv answered.
 #[derive(Debug)]
-pub(super) enum Answer {
-    Stream(StreamInfo),
-    Statuses(Vec<LiveStatusOf>),
-    Page(ChannelPage),
+pub(super) enum Response {
+    StreamInfo(StreamInfo),
+    LiveStatus(Vec<LiveStatusOf>),
+    ChannelPage(ChannelPage),
 }
 
 /// What Polyv is asked, as the client takes it.
-pub(super) enum Question {
-    Stream(Arc<str>, Range),
-    Statuses(Vec<Arc<str>>),
-    Page(PageOf),
+pub(super) enum ApiCall {
+    StreamInfo(Arc<str>, Range),
+    LiveStatus(Vec<Arc<str>>),
+    ChannelPage(PageOf),
 }
 
-impl Landing {
+impl Completion {
     pub(super) fn outcome(&self) -> Outcome {
         match &self.result {
             Ok(_) => Outcome::Ok,
@@ -66,7 +66,7 @@ impl Landing {
 }
 
 /// A secret that may have been replaced, to be read anew.
-pub(super) struct Renewal {
+pub(super) struct SecretRefresh {
     pub(super) source: SecretSource,
     /// Held while it is read: a file that does not let itself be read is tried by one at a
     /// time.
@@ -74,42 +74,42 @@ pub(super) struct Renewal {
 }
 
 /// Asks. Where the account's secret may have been replaced, it is read anew before.
-pub(super) async fn fly(
+pub(super) async fn send_request(
     client: Arc<Client>,
-    renewal: Option<Renewal>,
+    secret_refresh: Option<SecretRefresh>,
     permit: Permit,
-    question: Question,
-) -> Landing {
-    if let Some(renewal) = renewal
-        && let Err(why) = renew_secret(&client, renewal).await
+    question: ApiCall,
+) -> Completion {
+    if let Some(secret_refresh) = secret_refresh
+        && let Err(why) = refresh_secret(&client, secret_refresh).await
     {
         warn!(%why, "the secret cannot be read anew; trying with the old one");
     }
     let sent = Instant::now();
     let result = match question {
-        Question::Stream(channel_id, range) => {
+        ApiCall::StreamInfo(channel_id, range) => {
             let answer = client.stream_info(permit, &channel_id, range).await;
-            answer.map(Answer::Stream)
+            answer.map(Response::StreamInfo)
         }
-        Question::Statuses(channel_ids) => {
+        ApiCall::LiveStatus(channel_ids) => {
             let channel_ids: Vec<&str> = channel_ids.iter().map(AsRef::as_ref).collect();
             let answer = client.live_status(permit, &channel_ids).await;
-            answer.map(Answer::Statuses)
+            answer.map(Response::LiveStatus)
         }
-        Question::Page(page) => {
+        ApiCall::ChannelPage(page) => {
             let answer = client.channel_list(permit, page).await;
-            answer.map(Answer::Page)
+            answer.map(Response::ChannelPage)
         }
     };
-    Landing {
+    Completion {
         took: sent.elapsed(),
         result,
     }
 }
 
-async fn renew_secret(client: &Client, renewal: Renewal) -> Result<(), String> {
-    let Renewal { source, reading } = renewal;
-    let too_slow = || format!("reading it takes over {SECRET_READ:?}");
+async fn refresh_secret(client: &Client, secret_refresh: SecretRefresh) -> Result<(), String> {
+    let SecretRefresh { source, reading } = secret_refresh;
+    let too_slow = || format!("reading it takes over {SECRET_READ_TIMEOUT:?}");
     let lock = reading.try_lock_owned().map_err(|_| too_slow())?;
     let read = tokio::task::spawn_blocking(move || {
         let read = source.read();
@@ -117,7 +117,7 @@ async fn renew_secret(client: &Client, renewal: Renewal) -> Result<(), String> {
         read
     });
     // The file may be on a network that is down, and the poll holds up its account.
-    let app_secret = tokio::time::timeout(SECRET_READ, read)
+    let app_secret = tokio::time::timeout(SECRET_READ_TIMEOUT, read)
         .await
         .map_err(|_| too_slow())?
         .map_err(|failure| failure.to_string())??;

@@ -2,15 +2,15 @@
 
 use tracing::{debug, error, info, trace, warn};
 
-use super::account::Account;
-use super::brake::{self, Role};
-use super::bulk;
-use super::errand::Batch;
-use super::flight::Flight;
-use super::gate::{Closure, Reason};
-use super::landing::{Verdict, lasted};
+use super::account_poller::AccountPoller;
+use super::batch_status;
+use super::circuit_breaker::{OpenReason, Outage};
+use super::global_backoff::{self, RequestKind};
+use super::in_flight::InFlightRequest;
+use super::poll_target::{LoggedFailure, PollTarget};
+use super::request::StatusBatch;
+use super::response::{FailureClass, format_elapsed};
 use super::tempo;
-use super::watched::{Trouble, Watched};
 use crate::metrics::{ChannelKey, StateTransition};
 use crate::state::{Discarded, State};
 use polyv_client::clock::Moment;
@@ -18,22 +18,22 @@ use polyv_client::{Error, Outcome};
 
 /// A host whose clock is further off than this should be looked at; beyond 3 minutes Polyv
 /// refuses its signatures.
-const CLOCK_IS_OFF: f64 = 30.0;
+const CLOCK_SKEW_LIMIT_SECONDS: f64 = 30.0;
 
 /// A failure that others do not share may be chance; one that comes twice is told.
-const TOLD_AFTER: u64 = 2;
+const LOG_TRANSIENT_AFTER: u64 = 2;
 
 /// The brake was put on or let go.
-pub(super) fn brake(change: Option<brake::Change>, now: Moment) {
+pub(super) fn global_backoff(change: Option<global_backoff::BackoffTransition>, now: Moment) {
     match change {
-        Some(brake::Change::Paused(pause)) => warn!(
+        Some(global_backoff::BackoffTransition::Paused(pause)) => warn!(
             reason = %pause.reason,
             pause = crate::config::format_duration(pause.delay()),
             "Polyv throttles or blocks us: all calls are held back"
         ),
-        Some(brake::Change::Resumed(pause)) => info!(
+        Some(global_backoff::BackoffTransition::Resumed(pause)) => info!(
             reason = %pause.reason,
-            lasted = lasted(pause.since, now),
+            lasted = format_elapsed(pause.since, now),
             probes_failed = pause.probes,
             "Polyv lets us ask again: calls speed up over half a minute"
         ),
@@ -42,19 +42,19 @@ pub(super) fn brake(change: Option<brake::Change>, now: Moment) {
 }
 
 /// An account's fault has lasted until its first probe.
-pub(super) fn closed(account: &Account, now: Moment) {
-    if let Some(closure) = account.gate.closure() {
+pub(super) fn breaker_opened(account: &AccountPoller, now: Moment) {
+    if let Some(outage) = account.breaker.outage() {
         warn!(
             account = %account.name,
-            since = lasted(closure.since, now),
-            failed_calls = closure.failures,
+            since = format_elapsed(outage.since, now),
+            failed_calls = outage.failures,
             "no channel of this account can be asked: trying one call at a time"
         );
     }
 }
 
 /// An account's signature was refused.
-pub(super) fn refused(account: &Account, why: Option<&Error>) {
+pub(super) fn auth_refused(account: &AccountPoller, why: Option<&Error>) {
     if let Some(why) = why {
         error!(
             account = %account.name, error = %why,
@@ -65,26 +65,31 @@ pub(super) fn refused(account: &Account, why: Option<&Error>) {
 }
 
 /// An account can be asked again.
-pub(super) fn opened(account: &Account, closure: &Closure, outcome: Outcome, now: Moment) {
-    if !account.closure_told {
+pub(super) fn breaker_closed(
+    account: &AccountPoller,
+    outage: &Outage,
+    outcome: Outcome,
+    now: Moment,
+) {
+    if !account.outage_logged {
         debug!(account = %account.name, "a fault was over before it was tried again");
         return;
     }
-    let what = match closure.reason {
-        Reason::Fault => "the channels of this account can be asked again",
-        Reason::Refused => "the signature of this account is accepted again",
+    let what = match outage.reason {
+        OpenReason::Fault => "the channels of this account can be asked again",
+        OpenReason::Refused => "the signature of this account is accepted again",
     };
     info!(
         account = %account.name,
-        lasted = lasted(closure.since, now),
-        failed_calls = closure.failures,
+        lasted = format_elapsed(outage.since, now),
+        failed_calls = outage.failures,
         %outcome,
         "{what}"
     );
 }
 
 /// An account was slowed down, or is at full speed again.
-pub(super) fn tempo(account: &str, change: Option<tempo::Change>, now: Moment) {
+pub(super) fn throttled(account: &str, change: Option<tempo::Change>, now: Moment) {
     match change {
         Some(tempo::Change::Slowed { share }) => warn!(
             account,
@@ -93,7 +98,7 @@ pub(super) fn tempo(account: &str, change: Option<tempo::Change>, now: Moment) {
         ),
         Some(tempo::Change::Recovered { began }) => info!(
             account,
-            lasted = lasted(began, now),
+            lasted = format_elapsed(began, now),
             "asking at the full rate again"
         ),
         None => {}
@@ -101,7 +106,7 @@ pub(super) fn tempo(account: &str, change: Option<tempo::Change>, now: Moment) {
 }
 
 /// The host's clock was set.
-pub(super) fn clock_set(millis: i64) {
+pub(super) fn clock_stepped(millis: i64) {
     #[allow(clippy::cast_precision_loss)]
     let seconds = millis as f64 / 1000.0;
     info!(
@@ -115,7 +120,7 @@ pub(super) fn clock_skew(skew: Option<f64>, is_off: &mut bool) {
     let Some(skew) = skew else {
         return;
     };
-    let off = skew.abs() > CLOCK_IS_OFF;
+    let off = skew.abs() > CLOCK_SKEW_LIMIT_SECONDS;
     if off && !*is_off {
         warn!(
             skew_seconds = skew.round(),
@@ -133,51 +138,51 @@ pub(super) fn clock_skew(skew: Option<f64>, is_off: &mut bool) {
 /// A channel was polled.
 pub(super) fn poll(
     account: &str,
-    channel: &mut Watched,
-    verdict: Verdict,
+    channel: &mut PollTarget,
+    class: FailureClass,
     error: Option<&Error>,
     quiet: bool,
-    flight: &Flight,
+    in_flight: &InFlightRequest,
     now: Moment,
 ) {
     let id = &*channel.id;
     let outcome = error.map_or(Outcome::Ok, Error::outcome);
     trace!(
         account, channel = id, %outcome,
-        took_ms = now.since(flight.started).as_millis(),
-        probe = flight.role != Role::Regular,
+        took_ms = now.since(in_flight.started).as_millis(),
+        probe = in_flight.kind != RequestKind::Regular,
         "polled"
     );
-    let told_after = match verdict {
-        Verdict::Answered => {
-            if let Some(trouble) = channel.trouble.take()
-                && trouble.told
+    let log_after = match class {
+        FailureClass::Success => {
+            if let Some(failure) = channel.failure.take()
+                && failure.logged
             {
                 info!(
                     account, channel = id, name = %channel.name,
-                    lasted = lasted(trouble.since, now),
-                    failures = trouble.failures,
+                    lasted = format_elapsed(failure.since, now),
+                    failures = failure.failures,
                     "the channel answers again"
                 );
             }
             return;
         }
-        Verdict::NotItsFault => return,
-        Verdict::OwnFault => 1,
-        Verdict::Transient => TOLD_AFTER,
+        FailureClass::SharedFault => return,
+        FailureClass::ChannelFault => 1,
+        FailureClass::Transient => LOG_TRANSIENT_AFTER,
     };
     let Some(error) = error else {
         return;
     };
-    let begin = || Trouble {
-        since: flight.started,
+    let begin = || LoggedFailure {
+        since: in_flight.started,
         failures: 0,
-        told: false,
+        logged: false,
     };
-    let trouble = channel.trouble.get_or_insert_with(|| Box::new(begin()));
-    trouble.failures += 1;
-    if trouble.failures >= told_after && !trouble.told && !quiet {
-        trouble.told = true;
+    let failure = channel.failure.get_or_insert_with(|| Box::new(begin()));
+    failure.failures += 1;
+    if failure.failures >= log_after && !failure.logged && !quiet {
+        failure.logged = true;
         warn!(
             account, channel = id, name = %channel.name, %outcome, %error,
             "the channel cannot be asked; trying ever less often, up to 5 minutes"
@@ -188,7 +193,7 @@ pub(super) fn poll(
 }
 
 /// Samples could not be used.
-pub(super) fn discarded(account: &str, channel: &mut Watched, discarded: &Discarded) {
+pub(super) fn values_ignored(account: &str, channel: &mut PollTarget, discarded: &Discarded) {
     if discarded.is_empty() {
         return;
     }
@@ -197,7 +202,7 @@ pub(super) fn discarded(account: &str, channel: &mut Watched, discarded: &Discar
     let example = discarded.example.as_deref().unwrap_or("");
     let id = &*channel.id;
     // Once a channel: the counters tell the rest.
-    if channel.told_discarded {
+    if channel.discard_logged {
         debug!(
             account,
             channel = id,
@@ -207,7 +212,7 @@ pub(super) fn discarded(account: &str, channel: &mut Watched, discarded: &Discar
             "parts of an answer make no sense"
         );
     } else {
-        channel.told_discarded = true;
+        channel.discard_logged = true;
         warn!(
             account, channel = id, name = %channel.name, samples, fields, example,
             "parts of an answer make no sense and are left out; more of this channel are \
@@ -217,7 +222,7 @@ pub(super) fn discarded(account: &str, channel: &mut Watched, discarded: &Discar
 }
 
 /// A channel turned live, not live or unknown.
-pub(super) fn turned(account: &str, channel: &Watched, turned: &StateTransition) {
+pub(super) fn state_changed(account: &str, channel: &PollTarget, turned: &StateTransition) {
     let id = &*channel.id;
     let name = &*channel.name;
     let (from, to) = (turned.from.as_str(), turned.to.as_str());
@@ -230,18 +235,22 @@ pub(super) fn turned(account: &str, channel: &Watched, turned: &StateTransition)
 }
 
 /// Whether an account's channels can be asked for their status in bulk has changed.
-pub(super) fn bulk(account: &Account, change: bulk::Change, why: Option<&Error>) {
+pub(super) fn batch_status(
+    account: &AccountPoller,
+    change: batch_status::BatchTransition,
+    why: Option<&Error>,
+) {
     match (change, why) {
-        (bulk::Change::Closed, Some(why)) => warn!(
+        (batch_status::BatchTransition::BecameUnavailable, Some(why)) => warn!(
             account = %account.name,
-            channels = account.roster.len(),
+            channels = account.queue.len(),
             error = %why,
-            "Polyv does not tell the status of channels in bulk: each is asked by itself, and \
+            "Polyv does not tell the status of channels in batch_status: each is asked by itself, and \
              some are tried in bulk again every 10 minutes"
         ),
-        (bulk::Change::Opened, _) => info!(
+        (batch_status::BatchTransition::BecameAvailable, _) => info!(
             account = %account.name,
-            channels = account.roster.len(),
+            channels = account.queue.len(),
             "Polyv tells the status of channels in bulk again"
         ),
         _ => {}
@@ -249,7 +258,7 @@ pub(super) fn bulk(account: &Account, change: bulk::Change, why: Option<&Error>)
 }
 
 /// The status of channels was asked in vain.
-pub(super) fn status_failed(account: &Account, batch: &Batch, error: &Error) {
+pub(super) fn batch_failed(account: &AccountPoller, batch: &StatusBatch, error: &Error) {
     debug!(
         account = %account.name,
         channels = batch.channels.len(),
@@ -259,13 +268,13 @@ pub(super) fn status_failed(account: &Account, batch: &Batch, error: &Error) {
 }
 
 /// Polyv does not tell the status of one channel.
-pub(super) fn alone(account: &mut Account, key: ChannelKey) {
-    let Some(watched) = account.roster.get(key) else {
+pub(super) fn batch_exclusion(account: &mut AccountPoller, key: ChannelKey) {
+    let Some(target) = account.queue.get(key) else {
         return;
     };
-    let (name, id) = (&account.name, &watched.id);
+    let (name, id) = (&account.name, &target.id);
     // Once an account: the metric tells how many there are.
-    if std::mem::replace(&mut account.alone_told, true) {
+    if std::mem::replace(&mut account.exclusion_logged, true) {
         debug!(account = %name, channel = %id, "Polyv does not tell the status of this channel");
     } else {
         warn!(
@@ -278,21 +287,21 @@ pub(super) fn alone(account: &mut Account, key: ChannelKey) {
 }
 
 /// A channel's status was told, which ends what trouble there was with its stream.
-pub(super) fn status_answered(account: &str, channel: &mut Watched, now: Moment) {
-    if let Some(trouble) = channel.trouble.take()
-        && trouble.told
+pub(super) fn status_recovered(account: &str, channel: &mut PollTarget, now: Moment) {
+    if let Some(failure) = channel.failure.take()
+        && failure.logged
     {
         info!(
             account, channel = %channel.id, name = %channel.name,
-            lasted = lasted(trouble.since, now),
-            failures = trouble.failures,
+            lasted = format_elapsed(failure.since, now),
+            failures = failure.failures,
             "the channel answers again: it is not live"
         );
     }
 }
 
 /// An account's channels could not be listed.
-pub(super) fn listing_failed(account: &str, error: &Error, first: bool) {
+pub(super) fn discovery_failed(account: &str, error: &Error, first: bool) {
     if first {
         warn!(
             account, %error,
@@ -304,8 +313,8 @@ pub(super) fn listing_failed(account: &str, error: &Error, first: bool) {
 }
 
 /// An account's channels were listed completely.
-pub(super) fn listed(account: &Account, failures: u32) {
-    let channels = account.listed.len();
+pub(super) fn discovery_complete(account: &AccountPoller, failures: u32) {
+    let channels = account.discovered.len();
     if failures > 0 {
         info!(
             account = %account.name, channels, failures,
@@ -316,15 +325,15 @@ pub(super) fn listed(account: &Account, failures: u32) {
     }
 }
 
-/// An account has more channels than are watched.
-pub(super) fn too_many_listed(account: &mut Account, most: usize) {
-    let Some(listing) = &mut account.listing else {
+/// An account has more channels than are target.
+pub(super) fn too_many_discovered(account: &mut AccountPoller, most: usize) {
+    let Some(discovery) = &mut account.discovery else {
         return;
     };
-    if !std::mem::replace(&mut listing.told_too_many, true) {
+    if !std::mem::replace(&mut discovery.too_many_logged, true) {
         warn!(
             account = %account.name, most,
-            "this account has more channels than are watched; narrow its discover"
+            "this account has more channels than are target; narrow its discover"
         );
     }
 }

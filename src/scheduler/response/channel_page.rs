@@ -4,59 +4,64 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Verdict;
+use super::FailureClass;
 use crate::config::{self, Expose, check_channel_id};
 use crate::metrics::{ChannelKey, ChannelMeta, Exposure};
-use crate::scheduler::flight::Flight;
-use crate::scheduler::listing::{MOST_LISTED, Step};
-use crate::scheduler::watched::{Origin, Watched};
-use crate::scheduler::{Poller, report};
+use crate::scheduler::discovery::{DiscoveryState, MAX_DISCOVERED_CHANNELS};
+use crate::scheduler::in_flight::InFlightRequest;
+use crate::scheduler::log_events;
+use crate::scheduler::poll_target::{ChannelSource, PollTarget};
+use crate::scheduler::poller::Poller;
 use crate::state::Stretch;
 use polyv_client::clock::Now;
 use polyv_client::{ChannelPage, Error, ListedChannel, LiveStatus, PageOf};
 
 impl Poller {
     /// A page of an account's channels was asked for.
-    pub(super) fn land_page(
+    pub(super) fn handle_channel_page(
         &mut self,
         index: usize,
-        flight: &Flight,
+        in_flight: &InFlightRequest,
         asked: PageOf,
         result: Result<ChannelPage, Error>,
-        verdict: Verdict,
+        class: FailureClass,
         now: Now,
     ) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
         let credentials = account.credentials;
-        let Some(listing) = account.listing.as_mut() else {
+        let Some(discovery) = account.discovery.as_mut() else {
             return;
         };
         // One that has begun anew meanwhile waits for another page.
-        if flight.credentials != credentials || !listing.waits_for(asked) {
+        if in_flight.credentials != credentials || !discovery.expects(asked) {
             return;
         }
         match result {
-            Err(_) if verdict == Verdict::NotItsFault => listing.in_vain(now.moment),
+            Err(_) if class == FailureClass::SharedFault => discovery.reschedule_unsent(now.moment),
             // Polyv's clock is known now.
             Err(Error::ClockSkew(_)) if !std::mem::replace(&mut account.clock_retried, true) => {
-                listing.in_vain(now.moment);
+                discovery.reschedule_unsent(now.moment);
             }
             Err(error) => {
-                let first = listing.failed(now.moment);
-                report::listing_failed(&account.name, &error, first);
+                let first = discovery.record_failure(now.moment);
+                log_events::discovery_failed(&account.name, &error, first);
             }
             Ok(page) => {
-                let round = listing.round();
-                let step = listing.arrived(&page, now.moment);
-                self.enlist(index, page.channels, round, now);
-                if let Step::Complete { whole, failures } = step {
-                    self.strike_off(index, round, whole, now);
+                let generation = discovery.generation();
+                let step = discovery.accept_page(&page, now.moment);
+                self.add_discovered(index, page.channels, generation, now);
+                if let DiscoveryState::Complete {
+                    is_consistent,
+                    failures,
+                } = step
+                {
+                    self.remove_missing(index, generation, is_consistent, now);
                     if let Some(account) = self.accounts.get(index) {
-                        let at = self.parts.clock.host().wall();
-                        self.parts.metrics.set_listed(&account.name, at);
-                        report::listed(account, failures);
+                        let at = self.context.clock.host().wall();
+                        self.context.metrics.set_listed(&account.name, at);
+                        log_events::discovery_complete(account, failures);
                     }
                 }
             }
@@ -64,16 +69,23 @@ impl Poller {
     }
 
     /// Watches the channels of a page that are wanted.
-    fn enlist(&mut self, index: usize, mut channels: Vec<ListedChannel>, round: u64, now: Now) {
+    fn add_discovered(
+        &mut self,
+        index: usize,
+        mut channels: Vec<ListedChannel>,
+        generation: u64,
+        now: Now,
+    ) {
         // Two accounts may be of one appId: the first one has it.
         channels.retain(|channel| {
             let mut others = self.accounts.iter().enumerate();
-            !others.any(|(n, other)| n != index && other.listed.contains_key(channel.id.as_str()))
+            !others
+                .any(|(n, other)| n != index && other.discovered.contains_key(channel.id.as_str()))
         });
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
-        let Some(discover) = account.listing.as_ref().map(|l| l.discover.clone()) else {
+        let Some(discover) = account.discovery.as_ref().map(|l| l.discover.clone()) else {
             return;
         };
         let mut wanted: HashMap<String, ListedChannel> = channels
@@ -86,40 +98,40 @@ impl Poller {
             .collect();
         // Those that are known already.
         for channel in wanted.values() {
-            let Some(key) = account.listed.get(channel.id.as_str()).copied() else {
+            let Some(key) = account.discovered.get(channel.id.as_str()).copied() else {
                 continue;
             };
-            let Some(watched) = account.roster.get_mut(key) else {
+            let Some(target) = account.queue.get_mut(key) else {
                 continue;
             };
-            watched.origin = Origin::Listed { round };
+            target.source = ChannelSource::Discovered { generation };
             let name = name_of(channel);
-            if *watched.name != *name {
-                watched.name = name.into();
+            if *target.name != *name {
+                target.name = name.into();
                 let interval = self.poll.live_interval;
-                let meta = channel_meta(&account.name, &watched.id, &watched.name, interval);
+                let meta = channel_meta(&account.name, &target.id, &target.name, interval);
                 let exposure = exposure(discover.expose);
-                self.parts.store.update_metadata(key, meta, exposure, now);
+                self.context.store.update_metadata(key, meta, exposure, now);
             }
         }
-        wanted.retain(|id, _| !account.listed.contains_key(id.as_str()));
+        wanted.retain(|id, _| !account.discovered.contains_key(id.as_str()));
         // In the order of their numbers, so that phases don't depend on chance.
         let mut new: Vec<ListedChannel> = wanted.into_values().collect();
         new.sort_unstable_by(|a, b| (a.id.len(), &a.id).cmp(&(b.id.len(), &b.id)));
-        let room = MOST_LISTED.saturating_sub(account.roster.len());
+        let room = MAX_DISCOVERED_CHANNELS.saturating_sub(account.queue.len());
         if new.len() > room {
-            report::too_many_listed(account, MOST_LISTED);
+            log_events::too_many_discovered(account, MAX_DISCOVERED_CHANNELS);
         }
         for channel in new.into_iter().take(room) {
-            self.watch_listed(index, &channel, round, exposure(discover.expose), now);
+            self.upsert_discovered(index, &channel, generation, exposure(discover.expose), now);
         }
     }
 
-    fn watch_listed(
+    fn upsert_discovered(
         &mut self,
         index: usize,
         channel: &ListedChannel,
-        round: u64,
+        generation: u64,
         exposure: Exposure,
         now: Now,
     ) {
@@ -131,45 +143,47 @@ impl Poller {
         let id: Arc<str> = channel.id.as_str().into();
         let name: Arc<str> = name_of(channel).into();
         let meta = channel_meta(&account.name, &id, &name, interval);
-        let store = &self.parts.store;
+        let store = &self.context.store;
         let key = store.insert(meta, exposure, now);
-        let watched = Watched::new(
+        let target = PollTarget::new(
             Arc::clone(&id),
             name,
-            Origin::Listed { round },
+            ChannelSource::Discovered { generation },
             phase,
             false,
         );
-        account.listed.insert(id, key);
-        self.unasked += 1;
+        account.discovered.insert(id, key);
+        self.unpolled += 1;
         let within = interval.min(self.poll.idle_interval);
-        account.add(key, watched, within, now.moment);
+        account.add(key, target, within, now.moment);
     }
 
     /// Does not watch channels any more that the listing which is now complete has not got.
-    fn strike_off(&mut self, index: usize, round: u64, whole: bool, now: Now) {
+    fn remove_missing(&mut self, index: usize, generation: u64, is_consistent: bool, now: Now) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
         let filtered = account
-            .listing
+            .discovery
             .as_ref()
-            .is_some_and(|listing| !listing.discover.watch_status.is_empty());
+            .is_some_and(|discovery| !discovery.discover.watch_status.is_empty());
         let missing: Vec<ChannelKey> = account
-            .roster
+            .queue
             .iter()
-            .filter(|(_, watched)| match watched.origin {
-                Origin::Configured => false,
+            .filter(|(_, target)| match target.source {
+                ChannelSource::Configured => false,
                 // Of listings that come in pieces it takes two in a row.
-                Origin::Listed { round: seen } if whole => seen < round,
-                Origin::Listed { round: seen } => seen + 1 < round,
+                ChannelSource::Discovered { generation: seen } if is_consistent => {
+                    seen < generation
+                }
+                ChannelSource::Discovered { generation: seen } => seen + 1 < generation,
             })
             .map(|(key, _)| key)
             .collect();
         for key in missing {
             // What is not of a status any more that is listed has not gone for that.
             let of_interest = self
-                .parts
+                .context
                 .store
                 .read(key, |channel, rules| {
                     let until = channel.of_interest_until();
@@ -181,15 +195,11 @@ impl Poller {
             if filtered && of_interest {
                 continue;
             }
-            if account
-                .roster
-                .get(key)
-                .is_some_and(|watched| !watched.asked)
-            {
-                self.unasked = self.unasked.saturating_sub(1);
+            if account.queue.get(key).is_some_and(|target| !target.polled) {
+                self.unpolled = self.unpolled.saturating_sub(1);
             }
             account.remove(key);
-            self.parts.store.remove(key);
+            self.context.store.remove(key);
         }
     }
 }

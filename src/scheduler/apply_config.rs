@@ -1,15 +1,16 @@
-//! Following new orders: the first ones, and every reload.
+//! Following new update: the first ones, and every reload.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use super::account::Account;
-use super::landing::{exposure, listed_channel_meta};
-use super::listing::Listing;
-use super::watched::{Every, Interest, Origin, Watched};
-use super::{Orders, Parts, Poller, budget, over_demand, settings_of};
+use super::account_poller::AccountPoller;
+use super::discovery::ChannelDiscovery;
+use super::poll_target::{ChannelSource, PollInterval, PollPriority, PollTarget};
+use super::poller::{ConfigUpdate, Poller, PollerContext, client_settings};
+use super::rate_budget::{self, capacity_warning};
+use super::response::{exposure, listed_channel_meta};
 use crate::config::{self, Config, StatusMode};
 use crate::metrics::{ChannelKey, ChannelMeta, Exposure};
 use crate::state::{Rules, Stretch, history_step};
@@ -22,14 +23,14 @@ use polyv_client::clock::Now;
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
 impl Poller {
-    /// Works by these orders from now on. Channels that stay keep what is known of them, those
+    /// Works by these update from now on. Channels that stay keep what is known of them, those
     /// that went lose their series at once.
-    pub(super) fn follow(&mut self, orders: Orders, now: Now) {
-        let Orders { config, transport } = orders;
-        if let Some(warning) = over_demand(&config) {
+    pub(super) fn apply_config(&mut self, update: ConfigUpdate, now: Now) {
+        let ConfigUpdate { config, transport } = update;
+        if let Some(warning) = capacity_warning(&config) {
             warn!("{warning}");
         }
-        let settings = settings_of(&config);
+        let settings = client_settings(&config);
         let same_polyv = settings.base_url == self.settings.base_url;
         let same_client = settings == self.settings && Arc::ptr_eq(&transport, &self.transport);
         self.settings = settings;
@@ -42,10 +43,12 @@ impl Poller {
         let accounts = config.accounts.iter().filter(|_| discovers);
         let channels = accounts.flat_map(|account| &account.channels);
         self.configured = channels.map(|channel| Arc::clone(&channel.id)).collect();
-        self.parts.limiter.set_limit(budget::limit_of(&config));
-        self.parts.store.set_rules(rules_of(&config), now);
+        self.context
+            .limiter
+            .set_limit(rate_budget::rate_limit_from_config(&config));
+        self.context.store.set_rules(freshness_policy(&config), now);
 
-        let mut before: HashMap<Arc<str>, Account> = self
+        let mut before: HashMap<Arc<str>, AccountPoller> = self
             .accounts
             .drain(..)
             .map(|account| (Arc::clone(&account.name), account))
@@ -59,8 +62,8 @@ impl Poller {
                     }
                     account.secret = wanted.secret.clone();
                     if !same_polyv || !same_credentials {
-                        account.begin_anew(now.moment);
-                        self.parts.metrics.forget_auth(&wanted.name);
+                        account.reset(now.moment);
+                        self.context.metrics.forget_auth(&wanted.name);
                     }
                     account
                 }
@@ -69,22 +72,22 @@ impl Poller {
             self.accounts.push(account);
         }
         for (name, gone) in before {
-            for (key, _) in gone.roster.iter() {
-                self.parts.store.remove(key);
+            for (key, _) in gone.queue.iter() {
+                self.context.store.remove(key);
             }
-            self.parts.store.set_interval_scale(&name, Stretch::NONE);
-            self.parts.metrics.end_account(&name);
+            self.context.store.set_interval_scale(&name, Stretch::NONE);
+            self.context.metrics.end_account(&name);
         }
         for (index, wanted) in config.accounts.iter().enumerate() {
-            self.follow_channels(index, wanted, now);
-            self.follow_status_call(index, now);
-            self.follow_discover(index, wanted, now);
+            self.apply_channels(index, wanted, now);
+            self.apply_status_mode(index, now);
+            self.apply_discover(index, wanted, now);
         }
         let channels = self
             .accounts
             .iter()
-            .flat_map(|account| account.roster.iter());
-        self.unasked = channels.filter(|(_, channel)| !channel.asked).count();
+            .flat_map(|account| account.queue.iter());
+        self.unpolled = channels.filter(|(_, channel)| !channel.polled).count();
         info!(
             accounts = config.accounts.len(),
             channels = config.channel_count(),
@@ -92,11 +95,11 @@ impl Poller {
         );
     }
 
-    fn begin(&mut self, wanted: &config::Account, now: Now) -> Account {
-        self.parts.metrics.begin_account(&wanted.name);
-        self.next_serial += 1;
-        Account::new(
-            self.next_serial,
+    fn begin(&mut self, wanted: &config::Account, now: Now) -> AccountPoller {
+        self.context.metrics.begin_account(&wanted.name);
+        self.next_account_id += 1;
+        AccountPoller::new(
+            self.next_account_id,
             wanted.name.as_str().into(),
             self.client(wanted),
             wanted.secret.clone(),
@@ -109,7 +112,7 @@ impl Poller {
         Arc::new(Client::new(
             self.settings.clone(),
             Arc::clone(&self.transport),
-            Arc::clone(&self.parts.clock),
+            Arc::clone(&self.context.clock),
             wanted.credentials.clone(),
         ))
     }
@@ -123,54 +126,54 @@ impl Poller {
 
     /// Watches the channels that the configuration names. They are in the order of the
     /// configuration, as accounts are.
-    fn follow_channels(&mut self, index: usize, wanted: &config::Account, now: Now) {
+    fn apply_channels(&mut self, index: usize, wanted: &config::Account, now: Now) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
-        let planned = account.timeline.now(now.moment);
+        let planned = account.virtual_clock.now(now.moment);
         let idle_interval = self.poll.idle_interval;
-        account.roster.set_idle_interval(idle_interval, planned);
-        if account.roster.len() == 0 {
+        account.queue.set_idle_interval(idle_interval, planned);
+        if account.queue.len() == 0 {
             // So that what is added is asked rightly from the beginning.
-            account.set_bulk(
+            account.set_batch_status(
                 self.poll.status == StatusMode::Batch,
-                &self.parts.store,
+                &self.context.store,
                 now,
             );
         }
         let mut before: HashMap<Arc<str>, ChannelKey> = account
-            .roster
+            .queue
             .iter()
             .map(|(key, channel)| (Arc::clone(&channel.id), key))
             .collect();
         for channel in &wanted.channels {
             match before.remove(&channel.id) {
-                Some(key) => self.follow_known(index, key, channel, now),
-                None => self.follow_new(index, channel, now),
+                Some(key) => self.apply_known(index, key, channel, now),
+                None => self.apply_new(index, channel, now),
             }
         }
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
         for (_, key) in before {
-            let origin = account.roster.get(key).map(|watched| watched.origin);
-            if origin != Some(Origin::Configured) {
+            let source = account.queue.get(key).map(|target| target.source);
+            if source != Some(ChannelSource::Configured) {
                 continue;
             }
-            let round = account.listing.as_ref().map(Listing::round);
-            match (&wanted.discover, round) {
+            let generation = account.discovery.as_ref().map(ChannelDiscovery::generation);
+            match (&wanted.discover, generation) {
                 // Listed it may still be: the next listing tells.
-                (Some(_), Some(round)) => account.found(key, round),
+                (Some(_), Some(generation)) => account.found(key, generation),
                 _ => {
                     account.remove(key);
-                    self.parts.store.remove(key);
+                    self.context.store.remove(key);
                 }
             }
         }
     }
 
     /// A channel that is watched already stays; what is known of it too.
-    fn follow_known(
+    fn apply_known(
         &mut self,
         index: usize,
         key: ChannelKey,
@@ -180,89 +183,93 @@ impl Poller {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
-        let store = &self.parts.store;
+        let store = &self.context.store;
         let meta = channel_meta(&account.name, channel);
         let live_interval = channel.live_interval;
         store.update_metadata(key, meta, Exposure::Always, now);
-        let interest = store.read(key, |channel, _| Interest::of(channel, now));
-        let planned = account.timeline.now(now.moment);
-        account.listed.remove(&channel.id);
-        let Some(watched) = account.roster.get_mut(key) else {
+        let interest = store.read(key, |channel, _| PollPriority::of(channel, now));
+        let planned = account.virtual_clock.now(now.moment);
+        account.discovered.remove(&channel.id);
+        let Some(target) = account.queue.get_mut(key) else {
             return;
         };
-        watched.name = Arc::clone(&channel.name);
-        watched.origin = Origin::Configured;
-        watched.steadfast = channel.expect.live;
-        let asked = watched.asked;
-        let comes_last = watched.every == Every::Idle && !watched.steadfast;
-        if watched.steadfast {
-            let every = Every::Fixed(self.poll.idle_interval);
-            account.roster.ask_stream(key, every, planned);
-        } else if account.bulk.is_open() && !watched.live && watched.alone.is_none() {
+        target.name = Arc::clone(&channel.name);
+        target.source = ChannelSource::Configured;
+        target.always_poll_stream = channel.expect.live;
+        let asked = target.polled;
+        let comes_last = target.every == PollInterval::Idle && !target.always_poll_stream;
+        if target.always_poll_stream {
+            let every = PollInterval::Fixed(self.poll.idle_interval);
+            account.queue.enqueue_stream(key, every, planned);
+        } else if account.batch_status.is_available() && !target.live && target.alone.is_none() {
             // It may have been expected to be live before.
-            account.roster.ask_status_too(key, planned);
+            account.queue.enqueue_status_also(key, planned);
         }
         let every = match interest {
-            Some(interest) if asked => account.roster.every(key, interest),
+            Some(interest) if asked => account.queue.every(key, interest),
             // All that were there at the start come last together.
-            _ if comes_last => Every::Idle,
-            _ => Every::Fixed(live_interval),
+            _ if comes_last => PollInterval::Idle,
+            _ => PollInterval::Fixed(live_interval),
         };
-        account.roster.set_every(key, every, planned);
+        account.queue.set_every(key, every, planned);
     }
 
-    fn follow_new(&mut self, index: usize, channel: &Arc<config::Channel>, now: Now) {
+    fn apply_new(&mut self, index: usize, channel: &Arc<config::Channel>, now: Now) {
         let phase = self.next_phase();
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
-        let store = &self.parts.store;
+        let store = &self.context.store;
         let meta = channel_meta(&account.name, channel);
         let live_interval = channel.live_interval;
         let key = store.insert(meta, Exposure::Always, now);
-        let watched = Watched::new(
+        let target = PollTarget::new(
             Arc::clone(&channel.id),
             Arc::clone(&channel.name),
-            Origin::Configured,
+            ChannelSource::Configured,
             phase,
             channel.expect.live,
         );
-        account.add(key, watched, live_interval, now.moment);
+        account.add(key, target, live_interval, now.moment);
     }
 
     /// Asks channels that are not live as it is configured.
-    fn follow_status_call(&mut self, index: usize, now: Now) {
+    fn apply_status_mode(&mut self, index: usize, now: Now) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
         let batch = self.poll.status == StatusMode::Batch;
-        account.set_bulk(batch, &self.parts.store, now);
+        account.set_batch_status(batch, &self.context.store, now);
         if batch {
-            let metrics = &self.parts.metrics;
+            let metrics = &self.context.metrics;
             metrics.begin_endpoint(&account.name, Endpoint::LiveStatus);
         }
     }
 
     /// Has channels listed if that is configured; those that were listed go if it is not any
     /// more.
-    fn follow_discover(&mut self, index: usize, wanted: &config::Account, now: Now) {
+    fn apply_discover(&mut self, index: usize, wanted: &config::Account, now: Now) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
-        let Parts { store, metrics, .. } = &self.parts;
-        let planned = account.timeline.now(now.moment);
-        match (&wanted.discover, &account.listing) {
-            (Some(discover), Some(listing)) if listing.discover == *discover => {}
+        let PollerContext { store, metrics, .. } = &self.context;
+        let planned = account.virtual_clock.now(now.moment);
+        match (&wanted.discover, &account.discovery) {
+            (Some(discover), Some(discovery)) if discovery.discover == *discover => {}
             (Some(discover), _) => {
                 metrics.begin_endpoint(&account.name, Endpoint::ChannelList);
                 // Whatever was seen before has to be seen again.
-                let round = account.listing.as_ref().map_or(1, |l| l.round() + 1);
-                account.listing = Some(Listing::new(discover.clone(), round, now.moment));
+                let generation = account.discovery.as_ref().map_or(1, |l| l.generation() + 1);
+                account.discovery = Some(ChannelDiscovery::new(
+                    discover.clone(),
+                    generation,
+                    now.moment,
+                ));
             }
             (None, _) => {
-                account.listing = None;
+                account.discovery = None;
                 metrics.forget_listing(&account.name);
-                for key in account.listed.values().copied().collect::<Vec<_>>() {
+                for key in account.discovered.values().copied().collect::<Vec<_>>() {
                     account.remove(key);
                     store.remove(key);
                 }
@@ -273,7 +280,7 @@ impl Poller {
         };
         // What another account has configured now is that one's.
         let taken: Vec<ChannelKey> = account
-            .listed
+            .discovered
             .iter()
             .filter(|(id, _)| self.configured.contains(&***id))
             .map(|(_, key)| *key)
@@ -282,17 +289,17 @@ impl Poller {
             account.remove(key);
             store.remove(key);
         }
-        for (id, key) in &account.listed {
-            let Some(watched) = account.roster.get_mut(*key) else {
+        for (id, key) in &account.discovered {
+            let Some(target) = account.queue.get_mut(*key) else {
                 continue;
             };
             let interval = self.poll.live_interval;
-            let meta = listed_channel_meta(&account.name, id, &watched.name, interval);
+            let meta = listed_channel_meta(&account.name, id, &target.name, interval);
             let exposure = exposure(discover.expose);
             store.update_metadata(*key, meta, exposure, now);
-            if let Some(interest) = store.read(*key, |channel, _| Interest::of(channel, now)) {
-                let every = account.roster.every(*key, interest);
-                account.roster.set_every(*key, every, planned);
+            if let Some(interest) = store.read(*key, |channel, _| PollPriority::of(channel, now)) {
+                let every = account.queue.every(*key, interest);
+                account.queue.set_every(*key, every, planned);
             }
         }
     }
@@ -308,16 +315,20 @@ fn channel_meta(account: &Arc<str>, channel: &Arc<config::Channel>) -> ChannelMe
 
 /// So many of the channels that are found are taken to be live at once, and to have a history:
 /// more than the usual budget of calls can ask about.
-const FOUND_LIVE: usize = 2000;
+const ASSUMED_LIVE_DISCOVERED: usize = 2000;
 
-fn found_live(config: &Config) -> usize {
+fn assumed_live_discovered(config: &Config) -> usize {
     let discovers = config.accounts.iter().any(|a| a.discover.is_some());
-    if discovers { FOUND_LIVE } else { 0 }
+    if discovers {
+        ASSUMED_LIVE_DISCOVERED
+    } else {
+        0
+    }
 }
 
 /// The part of a configuration that is about truth and not about asking.
 #[must_use]
-pub fn rules_of(config: &Config) -> Rules {
+pub fn freshness_policy(config: &Config) -> Rules {
     let poll = &config.poll;
     Rules {
         lookback: poll.lookback,
@@ -326,6 +337,6 @@ pub fn rules_of(config: &Config) -> Rules {
         max_sample_age: poll.max_sample_age,
         window: poll.window,
         sustain: poll.sustain,
-        history_step: history_step(config.channel_count() + found_live(config)),
+        history_step: history_step(config.channel_count() + assumed_live_discovered(config)),
     }
 }

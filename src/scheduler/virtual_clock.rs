@@ -1,7 +1,7 @@
 //! Time for plans: it runs slower where calls have to be spared, and stands still where none
 //! may be made.
 //!
-//! Polls are planned on such a timeline and not in real time. That stretches all intervals
+//! Polls are virtual_now on such a clock and not in real time. That stretches all intervals
 //! alike when the budget does not suffice, lets a back-off or a pause plan everything anew at
 //! its end without a plan being touched, and keeps the polls as evenly spread as they were:
 //! nothing piles up that would then be sent at once.
@@ -11,25 +11,25 @@ use std::time::Duration;
 
 use polyv_client::clock::Moment;
 
-/// An instant of a timeline, in microseconds of its own.
+/// An instant of a clock, in microseconds of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(super) struct Planned(u64);
+pub(super) struct VirtualInstant(u64);
 
-/// Relates planned to real time.
+/// Relates virtual_now to real time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Timeline {
+pub(super) struct VirtualClock {
     /// A real moment, …
     at: Moment,
-    /// … which planned instant it was, …
-    planned: Planned,
-    /// … and how fast planned time runs since: 1 is real time, 0 stands still.
+    /// … which virtual_now instant it was, …
+    virtual_now: VirtualInstant,
+    /// … and how fast virtual_now time runs since: 1 is real time, 0 stands still.
     speed: f64,
 }
 
-// === impl Planned ===
+// === impl VirtualInstant ===
 
-impl Planned {
-    /// The beginning of a timeline.
+impl VirtualInstant {
+    /// The beginning of a clock.
     #[cfg(test)]
     pub(super) const ZERO: Self = Self(0);
 
@@ -39,7 +39,7 @@ impl Planned {
     }
 }
 
-impl Add<Duration> for Planned {
+impl Add<Duration> for VirtualInstant {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
@@ -47,7 +47,7 @@ impl Add<Duration> for Planned {
     }
 }
 
-impl Sub<Duration> for Planned {
+impl Sub<Duration> for VirtualInstant {
     type Output = Self;
 
     fn sub(self, duration: Duration) -> Self {
@@ -55,23 +55,23 @@ impl Sub<Duration> for Planned {
     }
 }
 
-// === impl Timeline ===
+// === impl VirtualClock ===
 
-impl Timeline {
-    /// A timeline that begins now and stands still.
+impl VirtualClock {
+    /// A clock that begins now and stands still.
     pub(super) const fn new(now: Moment) -> Self {
         Self {
             at: now,
-            planned: Planned(0),
+            virtual_now: VirtualInstant(0),
             speed: 0.0,
         }
     }
 
-    /// Which planned instant it is.
+    /// Which virtual_now instant it is.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    pub(super) fn now(&self, now: Moment) -> Planned {
+    pub(super) fn now(&self, now: Moment) -> VirtualInstant {
         let real = now.since(self.at).as_secs_f64();
-        self.planned + Duration::from_micros((real * self.speed * 1e6) as u64)
+        self.virtual_now + Duration::from_micros((real * self.speed * 1e6) as u64)
     }
 
     /// How fast it runs.
@@ -84,28 +84,28 @@ impl Timeline {
         if self.speed != speed {
             *self = Self {
                 at: now,
-                planned: self.now(now),
+                virtual_now: self.now(now),
                 speed,
             };
         }
     }
 
-    /// The first real moment at which it will be `planned` or later, at the present speed;
+    /// The first real moment at which it will be `virtual_now` or later, at the present speed;
     /// `None` where it stands still. For what is past: when it was.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         clippy::cast_precision_loss
     )]
-    pub(super) fn when(&self, planned: Planned) -> Option<Moment> {
+    pub(super) fn real_time(&self, virtual_now: VirtualInstant) -> Option<Moment> {
         if self.speed <= 0.0 {
             return None;
         }
-        let ahead = planned.since(self.planned).as_secs_f64() / self.speed;
+        let ahead = virtual_now.since(self.virtual_now).as_secs_f64() / self.speed;
         if ahead > 0.0 {
             return Some(self.at + Duration::from_millis((ahead * 1e3).ceil() as u64));
         }
-        let behind = self.planned.since(planned).as_secs_f64() / self.speed;
+        let behind = self.virtual_now.since(virtual_now).as_secs_f64() / self.speed;
         let at = self.at.as_millis();
         Some(Moment::from_millis(
             at.saturating_sub((behind * 1e3) as u64),
@@ -127,40 +127,40 @@ mod tests {
 
     #[test]
     fn it_runs_as_fast_as_it_is_told() {
-        let mut timeline = Timeline::new(at(100));
-        let start = timeline.now(at(100));
-        assert_eq!(timeline.now(at(200)), start);
-        assert_eq!(timeline.when(start), None);
-        timeline.set_speed(1.0, at(200));
-        assert_eq!(timeline.now(at(210)).since(start).as_secs(), 10);
-        timeline.set_speed(0.5, at(210));
-        assert_eq!(timeline.now(at(230)).since(start).as_secs(), 20);
+        let mut clock = VirtualClock::new(at(100));
+        let start = clock.now(at(100));
+        assert_eq!(clock.now(at(200)), start);
+        assert_eq!(clock.real_time(start), None);
+        clock.set_speed(1.0, at(200));
+        assert_eq!(clock.now(at(210)).since(start).as_secs(), 10);
+        clock.set_speed(0.5, at(210));
+        assert_eq!(clock.now(at(230)).since(start).as_secs(), 20);
         assert_eq!(
-            timeline.when(start + Duration::from_secs(30)),
+            clock.real_time(start + Duration::from_secs(30)),
             Some(at(250))
         );
-        timeline.set_speed(0.0, at(230));
-        assert_eq!(timeline.now(at(9999)).since(start).as_secs(), 20);
+        clock.set_speed(0.0, at(230));
+        assert_eq!(clock.now(at(9999)).since(start).as_secs(), 20);
     }
 
     #[test]
     fn it_tells_when_something_past_was_due() {
-        let mut timeline = Timeline::new(at(0));
-        timeline.set_speed(1.0, at(0));
-        let due = timeline.now(at(10));
-        timeline.set_speed(0.5, at(20));
-        // Ten planned seconds ago, which at this speed are twenty.
-        assert_eq!(timeline.when(due), Some(at(0)));
+        let mut clock = VirtualClock::new(at(0));
+        clock.set_speed(1.0, at(0));
+        let due = clock.now(at(10));
+        clock.set_speed(0.5, at(20));
+        // Ten virtual_now seconds ago, which at this speed are twenty.
+        assert_eq!(clock.real_time(due), Some(at(0)));
     }
 
     #[test]
     fn when_is_never_too_early() {
-        let mut timeline = Timeline::new(at(0));
-        timeline.set_speed(0.37, at(0));
+        let mut clock = VirtualClock::new(at(0));
+        clock.set_speed(0.37, at(0));
         for millis in [1, 333, 15_000, 86_400_000] {
-            let planned = timeline.now(at(0)) + Duration::from_millis(millis);
-            let when = timeline.when(planned).unwrap();
-            assert!(timeline.now(when + Duration::from_millis(1)) >= planned);
+            let virtual_now = clock.now(at(0)) + Duration::from_millis(millis);
+            let when = clock.real_time(virtual_now).unwrap();
+            assert!(clock.now(when + Duration::from_millis(1)) >= virtual_now);
         }
     }
 }

@@ -6,67 +6,67 @@ use polyv_client::{PageOf, Range};
 
 /// What a call asks.
 #[derive(Debug, Clone)]
-pub(super) enum Errand {
+pub(super) enum PollRequest {
     /// A channel's stream.
-    Stream {
+    StreamInfo {
         /// The channel.
         channel: ChannelKey,
         /// Which samples.
         asked: Range,
     },
     /// The status of channels.
-    Statuses(Batch),
+    LiveStatus(StatusBatch),
     /// A page of the account's channels.
-    Page(PageOf),
+    ChannelPage(PageOf),
 }
 
 /// Channels whose status is asked in one call.
 #[derive(Debug, Clone)]
-pub(super) struct Batch {
+pub(super) struct StatusBatch {
     pub(super) channels: Vec<ChannelKey>,
     /// Whether they stand apart from the queue, to find out which of them Polyv refuses.
-    pub(super) apart: bool,
+    pub(super) isolated: bool,
 }
 
 /// Whom a call is about, for those who tell one channel's fault from a shared one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Concern {
+pub(super) enum FailureScope {
     /// One channel.
-    One(ChannelKey),
+    Channel(ChannelKey),
     /// Several.
-    Several,
+    Multiple,
 }
 
-// === impl Errand ===
+// === impl PollRequest ===
 
-impl Errand {
+impl PollRequest {
     /// Whom it is about.
-    pub(super) fn concern(&self) -> Concern {
+    pub(super) fn failure_scope(&self) -> FailureScope {
         match self {
-            Self::Stream { channel, .. } => Concern::One(*channel),
-            Self::Statuses(batch) => match batch.channels.as_slice() {
-                [one] => Concern::One(*one),
-                _ => Concern::Several,
+            Self::StreamInfo { channel, .. } => FailureScope::Channel(*channel),
+            Self::LiveStatus(batch) => match batch.channels.as_slice() {
+                [one] => FailureScope::Channel(*one),
+                _ => FailureScope::Multiple,
             },
-            Self::Page(_) => Concern::Several,
+            Self::ChannelPage(_) => FailureScope::Multiple,
         }
     }
 
     /// Which call that is.
     pub(super) const fn endpoint(&self) -> Endpoint {
         match self {
-            Self::Stream { .. } => Endpoint::StreamInfo,
-            Self::Statuses(_) => Endpoint::LiveStatus,
-            Self::Page(_) => Endpoint::ChannelList,
+            Self::StreamInfo { .. } => Endpoint::StreamInfo,
+            Self::LiveStatus(_) => Endpoint::LiveStatus,
+            Self::ChannelPage(_) => Endpoint::ChannelList,
         }
     }
 }
 
-// === impl Concern ===
+// === impl FailureScope ===
 
-impl Concern {
+impl FailureScope {
     /// Whether the two are about more than one channel.
-    pub(super) fn differs(self, other: Self) -> bool {
-        self != other || self == Self::Several
+    pub(super) fn is_distinct_from(self, other: Self) -> bool {
+        self != other || self == Self::Multiple
     }
 }

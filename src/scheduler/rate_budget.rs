@@ -8,13 +8,13 @@ use polyv_client::{MOST_CHANNELS, RateLimit};
 
 /// Plans use so much of what can be sustained: what comes beside them (a second try after a
 /// corrected clock, a probe) finds room.
-const USED: f64 = 0.98;
+const USABLE_SHARE: f64 = 0.98;
 /// How long a call takes, before any was made.
 pub(super) const EXPECTED_LATENCY: Duration = Duration::from_millis(100);
 
 /// How many calls a second plans may come to, of so many that can be sustained.
 pub(super) fn capacity(sustained_rate: f64) -> f64 {
-    USED * sustained_rate
+    USABLE_SHARE * sustained_rate
 }
 
 /// How fast plans may run for a demand (calls a second) to fit into a capacity.
@@ -49,7 +49,7 @@ pub(super) fn rate(interval: Duration) -> f64 {
 
 /// The limit that a configuration sets.
 #[must_use]
-pub fn limit_of(config: &Config) -> RateLimit {
+pub fn rate_limit_from_config(config: &Config) -> RateLimit {
     RateLimit {
         requests: config.api.requests,
         per: config.api.per,
@@ -60,7 +60,7 @@ pub fn limit_of(config: &Config) -> RateLimit {
 /// Says, with the numbers and a remedy, where a configuration asks for more than its budget
 /// gives.
 #[must_use]
-pub fn over_demand(config: &Config) -> Option<String> {
+pub fn capacity_warning(config: &Config) -> Option<String> {
     let count = config.channel_count();
     let idle: f64 = config.accounts.iter().map(|a| idle_calls(a, config)).sum();
     let idle = idle * rate(config.poll.idle_interval);
@@ -70,7 +70,7 @@ pub fn over_demand(config: &Config) -> Option<String> {
         .flat_map(|account| &account.channels)
         .map(|channel| rate(channel.live_interval))
         .sum();
-    let capacity = capacity(limit_of(config).sustained_rate(EXPECTED_LATENCY));
+    let capacity = capacity(rate_limit_from_config(config).sustained_rate(EXPECTED_LATENCY));
     let most = idle.max(live);
     if most <= capacity {
         return None;
@@ -144,12 +144,12 @@ mod tests {
 
     #[test]
     fn what_fits_is_no_over_demand() {
-        assert_eq!(over_demand(&config(1400, "{status: single}")), None);
+        assert_eq!(capacity_warning(&config(1400, "{status: single}")), None);
     }
 
     #[test]
     fn over_demand_is_told_with_the_numbers_and_what_would_fit() {
-        let said = over_demand(&config(2000, "{status: single, live_interval: 10s}")).unwrap();
+        let said = capacity_warning(&config(2000, "{status: single, live_interval: 10s}")).unwrap();
         assert!(
             said.contains("2000 channels need 200.0 calls a second when all are live"),
             "{said}"
@@ -157,9 +157,9 @@ mod tests {
         assert!(said.contains("allow 97.0"), "{said}");
         assert!(said.contains("poll.live_interval of 21s"), "{said}");
         let fits = config(2000, "{status: single, live_interval: 21s}");
-        assert_eq!(over_demand(&fits), None);
+        assert_eq!(capacity_warning(&fits), None);
         // Even with none of them live.
-        let said = over_demand(&config(
+        let said = capacity_warning(&config(
             2000,
             "{status: single, idle_interval: 10s, live_interval: 1m}",
         ))
@@ -176,7 +176,7 @@ mod tests {
         };
         assert_eq!(idle("{}"), 100.0);
         assert_eq!(idle("{status: single}"), 20_000.0);
-        let said = over_demand(&config(20_000, "{}")).unwrap();
+        let said = capacity_warning(&config(20_000, "{}")).unwrap();
         assert!(said.contains("when all are live"), "{said}");
     }
 

@@ -1,0 +1,208 @@
+//! Applying what came of a call.
+
+mod channel_page;
+mod live_status;
+mod stream_info;
+
+pub(super) use channel_page::{channel_meta as listed_channel_meta, exposure};
+
+use std::time::Duration;
+
+use super::account_poller::AccountPoller;
+use super::circuit_breaker::{self, OpenReason};
+use super::global_backoff::{self, RequestKind};
+use super::in_flight::{Completion, InFlightRequest, Response};
+use super::log_events;
+use super::poller::{Poller, PollerContext};
+use super::request::PollRequest;
+use polyv_client::clock::{Moment, Now};
+use polyv_client::{Error, Outcome};
+
+impl Poller {
+    /// A call has completed.
+    pub(super) fn handle_completion(
+        &mut self,
+        in_flight: &InFlightRequest,
+        completion: Completion,
+        now: Now,
+    ) {
+        let outcome = completion.outcome();
+        self.update_global_backoff(in_flight, outcome, now.moment);
+        let paused = self.global_backoff.paused().is_some();
+        let Some(index) = self
+            .accounts
+            .iter()
+            .position(|account| account.id == in_flight.account)
+        else {
+            return;
+        };
+        let Some(account) = self.accounts.get_mut(index) else {
+            return;
+        };
+        let context = &self.context;
+        context.metrics.polled(
+            &account.name,
+            in_flight.request.endpoint(),
+            outcome,
+            completion.took,
+        );
+        update_account(
+            account,
+            in_flight,
+            outcome,
+            completion.took,
+            completion.result.as_ref().err(),
+            now,
+            context,
+        );
+        let others_can_be_asked = account.breaker.outage().is_none() && !paused;
+        let class = FailureClass::from_outcome(outcome, others_can_be_asked);
+        match (&in_flight.request, completion.result) {
+            (PollRequest::StreamInfo { .. }, Ok(Response::StreamInfo(info))) => {
+                self.handle_stream_info(index, in_flight, Ok(info), class, now);
+            }
+            (PollRequest::StreamInfo { .. }, Err(error)) => {
+                self.handle_stream_info(index, in_flight, Err(error), class, now);
+            }
+            (PollRequest::LiveStatus(batch), Ok(Response::LiveStatus(statuses))) => {
+                self.handle_live_status(index, in_flight, batch.clone(), Ok(statuses), class, now);
+            }
+            (PollRequest::LiveStatus(batch), Err(error)) => {
+                self.handle_live_status(index, in_flight, batch.clone(), Err(error), class, now);
+            }
+            (PollRequest::ChannelPage(page), Ok(Response::ChannelPage(got))) => {
+                self.handle_channel_page(index, in_flight, *page, Ok(got), class, now);
+            }
+            (PollRequest::ChannelPage(page), Err(error)) => {
+                self.handle_channel_page(index, in_flight, *page, Err(error), class, now);
+            }
+            // An answer to another question: no flight brings one.
+            (request, Ok(_)) => debug_assert!(false, "{request:?}"),
+        }
+    }
+
+    fn update_global_backoff(
+        &mut self,
+        in_flight: &InFlightRequest,
+        outcome: Outcome,
+        now: Moment,
+    ) {
+        if in_flight.kind == RequestKind::GlobalProbe {
+            self.global_probe_in_flight = false;
+        }
+        let completed = global_backoff::Completed {
+            scope: in_flight.request.failure_scope(),
+            outcome,
+            started: in_flight.started,
+            kind: in_flight.kind,
+        };
+        log_events::global_backoff(self.global_backoff.record(completed, now), now);
+    }
+
+    /// Logs which channels turned live or not live.
+    pub(super) fn log_transitions(&mut self, now: Now) {
+        for turned in self.context.store.expire(now) {
+            for account in &self.accounts {
+                if let Some(channel) = account.queue.get(turned.key) {
+                    log_events::state_changed(&account.name, channel, &turned);
+                }
+            }
+        }
+    }
+}
+
+/// Tells an account how a call of its channels completed.
+fn update_account(
+    account: &mut AccountPoller,
+    in_flight: &InFlightRequest,
+    outcome: Outcome,
+    took: Duration,
+    error: Option<&Error>,
+    now: Now,
+    context: &PollerContext,
+) {
+    account.in_flight = account.in_flight.saturating_sub(1);
+    if in_flight.kind == RequestKind::AccountProbe {
+        account.probe_in_flight = false;
+    }
+    if !matches!(outcome, Outcome::Timeout | Outcome::ConnectionFailed) {
+        account.answered_after(took);
+    }
+    if in_flight.credentials != account.credentials {
+        // What the call was signed with is not what the next ones will be.
+        return;
+    }
+    match outcome {
+        Outcome::Ok | Outcome::NotLive => context.metrics.set_auth_success(&account.name, true),
+        Outcome::AuthFailed => context.metrics.set_auth_success(&account.name, false),
+        _ => {}
+    }
+    let completed = circuit_breaker::Completed {
+        scope: in_flight.request.failure_scope(),
+        outcome,
+        started: in_flight.started,
+        probe: in_flight.kind != RequestKind::Regular,
+        all: match &in_flight.request {
+            PollRequest::StreamInfo { channel, .. } => account.is_all(&[*channel]),
+            PollRequest::LiveStatus(batch) => account.is_all(&batch.channels),
+            PollRequest::ChannelPage(_) => account.queue.len() == 0,
+        },
+    };
+    let change = account.breaker.record(completed, now.moment);
+    if let Some(opened) = change.recovered {
+        account.reset_all_backoff(now.moment);
+        log_events::breaker_closed(account, &opened, outcome, now.moment);
+    }
+    if let Some(closed) = change.tripped {
+        // A refusal is told at once, a fault once it lasts until the first probe.
+        account.outage_logged = closed.reason == OpenReason::Refused;
+        if account.outage_logged {
+            log_events::auth_refused(account, error);
+        }
+    }
+    if account.breaker.outage().is_none() {
+        let failed = matches!(outcome, Outcome::Timeout | Outcome::ServerError);
+        let scope = in_flight.request.failure_scope();
+        let change = account.tempo.record(scope, failed, now.moment);
+        log_events::throttled(&account.name, change, now.moment);
+    }
+}
+
+/// What a result means for the channel's own schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailureClass {
+    /// Live or not live.
+    Success,
+    /// The channel can't be asked.
+    ChannelFault,
+    /// It could not be asked this time, while others could.
+    Transient,
+    /// Nobody can be asked at present.
+    SharedFault,
+}
+
+impl FailureClass {
+    fn from_outcome(outcome: Outcome, others_can_be_asked: bool) -> Self {
+        match outcome {
+            Outcome::Ok | Outcome::NotLive => Self::Success,
+            Outcome::Rejected | Outcome::Forbidden | Outcome::BadResponse | Outcome::ClockSkew => {
+                Self::ChannelFault
+            }
+            Outcome::ServerError | Outcome::Timeout | Outcome::ConnectionFailed
+                if others_can_be_asked =>
+            {
+                Self::Transient
+            }
+            Outcome::ServerError
+            | Outcome::Timeout
+            | Outcome::ConnectionFailed
+            | Outcome::AuthFailed
+            | Outcome::Throttled => Self::SharedFault,
+        }
+    }
+}
+
+/// How long something format_elapsed, in whole seconds, for the log.
+pub(super) fn format_elapsed(since: Moment, now: Moment) -> String {
+    crate::config::format_duration(Duration::from_secs(now.since(since).as_secs()))
+}

@@ -41,7 +41,7 @@ RUN touch build.rs src/lib.rs src/main.rs \
 
 FROM scratch
 ARG REVISION=unknown
-# Whoever releases says it; the program knows its version by itself.
+# The release sets it; the program knows its own version.
 ARG VERSION=unknown
 LABEL org.opencontainers.image.title="polyv-exporter" \
       org.opencontainers.image.description="Prometheus exporter for the quality of Polyv live streams" \

@@ -32,15 +32,15 @@ advisories: ## Checks the dependencies against published advisories (needs cargo
 	cargo deny --locked check advisories
 
 .PHONY: docs
-docs: ## Writes docs/metrics.md anew from the catalogue
+docs: ## Generates docs/metrics.md from the metric families
 	UPDATE_DOCS=1 cargo test --locked --test integration the_page_on_metrics_is_the_catalogue
 
 .PHONY: dashboards
-dashboards: ## Writes dashboards/*.json anew from dashboards/source
+dashboards: ## Generates dashboards/*.json from dashboards/source
 	target/test-tools/python/bin/python3 -B dashboards/source/build.py
 
 .PHONY: kubernetes
-kubernetes: ## Writes the cluster's alert rules anew from alerts/polyv.rules.yml
+kubernetes: ## Generates the cluster's alert rules from alerts/polyv.rules.yml
 	scripts/kubernetes-rules > deploy/kubernetes/components/prometheus-operator/prometheusrule.yaml
 
 .PHONY: load

@@ -96,7 +96,7 @@ def figures(board: build.Dashboard) -> build.Dashboard:
         parts.number(
             "Polyv says",
             "What Polyv calls the channel's status: more than live or not. No data means that it is"
-            " not asked for, or has not been told lately.",
+            " not requested, or was not reported lately.",
             f"group by (status) (polyv_channel_reported_status{{{OF}}})",
             width=2,
         )

@@ -27,7 +27,7 @@ def figures(board: build.Dashboard) -> build.Dashboard:
     """How it is now."""
     up = parts.number(
         "Exporters that answer",
-        "How many exporters answered Prometheus' last scrape. Zero means that nobody watches the"
+        "How many exporters answered Prometheus' last scrape. Zero means that no exporter watches the"
         " channels. No data means that there was none in the last day.",
         "sum(instance:polyv_exporter_up:current)",
     ).thresholds(parts.steps((None, BAD), (1, GOOD)))
@@ -223,7 +223,7 @@ def itself(board: build.Dashboard) -> build.Dashboard:
     lag = parts.lines(
         "How late polls are",
         "How late the most overdue poll is against its plan. Below a second is right; above 30 a"
-        " warning fires. Back-off and pauses plan anew, so they do not show here.",
+        " warning fires. Back-off and pauses set a new time, so they do not show here.",
         [parts.query(f"max {BY} (polyv_exporter_poll_lag_seconds{{{OF}}})", "{{instance}}")],
         unit="s",
     )

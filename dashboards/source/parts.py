@@ -26,7 +26,7 @@ TAG = "polyv"
 # Colours that Grafana has in its light and in its dark theme.
 GOOD, MEDIOCRE, BAD, UNKNOWN, OFF = "green", "yellow", "red", "orange", "blue"
 
-# One number for a channel's state, whoever of several exporters knows it.
+# One number for a channel's state, whichever of several exporters knows it.
 STATES = {
     "2": models.ValueMappingResult(text="live", color=GOOD, index=0),
     "1": models.ValueMappingResult(text="not live", color=OFF, index=1),

@@ -6,9 +6,10 @@ use std::time::Duration;
 use chrono::FixedOffset;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher};
-use polyv_client::clock::{Moment, Now, Timestamp};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{
-    AppSecret, Field, RawSample, SampleTime, StreamInfo, StreamName, StreamNamer, envelope,
+    AppSecret, NumericField, RawSample, SampleTime, StreamInfo, StreamName, StreamNameHasher,
+    envelope,
 };
 use polyv_exporter::config::Channel;
 use polyv_exporter::metrics::{
@@ -51,18 +52,18 @@ fn decoding_three_hours(bencher: Bencher<'_, '_>) {
     let zone = FixedOffset::east_opt(8 * 3600);
     bencher.counter(BytesCount::of_slice(&body)).bench(|| {
         let (secret, zone) = (secret.as_ref()?, zone?);
-        let data = envelope::open(200, &body).data.ok()?;
-        let info = StreamInfo::read(data, zone, &mut StreamNamer::new(secret)).ok()?;
+        let data = envelope::decode(200, &body).data.ok()?;
+        let info = StreamInfo::decode(data, zone, &mut StreamNameHasher::new(secret)).ok()?;
         assert_eq!(info.samples.len(), 2160);
         Some(info)
     });
 }
 
-fn at(seconds: u64) -> Now {
-    let moment = Moment::from_millis(seconds * 1000);
-    Now {
-        moment,
-        polyv: Timestamp::from_millis(1_700_000_000_000) + Duration::from_secs(seconds),
+fn at(seconds: u64) -> TimeSnapshot {
+    let moment = MonotonicInstant::from_millis(seconds * 1000);
+    TimeSnapshot {
+        monotonic: moment,
+        server_time: Timestamp::from_millis(1_700_000_000_000) + Duration::from_secs(seconds),
     }
 }
 
@@ -70,10 +71,10 @@ fn at(seconds: u64) -> Now {
 fn info(from: u64, until: u64) -> StreamInfo {
     let samples = (from..until).step_by(5).map(|seconds| RawSample {
         stream: StreamName::new("recordf"),
-        time: SampleTime::At(at(seconds).polyv),
-        video_bitrate: Field::Number(1_157_120.0),
-        video_framerate: Field::Number(15.0),
-        audio_framerate: Field::Number(43.0),
+        time: SampleTime::At(at(seconds).server_time),
+        video_bitrate: NumericField::Number(1_157_120.0),
+        video_framerate: NumericField::Number(15.0),
+        audio_framerate: NumericField::Number(43.0),
     });
     StreamInfo {
         samples: samples.collect(),

@@ -6,13 +6,13 @@ use super::{Failure, exporter};
 use crate::config::{Account, Config};
 use crate::scheduler;
 use polyv_client::clock::Clock;
-use polyv_client::{Client, Limiter, PolyvClock, Settings};
+use polyv_client::{Client, ClientSettings, Limiter, ServerClock};
 
 /// One account's way to Polyv, with the limiter that its every call needs a permit of.
 pub(super) struct Asker {
     pub(super) client: Client,
     pub(super) limiter: Arc<Limiter>,
-    pub(super) clock: Arc<PolyvClock>,
+    pub(super) clock: Arc<ServerClock>,
 }
 
 impl Asker {
@@ -21,9 +21,9 @@ impl Asker {
     /// # Errors
     /// Where TLS can't be set up.
     pub(super) fn new(config: &Config, account: &Account) -> anyhow::Result<Self> {
-        let clock = Arc::new(PolyvClock::new(Clock::default()));
+        let clock = Arc::new(ServerClock::new(Clock::default()));
         let client = Client::new(
-            Settings {
+            ClientSettings {
                 base_url: config.api.base_url.clone(),
                 timeout: config.api.timeout,
                 zone: config.poll.time_zone,

@@ -20,7 +20,7 @@ use crate::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
 use crate::telemetry::{BuildInfo, Metrics};
 use crate::ui;
 use polyv_client::clock::Clock;
-use polyv_client::{HttpTransport, Limiter, PolyvClock, Transport};
+use polyv_client::{HttpTransport, Limiter, ServerClock, Transport};
 
 /// So many may wait for a reload over HTTP; they would all bring the same.
 const WAITING_RELOADS: usize = 8;
@@ -54,7 +54,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     let Setup { config, source, .. } = setup;
     warn_of(&config);
     shard::announce(&config);
-    let clock = Arc::new(PolyvClock::new(Clock::default()));
+    let clock = Arc::new(ServerClock::new(Clock::default()));
     let metrics = Metrics::new().context("the metrics can't be set up")?;
     let health = Arc::new(PollerHealth::default());
     let context = PollerContext {

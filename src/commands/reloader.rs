@@ -18,7 +18,7 @@ use crate::http::ReloadRequest;
 use crate::http::web_config::SwapResult;
 use crate::scheduler::ConfigUpdate;
 use crate::telemetry::Metrics;
-use polyv_client::{PolyvClock, Transport};
+use polyv_client::{ServerClock, Transport};
 
 /// Loads the configuration and the door anew when asked, or when a channel file or a file of
 /// the door changed. The only one who does, so that no two reloads get in each other's way.
@@ -39,7 +39,7 @@ pub(super) struct Parts {
     pub(super) door: Doorkeeper,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) metrics: Metrics,
-    pub(super) clock: Arc<PolyvClock>,
+    pub(super) clock: Arc<ServerClock>,
     /// Who has to follow it.
     pub(super) poller: mpsc::Sender<(ConfigUpdate, oneshot::Sender<()>)>,
     /// Who may wait until it is done.

@@ -16,7 +16,7 @@ use tracing::{error, warn};
 
 use crate::config::Config;
 use crate::scheduler::PollerHealth;
-use polyv_client::PolyvClock;
+use polyv_client::ServerClock;
 
 /// A service manager that wants to know how things are, or nobody.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ impl Supervisor {
         self,
         watching: String,
         status: Arc<PollerHealth>,
-        clock: Arc<PolyvClock>,
+        clock: Arc<ServerClock>,
         shutdown: CancellationToken,
     ) {
         tokio::select! {
@@ -83,7 +83,7 @@ impl Supervisor {
         self.tell(&ready, PATIENCE).await;
     }
 
-    async fn keep_alive(&self, status: &PollerHealth, clock: &PolyvClock) {
+    async fn keep_alive(&self, status: &PollerHealth, clock: &ServerClock) {
         // Twice in the time given, as `sd_watchdog_enabled(3)` asks.
         let Some(every) = self.watchdog.map(|patience| patience / 2) else {
             return std::future::pending().await;
@@ -92,7 +92,7 @@ impl Supervisor {
         loop {
             sleep_until(next).await;
             next = Instant::now() + every;
-            if status.is_stalled(clock.host().moment()) {
+            if status.is_stalled(clock.host().monotonic()) {
                 error!(
                     "the poller is stuck; the service manager is not told any more that all is well"
                 );
@@ -174,7 +174,7 @@ mod tests {
             watchdog: Some(Duration::from_secs(20)),
         };
         let status = PollerHealth::default();
-        let clock = PolyvClock::new(Clock::default());
+        let clock = ServerClock::new(Clock::default());
         let alive = || {
             let mut buffer = [0; 64];
             std::iter::from_fn(|| manager.recv(&mut buffer).ok()).count()

@@ -156,11 +156,11 @@ mod tests {
     use crate::config;
     use crate::metrics::{self, ChannelMeta, ChannelStore, Exposure, Format};
     use crate::state::Rules;
-    use polyv_client::clock::{Moment, Now, Timestamp};
+    use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 
-    const NOW: Now = Now {
-        moment: Moment::from_millis(1000),
-        polyv: Timestamp::from_millis(1_700_000_000_000),
+    const NOW: TimeSnapshot = TimeSnapshot {
+        monotonic: MonotonicInstant::from_millis(1000),
+        server_time: Timestamp::from_millis(1_700_000_000_000),
     };
 
     /// So many channels, whose names do not compress well.

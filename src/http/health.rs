@@ -10,7 +10,11 @@ use super::state::AppState;
 /// Whether the process works. Trouble with Polyv is not for a new process to mend, so it
 /// changes nothing here.
 pub(super) async fn healthy(State(app): State<Arc<AppState>>) -> (StatusCode, &'static str) {
-    if app.deps.status.is_stalled(app.deps.clock.host().moment()) {
+    if app
+        .deps
+        .status
+        .is_stalled(app.deps.clock.host().monotonic())
+    {
         let message = "polyv-exporter does not work: its poller is stuck; restart it.\n";
         (StatusCode::SERVICE_UNAVAILABLE, message)
     } else {
@@ -37,7 +41,7 @@ mod tests {
     use crate::metrics::ChannelStore;
     use crate::scheduler::{self, PollerHealth};
     use crate::telemetry::Metrics;
-    use polyv_client::PolyvClock;
+    use polyv_client::ServerClock;
     use polyv_client::clock::Clock;
 
     #[tokio::test(start_paused = true)]
@@ -49,7 +53,7 @@ mod tests {
         let rules = config
             .load()
             .map(|config| scheduler::freshness_policy(&config));
-        let clock = Arc::new(PolyvClock::new(Clock::default()));
+        let clock = Arc::new(ServerClock::new(Clock::default()));
         let app = Arc::new(AppState::new(AppDeps {
             store: Arc::new(ChannelStore::new(
                 rules.unwrap(),

@@ -10,8 +10,8 @@ use super::response_limiter::ResponseLimiter;
 use crate::metrics::{ChannelDetail, ChannelSnapshot, ChannelStore, Format, ScrapeWriter};
 use crate::scheduler::PollerHealth;
 use crate::telemetry::{Glance, Metrics};
-use polyv_client::PolyvClock;
-use polyv_client::clock::{Now, Timestamp};
+use polyv_client::ServerClock;
+use polyv_client::clock::{TimeSnapshot, Timestamp};
 
 /// A request to load the configuration anew. The answer says what was wrong with it, if
 /// something was.
@@ -26,7 +26,7 @@ pub struct AppDeps {
     /// What the poller tells of itself.
     pub status: Arc<PollerHealth>,
     /// Polyv's clock.
-    pub clock: Arc<PolyvClock>,
+    pub clock: Arc<ServerClock>,
     /// Where metrics are.
     pub telemetry_path: String,
     /// Where reloads are asked for; `None` where that is not allowed over HTTP.
@@ -59,7 +59,7 @@ const SNAPSHOT_REUSE_FACTOR: u32 = 20;
 
 /// What is known at one moment.
 pub(crate) struct Snapshot {
-    pub(crate) now: Now,
+    pub(crate) now: TimeSnapshot,
     /// The host's clock.
     pub(crate) wall: Timestamp,
     /// Whatever changes from now on has a higher version.
@@ -125,7 +125,7 @@ impl AppState {
     }
 
     /// A channel, by its number.
-    pub(crate) fn detail(&self, channel_id: &str, now: Now) -> Option<ChannelDetail> {
+    pub(crate) fn detail(&self, channel_id: &str, now: TimeSnapshot) -> Option<ChannelDetail> {
         let key = self.deps.store.find(channel_id)?;
         self.deps.store.detail(key, now)
     }
@@ -143,11 +143,11 @@ impl AppState {
     }
 
     /// Brings those metrics up to date that change by time alone.
-    pub(crate) fn refresh(&self) -> Now {
+    pub(crate) fn refresh(&self) -> TimeSnapshot {
         let now = self.deps.clock.now();
         self.deps
             .metrics
-            .set_poll_lag(self.deps.status.lag(now.moment));
+            .set_poll_lag(self.deps.status.lag(now.monotonic));
         let stale_after = self.deps.store.rules().stale_after;
         self.deps
             .metrics

@@ -39,11 +39,16 @@ pub use view::{ChannelDetail, ChannelSnapshot, PollLogView, StreamHistory, Strea
 
 use prometheus::proto::MetricFamily;
 
-use polyv_client::clock::Now;
+use polyv_client::clock::TimeSnapshot;
 
 /// Everything there is to scrape, as one text.
 #[must_use]
-pub fn render(store: &ChannelStore, own: &[MetricFamily], format: Format, now: Now) -> String {
+pub fn render(
+    store: &ChannelStore,
+    own: &[MetricFamily],
+    format: Format,
+    now: TimeSnapshot,
+) -> String {
     let mut scrape = ScrapeWriter::new(store, own, format, now);
     let mut out = Vec::with_capacity(scrape.remaining());
     while scrape.remaining() > 0 {

@@ -6,7 +6,7 @@ use super::key::ChannelKey;
 use super::self_metrics_encoder;
 use super::store::ChannelStore;
 use super::text_format::Format;
-use polyv_client::clock::Now;
+use polyv_client::clock::TimeSnapshot;
 
 /// One channel's families, as far as it has series of them; line for line what [`render`] has of
 /// it. `None` where there is no such channel any more.
@@ -17,7 +17,7 @@ pub fn render_channel(
     store: &ChannelStore,
     key: ChannelKey,
     format: Format,
-    now: Now,
+    now: TimeSnapshot,
 ) -> Option<String> {
     let piece = store.piece(key, now)?;
     let mut out = String::with_capacity(8192);
@@ -38,7 +38,7 @@ pub fn render_self_metrics(
     store: &ChannelStore,
     families: &[MetricFamily],
     format: Format,
-    now: Now,
+    now: TimeSnapshot,
 ) -> String {
     let mut out = String::with_capacity(32 * 1024);
     store.write_census(format, now, &mut out);
@@ -57,7 +57,7 @@ mod tests {
     use crate::config;
     use crate::metrics::{ChannelMeta, Exposure};
     use crate::state::Rules;
-    use polyv_client::clock::{Moment, Timestamp};
+    use polyv_client::clock::{MonotonicInstant, Timestamp};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -84,9 +84,9 @@ mod tests {
 
     #[test]
     fn a_channel_is_found_by_its_number_while_it_is_there_under_whatever_account() {
-        let now = Now {
-            moment: Moment::default(),
-            polyv: Timestamp::from_millis(0),
+        let now = TimeSnapshot {
+            monotonic: MonotonicInstant::default(),
+            server_time: Timestamp::from_millis(0),
         };
         let store = store();
         let first = store.insert(channel("one", "1"), Exposure::Always, now);

@@ -7,7 +7,7 @@ use super::{packed, text_format};
 use crate::config;
 use crate::state::{Channel, Figures, State, Stream, Values};
 use polyv_client::LiveStatus;
-use polyv_client::clock::{Moment, Timestamp};
+use polyv_client::clock::{MonotonicInstant, Timestamp};
 
 /// What is shown of a channel that no answer changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -263,7 +263,7 @@ impl Piece {
 
 impl Subject<'_> {
     /// When that was, by the host's clock as it is set now.
-    pub(super) fn wall(&self, moment: Moment) -> Timestamp {
+    pub(super) fn wall(&self, moment: MonotonicInstant) -> Timestamp {
         let millis = i64::try_from(moment.as_millis()).unwrap_or(i64::MAX);
         Timestamp::from_millis(self.wall_offset).plus_millis(millis)
     }

@@ -8,7 +8,7 @@ use super::block::Block;
 use super::store::ChannelStore;
 use super::text_format::Format;
 use super::{piece, self_metrics_encoder};
-use polyv_client::clock::Now;
+use polyv_client::clock::TimeSnapshot;
 
 /// Everything there is to scrape at one moment, written out bit by bit: a hundred thousand
 /// channels are 100 megabytes of text, of which nobody needs more than what the network takes
@@ -39,7 +39,12 @@ enum Cursor {
 impl ScrapeWriter {
     /// Everything as it is true now, with `own`, the exporter's own families.
     #[must_use]
-    pub fn new(store: &ChannelStore, own: &[MetricFamily], format: Format, now: Now) -> Self {
+    pub fn new(
+        store: &ChannelStore,
+        own: &[MetricFamily],
+        format: Format,
+        now: TimeSnapshot,
+    ) -> Self {
         let blocks = store.blocks(now);
         let mut text = String::new();
         store.write_census(format, now, &mut text);

@@ -9,7 +9,7 @@ use super::table::{Entry, Table};
 use super::text_format::Format;
 use super::view::{ChannelDetail, ChannelSnapshot, StreamHistory};
 use crate::state::{Channel, Rules, State, Stretch};
-use polyv_client::clock::{Moment, Now};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 
 /// When a channel has series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,7 +61,7 @@ impl ChannelStore {
     }
 
     /// Adds a channel that was not asked yet.
-    pub fn insert(&self, meta: ChannelMeta, exposure: Exposure, now: Now) -> ChannelKey {
+    pub fn insert(&self, meta: ChannelMeta, exposure: Exposure, now: TimeSnapshot) -> ChannelKey {
         self.lock().insert(meta, exposure, now)
     }
 
@@ -76,7 +76,7 @@ impl ChannelStore {
         key: ChannelKey,
         meta: ChannelMeta,
         exposure: Exposure,
-        now: Now,
+        now: TimeSnapshot,
     ) {
         let mut table = self.lock();
         if let Some(entry) = table.entries.get_mut(&key) {
@@ -95,7 +95,7 @@ impl ChannelStore {
     }
 
     /// Changes what all channels go by.
-    pub fn set_rules(&self, rules: Rules, now: Now) {
+    pub fn set_rules(&self, rules: Rules, now: TimeSnapshot) {
         let mut table = self.lock();
         if table.rules != rules {
             table.rules = rules;
@@ -104,7 +104,7 @@ impl ChannelStore {
     }
 
     /// Tells that the host's wall clock was set: every time stamp of ours moves with it.
-    pub fn set_wall_offset(&self, wall_offset: i64, now: Now) {
+    pub fn set_wall_offset(&self, wall_offset: i64, now: TimeSnapshot) {
         let mut table = self.lock();
         if table.wall_offset != wall_offset {
             table.wall_offset = wall_offset;
@@ -123,7 +123,7 @@ impl ChannelStore {
     pub fn update<R>(
         &self,
         key: ChannelKey,
-        now: Now,
+        now: TimeSnapshot,
         change: impl FnOnce(&mut Channel, &Rules) -> R,
     ) -> Option<R> {
         self.lock().update(key, now, change)
@@ -138,7 +138,7 @@ impl ChannelStore {
 
     /// Lets time pass: what is not true any more goes. Returns all changes of state, by time
     /// or by answers, since this was last called.
-    pub fn expire(&self, now: Now) -> Vec<StateTransition> {
+    pub fn expire(&self, now: TimeSnapshot) -> Vec<StateTransition> {
         let mut table = self.lock();
         table.expire(now);
         std::mem::take(&mut table.turned)
@@ -146,7 +146,7 @@ impl ChannelStore {
 
     /// When time alone next changes something.
     #[must_use]
-    pub fn next_change(&self) -> Option<Moment> {
+    pub fn next_change(&self) -> Option<MonotonicInstant> {
         self.lock().next_change()
     }
 
@@ -164,7 +164,7 @@ impl ChannelStore {
 
     /// The lines of all channels as they are true now. Answers are not kept waiting: a few
     /// blocks are collected at a time, so some channels may be a little newer than others.
-    pub(super) fn blocks(&self, now: Now) -> Vec<Arc<Block>> {
+    pub(super) fn blocks(&self, now: TimeSnapshot) -> Vec<Arc<Block>> {
         for _ in 0..ATTEMPTS {
             if let Some(blocks) = self.blocks_one_by_one(now) {
                 return blocks;
@@ -181,7 +181,7 @@ impl ChannelStore {
 
     /// `None` where a channel was removed meanwhile: one that has come back since, by another
     /// key, would be there twice.
-    fn blocks_one_by_one(&self, now: Now) -> Option<Vec<Arc<Block>>> {
+    fn blocks_one_by_one(&self, now: TimeSnapshot) -> Option<Vec<Arc<Block>>> {
         let mut all = Vec::new();
         let mut from = 0;
         let mut removals = None;
@@ -208,7 +208,7 @@ impl ChannelStore {
     }
 
     /// Writes how many channels the accounts have, as it is true now.
-    pub(super) fn write_census(&self, format: Format, now: Now, out: &mut String) {
+    pub(super) fn write_census(&self, format: Format, now: TimeSnapshot, out: &mut String) {
         let mut table = self.lock();
         table.expire(now);
         table.census.write(format, out);
@@ -216,7 +216,7 @@ impl ChannelStore {
 
     /// A channel's lines as they are true now. `None` where there is no such channel any more, or
     /// none that has series.
-    pub(super) fn piece(&self, key: ChannelKey, now: Now) -> Option<Piece> {
+    pub(super) fn piece(&self, key: ChannelKey, now: TimeSnapshot) -> Option<Piece> {
         let mut table = self.lock();
         table.expire(now);
         let entry = table.entries.get(&key).filter(|e| e.is_exposed(now))?;
@@ -232,7 +232,7 @@ impl ChannelStore {
     /// All channels as they are now. Answers are not kept waiting: it looks at a few at a time,
     /// so some may be a little newer than others.
     #[must_use]
-    pub fn snapshots(&self, now: Now) -> Vec<ChannelSnapshot> {
+    pub fn snapshots(&self, now: TimeSnapshot) -> Vec<ChannelSnapshot> {
         let mut snapshots = Vec::new();
         self.scan(now, |table, key, entry| {
             if entry.is_exposed(now) {
@@ -252,7 +252,7 @@ impl ChannelStore {
     /// A channel with all that is remembered of it. `None` where there is no such channel any
     /// more.
     #[must_use]
-    pub fn detail(&self, key: ChannelKey, now: Now) -> Option<ChannelDetail> {
+    pub fn detail(&self, key: ChannelKey, now: TimeSnapshot) -> Option<ChannelDetail> {
         let mut table = self.lock();
         table.expire(now);
         let entry = table.entries.get(&key).filter(|e| e.is_exposed(now))?;
@@ -275,7 +275,7 @@ impl ChannelStore {
     }
 
     /// Looks at channels in their order, a few under each lock, until `look` has seen enough.
-    fn scan(&self, now: Now, mut look: impl FnMut(&Table, ChannelKey, &Entry) -> bool) {
+    fn scan(&self, now: TimeSnapshot, mut look: impl FnMut(&Table, ChannelKey, &Entry) -> bool) {
         let mut next = Some(ChannelKey::new(0));
         while let Some(from) = next.take() {
             let mut table = self.lock();

@@ -10,7 +10,7 @@ use super::piece::{ChannelMeta, Piece, Subject};
 use super::store::{Exposure, StateTransition};
 use super::view::ChannelSnapshot;
 use crate::state::{Channel, Rules, Stretch};
-use polyv_client::clock::{Moment, Now};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 
 /// The channels, each rendered as it changes.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) struct Table {
     /// Their lines.
     pub(super) blocks: Blocks,
     /// When time alone changes which channel next, at the earliest.
-    changes: BTreeSet<(Moment, ChannelKey)>,
+    changes: BTreeSet<(MonotonicInstant, ChannelKey)>,
     /// State changes that nobody was told of yet.
     pub(super) turned: Vec<StateTransition>,
     pub(super) census: Census,
@@ -48,7 +48,7 @@ pub(super) struct Entry {
     version: u64,
     /// Whether it had lines when it was rendered last.
     exposed: bool,
-    change: Option<Moment>,
+    change: Option<MonotonicInstant>,
     /// What it counts as; `None` while it is not counted.
     class: Option<Class>,
 }
@@ -57,7 +57,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// When time alone next changes something that is shown.
-    fn next_change(&self, now: Now, rules: &Rules) -> Option<Moment> {
+    fn next_change(&self, now: TimeSnapshot, rules: &Rules) -> Option<MonotonicInstant> {
         let change = self.channel.next_change(now, rules, self.stretch);
         let hidden = match self.exposure {
             Exposure::Always => None,
@@ -65,12 +65,12 @@ impl Entry {
         };
         change
             .into_iter()
-            .chain(hidden.filter(|at| *at > now.moment))
+            .chain(hidden.filter(|at| *at > now.monotonic))
             .min()
     }
 
     /// Whether it has series.
-    pub(super) fn is_exposed(&self, now: Now) -> bool {
+    pub(super) fn is_exposed(&self, now: TimeSnapshot) -> bool {
         match self.exposure {
             Exposure::Always => true,
             Exposure::WhileRecentlyLive => self.channel.is_of_interest(now),
@@ -98,14 +98,19 @@ impl Table {
     }
 
     /// Adds a channel that was not asked yet.
-    pub(super) fn insert(&mut self, meta: ChannelMeta, exposure: Exposure, now: Now) -> ChannelKey {
+    pub(super) fn insert(
+        &mut self,
+        meta: ChannelMeta,
+        exposure: Exposure,
+        now: TimeSnapshot,
+    ) -> ChannelKey {
         let key = ChannelKey::new(self.next_key);
         self.next_key += 1;
         let id = Arc::clone(&meta.channel.id);
         self.by_id.insert(id, key);
         let entry = Entry {
             stretch: self.stretch(&meta),
-            channel: Channel::new(meta.channel.live_interval, now.moment),
+            channel: Channel::new(meta.channel.live_interval, now.monotonic),
             meta,
             exposure,
             version: 0,
@@ -163,7 +168,7 @@ impl Table {
     pub(super) fn update<R>(
         &mut self,
         key: ChannelKey,
-        now: Now,
+        now: TimeSnapshot,
         change: impl FnOnce(&mut Channel, &Rules) -> R,
     ) -> Option<R> {
         // What time alone has changed comes first: an answer after a long silence finds the
@@ -189,14 +194,14 @@ impl Table {
     }
 
     /// When time alone next changes something, at the earliest.
-    pub(super) fn next_change(&self) -> Option<Moment> {
+    pub(super) fn next_change(&self) -> Option<MonotonicInstant> {
         self.changes.first().map(|(moment, _)| *moment)
     }
 
     /// Lets time pass: what is not true any more goes.
-    pub(super) fn expire(&mut self, now: Now) {
+    pub(super) fn expire(&mut self, now: TimeSnapshot) {
         while let Some((moment, key)) = self.changes.first().copied()
-            && moment <= now.moment
+            && moment <= now.monotonic
         {
             self.changes.pop_first();
             let Some(entry) = self.entries.get(&key) else {
@@ -218,7 +223,7 @@ impl Table {
     }
 
     /// What a channel's lines are made of.
-    pub(super) fn subject<'a>(&'a self, entry: &'a Entry, now: Now) -> Subject<'a> {
+    pub(super) fn subject<'a>(&'a self, entry: &'a Entry, now: TimeSnapshot) -> Subject<'a> {
         let stretch = entry.stretch;
         Subject {
             meta: &entry.meta,
@@ -229,13 +234,18 @@ impl Table {
         }
     }
 
-    pub(super) fn view(&self, key: ChannelKey, entry: &Entry, now: Now) -> ChannelSnapshot {
+    pub(super) fn view(
+        &self,
+        key: ChannelKey,
+        entry: &Entry,
+        now: TimeSnapshot,
+    ) -> ChannelSnapshot {
         let meta = entry.meta.clone();
         let subject = self.subject(entry, now);
         ChannelSnapshot::new(key, entry.version, meta, &subject, now)
     }
 
-    pub(super) fn render_all(&mut self, now: Now) {
+    pub(super) fn render_all(&mut self, now: TimeSnapshot) {
         let keys: Vec<_> = self.entries.keys().copied().collect();
         for key in keys {
             self.render(key, now);
@@ -243,7 +253,7 @@ impl Table {
     }
 
     /// Renders a channel anew, and plans when time alone next changes it.
-    pub(super) fn render(&mut self, key: ChannelKey, now: Now) {
+    pub(super) fn render(&mut self, key: ChannelKey, now: TimeSnapshot) {
         let Some(entry) = self.entries.get(&key) else {
             return;
         };

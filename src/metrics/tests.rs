@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::*;
 use crate::config;
 use crate::state::Rules;
-use polyv_client::clock::{Moment, Timestamp};
-use polyv_client::{Field, Outcome, RawSample, SampleTime, StreamInfo, StreamName};
+use polyv_client::clock::{MonotonicInstant, Timestamp};
+use polyv_client::{NumericField, Outcome, RawSample, SampleTime, StreamInfo, StreamName};
 
-fn now(seconds: u64) -> Now {
+fn now(seconds: u64) -> TimeSnapshot {
     let millis = i64::try_from(seconds * 1000).unwrap();
-    Now {
-        moment: Moment::from_millis(seconds * 1000),
-        polyv: Timestamp::from_millis(1_700_000_000_000 + millis),
+    TimeSnapshot {
+        monotonic: MonotonicInstant::from_millis(seconds * 1000),
+        server_time: Timestamp::from_millis(1_700_000_000_000 + millis),
     }
 }
 
@@ -42,14 +42,14 @@ fn meta(id: usize) -> ChannelMeta {
 }
 
 /// What a channel with that number is told.
-fn answer(store: &ChannelStore, key: ChannelKey, id: usize, now: Now) {
+fn answer(store: &ChannelStore, key: ChannelKey, id: usize, now: TimeSnapshot) {
     let samples = (0..id % 3).map(|stream| RawSample {
         stream: StreamName::new(&format!("stream{stream}")),
-        time: SampleTime::At(now.polyv),
+        time: SampleTime::At(now.server_time),
         #[allow(clippy::cast_precision_loss)]
-        video_bitrate: Field::Number(1_000_000.5 + id as f64),
-        video_framerate: Field::Number(15.0),
-        audio_framerate: Field::Missing,
+        video_bitrate: NumericField::Number(1_000_000.5 + id as f64),
+        video_framerate: NumericField::Number(15.0),
+        audio_framerate: NumericField::Missing,
     });
     let info = StreamInfo {
         samples: samples.collect(),
@@ -61,7 +61,7 @@ fn answer(store: &ChannelStore, key: ChannelKey, id: usize, now: Now) {
     });
 }
 
-fn insert(store: &ChannelStore, id: usize, now: Now) -> ChannelKey {
+fn insert(store: &ChannelStore, id: usize, now: TimeSnapshot) -> ChannelKey {
     store.insert(meta(id), Exposure::Always, now)
 }
 
@@ -71,7 +71,7 @@ fn sum_of_parts(
     whole: &ChannelStore,
     channels: &[(usize, Option<u64>)],
     format: Format,
-    at: Now,
+    at: TimeSnapshot,
 ) -> String {
     let families: Vec<_> = piece::families().collect();
     let mut parts = vec![String::new(); families.len()];
@@ -100,7 +100,7 @@ fn sum_of_parts(
 }
 
 /// Written out as the web does.
-fn bit_by_bit(store: &ChannelStore, room: usize, at: Now) -> String {
+fn bit_by_bit(store: &ChannelStore, room: usize, at: TimeSnapshot) -> String {
     let mut scrape = ScrapeWriter::new(store, &[], Format::OpenMetrics, at);
     let mut all = Vec::new();
     while scrape.remaining() > 0 {
@@ -250,7 +250,7 @@ fn less_patience_begins_with_the_next_answer_and_more_of_it_at_once() {
     assert_eq!(state(&store, 899), "not_live");
     // A call that fails is none.
     store.update(idle, now(899), |channel, _| {
-        channel.no_answer(Outcome::Timeout, "no answer", now(899).moment);
+        channel.no_answer(Outcome::Timeout, "no answer", now(899).monotonic);
     });
     assert_eq!(state(&store, 899), "not_live");
     answer(&store, idle, 0, now(899));

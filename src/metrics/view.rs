@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::key::ChannelKey;
 use super::piece::{ChannelMeta, Subject};
 use crate::state::{Channel, Figures, Lowest, Problem, Rules, State};
-use polyv_client::clock::{Moment, Now, Timestamp};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{LiveStatus, Outcome, StreamName};
 
 /// A channel as it is at present.
@@ -102,11 +102,11 @@ impl ChannelSnapshot {
         version: u64,
         meta: ChannelMeta,
         subject: &Subject<'_>,
-        now: Now,
+        now: TimeSnapshot,
     ) -> Self {
         let channel = subject.channel;
         let presence = channel.presence();
-        let wall = |moment: Option<Moment>| moment.map(|moment| subject.wall(moment));
+        let wall = |moment: Option<MonotonicInstant>| moment.map(|moment| subject.wall(moment));
         Self {
             key,
             version,

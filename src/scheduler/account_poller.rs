@@ -18,7 +18,7 @@ use super::virtual_clock::{VirtualClock, VirtualInstant};
 use crate::config::SecretSource;
 use crate::metrics::{ChannelKey, ChannelStore};
 use crate::state::Stretch;
-use polyv_client::clock::{Moment, Now};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{Client, Range};
 
 /// An account with its channels.
@@ -71,7 +71,7 @@ impl AccountPoller {
         client: Arc<Client>,
         secret: SecretSource,
         idle_interval: Duration,
-        now: Moment,
+        now: MonotonicInstant,
     ) -> Self {
         Self {
             id,
@@ -104,7 +104,7 @@ impl AccountPoller {
         key: ChannelKey,
         target: PollTarget,
         interval: Duration,
-        now: Moment,
+        now: MonotonicInstant,
     ) {
         let planned = self.virtual_clock.now(now);
         let stream = if target.always_poll_stream || !self.batch_status.is_enabled() {
@@ -195,7 +195,7 @@ impl AccountPoller {
     }
 
     /// Lets those who come last come so much more rarely.
-    pub(super) fn set_idle_stretch(&mut self, stretch: f64, now: Moment) {
+    pub(super) fn set_idle_stretch(&mut self, stretch: f64, now: MonotonicInstant) {
         let stretch = if self.batch_status.is_enabled() {
             stretch
         } else {
@@ -256,12 +256,12 @@ impl AccountPoller {
 
     /// When the next page is due: by the clock, since listings are few, and what stretches the
     /// plans for channels must not keep them from being found.
-    fn page_due(&self) -> Option<Moment> {
+    fn page_due(&self) -> Option<MonotonicInstant> {
         self.discovery.as_ref().and_then(ChannelDiscovery::due)
     }
 
     /// When the next call is due, or was, as plans run at present.
-    pub(super) fn next_due(&self) -> Option<Moment> {
+    pub(super) fn next_due(&self) -> Option<MonotonicInstant> {
         let page = self.page_due().filter(|_| self.virtual_clock.speed() > 0.0);
         let planned = self
             .planned()
@@ -270,7 +270,7 @@ impl AccountPoller {
     }
 
     /// Whether a call is due.
-    pub(super) fn is_due(&self, now: Moment) -> bool {
+    pub(super) fn is_due(&self, now: MonotonicInstant) -> bool {
         let planned = self.virtual_clock.now(now);
         self.is_running()
             && (self.planned().is_some_and(|due| due <= planned)
@@ -283,7 +283,7 @@ impl AccountPoller {
     }
 
     /// Takes what is due first, due or not, to be asked.
-    pub(super) fn pop_due(&mut self, now: Moment) -> Option<PollRequest> {
+    pub(super) fn pop_due(&mut self, now: MonotonicInstant) -> Option<PollRequest> {
         // What concerns many comes before what concerns one.
         if self.page_due().is_some_and(|due| due <= now) {
             return self.discovery.as_mut().map(ChannelDiscovery::pop_page);
@@ -308,7 +308,7 @@ impl AccountPoller {
     /// Takes something to be probed. Where calls fail, streams and statuses are in turn: either
     /// call may fail by a fault of its own. Whether Polyv accepts the signature, or throttles us,
     /// any call tells.
-    pub(super) fn pop_probe(&mut self, now: Moment) -> Option<PollRequest> {
+    pub(super) fn pop_probe(&mut self, now: MonotonicInstant) -> Option<PollRequest> {
         let now = self.virtual_clock.now(now);
         let fails = self
             .breaker
@@ -349,8 +349,8 @@ impl AccountPoller {
     }
 
     /// Asks each channel for its stream: those first of which something new may be heard.
-    fn disable_batching(&mut self, store: &ChannelStore, now: Now) {
-        let planned = self.virtual_clock.now(now.moment);
+    fn disable_batching(&mut self, store: &ChannelStore, now: TimeSnapshot) {
+        let planned = self.virtual_clock.now(now.monotonic);
         let interest = |key| {
             let interest = store.read(key, |channel, _| PollPriority::of(channel, now));
             interest.unwrap_or(PollPriority::None)
@@ -363,9 +363,9 @@ impl AccountPoller {
         &mut self,
         change: batch_status::BatchTransition,
         store: &ChannelStore,
-        now: Now,
+        now: TimeSnapshot,
     ) {
-        let planned = self.virtual_clock.now(now.moment);
+        let planned = self.virtual_clock.now(now.monotonic);
         match change {
             batch_status::BatchTransition::BecameUnavailable => {
                 self.exclusion_logged = false;
@@ -378,7 +378,7 @@ impl AccountPoller {
     }
 
     /// Tries whether Polyv tells channels' status again, if it is time.
-    pub(super) fn try_batch_status(&mut self, now: Moment) {
+    pub(super) fn try_batch_status(&mut self, now: MonotonicInstant) {
         if self.batch_status.canary_due(now) {
             let due = self.virtual_clock.now(now);
             let channels = self.queue.canary_batch();
@@ -387,13 +387,18 @@ impl AccountPoller {
     }
 
     /// Asks for status in bulk from now on, or not any more.
-    pub(super) fn set_batch_status(&mut self, wanted: bool, store: &ChannelStore, now: Now) {
+    pub(super) fn set_batch_status(
+        &mut self,
+        wanted: bool,
+        store: &ChannelStore,
+        now: TimeSnapshot,
+    ) {
         if self.batch_status.is_enabled() == wanted {
             return;
         }
         self.batch_status = BatchStatus::new(wanted);
         if wanted {
-            let planned = self.virtual_clock.now(now.moment);
+            let planned = self.virtual_clock.now(now.monotonic);
             self.queue.enable_batching(planned);
         } else {
             self.disable_batching(store, now);
@@ -415,7 +420,7 @@ impl AccountPoller {
 
     /// All that was found out about asking Polyv is void: there is another one to ask, or
     /// with other credentials. All channels are back on schedule.
-    pub(super) fn reset(&mut self, now: Moment) {
+    pub(super) fn reset(&mut self, now: MonotonicInstant) {
         self.credentials += 1;
         self.breaker = CircuitBreaker::new();
         self.tempo = Tempo::default();
@@ -438,7 +443,7 @@ impl AccountPoller {
 
     /// A fault that all channels shared is over: those that were put off by it are not any
     /// more.
-    pub(super) fn reset_all_backoff(&mut self, now: Moment) {
+    pub(super) fn reset_all_backoff(&mut self, now: MonotonicInstant) {
         let planned = self.virtual_clock.now(now);
         self.queue.reset_all_backoff(planned);
     }

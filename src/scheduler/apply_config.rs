@@ -16,7 +16,7 @@ use crate::metrics::{ChannelKey, ChannelMeta, Exposure};
 use crate::state::{Rules, Stretch, history_step};
 use crate::telemetry::Endpoint;
 use polyv_client::Client;
-use polyv_client::clock::Now;
+use polyv_client::clock::TimeSnapshot;
 
 /// The golden ratio's fractional part. Multiples of it, taken modulo 1, spread evenly however
 /// many there are, and none ever moves when another is added: each channel's phase.
@@ -25,7 +25,7 @@ const GOLDEN: f64 = 0.618_033_988_749_894_9;
 impl Poller {
     /// Works by these update from now on. Channels that stay keep what is known of them, those
     /// that went lose their series at once.
-    pub(super) fn apply_config(&mut self, update: ConfigUpdate, now: Now) {
+    pub(super) fn apply_config(&mut self, update: ConfigUpdate, now: TimeSnapshot) {
         let ConfigUpdate { config, transport } = update;
         if let Some(warning) = capacity_warning(&config) {
             warn!("{warning}");
@@ -62,7 +62,7 @@ impl Poller {
                     }
                     account.secret = wanted.secret.clone();
                     if !same_polyv || !same_credentials {
-                        account.reset(now.moment);
+                        account.reset(now.monotonic);
                         self.context.metrics.forget_auth(&wanted.name);
                     }
                     account
@@ -95,7 +95,7 @@ impl Poller {
         );
     }
 
-    fn begin(&mut self, wanted: &config::Account, now: Now) -> AccountPoller {
+    fn begin(&mut self, wanted: &config::Account, now: TimeSnapshot) -> AccountPoller {
         self.context.metrics.begin_account(&wanted.name);
         self.next_account_id += 1;
         AccountPoller::new(
@@ -104,7 +104,7 @@ impl Poller {
             self.client(wanted),
             wanted.secret.clone(),
             self.poll.idle_interval,
-            now.moment,
+            now.monotonic,
         )
     }
 
@@ -126,11 +126,11 @@ impl Poller {
 
     /// Watches the channels that the configuration names. They are in the order of the
     /// configuration, as accounts are.
-    fn apply_channels(&mut self, index: usize, wanted: &config::Account, now: Now) {
+    fn apply_channels(&mut self, index: usize, wanted: &config::Account, now: TimeSnapshot) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
-        let planned = account.virtual_clock.now(now.moment);
+        let planned = account.virtual_clock.now(now.monotonic);
         let idle_interval = self.poll.idle_interval;
         account.queue.set_idle_interval(idle_interval, planned);
         if account.queue.len() == 0 {
@@ -178,7 +178,7 @@ impl Poller {
         index: usize,
         key: ChannelKey,
         channel: &Arc<config::Channel>,
-        now: Now,
+        now: TimeSnapshot,
     ) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
@@ -188,7 +188,7 @@ impl Poller {
         let live_interval = channel.live_interval;
         store.update_metadata(key, meta, Exposure::Always, now);
         let interest = store.read(key, |channel, _| PollPriority::of(channel, now));
-        let planned = account.virtual_clock.now(now.moment);
+        let planned = account.virtual_clock.now(now.monotonic);
         account.discovered.remove(&channel.id);
         let Some(target) = account.queue.get_mut(key) else {
             return;
@@ -214,7 +214,7 @@ impl Poller {
         account.queue.set_every(key, every, planned);
     }
 
-    fn apply_new(&mut self, index: usize, channel: &Arc<config::Channel>, now: Now) {
+    fn apply_new(&mut self, index: usize, channel: &Arc<config::Channel>, now: TimeSnapshot) {
         let phase = self.next_phase();
         let Some(account) = self.accounts.get_mut(index) else {
             return;
@@ -230,11 +230,11 @@ impl Poller {
             phase,
             channel.expect.live,
         );
-        account.add(key, target, live_interval, now.moment);
+        account.add(key, target, live_interval, now.monotonic);
     }
 
     /// Asks channels that are not live as it is configured.
-    fn apply_status_mode(&mut self, index: usize, now: Now) {
+    fn apply_status_mode(&mut self, index: usize, now: TimeSnapshot) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
@@ -248,12 +248,12 @@ impl Poller {
 
     /// Has channels listed if that is configured; those that were listed go if it is not any
     /// more.
-    fn apply_discover(&mut self, index: usize, wanted: &config::Account, now: Now) {
+    fn apply_discover(&mut self, index: usize, wanted: &config::Account, now: TimeSnapshot) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
         let PollerContext { store, metrics, .. } = &self.context;
-        let planned = account.virtual_clock.now(now.moment);
+        let planned = account.virtual_clock.now(now.monotonic);
         match (&wanted.discover, &account.discovery) {
             (Some(discover), Some(discovery)) if discovery.discover == *discover => {}
             (Some(discover), _) => {
@@ -263,7 +263,7 @@ impl Poller {
                 account.discovery = Some(ChannelDiscovery::new(
                     discover.clone(),
                     generation,
-                    now.moment,
+                    now.monotonic,
                 ));
             }
             (None, _) => {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::request::StatusBatch;
 use super::virtual_clock::VirtualInstant;
 use crate::metrics::ChannelKey;
-use polyv_client::clock::Moment;
+use polyv_client::clock::MonotonicInstant;
 
 /// So many refusals in a row are not about single channels: to find two among 200 takes 10.
 const MAX_REFUSALS: u32 = 20;
@@ -44,7 +44,7 @@ enum BatchState {
     Available,
     Unavailable {
         /// Then some channels are tried.
-        retry_at: Moment,
+        retry_at: MonotonicInstant,
     },
 }
 
@@ -133,7 +133,7 @@ impl BatchStatus {
     }
 
     /// Whether it is time to try some channels again.
-    pub(super) fn canary_due(&self, now: Moment) -> bool {
+    pub(super) fn canary_due(&self, now: MonotonicInstant) -> bool {
         let idle = self.bisect_queue.is_empty() && !self.isolated_in_flight;
         matches!(self.state, BatchState::Unavailable { retry_at } if retry_at <= now && idle)
     }
@@ -143,7 +143,7 @@ impl BatchStatus {
         &mut self,
         channels: Vec<ChannelKey>,
         due: VirtualInstant,
-        now: Moment,
+        now: MonotonicInstant,
     ) {
         if let BatchState::Unavailable { retry_at } = &mut self.state {
             *retry_at = now + CANARY_INTERVAL;
@@ -173,7 +173,7 @@ impl BatchStatus {
         batch: StatusBatch,
         again: bool,
         due: VirtualInstant,
-        now: Moment,
+        now: MonotonicInstant,
     ) -> BatchTransition {
         let StatusBatch {
             mut channels,
@@ -205,7 +205,7 @@ impl BatchStatus {
     }
 
     /// The call failed, for a reason that is not about channels.
-    pub(super) fn record_failure(&mut self, now: Moment) -> BatchTransition {
+    pub(super) fn record_failure(&mut self, now: MonotonicInstant) -> BatchTransition {
         if self.failures == 0 {
             self.other_succeeded = false;
         }
@@ -217,7 +217,7 @@ impl BatchStatus {
     }
 
     /// There is no such call, it seems.
-    pub(super) fn endpoint_missing(&mut self, now: Moment) -> BatchTransition {
+    pub(super) fn endpoint_missing(&mut self, now: MonotonicInstant) -> BatchTransition {
         if self.is_available() && !self.ever_accepted {
             return self.disable(now);
         }
@@ -225,7 +225,7 @@ impl BatchStatus {
     }
 
     /// Asks nobody in bulk for a while.
-    fn disable(&mut self, now: Moment) -> BatchTransition {
+    fn disable(&mut self, now: MonotonicInstant) -> BatchTransition {
         let before = self.state;
         self.bisect_queue.clear();
         self.refusals = 0;
@@ -254,8 +254,8 @@ mod tests {
 
     const DUE: VirtualInstant = VirtualInstant::ZERO;
 
-    fn at(seconds: u64) -> Moment {
-        Moment::from_millis(seconds * 1000)
+    fn at(seconds: u64) -> MonotonicInstant {
+        MonotonicInstant::from_millis(seconds * 1000)
     }
 
     fn keys(count: u64) -> Vec<ChannelKey> {

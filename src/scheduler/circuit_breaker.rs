@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::request::FailureScope;
 use polyv_client::Outcome;
-use polyv_client::clock::Moment;
+use polyv_client::clock::MonotonicInstant;
 
 /// Back-off of a shared fault: from 1 s, doubling to 30 s.
 const FAULT_BACKOFF: BackoffRange = BackoffRange {
@@ -45,14 +45,14 @@ pub(super) struct CircuitBreaker {
     /// The share of calls that fail lately.
     error_rate_ewma: f64,
     /// When the latest call was begun of all those that were answered.
-    last_response_started: Moment,
+    last_response_started: MonotonicInstant,
 }
 
 /// Calls that failed one after the other.
 #[derive(Debug, Clone, Copy)]
 struct FailureStreak {
     /// When the first one began, and whom it was about.
-    since: Moment,
+    since: MonotonicInstant,
     first: FailureScope,
     /// Whether there was another channel among them.
     is_multiple: bool,
@@ -70,11 +70,11 @@ enum BreakerState {
 pub(super) struct Outage {
     pub(super) reason: OpenReason,
     /// When the first call failed.
-    pub(super) since: Moment,
+    pub(super) since: MonotonicInstant,
     /// How many calls have failed.
     pub(super) failures: u64,
     /// When the next probe may be sent.
-    until: Moment,
+    until: MonotonicInstant,
     delay: Duration,
 }
 
@@ -95,7 +95,7 @@ pub(super) enum Permission {
     /// Whatever is due, one call at a time: nothing was ever accepted.
     Serial,
     /// One probe, at that moment or later.
-    HalfOpenProbe(Moment),
+    HalfOpenProbe(MonotonicInstant),
 }
 
 /// How a call completed, as a gate needs to know it.
@@ -103,7 +103,7 @@ pub(super) enum Permission {
 pub(super) struct Completed {
     pub(super) scope: FailureScope,
     pub(super) outcome: Outcome,
-    pub(super) started: Moment,
+    pub(super) started: MonotonicInstant,
     pub(super) probe: bool,
     /// Whether it was about all channels of the account.
     pub(super) all: bool,
@@ -129,7 +129,7 @@ impl CircuitBreaker {
             auth_verified: false,
             streak: None,
             error_rate_ewma: 0.0,
-            last_response_started: Moment::from_millis(0),
+            last_response_started: MonotonicInstant::from_millis(0),
         }
     }
 
@@ -156,7 +156,11 @@ impl CircuitBreaker {
     }
 
     /// Takes the result of a call.
-    pub(super) fn record(&mut self, completed: Completed, now: Moment) -> BreakerTransition {
+    pub(super) fn record(
+        &mut self,
+        completed: Completed,
+        now: MonotonicInstant,
+    ) -> BreakerTransition {
         match completed.outcome {
             Outcome::Ok | Outcome::NotLive => {
                 self.auth_verified = true;
@@ -196,7 +200,11 @@ impl CircuitBreaker {
     }
 
     /// Polyv refused the signature.
-    fn record_auth_failure(&mut self, completed: Completed, now: Moment) -> BreakerTransition {
+    fn record_auth_failure(
+        &mut self,
+        completed: Completed,
+        now: MonotonicInstant,
+    ) -> BreakerTransition {
         match &mut self.state {
             BreakerState::Open(outage) if !completed.probe => {
                 // Begun before the gate closed: it says nothing new.
@@ -215,7 +223,7 @@ impl CircuitBreaker {
     }
 
     /// There was no answer.
-    fn record_failure(&mut self, completed: Completed, now: Moment) -> BreakerTransition {
+    fn record_failure(&mut self, completed: Completed, now: MonotonicInstant) -> BreakerTransition {
         match &mut self.state {
             BreakerState::Open(outage) => {
                 match outage.reason {
@@ -260,9 +268,9 @@ impl CircuitBreaker {
         &mut self,
         reason: OpenReason,
         backoff: BackoffRange,
-        since: Moment,
+        since: MonotonicInstant,
         failures: u64,
-        now: Moment,
+        now: MonotonicInstant,
     ) -> BreakerTransition {
         let outage = Outage {
             reason,
@@ -305,13 +313,13 @@ fn failure_threshold(error_rate_ewma: f64) -> u32 {
 
 impl Outage {
     /// A probe failed in the same way: the next waits longer.
-    fn fail_again(&mut self, backoff: BackoffRange, now: Moment) {
+    fn fail_again(&mut self, backoff: BackoffRange, now: MonotonicInstant) {
         self.failures += 1;
         self.delay = (self.delay * 2).min(backoff.max);
         self.wait(now);
     }
 
-    fn wait(&mut self, now: Moment) {
+    fn wait(&mut self, now: MonotonicInstant) {
         self.until = now + self.delay;
     }
 }
@@ -321,8 +329,8 @@ mod tests {
     use super::*;
     use crate::metrics::ChannelKey;
 
-    fn at(seconds: u64) -> Moment {
-        Moment::from_millis(seconds * 1000)
+    fn at(seconds: u64) -> MonotonicInstant {
+        MonotonicInstant::from_millis(seconds * 1000)
     }
 
     /// Channels' keys, as a store gives them out.

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::request::PollRequest;
 use crate::config::DiscoveryConfig;
-use polyv_client::clock::Moment;
-use polyv_client::{ChannelPage, LiveStatus, PageOf};
+use polyv_client::clock::MonotonicInstant;
+use polyv_client::{ChannelPage, ChannelPageRequest, LiveStatus};
 
 /// Channels that are watched at most, of one account: memory is bounded whatever Polyv lists.
 pub(super) const MAX_DISCOVERED_CHANNELS: usize = 200_000;
@@ -24,9 +24,9 @@ const INITIAL_RETRY_DELAY: Duration = Duration::from_secs(30);
 pub(super) struct ChannelDiscovery {
     pub(super) discover: DiscoveryConfig,
     /// When the next page is to be asked for; `None` while one is.
-    due: Option<Moment>,
+    due: Option<MonotonicInstant>,
     /// When the present generation began.
-    began: Moment,
+    began: MonotonicInstant,
     /// Numbers the listings that come to their end.
     generation: u64,
     /// Which of the configured statuses is being listed.
@@ -64,7 +64,7 @@ pub(super) enum DiscoveryState {
 impl ChannelDiscovery {
     /// A listing that begins now. `generation` is the number of the first one: later than any that a
     /// channel was seen in.
-    pub(super) fn new(discover: DiscoveryConfig, generation: u64, now: Moment) -> Self {
+    pub(super) fn new(discover: DiscoveryConfig, generation: u64, now: MonotonicInstant) -> Self {
         Self {
             discover,
             due: Some(now),
@@ -82,7 +82,7 @@ impl ChannelDiscovery {
     }
 
     /// When a page is to be asked for; `None` while one is.
-    pub(super) const fn due(&self) -> Option<Moment> {
+    pub(super) const fn due(&self) -> Option<MonotonicInstant> {
         self.due
     }
 
@@ -102,8 +102,8 @@ impl ChannelDiscovery {
         PollRequest::ChannelPage(self.next_page())
     }
 
-    fn next_page(&self) -> PageOf {
-        PageOf {
+    fn next_page(&self) -> ChannelPageRequest {
+        ChannelPageRequest {
             status: self.current_status(),
             number: self.page,
         }
@@ -115,12 +115,16 @@ impl ChannelDiscovery {
     }
 
     /// Whether that is the page that it waits for: it may have begun anew meanwhile.
-    pub(super) fn expects(&self, page: PageOf) -> bool {
+    pub(super) fn expects(&self, page: ChannelPageRequest) -> bool {
         self.due.is_none() && self.next_page() == page
     }
 
     /// A page has come.
-    pub(super) fn accept_page(&mut self, page: &ChannelPage, now: Moment) -> DiscoveryState {
+    pub(super) fn accept_page(
+        &mut self,
+        page: &ChannelPage,
+        now: MonotonicInstant,
+    ) -> DiscoveryState {
         let channels = u64::try_from(page.channels.len()).unwrap_or(u64::MAX);
         self.channels = self.channels.saturating_add(channels);
         self.pages = self.pages.saturating_add(1);
@@ -154,7 +158,7 @@ impl ChannelDiscovery {
     }
 
     /// There was no page: all of it is asked for again, later. Whether that is news.
-    pub(super) fn record_failure(&mut self, now: Moment) -> bool {
+    pub(super) fn record_failure(&mut self, now: MonotonicInstant) -> bool {
         let times = 1u32 << self.failures.min(16);
         let wait = INITIAL_RETRY_DELAY
             .saturating_mul(times)
@@ -165,17 +169,17 @@ impl ChannelDiscovery {
     }
 
     /// There was no page, by no fault of its own: the same one is asked for again.
-    pub(super) fn reschedule_unsent(&mut self, now: Moment) {
+    pub(super) fn reschedule_unsent(&mut self, now: MonotonicInstant) {
         self.due = Some(now);
     }
 
     /// Another Polyv lists its channels.
-    pub(super) fn reset(&mut self, now: Moment) {
+    pub(super) fn reset(&mut self, now: MonotonicInstant) {
         self.failures = 0;
         self.restart(now);
     }
 
-    fn restart(&mut self, due: Moment) {
+    fn restart(&mut self, due: MonotonicInstant) {
         self.due = Some(due);
         self.began = due;
         (self.status, self.page, self.channels, self.pages) = (0, 1, 0, 0);
@@ -188,8 +192,8 @@ mod tests {
     use crate::config::Expose;
     use polyv_client::ListedChannel;
 
-    fn at(seconds: u64) -> Moment {
-        Moment::from_millis(seconds * 1000)
+    fn at(seconds: u64) -> MonotonicInstant {
+        MonotonicInstant::from_millis(seconds * 1000)
     }
 
     fn listing(watch_status: &[LiveStatus]) -> ChannelDiscovery {
@@ -221,7 +225,7 @@ mod tests {
         discovery: &mut ChannelDiscovery,
         got: &ChannelPage,
         seconds: u64,
-    ) -> (PageOf, DiscoveryState) {
+    ) -> (ChannelPageRequest, DiscoveryState) {
         let PollRequest::ChannelPage(asked) = discovery.pop_page() else {
             panic!("it asks for pages");
         };

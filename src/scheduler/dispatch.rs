@@ -12,31 +12,31 @@ use super::poller::Poller;
 use super::request::PollRequest;
 use crate::config::SecretSource;
 use crate::metrics::ChannelStore;
-use polyv_client::clock::{Moment, Now};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{Permit, Wait};
 
 impl Poller {
     /// Sends all that is due and allowed now. Returns when to look again at the latest;
     /// `None` where only the end of a call or new update can change anything.
-    pub(super) fn dispatch(&mut self, now: Now) -> Option<Moment> {
+    pub(super) fn dispatch(&mut self, now: TimeSnapshot) -> Option<MonotonicInstant> {
         loop {
-            let Some((index, kind)) = self.select(now.moment) else {
-                return self.next_wake(now.moment);
+            let Some((index, kind)) = self.select(now.monotonic) else {
+                return self.next_wake(now.monotonic);
             };
             match self.context.limiter.try_acquire() {
                 Ok(permit) => self.start(index, kind, permit, now),
                 Err(Wait::Until(instant)) => {
-                    let until = self.context.clock.host().moment_of(instant);
+                    let until = self.context.clock.host().monotonic_at(instant);
                     return Some(until + Duration::from_millis(1));
                 }
-                Err(Wait::UntilOneEnds) => return None,
+                Err(Wait::UntilSlotFree) => return None,
             }
         }
     }
 
     /// Which account sends next, and what for: among those that may, the one whose call is
     /// the most overdue.
-    fn select(&mut self, now: Moment) -> Option<(usize, RequestKind)> {
+    fn select(&mut self, now: MonotonicInstant) -> Option<(usize, RequestKind)> {
         if let Some(until) = self.global_backoff.next_probe() {
             if now < until || self.global_probe_in_flight {
                 return None;
@@ -86,17 +86,19 @@ impl Poller {
             .saturating_sub(account.in_flight)
     }
 
-    fn start(&mut self, index: usize, kind: RequestKind, permit: Permit, now: Now) {
+    fn start(&mut self, index: usize, kind: RequestKind, permit: Permit, now: TimeSnapshot) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
         let waited = match (kind, account.next_due()) {
-            (RequestKind::Regular, Some(due)) => now.moment.since(due),
+            (RequestKind::Regular, Some(due)) => now.monotonic.since(due),
             _ => Duration::ZERO,
         };
         let request = match kind {
-            RequestKind::Regular => account.pop_due(now.moment),
-            RequestKind::AccountProbe | RequestKind::GlobalProbe => account.pop_probe(now.moment),
+            RequestKind::Regular => account.pop_due(now.monotonic),
+            RequestKind::AccountProbe | RequestKind::GlobalProbe => {
+                account.pop_probe(now.monotonic)
+            }
         };
         let Some((request, question)) =
             request.and_then(|request| build_call(request, account, &self.context.store, now))
@@ -125,15 +127,15 @@ impl Poller {
         if kind == RequestKind::AccountProbe && !account.outage_logged {
             // It lasted until its first probe, so it is worth a line.
             account.outage_logged = true;
-            log_events::breaker_opened(account, now.moment);
+            log_events::breaker_opened(account, now.monotonic);
         }
         let in_flight = InFlightRequest {
             account: account.id,
             credentials: account.credentials,
             request,
             kind,
-            started: now.moment,
-            virtual_started: account.virtual_clock.now(now.moment),
+            started: now.monotonic,
+            virtual_started: account.virtual_clock.now(now.monotonic),
         };
         let client = Arc::clone(&account.client);
         let task = self
@@ -146,11 +148,11 @@ impl Poller {
         } else {
             0.0
         };
-        account.virtual_clock.set_speed(speed, now.moment);
+        account.virtual_clock.set_speed(speed, now.monotonic);
     }
 
     /// When something may be sent that may not yet.
-    fn next_wake(&self, now: Moment) -> Option<Moment> {
+    fn next_wake(&self, now: MonotonicInstant) -> Option<MonotonicInstant> {
         if let Some(until) = self.global_backoff.next_probe() {
             // A probe that is due already waits for a channel to ask.
             return Some(until).filter(|until| !self.global_probe_in_flight && *until > now);
@@ -168,7 +170,10 @@ impl Poller {
 }
 
 /// What an account could send now, and since when that has been due.
-fn next_candidate(account: &AccountPoller, now: Moment) -> Option<(RequestKind, Moment)> {
+fn next_candidate(
+    account: &AccountPoller,
+    now: MonotonicInstant,
+) -> Option<(RequestKind, MonotonicInstant)> {
     if !account.has_waiting() {
         return None;
     }
@@ -189,7 +194,7 @@ fn build_call(
     request: PollRequest,
     account: &mut AccountPoller,
     store: &ChannelStore,
-    now: Now,
+    now: TimeSnapshot,
 ) -> Option<(PollRequest, ApiCall)> {
     match request {
         PollRequest::StreamInfo { channel, .. } => {

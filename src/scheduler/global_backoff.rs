@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::request::FailureScope;
 use polyv_client::Outcome;
-use polyv_client::clock::Moment;
+use polyv_client::clock::MonotonicInstant;
 
 const INITIAL_PAUSE: Duration = Duration::from_secs(30);
 /// A block lasts 5 minutes (public docs: limits).
@@ -34,7 +34,10 @@ pub(super) struct GlobalBackoff {
 enum BackoffState {
     Normal,
     Paused(BackoffPause),
-    SlowStart { since: Moment, last_delay: Duration },
+    SlowStart {
+        since: MonotonicInstant,
+        last_delay: Duration,
+    },
 }
 
 /// A pause: since when, and what for.
@@ -42,11 +45,11 @@ enum BackoffState {
 pub(super) struct BackoffPause {
     /// What made us stop.
     pub(super) reason: Outcome,
-    pub(super) since: Moment,
+    pub(super) since: MonotonicInstant,
     /// How many probes have failed.
     pub(super) probes: u64,
     /// When the next probe may be sent.
-    until: Moment,
+    until: MonotonicInstant,
     delay: Duration,
 }
 
@@ -64,7 +67,7 @@ pub(super) enum BackoffTransition {
 pub(super) struct Completed {
     pub(super) scope: FailureScope,
     pub(super) outcome: Outcome,
-    pub(super) started: Moment,
+    pub(super) started: MonotonicInstant,
     pub(super) kind: RequestKind,
 }
 
@@ -109,12 +112,12 @@ impl GlobalBackoff {
     }
 
     /// When a probe may be sent, if all calls are held back.
-    pub(super) fn next_probe(&self) -> Option<Moment> {
+    pub(super) fn next_probe(&self) -> Option<MonotonicInstant> {
         self.paused().map(|pause| pause.until)
     }
 
     /// How fast plans run.
-    pub(super) fn speed(&self, now: Moment) -> f64 {
+    pub(super) fn speed(&self, now: MonotonicInstant) -> f64 {
         match self.state {
             BackoffState::Normal => 1.0,
             BackoffState::Paused(_) => 0.0,
@@ -126,7 +129,7 @@ impl GlobalBackoff {
     }
 
     /// Lets time pass.
-    pub(super) fn finish_slow_start(&mut self, now: Moment) {
+    pub(super) fn finish_slow_start(&mut self, now: MonotonicInstant) {
         if let BackoffState::SlowStart { since, .. } = self.state
             && now.since(since) >= SLOW_START_DURATION
         {
@@ -135,7 +138,7 @@ impl GlobalBackoff {
     }
 
     /// Ends a pause that is over but for a probe, where nobody is left to be asked.
-    pub(super) fn clear(&mut self, now: Moment) -> Option<BackoffTransition> {
+    pub(super) fn clear(&mut self, now: MonotonicInstant) -> Option<BackoffTransition> {
         let pause = *self.paused().filter(|pause| pause.until <= now)?;
         self.state = BackoffState::Normal;
         Some(BackoffTransition::Resumed(pause))
@@ -145,7 +148,7 @@ impl GlobalBackoff {
     pub(super) fn record(
         &mut self,
         completed: Completed,
-        now: Moment,
+        now: MonotonicInstant,
     ) -> Option<BackoffTransition> {
         self.finish_slow_start(now);
         self.track_connection_failures(completed);
@@ -185,7 +188,12 @@ impl GlobalBackoff {
         }
     }
 
-    fn pause(&mut self, completed: Completed, delay: Duration, now: Moment) -> BackoffTransition {
+    fn pause(
+        &mut self,
+        completed: Completed,
+        delay: Duration,
+        now: MonotonicInstant,
+    ) -> BackoffTransition {
         let pause = BackoffPause {
             reason: completed.outcome,
             since: now,
@@ -223,8 +231,8 @@ mod tests {
     use super::*;
     use crate::metrics::ChannelKey;
 
-    fn at(seconds: u64) -> Moment {
-        Moment::from_millis(seconds * 1000)
+    fn at(seconds: u64) -> MonotonicInstant {
+        MonotonicInstant::from_millis(seconds * 1000)
     }
 
     fn end(

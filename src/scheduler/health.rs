@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use polyv_client::clock::Moment;
+use polyv_client::clock::MonotonicInstant;
 
 /// The poller's state as scrapes and readiness probes see it. It is true even when the poller
 /// is stuck: the lag is reckoned by whoever asks.
@@ -42,22 +42,22 @@ impl PollerHealth {
 
     /// How late the most overdue poll is.
     #[must_use]
-    pub fn lag(&self, now: Moment) -> Duration {
+    pub fn lag(&self, now: MonotonicInstant) -> Duration {
         match self.next_due.load(Ordering::Relaxed) {
             NEVER => Duration::ZERO,
-            due => now.since(Moment::from_millis(due)),
+            due => now.since(MonotonicInstant::from_millis(due)),
         }
     }
 
     /// Whether the poller has stopped looking at what is to be done, which is a fault of the
     /// exporter's own. Waiting for Polyv is none.
     #[must_use]
-    pub fn is_stalled(&self, now: Moment) -> bool {
-        let heartbeat_at = Moment::from_millis(self.heartbeat_at.load(Ordering::Relaxed));
+    pub fn is_stalled(&self, now: MonotonicInstant) -> bool {
+        let heartbeat_at = MonotonicInstant::from_millis(self.heartbeat_at.load(Ordering::Relaxed));
         now.since(heartbeat_at) > STALL_TIMEOUT
     }
 
-    pub(super) fn heartbeat(&self, now: Moment) {
+    pub(super) fn heartbeat(&self, now: MonotonicInstant) {
         self.heartbeat_at.store(now.as_millis(), Ordering::Relaxed);
     }
 
@@ -65,8 +65,8 @@ impl PollerHealth {
         self.ready.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn set_next_due(&self, due: Option<Moment>) {
-        let due = due.map_or(NEVER, Moment::as_millis);
+    pub(super) fn set_next_due(&self, due: Option<MonotonicInstant>) {
+        let due = due.map_or(NEVER, MonotonicInstant::as_millis);
         self.next_due.store(due, Ordering::Relaxed);
     }
 }
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_poller_that_does_not_look_for_a_minute_is_stuck_until_it_looks_again() {
         let health = PollerHealth::default();
-        let at = |seconds: u64| Moment::from_millis(seconds * 1000);
+        let at = |seconds: u64| MonotonicInstant::from_millis(seconds * 1000);
         assert!(!health.is_stalled(at(60)), "it may take a while to start");
         assert!(health.is_stalled(at(61)));
         health.heartbeat(at(61));

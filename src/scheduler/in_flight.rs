@@ -11,10 +11,10 @@ use super::global_backoff::RequestKind;
 use super::request::PollRequest;
 use super::virtual_clock::VirtualInstant;
 use crate::config::SecretSource;
-use polyv_client::clock::Moment;
+use polyv_client::clock::MonotonicInstant;
 use polyv_client::{
-    ChannelPage, Client, Credentials, Error, LiveStatusOf, Outcome, PageOf, Permit, Range,
-    StreamInfo,
+    ChannelLiveStatus, ChannelPage, ChannelPageRequest, Client, Credentials, Error, Outcome,
+    Permit, Range, StreamInfo,
 };
 
 /// A file that takes longer to read is not waited for.
@@ -30,7 +30,7 @@ pub(super) struct InFlightRequest {
     pub(super) credentials: u64,
     pub(super) request: PollRequest,
     pub(super) kind: RequestKind,
-    pub(super) started: Moment,
+    pub(super) started: MonotonicInstant,
     pub(super) virtual_started: VirtualInstant,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Completion {
 #[derive(Debug)]
 pub(super) enum Response {
     StreamInfo(StreamInfo),
-    LiveStatus(Vec<LiveStatusOf>),
+    LiveStatus(Vec<ChannelLiveStatus>),
     ChannelPage(ChannelPage),
 }
 
@@ -53,7 +53,7 @@ pub(super) enum Response {
 pub(super) enum ApiCall {
     StreamInfo(Arc<str>, Range),
     LiveStatus(Vec<Arc<str>>),
-    ChannelPage(PageOf),
+    ChannelPage(ChannelPageRequest),
 }
 
 impl Completion {

@@ -13,7 +13,7 @@ use super::response::{FailureClass, format_elapsed};
 use super::tempo;
 use crate::metrics::{ChannelKey, StateTransition};
 use crate::state::{Discarded, State};
-use polyv_client::clock::Moment;
+use polyv_client::clock::MonotonicInstant;
 use polyv_client::{Error, Outcome};
 
 /// A host whose clock is further off than this should be looked at; beyond 3 minutes Polyv
@@ -24,7 +24,10 @@ const CLOCK_SKEW_LIMIT_SECONDS: f64 = 30.0;
 const LOG_TRANSIENT_AFTER: u64 = 2;
 
 /// The brake was put on or let go.
-pub(super) fn global_backoff(change: Option<global_backoff::BackoffTransition>, now: Moment) {
+pub(super) fn global_backoff(
+    change: Option<global_backoff::BackoffTransition>,
+    now: MonotonicInstant,
+) {
     match change {
         Some(global_backoff::BackoffTransition::Paused(pause)) => warn!(
             reason = %pause.reason,
@@ -42,7 +45,7 @@ pub(super) fn global_backoff(change: Option<global_backoff::BackoffTransition>, 
 }
 
 /// An account's fault has lasted until its first probe.
-pub(super) fn breaker_opened(account: &AccountPoller, now: Moment) {
+pub(super) fn breaker_opened(account: &AccountPoller, now: MonotonicInstant) {
     if let Some(outage) = account.breaker.outage() {
         warn!(
             account = %account.name,
@@ -69,7 +72,7 @@ pub(super) fn breaker_closed(
     account: &AccountPoller,
     outage: &Outage,
     outcome: Outcome,
-    now: Moment,
+    now: MonotonicInstant,
 ) {
     if !account.outage_logged {
         debug!(account = %account.name, "a fault was over before it was tried again");
@@ -89,7 +92,7 @@ pub(super) fn breaker_closed(
 }
 
 /// An account was slowed down, or is at full speed again.
-pub(super) fn throttled(account: &str, change: Option<tempo::Change>, now: Moment) {
+pub(super) fn throttled(account: &str, change: Option<tempo::Change>, now: MonotonicInstant) {
     match change {
         Some(tempo::Change::Slowed { share }) => warn!(
             account,
@@ -143,7 +146,7 @@ pub(super) fn poll(
     error: Option<&Error>,
     quiet: bool,
     in_flight: &InFlightRequest,
-    now: Moment,
+    now: MonotonicInstant,
 ) {
     let id = &*channel.id;
     let outcome = error.map_or(Outcome::Ok, Error::outcome);
@@ -287,7 +290,7 @@ pub(super) fn batch_exclusion(account: &mut AccountPoller, key: ChannelKey) {
 }
 
 /// A channel's status was told, which ends what trouble there was with its stream.
-pub(super) fn status_recovered(account: &str, channel: &mut PollTarget, now: Moment) {
+pub(super) fn status_recovered(account: &str, channel: &mut PollTarget, now: MonotonicInstant) {
     if let Some(failure) = channel.failure.take()
         && failure.logged
     {

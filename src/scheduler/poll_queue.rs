@@ -9,7 +9,7 @@ use super::request::StatusBatch;
 use super::schedule::PollSchedule;
 use super::virtual_clock::VirtualInstant;
 use crate::metrics::ChannelKey;
-use polyv_client::MOST_CHANNELS;
+use polyv_client::MAX_CHANNELS_PER_CALL;
 
 /// An account's channels.
 ///
@@ -188,7 +188,7 @@ impl PollQueue {
     /// Calls a second that the channels need, as intervals are configured.
     #[allow(clippy::cast_precision_loss)]
     pub(super) fn demand(&self) -> Demand {
-        let calls = self.batched.div_ceil(MOST_CHANNELS) as f64;
+        let calls = self.batched.div_ceil(MAX_CHANNELS_PER_CALL) as f64;
         let idle_rate = rate_budget::rate(self.idle_interval);
         Demand {
             guaranteed: self.fixed_demand.max(0.0) + calls * idle_rate,
@@ -241,7 +241,7 @@ impl PollQueue {
         let first = self.status_due()?;
         let until = now.max(first) + self.idle_interval / 2;
         let mut channels = Vec::new();
-        while channels.len() < MOST_CHANNELS
+        while channels.len() < MAX_CHANNELS_PER_CALL
             && let Some((due, key)) = self.statuses.first().copied()
             && due <= until
         {
@@ -445,10 +445,10 @@ impl PollQueue {
 
     /// Some channels to try whether Polyv tells their status: those that need it, or else any.
     pub(super) fn canary_batch(&self) -> Vec<ChannelKey> {
-        let some: Vec<ChannelKey> = self.idle().take(MOST_CHANNELS).collect();
+        let some: Vec<ChannelKey> = self.idle().take(MAX_CHANNELS_PER_CALL).collect();
         if some.is_empty() {
             let all = self.streams.iter().map(|(_, key)| *key);
-            return all.take(MOST_CHANNELS).collect();
+            return all.take(MAX_CHANNELS_PER_CALL).collect();
         }
         some
     }

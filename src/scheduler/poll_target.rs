@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::schedule::{PollSchedule, next_slot};
 use super::virtual_clock::VirtualInstant;
 use crate::state::Channel;
-use polyv_client::clock::{Moment, Now};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 
 /// A channel that is target, and when it is asked what.
 ///
@@ -83,7 +83,7 @@ pub(super) enum ChannelSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BatchExclusion {
     /// Until then it is not asked for.
-    pub(super) until: Moment,
+    pub(super) until: MonotonicInstant,
     /// Whether calls are refused for its sake; else it is only left out.
     pub(super) refused: bool,
 }
@@ -94,7 +94,7 @@ const LIVE_STREAM_FAILURE_TOLERANCE: u32 = 3;
 /// A channel's failures in a row, for the log.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LoggedFailure {
-    pub(super) since: Moment,
+    pub(super) since: MonotonicInstant,
     pub(super) failures: u64,
     /// Whether its beginning was logged.
     pub(super) logged: bool,
@@ -103,7 +103,7 @@ pub(super) struct LoggedFailure {
 // === impl PollPriority ===
 
 impl PollPriority {
-    pub(super) fn of(channel: &Channel, now: Now) -> Self {
+    pub(super) fn of(channel: &Channel, now: TimeSnapshot) -> Self {
         match channel.interval_if_live() {
             Some(interval) => Self::Live(interval),
             None if channel.is_of_interest(now) => Self::Recent,

@@ -19,14 +19,14 @@ use super::{log_events, rate_budget};
 use crate::config::{self, Config};
 use crate::metrics::ChannelStore;
 use crate::telemetry::Metrics;
-use polyv_client::clock::{Moment, Now};
-use polyv_client::{BadResponse, Error, Limiter, PolyvClock, Settings, Transport};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
+use polyv_client::{BadResponse, ClientSettings, Error, Limiter, ServerClock, Transport};
 
 /// What the poller works with.
 #[derive(Clone)]
 pub struct PollerContext {
     /// Polyv's clock.
-    pub clock: Arc<PolyvClock>,
+    pub clock: Arc<ServerClock>,
     /// The one limiter of the process.
     pub limiter: Arc<Limiter>,
     /// The channels.
@@ -51,7 +51,7 @@ pub type ConfigUpdates = mpsc::Receiver<(ConfigUpdate, oneshot::Sender<()>)>;
 /// Polls channels.
 pub struct Poller {
     pub(super) context: PollerContext,
-    pub(super) settings: Settings,
+    pub(super) settings: ClientSettings,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) max_in_flight: usize,
     /// How channels are asked.
@@ -75,7 +75,7 @@ pub struct Poller {
     /// How many channels were not asked yet.
     pub(super) unpolled: usize,
     /// Then it is ready even so.
-    pub(super) ready_at: Moment,
+    pub(super) ready_at: MonotonicInstant,
     /// Whether the host's clock is far from Polyv's, for the log.
     pub(super) clock_is_off: bool,
     pub(super) wall_offset: i64,
@@ -110,7 +110,7 @@ impl Poller {
             next_account_id: 0,
             next_channel: 0,
             unpolled: 0,
-            ready_at: now.moment + config.poll.idle_interval.max(config.poll.live_interval),
+            ready_at: now.monotonic + config.poll.idle_interval.max(config.poll.live_interval),
             clock_is_off: false,
             wall_offset: wall_offset(&context.clock),
             context,
@@ -175,15 +175,15 @@ impl Poller {
     }
 
     /// Looks after what changes by time alone.
-    fn tick(&mut self, now: Now) {
-        self.global_backoff.finish_slow_start(now.moment);
+    fn tick(&mut self, now: TimeSnapshot) {
+        self.global_backoff.finish_slow_start(now.monotonic);
         if !self.accounts.iter().any(AccountPoller::has_work) && !self.global_probe_in_flight {
-            log_events::global_backoff(self.global_backoff.clear(now.moment), now.moment);
+            log_events::global_backoff(self.global_backoff.clear(now.monotonic), now.monotonic);
         }
         for account in &mut self.accounts {
-            let change = account.tempo.settle(now.moment);
-            log_events::throttled(&account.name, change, now.moment);
-            account.try_batch_status(now.moment);
+            let change = account.tempo.settle(now.monotonic);
+            log_events::throttled(&account.name, change, now.monotonic);
+            account.try_batch_status(now.monotonic);
             let fallen_back = account.fallen_back();
             self.context
                 .metrics
@@ -204,7 +204,7 @@ impl Poller {
     }
 
     /// Lets every account's plans run as fast as they may.
-    fn update_rates(&mut self, now: Now) {
+    fn update_rates(&mut self, now: TimeSnapshot) {
         let (mut first, mut idle, mut calls, mut weighted) = (0.0, 0.0, 0.0, 0.0);
         for account in &self.accounts {
             let demand = account.demand();
@@ -218,7 +218,7 @@ impl Poller {
         let capacity = rate_budget::capacity(self.context.limiter.sustained_rate(latency));
         self.idle_stretch = rate_budget::idle_stretch(first, idle, capacity, self.idle_stretch);
         for account in &mut self.accounts {
-            account.set_idle_stretch(self.idle_stretch, now.moment);
+            account.set_idle_stretch(self.idle_stretch, now.monotonic);
         }
         let calls = self
             .accounts
@@ -226,10 +226,10 @@ impl Poller {
             .map(AccountPoller::calls_per_second)
             .sum();
         let budget = rate_budget::speed(calls, capacity);
-        let ramp = self.global_backoff.speed(now.moment);
+        let ramp = self.global_backoff.speed(now.monotonic);
         let mut stretch: f64 = 1.0;
         for account in &mut self.accounts {
-            let rate = budget * account.tempo.speed(now.moment);
+            let rate = budget * account.tempo.speed(now.monotonic);
             account.set_rate(rate, &self.context.store);
             let speed = ramp * rate;
             // An account that is closed, or all of them paused, has no interval at present to
@@ -237,7 +237,7 @@ impl Poller {
             let compared = if ramp > 0.0 { speed } else { rate };
             stretch = stretch.max(account.idle_stretch() / compared);
             let speed = if account.is_running() { speed } else { 0.0 };
-            account.virtual_clock.set_speed(speed, now.moment);
+            account.virtual_clock.set_speed(speed, now.monotonic);
         }
         self.context.metrics.set_poll_stretch(stretch);
         self.context
@@ -246,13 +246,14 @@ impl Poller {
     }
 
     /// Tells others that it looked, when the next poll is due, and whether it is ready.
-    fn export_gauges(&self, now: Now) {
-        self.context.health.heartbeat(now.moment);
+    fn export_gauges(&self, now: TimeSnapshot) {
+        self.context.health.heartbeat(now.monotonic);
         let listed = |account: &AccountPoller| {
             let discovery = account.discovery.as_ref();
             discovery.is_none_or(ChannelDiscovery::is_complete)
         };
-        if self.unpolled == 0 && self.accounts.iter().all(listed) || now.moment >= self.ready_at {
+        if self.unpolled == 0 && self.accounts.iter().all(listed) || now.monotonic >= self.ready_at
+        {
             self.context.health.set_ready();
         }
         let next = self
@@ -265,8 +266,8 @@ impl Poller {
 }
 
 /// What all clients have in common.
-pub(super) fn client_settings(config: &Config) -> Settings {
-    Settings {
+pub(super) fn client_settings(config: &Config) -> ClientSettings {
+    ClientSettings {
         base_url: config.api.base_url.clone(),
         timeout: config.api.timeout,
         zone: config.poll.time_zone,
@@ -275,7 +276,7 @@ pub(super) fn client_settings(config: &Config) -> Settings {
 
 /// The host's wall clock minus the monotonic one, in milliseconds.
 #[must_use]
-pub fn wall_offset(clock: &PolyvClock) -> i64 {
-    let moment = i64::try_from(clock.host().moment().as_millis()).unwrap_or(i64::MAX);
+pub fn wall_offset(clock: &ServerClock) -> i64 {
+    let moment = i64::try_from(clock.host().monotonic().as_millis()).unwrap_or(i64::MAX);
     clock.host().wall().as_millis().saturating_sub(moment)
 }

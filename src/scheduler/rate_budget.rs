@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::format_duration;
 use crate::config::{self, Config, StatusMode};
-use polyv_client::{MOST_CHANNELS, RateLimit};
+use polyv_client::{MAX_CHANNELS_PER_CALL, RateLimit};
 
 /// Plans use so much of what can be sustained: what comes beside them (a second try after a
 /// corrected clock, a probe) finds room.
@@ -104,7 +104,7 @@ fn idle_calls(account: &config::Account, config: &Config) -> f64 {
         StatusMode::Batch => {
             // Those that are expected to be live are asked for their streams as well.
             let expected = account.channels.iter().filter(|c| c.expect.live).count();
-            expected + count.div_ceil(MOST_CHANNELS)
+            expected + count.div_ceil(MAX_CHANNELS_PER_CALL)
         }
     };
     calls as f64

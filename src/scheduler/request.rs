@@ -2,7 +2,7 @@
 
 use crate::metrics::ChannelKey;
 use crate::telemetry::Endpoint;
-use polyv_client::{PageOf, Range};
+use polyv_client::{ChannelPageRequest, Range};
 
 /// What a call asks.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub(super) enum PollRequest {
     /// The status of channels.
     LiveStatus(StatusBatch),
     /// A page of the account's channels.
-    ChannelPage(PageOf),
+    ChannelPage(ChannelPageRequest),
 }
 
 /// Channels whose status is asked in one call.

@@ -9,7 +9,7 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use super::request::FailureScope;
-use polyv_client::clock::Moment;
+use polyv_client::clock::MonotonicInstant;
 
 /// What counts as recent.
 const RECENT: Duration = Duration::from_secs(60);
@@ -35,7 +35,7 @@ pub(super) struct Tempo {
 
 #[derive(Debug, Clone, Copy)]
 struct Call {
-    completed: Moment,
+    completed: MonotonicInstant,
     scope: FailureScope,
     failed: bool,
 }
@@ -43,9 +43,9 @@ struct Call {
 #[derive(Debug, Clone, Copy)]
 struct Slowed {
     /// Since when it has not been at full speed.
-    began: Moment,
+    began: MonotonicInstant,
     /// When it was last halved.
-    halved: Moment,
+    halved: MonotonicInstant,
 }
 
 /// What changed.
@@ -59,7 +59,7 @@ pub(super) enum Change {
     /// It is back.
     Recovered {
         /// Since when it was not.
-        began: Moment,
+        began: MonotonicInstant,
     },
 }
 
@@ -67,7 +67,7 @@ pub(super) enum Change {
 
 impl Tempo {
     /// How fast plans run.
-    pub(super) fn speed(&self, now: Moment) -> f64 {
+    pub(super) fn speed(&self, now: MonotonicInstant) -> f64 {
         self.slowed.map_or(1.0, |slowed| slowed.speed(now))
     }
 
@@ -77,7 +77,7 @@ impl Tempo {
     }
 
     /// Lets time pass.
-    pub(super) fn settle(&mut self, now: Moment) -> Option<Change> {
+    pub(super) fn settle(&mut self, now: MonotonicInstant) -> Option<Change> {
         let slowed = self.slowed?;
         if now.since(slowed.halved) < RETURN {
             return None;
@@ -93,7 +93,7 @@ impl Tempo {
         &mut self,
         scope: FailureScope,
         failed: bool,
-        now: Moment,
+        now: MonotonicInstant,
     ) -> Option<Change> {
         self.recent.push_back(Call {
             completed: now,
@@ -131,7 +131,7 @@ impl Tempo {
 }
 
 impl Slowed {
-    fn speed(&self, now: Moment) -> f64 {
+    fn speed(&self, now: MonotonicInstant) -> f64 {
         let done = now.since(self.halved).as_secs_f64() / RETURN.as_secs_f64();
         (HALF + (1.0 - HALF) * done).min(1.0)
     }
@@ -146,8 +146,8 @@ mod tests {
         FailureScope::Channel(ChannelKey::for_test(channel))
     }
 
-    fn at(seconds: u64) -> Moment {
-        Moment::from_millis(seconds * 1000)
+    fn at(seconds: u64) -> MonotonicInstant {
+        MonotonicInstant::from_millis(seconds * 1000)
     }
 
     /// A hundred calls over ten channels, every `nth` of which fails.

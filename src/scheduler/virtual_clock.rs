@@ -9,7 +9,7 @@
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-use polyv_client::clock::Moment;
+use polyv_client::clock::MonotonicInstant;
 
 /// An instant of a clock, in microseconds of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -19,7 +19,7 @@ pub(super) struct VirtualInstant(u64);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct VirtualClock {
     /// A real moment, …
-    at: Moment,
+    at: MonotonicInstant,
     /// … which virtual_now instant it was, …
     virtual_now: VirtualInstant,
     /// … and how fast virtual_now time runs since: 1 is real time, 0 stands still.
@@ -59,7 +59,7 @@ impl Sub<Duration> for VirtualInstant {
 
 impl VirtualClock {
     /// A clock that begins now and stands still.
-    pub(super) const fn new(now: Moment) -> Self {
+    pub(super) const fn new(now: MonotonicInstant) -> Self {
         Self {
             at: now,
             virtual_now: VirtualInstant(0),
@@ -69,7 +69,7 @@ impl VirtualClock {
 
     /// Which virtual_now instant it is.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    pub(super) fn now(&self, now: Moment) -> VirtualInstant {
+    pub(super) fn now(&self, now: MonotonicInstant) -> VirtualInstant {
         let real = now.since(self.at).as_secs_f64();
         self.virtual_now + Duration::from_micros((real * self.speed * 1e6) as u64)
     }
@@ -80,7 +80,7 @@ impl VirtualClock {
     }
 
     /// Lets it run at another speed from now on.
-    pub(super) fn set_speed(&mut self, speed: f64, now: Moment) {
+    pub(super) fn set_speed(&mut self, speed: f64, now: MonotonicInstant) {
         if self.speed != speed {
             *self = Self {
                 at: now,
@@ -97,7 +97,7 @@ impl VirtualClock {
         clippy::cast_sign_loss,
         clippy::cast_precision_loss
     )]
-    pub(super) fn real_time(&self, virtual_now: VirtualInstant) -> Option<Moment> {
+    pub(super) fn real_time(&self, virtual_now: VirtualInstant) -> Option<MonotonicInstant> {
         if self.speed <= 0.0 {
             return None;
         }
@@ -107,7 +107,7 @@ impl VirtualClock {
         }
         let behind = self.virtual_now.since(virtual_now).as_secs_f64() / self.speed;
         let at = self.at.as_millis();
-        Some(Moment::from_millis(
+        Some(MonotonicInstant::from_millis(
             at.saturating_sub((behind * 1e3) as u64),
         ))
     }
@@ -121,8 +121,8 @@ fn micros(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn at(seconds: u64) -> Moment {
-        Moment::from_millis(seconds * 1000)
+    fn at(seconds: u64) -> MonotonicInstant {
+        MonotonicInstant::from_millis(seconds * 1000)
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use polyv_client::clock::Moment;
+use polyv_client::clock::MonotonicInstant;
 
 /// Clients remembered before those that have been quiet are forgotten.
 const MANY_CLIENTS: usize = 1_024;
@@ -58,7 +58,7 @@ pub(super) enum BlockStatus {
 
 /// The requests of the last window, and the question whether one more fits.
 #[derive(Debug, Clone, Default)]
-struct Window(VecDeque<Moment>);
+struct Window(VecDeque<MonotonicInstant>);
 
 /// Counts requests and remembers who is blocked.
 #[derive(Debug, Default)]
@@ -70,7 +70,7 @@ pub(super) struct Gate {
 #[derive(Debug, Default)]
 struct Client {
     window: Window,
-    blocked_until: Option<Moment>,
+    blocked_until: Option<MonotonicInstant>,
 }
 
 /// What the gate says of a request.
@@ -125,7 +125,7 @@ impl BlockStatus {
 
 impl Window {
     /// Counts a request if it fits; an instant exactly `per` ago is no longer in the window.
-    fn admit(&mut self, now: Moment, rate: Rate) -> bool {
+    fn admit(&mut self, now: MonotonicInstant, rate: Rate) -> bool {
         self.forget_before(now, rate.per);
         if self.0.len() >= rate.requests {
             return false;
@@ -134,7 +134,7 @@ impl Window {
         true
     }
 
-    fn forget_before(&mut self, now: Moment, per: Duration) {
+    fn forget_before(&mut self, now: MonotonicInstant, per: Duration) {
         while self.0.front().is_some_and(|sent| now.since(*sent) >= per) {
             self.0.pop_front();
         }
@@ -145,7 +145,12 @@ impl Window {
 
 impl Gate {
     /// Counts a request of a client against the hard limit.
-    pub(super) fn admit(&mut self, client: IpAddr, now: Moment, limit: HardLimit) -> Verdict {
+    pub(super) fn admit(
+        &mut self,
+        client: IpAddr,
+        now: MonotonicInstant,
+        limit: HardLimit,
+    ) -> Verdict {
         self.forget_the_quiet(now, limit.rate.per);
         let client = self.clients.entry(client.to_canonical()).or_default();
         if client.blocked_until.is_some_and(|until| now < until) {
@@ -167,7 +172,7 @@ impl Gate {
     }
 
     /// Counts a request of an account against the soft limit; a refused one does not count.
-    pub(super) fn admit_softly(&mut self, app_id: &str, now: Moment, rate: Rate) -> bool {
+    pub(super) fn admit_softly(&mut self, app_id: &str, now: MonotonicInstant, rate: Rate) -> bool {
         // Whoever sends rubbish app ids shares one count, so that they do not fill memory.
         let known = self.accounts.contains_key(app_id) || self.accounts.len() < MANY_CLIENTS;
         let key = if known { app_id } else { "" };
@@ -181,7 +186,7 @@ impl Gate {
         self.accounts.clear();
     }
 
-    fn forget_the_quiet(&mut self, now: Moment, per: Duration) {
+    fn forget_the_quiet(&mut self, now: MonotonicInstant, per: Duration) {
         if self.clients.len() < MANY_CLIENTS {
             return;
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use polyv_client::clock::{Moment, Timestamp};
+use polyv_client::clock::{MonotonicInstant, Timestamp};
 
 /// Calls remembered; the oldest go first.
 const CAPACITY: usize = 200_000;
@@ -20,7 +20,7 @@ pub struct Received {
     /// When, by Polyv's clock: milliseconds since 1970.
     pub polyv: Timestamp,
     /// When, by the process's monotonic clock: milliseconds since it was made.
-    pub moment: Moment,
+    pub moment: MonotonicInstant,
     /// The client's address.
     pub client: IpAddr,
     /// The operation, such as `stream_info` or `live_status`; the path, where it is none.
@@ -82,7 +82,7 @@ mod tests {
         Received {
             sequence,
             polyv: Timestamp::from_millis(0),
-            moment: Moment::default(),
+            moment: MonotonicInstant::default(),
             client: Ipv4Addr::LOCALHOST.into(),
             endpoint: "stream_info".into(),
             app_id: None,

@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{DateTime, NaiveDate};
 
-use polyv_client::clock::{Clock, Moment, Timestamp};
+use polyv_client::clock::{Clock, MonotonicInstant, Timestamp};
 
 /// Beijing's distance from UTC. China has no daylight saving time.
 const BEIJING_OFFSET_MS: i64 = 8 * 3_600_000;
@@ -26,7 +26,7 @@ pub(super) struct MediaTime(i64);
 #[derive(Debug)]
 pub(super) struct PolyvClock {
     clock: Clock,
-    start: Moment,
+    start: MonotonicInstant,
     anchor: i64,
 }
 
@@ -78,17 +78,17 @@ impl MediaTime {
 impl PolyvClock {
     pub(super) fn new(clock: Clock) -> Self {
         Self {
-            start: clock.moment(),
+            start: clock.monotonic(),
             anchor: clock.wall().as_millis(),
             clock,
         }
     }
 
-    pub(super) fn moment(&self) -> Moment {
-        self.clock.moment()
+    pub(super) fn moment(&self) -> MonotonicInstant {
+        self.clock.monotonic()
     }
 
-    pub(super) fn media_time(&self, moment: Moment) -> MediaTime {
+    pub(super) fn media_time(&self, moment: MonotonicInstant) -> MediaTime {
         MediaTime(self.anchor).plus_millis(signed_millis(moment.since(self.start)))
     }
 }

@@ -11,7 +11,7 @@ use super::scenario::{Account, Scenario};
 use super::settings::Settings;
 use super::time::{MediaTime, PolyvClock};
 use super::troubles::{Trouble, Troubles};
-use polyv_client::clock::{Clock, Moment};
+use polyv_client::clock::{Clock, MonotonicInstant};
 
 /// Everything there is.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) struct State {
 /// An instant, by both of the simulation's clocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Instant {
-    pub(super) moment: Moment,
+    pub(super) moment: MonotonicInstant,
     pub(super) media: MediaTime,
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use polyv_client::Outcome;
-use polyv_client::clock::Moment;
+use polyv_client::clock::MonotonicInstant;
 
 /// Polls that ended alike, one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,9 +15,9 @@ pub struct Run {
     /// not to be trusted.
     pub words: Option<Arc<str>>,
     /// When the first of them ended.
-    pub first: Moment,
+    pub first: MonotonicInstant,
     /// When the last of them ended.
-    pub last: Moment,
+    pub last: MonotonicInstant,
     /// How many there were.
     pub count: u64,
     /// How many samples they brought that were not known before.
@@ -42,7 +42,7 @@ impl Answers {
         outcome: Outcome,
         words: Option<&str>,
         new_samples: u64,
-        now: Moment,
+        now: MonotonicInstant,
     ) {
         let words = words.map(shortened);
         // The same may have been said before something else was.
@@ -102,8 +102,8 @@ fn shortened(words: &str) -> String {
 mod tests {
     use super::*;
 
-    fn at(seconds: u64) -> Moment {
-        Moment::from_millis(seconds * 1000)
+    fn at(seconds: u64) -> MonotonicInstant {
+        MonotonicInstant::from_millis(seconds * 1000)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use polyv_client::clock::{Moment, Now, Timestamp};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 
 /// What is known of a channel's being live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +19,10 @@ pub enum State {
 #[derive(Debug, Clone)]
 pub struct Presence {
     state: State,
-    since: Moment,
+    since: MonotonicInstant,
     /// What the last answer said; outlives `Unknown`.
     known: Option<Known>,
-    last_answer: Option<Moment>,
+    last_answer: Option<MonotonicInstant>,
     transitions: u64,
 }
 
@@ -61,7 +61,7 @@ impl State {
 impl Presence {
     /// A channel that was not asked yet.
     #[must_use]
-    pub const fn new(now: Moment) -> Self {
+    pub const fn new(now: MonotonicInstant) -> Self {
         Self {
             state: State::Unknown,
             since: now,
@@ -79,7 +79,7 @@ impl Presence {
 
     /// When it entered that state.
     #[must_use]
-    pub const fn since(&self) -> Moment {
+    pub const fn since(&self) -> MonotonicInstant {
         self.since
     }
 
@@ -99,7 +99,7 @@ impl Presence {
     }
 
     /// Polyv says that it is live.
-    pub(super) fn live(&mut self, now: Now) {
+    pub(super) fn live(&mut self, now: TimeSnapshot) {
         let not_before = match self.known {
             None => None,
             Some(Known::Live { not_before }) => not_before,
@@ -109,20 +109,22 @@ impl Presence {
             }
         };
         self.known = Some(Known::Live { not_before });
-        self.answered(State::Live, now.moment);
+        self.answered(State::Live, now.monotonic);
     }
 
     /// Polyv says that it is not live.
-    pub(super) fn not_live(&mut self, now: Now) {
+    pub(super) fn not_live(&mut self, now: TimeSnapshot) {
         if matches!(self.known, Some(Known::Live { .. })) {
             self.transitions += 1;
         }
-        self.known = Some(Known::NotLive { at: now.polyv });
-        self.answered(State::NotLive, now.moment);
+        self.known = Some(Known::NotLive {
+            at: now.server_time,
+        });
+        self.answered(State::NotLive, now.monotonic);
     }
 
     /// When silence turns into not knowing, if nothing is heard until then.
-    pub(super) fn known_until(&self, patience: Duration) -> Option<Moment> {
+    pub(super) fn known_until(&self, patience: Duration) -> Option<MonotonicInstant> {
         match self.state {
             State::Unknown => None,
             State::Live | State::NotLive => self.last_answer.map(|last| last + patience),
@@ -130,7 +132,7 @@ impl Presence {
     }
 
     /// Lets time pass; whether that changed the state.
-    pub(super) fn expire(&mut self, now: Moment, patience: Duration) -> bool {
+    pub(super) fn expire(&mut self, now: MonotonicInstant, patience: Duration) -> bool {
         match self.known_until(patience) {
             Some(until) if until <= now => {
                 self.enter(State::Unknown, until);
@@ -140,12 +142,12 @@ impl Presence {
         }
     }
 
-    fn answered(&mut self, state: State, moment: Moment) {
+    fn answered(&mut self, state: State, moment: MonotonicInstant) {
         self.last_answer = Some(moment);
         self.enter(state, moment);
     }
 
-    fn enter(&mut self, state: State, moment: Moment) {
+    fn enter(&mut self, state: State, moment: MonotonicInstant) {
         if self.state != state {
             self.state = state;
             self.since = moment;
@@ -159,10 +161,10 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(120);
 
-    fn at(seconds: u64) -> Now {
-        Now {
-            moment: Moment::from_millis(seconds * 1000),
-            polyv: Timestamp::from_millis(
+    fn at(seconds: u64) -> TimeSnapshot {
+        TimeSnapshot {
+            monotonic: MonotonicInstant::from_millis(seconds * 1000),
+            server_time: Timestamp::from_millis(
                 1_700_000_000_000 + i64::try_from(seconds).unwrap() * 1000,
             ),
         }
@@ -170,52 +172,52 @@ mod tests {
 
     #[test]
     fn not_asked_yet_is_unknown_and_the_first_answer_is_no_transition() {
-        let mut presence = Presence::new(at(0).moment);
+        let mut presence = Presence::new(at(0).monotonic);
         assert_eq!(presence.state(), State::Unknown);
         presence.live(at(5));
         assert_eq!(presence.state(), State::Live);
-        assert_eq!(presence.since(), at(5).moment);
+        assert_eq!(presence.since(), at(5).monotonic);
         assert_eq!(presence.transitions(), 0);
         assert_eq!(presence.not_before(), None);
     }
 
     #[test]
     fn transitions_count_changes_and_not_answers() {
-        let mut presence = Presence::new(at(0).moment);
+        let mut presence = Presence::new(at(0).monotonic);
         presence.not_live(at(0));
         presence.not_live(at(30));
         presence.live(at(60));
         presence.live(at(75));
         assert_eq!(presence.transitions(), 1);
-        assert_eq!(presence.since(), at(60).moment);
+        assert_eq!(presence.since(), at(60).monotonic);
         // Not live at 30, live at 60: it began somewhere in between.
-        assert_eq!(presence.not_before(), Some(at(30).polyv));
+        assert_eq!(presence.not_before(), Some(at(30).server_time));
         presence.not_live(at(90));
         assert_eq!(presence.transitions(), 2);
     }
 
     #[test]
     fn silence_becomes_not_knowing_at_the_instant_when_patience_ends() {
-        let mut presence = Presence::new(at(0).moment);
+        let mut presence = Presence::new(at(0).monotonic);
         presence.live(at(10));
-        assert!(!presence.expire(at(129).moment, PATIENCE));
+        assert!(!presence.expire(at(129).monotonic, PATIENCE));
         // Noticed late, entered in time.
-        assert!(presence.expire(at(200).moment, PATIENCE));
+        assert!(presence.expire(at(200).monotonic, PATIENCE));
         assert_eq!(presence.state(), State::Unknown);
-        assert_eq!(presence.since(), at(130).moment);
-        assert!(!presence.expire(at(300).moment, PATIENCE));
+        assert_eq!(presence.since(), at(130).monotonic);
+        assert!(!presence.expire(at(300).monotonic, PATIENCE));
     }
 
     #[test]
     fn time_spent_unknown_does_not_count_as_a_transition() {
-        let mut presence = Presence::new(at(0).moment);
+        let mut presence = Presence::new(at(0).monotonic);
         presence.not_live(at(0));
         presence.live(at(10));
-        presence.expire(at(1000).moment, PATIENCE);
+        presence.expire(at(1000).monotonic, PATIENCE);
         presence.live(at(1000));
         assert_eq!(presence.transitions(), 1);
-        assert_eq!(presence.not_before(), Some(at(0).polyv));
-        presence.expire(at(2000).moment, PATIENCE);
+        assert_eq!(presence.not_before(), Some(at(0).server_time));
+        presence.expire(at(2000).monotonic, PATIENCE);
         presence.not_live(at(2000));
         assert_eq!(presence.transitions(), 2);
     }

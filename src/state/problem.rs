@@ -10,7 +10,7 @@ use super::record::Channel;
 use super::stream::{Figures, Stream};
 use crate::config::Expect;
 use polyv_client::StreamName;
-use polyv_client::clock::{Moment, Now, Timestamp};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -153,7 +153,7 @@ impl Channel {
         &self,
         shown: &[(&Stream, Figures)],
         expect: &Expect,
-        now: Now,
+        now: TimeSnapshot,
     ) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut add = |kind, stream: Option<&Stream>| {
@@ -171,7 +171,7 @@ impl Channel {
             }
             State::Unknown => {
                 let patience = self.last_outcome().map_or(FIRST_POLL, |_| Duration::ZERO);
-                if now.moment.since(since) >= patience {
+                if now.monotonic.since(since) >= patience {
                     add(ProblemKind::StateUnknown, None);
                 }
             }
@@ -179,7 +179,7 @@ impl Channel {
                 if let Some(kind) = self.silence() {
                     add(kind, None);
                 }
-                let began = now.polyv - now.moment.since(since);
+                let began = now.server_time - now.monotonic.since(since);
                 for (stream, figures) in shown {
                     for kind in of_stream(figures, expect, began) {
                         add(kind, Some(stream));
@@ -195,7 +195,7 @@ impl Channel {
     }
 
     /// When time alone makes it one that should have been asked.
-    pub(super) fn missed_from(&self) -> Option<Moment> {
+    pub(super) fn missed_from(&self) -> Option<MonotonicInstant> {
         let unasked = self.last_outcome().is_none();
         unasked.then(|| self.presence().since() + FIRST_POLL)
     }

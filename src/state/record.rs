@@ -9,7 +9,7 @@ use super::presence::{Presence, State};
 use super::rules::{Rules, Stretch};
 use super::screening::{DiscardReason, Discarded, Sample, Sieve};
 use super::stream::{Figures, Stream, Taken};
-use polyv_client::clock::{Moment, Now, Timestamp};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{LiveStatus, Outcome, Range, StreamInfo, StreamName};
 
 /// What is known of one channel.
@@ -20,12 +20,12 @@ pub struct Channel {
     presence: Presence,
     last_outcome: Option<Outcome>,
     answers: Answers,
-    last_success: Option<Moment>,
+    last_success: Option<MonotonicInstant>,
     /// What Polyv calls its status, and when it last said so.
-    reported: Option<(LiveStatus, Moment)>,
+    reported: Option<(LiveStatus, MonotonicInstant)>,
     /// When it was last known to be live.
-    last_live: Option<Moment>,
-    last_new_sample: Option<Moment>,
+    last_live: Option<MonotonicInstant>,
+    last_new_sample: Option<MonotonicInstant>,
     last_sample: Option<Timestamp>,
     /// How old the newest sample was when it was first seen.
     sample_delay: Duration,
@@ -63,7 +63,7 @@ const MAX_RANGE: Duration = Duration::from_secs(3 * 3600 - 5 * 60);
 impl Channel {
     /// A channel that was not asked yet.
     #[must_use]
-    pub fn new(live_interval: Duration, now: Moment) -> Self {
+    pub fn new(live_interval: Duration, now: MonotonicInstant) -> Self {
         Self {
             live_interval,
             presence: Presence::new(now),
@@ -112,28 +112,33 @@ impl Channel {
 
     /// When a poll last brought an answer.
     #[must_use]
-    pub fn last_success(&self) -> Option<Moment> {
+    pub fn last_success(&self) -> Option<MonotonicInstant> {
         self.last_success
     }
 
     /// What Polyv calls its status, where that was said lately enough to be true.
     #[must_use]
-    pub fn reported_status(&self, now: Now, rules: &Rules, stretch: Stretch) -> Option<LiveStatus> {
+    pub fn reported_status(
+        &self,
+        now: TimeSnapshot,
+        rules: &Rules,
+        stretch: Stretch,
+    ) -> Option<LiveStatus> {
         let (status, _) = self.reported?;
         let until = self.reported_until(rules, stretch)?;
-        (now.moment < until).then_some(status)
+        (now.monotonic < until).then_some(status)
     }
 
     /// Until when a channel that is shown for the sake of its broadcast is shown: an hour after
     /// it was last known to be live. `None` where it never was.
     #[must_use]
-    pub fn of_interest_until(&self) -> Option<Moment> {
+    pub fn of_interest_until(&self) -> Option<MonotonicInstant> {
         self.last_live.map(|last| last + OF_INTEREST)
     }
 
     /// When a sample that was not known before was last seen.
     #[must_use]
-    pub fn last_new_sample(&self) -> Option<Moment> {
+    pub fn last_new_sample(&self) -> Option<MonotonicInstant> {
         self.last_new_sample
     }
 
@@ -170,35 +175,38 @@ impl Channel {
 
     /// Whether it is live, or was within the last hour.
     #[must_use]
-    pub fn is_of_interest(&self, now: Now) -> bool {
+    pub fn is_of_interest(&self, now: TimeSnapshot) -> bool {
         let until = self.of_interest_until();
-        self.presence.state() == State::Live || until.is_some_and(|until| now.moment < until)
+        self.presence.state() == State::Live || until.is_some_and(|until| now.monotonic < until)
     }
 
     /// The samples to ask for next: all that is not known yet, and a little more.
     #[must_use]
-    pub fn question(&self, now: Now, rules: &Rules) -> Range {
+    pub fn question(&self, now: TimeSnapshot, rules: &Rules) -> Range {
         let wanted = match self.last_sample {
             Some(newest) => newest - OVERLAP,
-            None => now.polyv - rules.lookback,
+            None => now.server_time - rules.lookback,
         };
         let range = self.max_range.unwrap_or(MAX_RANGE).min(MAX_RANGE);
-        let earliest = now.polyv - range;
-        Range::since(wanted.max(earliest).min(now.polyv - OVERLAP))
+        let earliest = now.server_time - range;
+        Range::since(wanted.max(earliest).min(now.server_time - OVERLAP))
     }
 
     /// The channel is live, and this is what Polyv knows of its streams.
-    pub fn live(&mut self, now: Now, info: &StreamInfo, rules: &Rules) -> Digest {
+    pub fn live(&mut self, now: TimeSnapshot, info: &StreamInfo, rules: &Rules) -> Digest {
         self.answered(Outcome::Ok, now);
         self.presence.live(now);
-        self.last_live = Some(now.moment);
+        self.last_live = Some(now.monotonic);
         let mut digest = Digest::default();
         self.sieve
             .discard_unreadable(info.unreadable, &mut digest.discarded);
         let mut samples: Vec<Sample> = info
             .samples
             .iter()
-            .filter_map(|raw| self.sieve.screen(raw, now.polyv, &mut digest.discarded))
+            .filter_map(|raw| {
+                self.sieve
+                    .screen(raw, now.server_time, &mut digest.discarded)
+            })
             .collect();
         samples.sort_unstable_by(|a, b| {
             (&a.stream, a.time, a.values.rank()).cmp(&(&b.stream, b.time, b.values.rank()))
@@ -220,22 +228,22 @@ impl Channel {
         }
         self.sieve.settle();
         if digest.new_samples > 0 {
-            self.last_new_sample = Some(now.moment);
+            self.last_new_sample = Some(now.monotonic);
             self.max_range = None;
         }
         self.forget_old_streams(now, rules);
         let new_samples = u64::try_from(digest.new_samples).unwrap_or(u64::MAX);
         self.answers
-            .push(Outcome::Ok, None, new_samples, now.moment);
+            .push(Outcome::Ok, None, new_samples, now.monotonic);
         digest
     }
 
     /// The channel is not live.
-    pub fn not_live(&mut self, now: Now, rules: &Rules) {
+    pub fn not_live(&mut self, now: TimeSnapshot, rules: &Rules) {
         self.answered(Outcome::NotLive, now);
-        self.answers.push(Outcome::NotLive, None, 0, now.moment);
+        self.answers.push(Outcome::NotLive, None, 0, now.monotonic);
         if self.presence.state() == State::Live {
-            self.last_live = Some(now.moment);
+            self.last_live = Some(now.monotonic);
         }
         // That it is called live is over, or not true yet.
         self.reported = self
@@ -250,48 +258,53 @@ impl Channel {
     }
 
     /// Polyv calls its status this. That alone says nothing of its being live: the stream does.
-    pub fn reported(&mut self, status: LiveStatus, now: Now) {
-        self.reported = Some((status, now.moment));
+    pub fn reported(&mut self, status: LiveStatus, now: TimeSnapshot) {
+        self.reported = Some((status, now.monotonic));
     }
 
     /// There was no answer; `words` say why.
-    pub fn no_answer(&mut self, outcome: Outcome, words: &str, now: Moment) {
+    pub fn no_answer(&mut self, outcome: Outcome, words: &str, now: MonotonicInstant) {
         self.last_outcome = Some(outcome);
         self.answers.push(outcome, Some(words), 0, now);
     }
 
     /// The answer to `asked` was too large: the next question asks for half of it.
-    pub fn too_large(&mut self, asked: Range, now: Now) {
+    pub fn too_large(&mut self, asked: Range, now: TimeSnapshot) {
         if let Some(start) = asked.start {
-            self.max_range = Some((now.polyv.since(start) / 2).max(OVERLAP));
+            self.max_range = Some((now.server_time.since(start) / 2).max(OVERLAP));
         }
     }
 
     /// Lets time pass; whether the channel's state changed by that alone.
-    pub fn expire(&mut self, now: Now, rules: &Rules, stretch: Stretch) -> bool {
+    pub fn expire(&mut self, now: TimeSnapshot, rules: &Rules, stretch: Stretch) -> bool {
         let patience = self.patience(rules, stretch);
-        self.presence.expire(now.moment, patience)
+        self.presence.expire(now.monotonic, patience)
     }
 
     /// When time alone next changes something that is shown.
     #[must_use]
-    pub fn next_change(&self, now: Now, rules: &Rules, stretch: Stretch) -> Option<Moment> {
+    pub fn next_change(
+        &self,
+        now: TimeSnapshot,
+        rules: &Rules,
+        stretch: Stretch,
+    ) -> Option<MonotonicInstant> {
         let known_until = self.presence.known_until(self.patience(rules, stretch));
         let streams = self
             .streams
             .iter()
             .filter_map(|stream| self.shown_until(stream, now, rules, stretch))
-            .filter(|until| *until > now.moment);
+            .filter(|until| *until > now.monotonic);
         let missed_from = self.missed_from();
         let later = [missed_from, self.reported_until(rules, stretch)];
-        let later = later.into_iter().flatten().filter(|at| *at > now.moment);
+        let later = later.into_iter().flatten().filter(|at| *at > now.monotonic);
         known_until.into_iter().chain(later).chain(streams).min()
     }
 
     /// The streams that are true at present, with their figures.
     pub fn shown<'a>(
         &'a self,
-        now: Now,
+        now: TimeSnapshot,
         rules: &'a Rules,
         stretch: Stretch,
     ) -> impl Iterator<Item = (&'a Stream, Figures)> {
@@ -299,10 +312,15 @@ impl Channel {
             .filter_map(|stream| Some((stream, stream.figures(rules)?)))
     }
 
-    fn true_now(&self, now: Now, rules: &Rules, stretch: Stretch) -> impl Iterator<Item = &Stream> {
+    fn true_now(
+        &self,
+        now: TimeSnapshot,
+        rules: &Rules,
+        stretch: Stretch,
+    ) -> impl Iterator<Item = &Stream> {
         self.streams.iter().filter(move |stream| {
             self.shown_until(stream, now, rules, stretch)
-                .is_some_and(|until| until > now.moment)
+                .is_some_and(|until| until > now.monotonic)
         })
     }
 
@@ -325,14 +343,14 @@ impl Channel {
         shared_step(rules.history_step, streams)
     }
 
-    fn answered(&mut self, outcome: Outcome, now: Now) {
+    fn answered(&mut self, outcome: Outcome, now: TimeSnapshot) {
         self.last_outcome = Some(outcome);
-        self.last_success = Some(now.moment);
-        self.watched_since.get_or_insert(now.polyv);
+        self.last_success = Some(now.monotonic);
+        self.watched_since.get_or_insert(now.server_time);
     }
 
     /// Until when its status is what Polyv called it last, if it says nothing more.
-    fn reported_until(&self, rules: &Rules, stretch: Stretch) -> Option<Moment> {
+    fn reported_until(&self, rules: &Rules, stretch: Stretch) -> Option<MonotonicInstant> {
         let (_, at) = self.reported?;
         let interval = self.interval(rules).max(rules.idle_interval);
         // It is asked for in bulk, or not at all.
@@ -351,26 +369,26 @@ impl Channel {
     fn shown_until(
         &self,
         stream: &Stream,
-        now: Now,
+        now: TimeSnapshot,
         rules: &Rules,
         stretch: Stretch,
-    ) -> Option<Moment> {
+    ) -> Option<MonotonicInstant> {
         if self.presence.state() != State::Live {
             return None;
         }
         let newest = stream.newest_time()?;
         let heard_until = stream.last_new() + self.patience(rules, stretch);
-        let left = (newest + rules.max_sample_age).millis_after(now.polyv);
+        let left = (newest + rules.max_sample_age).millis_after(now.server_time);
         // The very millisecond at which it is that old still counts.
         let young_until = match u64::try_from(left + 1) {
-            Ok(left) => now.moment + Duration::from_millis(left),
-            Err(_) => now.moment,
+            Ok(left) => now.monotonic + Duration::from_millis(left),
+            Err(_) => now.monotonic,
         };
         Some(heard_until.min(young_until))
     }
 
     /// Takes the samples of one stream, sorted by time.
-    fn take(&mut self, samples: &[Sample], now: Now, rules: &Rules, digest: &mut Digest) {
+    fn take(&mut self, samples: &[Sample], now: TimeSnapshot, rules: &Rules, digest: &mut Digest) {
         let Some(first) = samples.first() else {
             return;
         };
@@ -392,11 +410,11 @@ impl Channel {
         };
         for sample in samples {
             let current = not_before.is_none_or(|before| sample.time > before);
-            match stream.take(sample.time, sample.values, current, now.moment, step) {
+            match stream.take(sample.time, sample.values, current, now.monotonic, step) {
                 Taken::New => {
                     digest.new_samples += 1;
                     if self.watched_since.is_some_and(|since| sample.time > since) {
-                        let delay = now.polyv.since(sample.time);
+                        let delay = now.server_time.since(sample.time);
                         digest.delays.push(delay);
                         self.sample_delay = delay;
                     }
@@ -411,12 +429,12 @@ impl Channel {
                 ),
             }
         }
-        stream.settle(rules, now.polyv, step);
+        stream.settle(rules, now.server_time, step);
     }
 
     /// Where a stream stands, after making a place for it if it is new and there is one: its
     /// own, or that of the stream that was silent longest, if it is not shown any more.
-    fn stream_for(&mut self, name: &StreamName, now: Now, rules: &Rules) -> Option<usize> {
+    fn stream_for(&mut self, name: &StreamName, now: TimeSnapshot, rules: &Rules) -> Option<usize> {
         if let Ok(known) = self.position(name) {
             return Some(known);
         }
@@ -427,11 +445,11 @@ impl Channel {
                 .iter()
                 .enumerate()
                 .min_by_key(|(_, stream)| stream.last_new())
-                .filter(|(_, stream)| stream.last_new() + patience <= now.moment)?;
+                .filter(|(_, stream)| stream.last_new() + patience <= now.monotonic)?;
             self.streams.remove(silent);
         }
         let place = self.position(name).unwrap_or_else(|place| place);
-        let stream = Stream::new(name.clone(), now.moment);
+        let stream = Stream::new(name.clone(), now.monotonic);
         // Most channels have one, and four of them at once would take a kilobyte more.
         self.streams.reserve_exact(1);
         self.streams.insert(place, stream);
@@ -444,10 +462,10 @@ impl Channel {
     }
 
     /// Streams of which not even an identity is left need no place.
-    fn forget_old_streams(&mut self, now: Now, rules: &Rules) {
+    fn forget_old_streams(&mut self, now: TimeSnapshot, rules: &Rules) {
         let step = self.history_step(rules);
         self.streams.retain_mut(|stream| {
-            stream.settle(rules, now.polyv, step);
+            stream.settle(rules, now.server_time, step);
             !stream.is_forgotten()
         });
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::series::Reading;
 use super::stream::Values;
 use polyv_client::clock::Timestamp;
-use polyv_client::{Field, RawSample, SampleTime, StreamName};
+use polyv_client::{NumericField, RawSample, SampleTime, StreamName};
 
 /// Why a sample was not used: the `reason` label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -154,7 +154,7 @@ impl Sieve {
             return None;
         }
         for (name, field, max) in fields {
-            if *field != Field::Missing
+            if *field != NumericField::Missing
                 && reading(field, max).get().is_none()
                 && self.is_new(("field", name, &raw.stream, time))
             {
@@ -215,7 +215,7 @@ impl Sieve {
 }
 
 /// 0 is a value; a negative number and an absurd one are none.
-fn reading(field: &Field, max: f64) -> Reading {
+fn reading(field: &NumericField, max: f64) -> Reading {
     let valid = field
         .number()
         .filter(|number| (0.0..=max).contains(number))
@@ -224,10 +224,10 @@ fn reading(field: &Field, max: f64) -> Reading {
     Reading::from(valid)
 }
 
-fn shown(field: &Field) -> String {
+fn shown(field: &NumericField) -> String {
     match field {
-        Field::Missing => "missing".to_owned(),
-        Field::Number(number) => number.to_string(),
-        Field::Unreadable(text) => format!("`{text}`"),
+        NumericField::Missing => "missing".to_owned(),
+        NumericField::Number(number) => number.to_string(),
+        NumericField::Unreadable(text) => format!("`{text}`"),
     }
 }

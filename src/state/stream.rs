@@ -9,7 +9,7 @@ use super::screening::IDENTITIES;
 use super::series::{Reading, Series};
 use super::times::Times;
 use polyv_client::StreamName;
-use polyv_client::clock::{Moment, Timestamp};
+use polyv_client::clock::{MonotonicInstant, Timestamp};
 
 /// What a sample says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,7 +34,7 @@ pub struct Stream {
     /// Samples at this time and before were forgotten: they may have been seen.
     forgotten: Option<Timestamp>,
     samples_total: u64,
-    last_new: Moment,
+    last_new: MonotonicInstant,
     /// The samples that are not the present broadcast's recent ones.
     history: History,
     broadcast: Broadcast,
@@ -117,7 +117,7 @@ impl Values {
 // === impl Stream ===
 
 impl Stream {
-    pub(super) fn new(name: StreamName, now: Moment) -> Self {
+    pub(super) fn new(name: StreamName, now: MonotonicInstant) -> Self {
         Self {
             name,
             seen: Times::default(),
@@ -142,7 +142,7 @@ impl Stream {
     }
 
     /// When it last brought a sample that was not known before.
-    pub(super) fn last_new(&self) -> Moment {
+    pub(super) fn last_new(&self) -> MonotonicInstant {
         self.last_new
     }
 
@@ -158,7 +158,7 @@ impl Stream {
         time: Timestamp,
         values: Values,
         current: bool,
-        now: Moment,
+        now: MonotonicInstant,
         step: Duration,
     ) -> Taken {
         if self.forgotten.is_some_and(|forgotten| time <= forgotten) {

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-use polyv_client::clock::{Moment, Now, Timestamp};
-use polyv_client::{Field, Outcome, Range, RawSample, SampleTime, StreamInfo, StreamName};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
+use polyv_client::{NumericField, Outcome, Range, RawSample, SampleTime, StreamInfo, StreamName};
 
 const RULES: Rules = Rules {
     lookback: Duration::from_secs(35 * 60),
@@ -24,10 +24,10 @@ const INTERVAL: Duration = Duration::from_secs(15);
 const START: i64 = 1_700_000_000_000;
 
 /// That many seconds after the start, by both clocks.
-fn now(seconds: i64) -> Now {
-    Now {
-        moment: Moment::from_millis(u64::try_from(seconds).unwrap() * 1000),
-        polyv: time(seconds),
+fn now(seconds: i64) -> TimeSnapshot {
+    TimeSnapshot {
+        monotonic: MonotonicInstant::from_millis(u64::try_from(seconds).unwrap() * 1000),
+        server_time: time(seconds),
     }
 }
 
@@ -36,7 +36,7 @@ fn time(seconds: i64) -> Timestamp {
 }
 
 fn channel() -> Channel {
-    Channel::new(INTERVAL, now(0).moment)
+    Channel::new(INTERVAL, now(0).monotonic)
 }
 
 /// A healthy sample, taken that many seconds after the start.
@@ -44,15 +44,15 @@ fn sample(seconds: i64) -> RawSample {
     RawSample {
         stream: StreamName::new("recordf"),
         time: SampleTime::At(time(seconds)),
-        video_bitrate: Field::Number(1_200_000.0),
-        video_framerate: Field::Number(15.0),
-        audio_framerate: Field::Number(43.0),
+        video_bitrate: NumericField::Number(1_200_000.0),
+        video_framerate: NumericField::Number(15.0),
+        audio_framerate: NumericField::Number(43.0),
     }
 }
 
 fn bitrate(seconds: i64, bitrate: f64) -> RawSample {
     RawSample {
-        video_bitrate: Field::Number(bitrate),
+        video_bitrate: NumericField::Number(bitrate),
         ..sample(seconds)
     }
 }
@@ -89,7 +89,7 @@ fn a_channel_that_stops_being_live_shows_no_stream() {
     assert!(figures(&channel, 75).is_none());
     // Time stamps of past events stay.
     assert_eq!(channel.last_sample(), Some(time(55)));
-    assert_eq!(channel.last_new_sample(), Some(now(60).moment));
+    assert_eq!(channel.last_new_sample(), Some(now(60).monotonic));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_sample_that_two_answers_bring_counts_once_and_the_later_values_hold() {
     assert_eq!(stream.samples_total(), 1);
     assert_eq!(figures.newest.video_bitrate.get(), Some(700_000.0));
     // A repetition is not a sign of life.
-    assert_eq!(channel.last_new_sample(), Some(now(10).moment));
+    assert_eq!(channel.last_new_sample(), Some(now(10).monotonic));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn polyvs_delay_hides_nothing_until_max_sample_age() {
         let shown = figures(&channel, seconds + 899).unwrap();
         assert_eq!(shown.newest_time, time(seconds));
     }
-    let mut channel = Channel::new(INTERVAL, now(0).moment);
+    let mut channel = Channel::new(INTERVAL, now(0).monotonic);
     live(&mut channel, 960, 55..60);
     assert!(
         figures(&channel, 960).is_none(),
@@ -157,7 +157,7 @@ fn what_time_alone_changes_is_known_beforehand() {
     live(&mut channel, 60, 0..60);
     assert_eq!(
         channel.next_change(now(60), &RULES, Stretch::NONE),
-        Some(now(180).moment)
+        Some(now(180).monotonic)
     );
     // Stretched intervals make it more patient: three times 15 s times 4.
     assert_eq!(
@@ -169,7 +169,7 @@ fn what_time_alone_changes_is_known_beforehand() {
                 idle: 9.0
             }
         ),
-        Some(now(240).moment)
+        Some(now(240).monotonic)
     );
     assert!(!channel.expire(now(179), &RULES, Stretch::NONE));
     assert!(channel.expire(now(180), &RULES, Stretch::NONE));
@@ -179,7 +179,7 @@ fn what_time_alone_changes_is_known_beforehand() {
 
     // An old newest sample goes by its own age: the last millisecond at which it is 15
     // minutes old still counts.
-    let mut channel = Channel::new(INTERVAL, now(0).moment);
+    let mut channel = Channel::new(INTERVAL, now(0).monotonic);
     live(&mut channel, 890, 0..5);
     let change = channel
         .next_change(now(890), &RULES, Stretch::NONE)
@@ -192,7 +192,7 @@ fn a_channel_without_answers_is_unknown_and_keeps_what_it_knew() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
     for seconds in (75..900).step_by(15) {
-        channel.no_answer(Outcome::Timeout, "no answer", now(0).moment);
+        channel.no_answer(Outcome::Timeout, "no answer", now(0).monotonic);
         channel.expire(now(seconds), &RULES, Stretch::NONE);
     }
     assert_eq!(channel.presence().state(), State::Unknown);
@@ -255,7 +255,7 @@ fn minima_look_back_over_the_window_and_maxima_over_sustain() {
     assert_eq!(shown.min.video_framerate.get(), Some(15.0));
     assert_eq!(shown.min.audio_framerate.get(), Some(43.0));
 
-    let mut channel = Channel::new(INTERVAL, now(0).moment);
+    let mut channel = Channel::new(INTERVAL, now(0).monotonic);
     channel.live(now(190), &info(samples.into_iter().take(39)), &RULES);
     let shown = figures(&channel, 190).unwrap();
     assert_eq!(
@@ -287,7 +287,7 @@ fn one_sample_after_a_silence_says_nothing_of_the_time_before() {
         None
     );
     // Samples that are as sparse as once a minute cover it all the same.
-    let mut channel = Channel::new(INTERVAL, now(0).moment);
+    let mut channel = Channel::new(INTERVAL, now(0).monotonic);
     channel.live(
         now(120),
         &info([sample(0), sample(60), bitrate(120, 10.0)]),
@@ -305,7 +305,7 @@ fn the_last_frame_is_remembered_for_as_long_as_the_broadcast() {
     live(&mut channel, 60, 0..60);
     for seconds in (60..1200).step_by(5) {
         let frozen = RawSample {
-            video_framerate: Field::Number(0.0),
+            video_framerate: NumericField::Number(0.0),
             ..sample(seconds)
         };
         channel.live(now(seconds), &info([frozen]), &RULES);
@@ -315,8 +315,8 @@ fn the_last_frame_is_remembered_for_as_long_as_the_broadcast() {
     assert_eq!(shown.last_audio_frame, Some(time(1195)));
     channel.not_live(now(1200), &RULES);
     let audio_only = RawSample {
-        video_bitrate: Field::Missing,
-        video_framerate: Field::Missing,
+        video_bitrate: NumericField::Missing,
+        video_framerate: NumericField::Missing,
         ..sample(1215)
     };
     channel.live(now(1220), &info([audio_only]), &RULES);
@@ -329,10 +329,10 @@ fn the_last_frame_is_remembered_for_as_long_as_the_broadcast() {
 #[test]
 fn a_bad_value_spoils_its_field_only_and_an_older_value_never_stands_in() {
     let bad = [
-        Field::Missing,
-        Field::Unreadable("fast".to_owned()),
-        Field::Number(-1.0),
-        Field::Number(10_000_000_001.0),
+        NumericField::Missing,
+        NumericField::Unreadable("fast".to_owned()),
+        NumericField::Number(-1.0),
+        NumericField::Number(10_000_000_001.0),
     ];
     for (index, field) in bad.into_iter().enumerate() {
         let mut channel = channel();
@@ -359,9 +359,9 @@ fn a_bad_value_spoils_its_field_only_and_an_older_value_never_stands_in() {
 #[test]
 fn the_limits_of_what_is_absurd() {
     let limit = RawSample {
-        video_bitrate: Field::Number(10e9),
-        video_framerate: Field::Number(1000.0),
-        audio_framerate: Field::Number(0.0),
+        video_bitrate: NumericField::Number(10e9),
+        video_framerate: NumericField::Number(1000.0),
+        audio_framerate: NumericField::Number(0.0),
         ..sample(5)
     };
     let mut channel = channel();
@@ -379,9 +379,9 @@ fn discarded_samples_are_counted_once_by_reason_and_move_nothing() {
         ..sample(0)
     };
     let no_value = RawSample {
-        video_bitrate: Field::Missing,
-        video_framerate: Field::Number(1001.0),
-        audio_framerate: Field::Unreadable("x".to_owned()),
+        video_bitrate: NumericField::Missing,
+        video_framerate: NumericField::Number(1001.0),
+        audio_framerate: NumericField::Unreadable("x".to_owned()),
         ..sample(4)
     };
     let answer = StreamInfo {
@@ -494,7 +494,7 @@ fn after_an_answer_that_was_too_large_the_range_is_halved() {
     for seconds in [1050, 525, 262] {
         channel.too_large(asked, now(10_000));
         asked = channel.question(now(10_000), &RULES);
-        let length = now(10_000).polyv.since(asked.start.unwrap());
+        let length = now(10_000).server_time.since(asked.start.unwrap());
         assert_eq!(length.as_secs(), seconds);
     }
     live(&mut channel, 10_000, 9_000..9_500);
@@ -566,9 +566,9 @@ proptest! {
             .map(|(n, (bitrate, frames, stream))| RawSample {
                 stream: StreamName::new(&format!("s{stream}")),
                 time: SampleTime::At(time(i64::try_from(n).unwrap() * 5 + 100)),
-                video_bitrate: Field::Number(f64::from(*bitrate) * 400_000.0),
-                video_framerate: Field::Number(f64::from(*frames) * 15.0),
-                audio_framerate: Field::Missing,
+                video_bitrate: NumericField::Number(f64::from(*bitrate) * 400_000.0),
+                video_framerate: NumericField::Number(f64::from(*frames) * 15.0),
+                audio_framerate: NumericField::Missing,
             })
             .collect();
         let end = 100 + 60 * 5;

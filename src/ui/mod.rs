@@ -318,7 +318,7 @@ fn context(request: &RequestContext, params: &Params, snapshot: &Snapshot) -> Ro
     RowContext {
         language: language(request, params),
         wall: snapshot.wall,
-        polyv: snapshot.now.polyv,
+        polyv: snapshot.now.server_time,
     }
 }
 

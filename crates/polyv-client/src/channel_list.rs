@@ -8,21 +8,21 @@ use serde_json::value::RawValue;
 
 use super::LiveStatus;
 use super::error::{BadResponse, Error};
-use super::number::Field;
-use super::status_valid::plain;
+use super::numeric_field::NumericField;
+use super::status_valid::raw_text;
 
 /// The operation's path.
 pub(super) const PATH: &str = "/live/v4/channel/simple/list";
 
 /// The most channels that one page holds.
-pub const PAGE: u32 = 1000;
+pub const PAGE_SIZE: u32 = 1000;
 
 /// A name is cut after so many characters: it becomes a label.
 const LONGEST_NAME: usize = 200;
 
 /// Which page to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageOf {
+pub struct ChannelPageRequest {
     /// Only channels of this status; all of them where nothing is said.
     pub status: Option<LiveStatus>,
     /// Which page, from 1.
@@ -73,17 +73,17 @@ struct Element<'a> {
     name: Option<&'a RawValue>,
 }
 
-// === impl PageOf ===
+// === impl ChannelPageRequest ===
 
-impl PageOf {
+impl ChannelPageRequest {
     pub(super) fn params(self) -> Vec<(&'static str, String)> {
         let mut params = vec![
             ("pageNumber", self.number.to_string()),
-            ("pageSize", PAGE.to_string()),
+            ("pageSize", PAGE_SIZE.to_string()),
         ];
         params.extend(
             self.status
-                .map(|status| ("watchStatus", status.word().to_owned())),
+                .map(|status| ("watchStatus", status.wire_value().to_owned())),
         );
         params
     }
@@ -93,30 +93,34 @@ impl PageOf {
 
 impl ChannelPage {
     /// Reads the answer's `data`.
-    pub(super) fn read(data: Option<&RawValue>) -> Result<Self, Error> {
+    pub(super) fn decode(data: Option<&RawValue>) -> Result<Self, Error> {
         let unexpected = |what: &str| {
             Error::BadResponse(BadResponse::UnexpectedData(format!("{what} was expected")))
         };
         let data: Data<'_> = data
             .and_then(|data| serde_json::from_str(data.get()).ok())
             .ok_or_else(|| unexpected("a page of channels"))?;
-        let number = |raw: Option<&RawValue>| Field::read(raw).number().filter(|n| *n >= 0.0);
+        let number =
+            |raw: Option<&RawValue>| NumericField::parse_json(raw).number().filter(|n| *n >= 0.0);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
         let (pages, total) = match (number(data.total_pages), number(data.total_items)) {
             (Some(pages), Some(total)) => (pages as u32, total as u64),
             _ => return Err(unexpected("how many pages and channels there are")),
         };
-        let contents = data.contents.get(..PAGE as usize).unwrap_or(&data.contents);
+        let contents = data
+            .contents
+            .get(..PAGE_SIZE as usize)
+            .unwrap_or(&data.contents);
         let channels: Vec<ListedChannel> = contents
             .iter()
             .filter_map(|element| serde_json::from_str::<Element<'_>>(element.get()).ok())
             .map(|element| ListedChannel {
-                id: plain(element.channel_id),
+                id: raw_text(element.channel_id),
                 name: element
                     .name
                     .filter(|raw| raw.get() != "null")
                     .map_or_else(String::new, |raw| {
-                        plain(raw).chars().take(LONGEST_NAME).collect()
+                        raw_text(raw).chars().take(LONGEST_NAME).collect()
                     }),
             })
             .collect();
@@ -137,15 +141,15 @@ impl ChannelPage {
 mod tests {
     use super::*;
 
-    fn read(data: &str) -> Result<ChannelPage, Error> {
+    fn decode(data: &str) -> Result<ChannelPage, Error> {
         let raw: Box<RawValue> = serde_json::from_str(data).unwrap();
-        ChannelPage::read(Some(&raw))
+        ChannelPage::decode(Some(&raw))
     }
 
     #[test]
     fn a_page_is_read_whichever_way_its_numbers_are_written() {
         for (pages, total) in [("3", "2101"), ("\"3\"", "\"2101\"")] {
-            let page = read(&format!(
+            let page = decode(&format!(
                 r#"{{"pageNumber":1,"pageSize":1000,"totalPages":{pages},"totalItems":{total},"contents":[
                     {{"channelId":"2614940","name":"Main","channelPasswd":"secret","scene":"topclass"}},
                     {{"channelId":7,"name":null}}, 8, {{"name":"nobody"}}]}}"#
@@ -169,13 +173,13 @@ mod tests {
             r#"{"totalPages":"x","totalItems":1,"contents":[]}"#,
             r#"{"totalPages":-1,"totalItems":1,"contents":[]}"#,
         ] {
-            assert!(read(data).is_err(), "{data}");
+            assert!(decode(data).is_err(), "{data}");
         }
     }
 
     #[test]
     fn what_is_asked_for_is_a_page_of_one_status_or_of_all() {
-        let of = |status| PageOf { status, number: 2 }.params();
+        let of = |status| ChannelPageRequest { status, number: 2 }.params();
         assert_eq!(of(None).len(), 2);
         let banned = of(Some(LiveStatus::Banned));
         assert!(banned.contains(&("watchStatus", "banpush".to_owned())));

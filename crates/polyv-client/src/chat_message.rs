@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::error::{BadResponse, Error};
-use super::limits::{InvalidField, given, required, shortened};
-use super::number::text_of;
-use super::status_valid::truth;
+use super::field_limits::{InvalidField, given, required, shortened};
+use super::numeric_field::text_of;
+use super::status_valid::parse_bool;
 use super::write::WriteRequest;
 
 const PATH: &str = "/live/v4/chat/message/audit";
@@ -86,10 +86,10 @@ pub fn send_chat_messages(
     messages: &[ChatMessage],
 ) -> WriteRequest<Vec<ChatResult>> {
     let body = serde_json::json!(messages);
-    WriteRequest::of_json(PATH, channel_id, &body, read)
+    WriteRequest::of_json(PATH, channel_id, &body, decode)
 }
 
-fn read(data: Option<&RawValue>) -> Result<Vec<ChatResult>, Error> {
+fn decode(data: Option<&RawValue>) -> Result<Vec<ChatResult>, Error> {
     let elements: Vec<Element<'_>> = data
         .and_then(|data| serde_json::from_str(data.get()).ok())
         .ok_or_else(|| {
@@ -107,7 +107,7 @@ fn read(data: Option<&RawValue>) -> Result<Vec<ChatResult>, Error> {
         .map(|element| ChatResult {
             msg_id: text(Some(element.msg_id)).unwrap_or_default(),
             id: shown(element.id),
-            sent: element.status.and_then(truth),
+            sent: element.status.and_then(parse_bool),
             reason: shown(element.msg).unwrap_or_default(),
         })
         .collect())
@@ -185,7 +185,7 @@ mod tests {
         ]"#;
         let page: serde_json::Value = serde_json::from_str(page).unwrap();
         let request = send_chat_messages("3808479", &[message()]);
-        let crate::Content::PostJson(body) = &request.content else {
+        let crate::RequestBody::PostJson(body) = &request.content else {
             panic!("it has a body");
         };
         assert_eq!(
@@ -196,10 +196,10 @@ mod tests {
     }
 
     #[test]
-    fn the_pages_own_answer_is_read() {
+    fn the_pages_own_answer_is_decode() {
         let data = r#"[{"msgId": "123", "id": "3ec969a0-ced0-11ed-87bd-6de896f75816", "status": true, "msg": "发送成功"}]"#;
         let raw: Box<RawValue> = serde_json::from_str(data).unwrap();
-        let results = read(Some(&raw)).unwrap();
+        let results = decode(Some(&raw)).unwrap();
         assert_eq!(
             results,
             [ChatResult {
@@ -211,7 +211,7 @@ mod tests {
         );
         for odd in ["null", "{}", "[1]", r#"[{"id": "x"}]"#] {
             let raw: Box<RawValue> = serde_json::from_str(odd).unwrap();
-            assert!(read(Some(&raw)).is_err(), "{odd}");
+            assert!(decode(Some(&raw)).is_err(), "{odd}");
         }
     }
 

@@ -11,11 +11,12 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::error::{BadResponse, Error};
-use super::transport::{Content, Outgoing, Transport, TransportError};
+use super::transport::{HttpRequest, RequestBody, Transport, TransportError};
 use super::write::{Effect, Preview, WriteError, WriteRequest};
 use super::{
-    ChannelPage, ChannelValidity, Credentials, LiveStatusOf, PageOf, Permit, PolyvClock, Range,
-    StreamInfo, StreamNamer, channel_list, envelope, live_status, sign, status_valid, stream_info,
+    ChannelLiveStatus, ChannelPage, ChannelPageRequest, ChannelValidity, Credentials, Permit,
+    Range, ServerClock, StreamInfo, StreamNameHasher, channel_list, envelope, live_status, sign,
+    status_valid, stream_info,
 };
 
 /// No true answer is larger, after decompression: 3 hours of samples of 8 streams are under
@@ -24,7 +25,7 @@ const MAX_BODY: usize = 4 << 20;
 
 /// What all accounts' clients have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct ClientSettings {
     /// Where Polyv is: `https://api.polyv.net`.
     pub base_url: Url,
     /// How long a call may take in all.
@@ -38,9 +39,9 @@ pub struct Settings {
 /// Every call takes a [`Permit`], so that none gets past the limiter, and is signed only
 /// then: a signature made before the wait could be too old after it.
 pub struct Client {
-    settings: Settings,
+    settings: ClientSettings,
     transport: Arc<dyn Transport>,
-    clock: Arc<PolyvClock>,
+    clock: Arc<ServerClock>,
     credentials: ArcSwap<Credentials>,
 }
 
@@ -50,9 +51,9 @@ impl Client {
     /// A client for one account.
     #[must_use]
     pub fn new(
-        settings: Settings,
+        settings: ClientSettings,
         transport: Arc<dyn Transport>,
-        clock: Arc<PolyvClock>,
+        clock: Arc<ServerClock>,
         credentials: Credentials,
     ) -> Self {
         Self {
@@ -87,10 +88,10 @@ impl Client {
         let mut params = vec![("channelId", channel_id.to_owned())];
         params.extend(range.params());
         let credentials = self.credentials.load_full();
-        let mut namer = StreamNamer::new(&credentials.app_secret);
+        let mut namer = StreamNameHasher::new(&credentials.app_secret);
         let zone = self.settings.zone;
         self.call(permit, stream_info::PATH, params, |data| {
-            StreamInfo::read(data, zone, &mut namer)
+            StreamInfo::decode(data, zone, &mut namer)
         })
         .await
     }
@@ -105,11 +106,11 @@ impl Client {
         channel_ids: &[&str],
     ) -> Result<Vec<ChannelValidity>, Error> {
         let params = vec![("channels", channel_ids.join(","))];
-        self.call(permit, status_valid::PATH, params, ChannelValidity::read)
+        self.call(permit, status_valid::PATH, params, ChannelValidity::decode)
             .await
     }
 
-    /// What channels are doing; up to [`MOST_CHANNELS`](super::MOST_CHANNELS), not for seminar
+    /// What channels are doing; up to [`MAX_CHANNELS_PER_CALL`](super::MAX_CHANNELS_PER_CALL), not for seminar
     /// channels.
     ///
     /// # Errors
@@ -118,9 +119,9 @@ impl Client {
         &self,
         permit: Permit,
         channel_ids: &[&str],
-    ) -> Result<Vec<LiveStatusOf>, Error> {
+    ) -> Result<Vec<ChannelLiveStatus>, Error> {
         let params = vec![("channelIds", channel_ids.join(","))];
-        self.call(permit, live_status::PATH, params, LiveStatusOf::read)
+        self.call(permit, live_status::PATH, params, ChannelLiveStatus::decode)
             .await
     }
 
@@ -128,9 +129,18 @@ impl Client {
     ///
     /// # Errors
     /// Why there was no answer.
-    pub async fn channel_list(&self, permit: Permit, page: PageOf) -> Result<ChannelPage, Error> {
-        self.call(permit, channel_list::PATH, page.params(), ChannelPage::read)
-            .await
+    pub async fn channel_list(
+        &self,
+        permit: Permit,
+        page: ChannelPageRequest,
+    ) -> Result<ChannelPage, Error> {
+        self.call(
+            permit,
+            channel_list::PATH,
+            page.params(),
+            ChannelPage::decode,
+        )
+        .await
     }
 
     /// Changes something at Polyv.
@@ -144,14 +154,14 @@ impl Client {
     ) -> Result<T, WriteError> {
         let content = request.content.clone();
         let params = request.params.clone();
-        self.exchange(permit, request.path, params, content, request.read)
+        self.send_signed(permit, request.path, params, content, request.decode)
             .await
     }
 
     /// What [`write`](Self::write) would send, fit to be shown: without its signature.
     #[must_use]
     pub fn preview<T>(&self, request: &WriteRequest<T>) -> Preview {
-        let mut url = self.signed(request.path, request.params.clone());
+        let mut url = self.sign_request(request.path, request.params.clone());
         let shown: Vec<(String, String)> = url
             .query_pairs()
             .filter(|(name, _)| name != "sign")
@@ -161,8 +171,8 @@ impl Client {
         Preview {
             url: format!("{url}&sign=***"),
             body: match &request.content {
-                Content::PostJson(body) => serde_json::from_slice(body.as_ref()).ok(),
-                Content::Get | Content::Post => None,
+                RequestBody::PostJson(body) => serde_json::from_slice(body.as_ref()).ok(),
+                RequestBody::Get | RequestBody::Post => None,
             },
         }
     }
@@ -173,23 +183,23 @@ impl Client {
         permit: Permit,
         path: &str,
         params: Vec<(&'static str, String)>,
-        read: impl FnOnce(Option<&RawValue>) -> Result<T, Error>,
+        decode: impl FnOnce(Option<&RawValue>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let answered = self.exchange(permit, path, params, Content::Get, read);
+        let answered = self.send_signed(permit, path, params, RequestBody::Get, decode);
         answered.await.map_err(|failed| failed.error)
     }
 
     /// Makes a signed call, and reads the `data` of its answer.
-    async fn exchange<T>(
+    async fn send_signed<T>(
         &self,
         permit: Permit,
         path: &str,
         params: Vec<(&'static str, String)>,
-        content: Content,
-        read: impl FnOnce(Option<&RawValue>) -> Result<T, Error>,
+        content: RequestBody,
+        decode: impl FnOnce(Option<&RawValue>) -> Result<T, Error>,
     ) -> Result<T, WriteError> {
-        let call = Outgoing {
-            url: self.signed(path, params),
+        let call = HttpRequest {
+            url: self.sign_request(path, params),
             content,
         };
         let answer = timeout(self.settings.timeout, self.transport.send(call, MAX_BODY)).await;
@@ -207,24 +217,24 @@ impl Client {
             }
             Err(_elapsed) => return Err(Effect::Unknown.of(self.failed(TransportError::Timeout))),
         };
-        let opened = envelope::open(answer.status, &answer.body);
+        let decoded = envelope::decode(answer.status, &answer.body);
         // Only Polyv itself tells Polyv's time; a gateway's error page does not.
-        if let (true, Some(date)) = (opened.enveloped, answer.date) {
-            let moment = self.clock.host().moment_of(answer.arrived);
-            match opened.data {
-                Err(Error::ClockSkew(_)) => self.clock.relearn(date, moment),
-                _ => self.clock.learn(date, moment),
+        if let (true, Some(date)) = (decoded.has_envelope, answer.date) {
+            let moment = self.clock.host().monotonic_at(answer.arrived);
+            match decoded.data {
+                Err(Error::ClockSkew(_)) => self.clock.reset_to(date, moment),
+                _ => self.clock.observe(date, moment),
             }
         }
-        let enveloped = opened.enveloped;
-        let data = opened.data.map_err(|error| match error {
+        let has_envelope = decoded.has_envelope;
+        let data = decoded.data.map_err(|error| match error {
             Error::ServerError(_) => Effect::Unknown.of(error),
             // Words that nobody knows, with such a status, may be those of a gateway.
             Error::Rejected(_) if answer.status >= 500 => Effect::Unknown.of(error),
-            refusal if enveloped => Effect::None.of(refusal),
+            refusal if has_envelope => Effect::None.of(refusal),
             other => Effect::Unknown.of(other),
         })?;
-        read(data).map_err(|error| Effect::Unknown.of(error))
+        decode(data).map_err(|error| Effect::Unknown.of(error))
     }
 
     fn failed(&self, error: TransportError) -> Error {
@@ -239,9 +249,9 @@ impl Client {
     }
 
     /// The address of a call, with its signature: a secret for the 3 minutes that it is valid.
-    fn signed(&self, path: &str, mut params: Vec<(&'static str, String)>) -> Url {
+    fn sign_request(&self, path: &str, mut params: Vec<(&'static str, String)>) -> Url {
         let credentials = self.credentials.load();
-        let timestamp = self.clock.now().polyv.as_millis().to_string();
+        let timestamp = self.clock.now().server_time.as_millis().to_string();
         params.push(("appId", credentials.app_id.clone()));
         params.push(("timestamp", timestamp));
         let borrowed: Vec<(&str, &str)> = params

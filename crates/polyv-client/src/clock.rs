@@ -1,7 +1,7 @@
 //! Time, injected.
 //!
 //! Two kinds are told apart by type, because mixing them is how monitoring breaks when a
-//! clock is set: a [`Moment`] is monotonic and only ever moves on, a [`Timestamp`] is what
+//! clock is set: a [`MonotonicInstant`] is monotonic and only ever moves on, a [`Timestamp`] is what
 //! some wall clock says (the host's, Polyv's, or a sample's own).
 //!
 //! A [`Clock`] gives both. Its monotonic half is tokio's, so that a test with paused time
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 /// An instant of the process's monotonic clock, in whole milliseconds since its [`Clock`]
 /// was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Moment(u64);
+pub struct MonotonicInstant(u64);
 
 /// An instant by a wall clock: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,11 +27,11 @@ pub struct Timestamp(i64);
 /// The present, as a channel needs to know it: how long things last is told by the
 /// monotonic half, how old a sample is by Polyv's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Now {
+pub struct TimeSnapshot {
     /// The monotonic clock.
-    pub moment: Moment,
+    pub monotonic: MonotonicInstant,
     /// Polyv's clock, as far as it is known (else the host's).
-    pub polyv: Timestamp,
+    pub server_time: Timestamp,
 }
 
 /// Where the host's wall-clock time comes from.
@@ -58,9 +58,9 @@ pub struct Clock {
     wall: Arc<dyn WallClock>,
 }
 
-// === impl Moment ===
+// === impl MonotonicInstant ===
 
-impl Moment {
+impl MonotonicInstant {
     /// The moment `ms` milliseconds after the clock's epoch.
     #[must_use]
     pub const fn from_millis(ms: u64) -> Self {
@@ -80,7 +80,7 @@ impl Moment {
     }
 }
 
-impl Add<Duration> for Moment {
+impl Add<Duration> for MonotonicInstant {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
@@ -204,8 +204,8 @@ impl Clock {
 
     /// The present moment.
     #[must_use]
-    pub fn moment(&self) -> Moment {
-        self.moment_of(Instant::now())
+    pub fn monotonic(&self) -> MonotonicInstant {
+        self.monotonic_at(Instant::now())
     }
 
     /// What the host's wall clock says.
@@ -216,13 +216,13 @@ impl Clock {
 
     /// The moment of an instant of tokio's.
     #[must_use]
-    pub fn moment_of(&self, instant: Instant) -> Moment {
-        Moment(millis(instant.saturating_duration_since(self.epoch)))
+    pub fn monotonic_at(&self, instant: Instant) -> MonotonicInstant {
+        MonotonicInstant(millis(instant.saturating_duration_since(self.epoch)))
     }
 
     /// The instant to hand to tokio's timers for `moment`.
     #[must_use]
-    pub fn instant(&self, moment: Moment) -> Instant {
+    pub fn instant(&self, moment: MonotonicInstant) -> Instant {
         self.epoch + Duration::from_millis(moment.0)
     }
 }

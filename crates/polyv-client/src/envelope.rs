@@ -7,14 +7,14 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::{BadResponse, Error, Refusal};
-use super::number::{Field, text_of};
+use super::error::{ApiRejection, BadResponse, Error};
+use super::numeric_field::{NumericField, text_of};
 
 /// An answer taken out of its envelope.
 #[derive(Debug)]
-pub struct Opened<'a> {
+pub struct DecodedEnvelope<'a> {
     /// Whether there was an envelope, so that it is Polyv itself who answered.
-    pub enveloped: bool,
+    pub has_envelope: bool,
     /// The `data` of a success (`None` where there is none), or why there are no data.
     pub data: Result<Option<&'a RawValue>, Error>,
 }
@@ -35,7 +35,7 @@ struct Envelope<'a> {
 
 /// v4's `error`, which a v3 answer may carry too.
 #[derive(Deserialize)]
-struct Inner<'a> {
+struct ErrorDetail<'a> {
     #[serde(borrow, default)]
     code: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -64,7 +64,7 @@ const MESSAGE: usize = 200;
 
 /// Takes an answer out of its envelope.
 #[must_use]
-pub fn open(http_status: u16, body: &[u8]) -> Opened<'_> {
+pub fn decode(http_status: u16, body: &[u8]) -> DecodedEnvelope<'_> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     // A list would be read by the order of its items, which means nothing here.
     let object = body.trim_ascii_start().starts_with(b"{");
@@ -75,16 +75,16 @@ pub fn open(http_status: u16, body: &[u8]) -> Opened<'_> {
         .as_ref()
         .and_then(|envelope| integer(envelope.code));
     match (envelope, code) {
-        (Some(envelope), Some(SUCCESS)) => Opened {
-            enveloped: true,
+        (Some(envelope), Some(SUCCESS)) => DecodedEnvelope {
+            has_envelope: true,
             data: Ok(envelope.data),
         },
-        (Some(envelope), Some(code)) => Opened {
-            enveloped: true,
+        (Some(envelope), Some(code)) => DecodedEnvelope {
+            has_envelope: true,
             data: Err(refusal(http_status, code, &envelope)),
         },
-        _ => Opened {
-            enveloped: false,
+        _ => DecodedEnvelope {
+            has_envelope: false,
             data: Err(no_envelope(http_status, body.len())),
         },
     }
@@ -94,7 +94,7 @@ pub fn open(http_status: u16, body: &[u8]) -> Opened<'_> {
 fn refusal(http_status: u16, code: i64, envelope: &Envelope<'_>) -> Error {
     let inner = envelope
         .error
-        .and_then(|raw| serde_json::from_str::<Inner<'_>>(raw.get()).ok());
+        .and_then(|raw| serde_json::from_str::<ErrorDetail<'_>>(raw.get()).ok());
     let messages: Vec<String> = [
         text(envelope.message),
         text(inner.as_ref().and_then(|inner| inner.desc)),
@@ -108,7 +108,7 @@ fn refusal(http_status: u16, code: i64, envelope: &Envelope<'_>) -> Error {
         .find_map(|message| by_message(message))
         .or_else(|| inner_code.and_then(by_inner_code))
         .unwrap_or_else(|| by_code(code));
-    let refusal = Refusal {
+    let refusal = ApiRejection {
         http_status,
         code: Some(code),
         message: presentable(messages.first().map_or("", String::as_str)),
@@ -172,7 +172,7 @@ fn by_code(code: i64) -> Kind {
 
 /// What blocks us, or a gateway in front of Polyv, sends no envelope.
 fn no_envelope(http_status: u16, bytes: usize) -> Error {
-    let refusal = Refusal {
+    let refusal = ApiRejection {
         http_status,
         code: None,
         message: String::new(),
@@ -186,7 +186,7 @@ fn no_envelope(http_status: u16, bytes: usize) -> Error {
 
 /// `code` is a number in most samples and "string" in one page's table.
 fn integer(raw: Option<&RawValue>) -> Option<i64> {
-    let number = Field::read(raw).number()?;
+    let number = NumericField::parse_json(raw).number()?;
     #[allow(clippy::cast_possible_truncation)] // a number with a fraction is refused just here
     let whole = number as i64;
     #[allow(clippy::cast_precision_loss, clippy::float_cmp)]
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     fn outcome(http_status: u16, body: &str) -> Outcome {
-        match open(http_status, body.as_bytes()).data {
+        match decode(http_status, body.as_bytes()).data {
             Ok(_) => Outcome::Ok,
             Err(error) => error.outcome(),
         }
@@ -346,7 +346,7 @@ mod tests {
                 (502, Outcome::ServerError),
             ] {
                 assert_eq!(outcome(status, body), expected, "{status} {body}");
-                assert!(!open(status, body.as_bytes()).enveloped);
+                assert!(!decode(status, body.as_bytes()).has_envelope);
             }
         }
     }
@@ -367,7 +367,7 @@ mod tests {
             "字".repeat(500)
         );
         let body = serde_json::json!({"code": 400, "message": sent}).to_string();
-        let Err(Error::Rejected(refusal)) = open(200, body.as_bytes()).data else {
+        let Err(Error::Rejected(refusal)) = decode(200, body.as_bytes()).data else {
             panic!("that is a refusal");
         };
         assert!(refusal.message.starts_with("no for GET … … 字"));

@@ -38,22 +38,22 @@ pub enum Error {
     NotLive,
     /// The appId or the signature is not accepted.
     #[error("Polyv does not accept this appId and appSecret: {0}")]
-    AuthFailed(Refusal),
+    AuthFailed(ApiRejection),
     /// Our timestamp is over 3 minutes off Polyv's clock.
     #[error("Polyv finds our clock wrong: {0}")]
-    ClockSkew(Refusal),
+    ClockSkew(ApiRejection),
     /// We ask too much, or are blocked for having done so.
     #[error("Polyv throttles or blocks us: {0}")]
-    Throttled(Refusal),
+    Throttled(ApiRejection),
     /// The account may not do this.
     #[error("Polyv forbids it: {0}")]
-    Forbidden(Refusal),
+    Forbidden(ApiRejection),
     /// Any other refusal.
     #[error("Polyv refuses: {0}")]
-    Rejected(Refusal),
+    Rejected(ApiRejection),
     /// Polyv failed.
     #[error("Polyv failed: {0}")]
-    ServerError(Refusal),
+    ServerError(ApiRejection),
     /// No (complete) answer in time.
     #[error("no complete answer within {0:?}")]
     Timeout(Duration),
@@ -67,7 +67,7 @@ pub enum Error {
 
 /// A refusal, in Polyv's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ApiRejection {
     /// The HTTP status.
     pub http_status: u16,
     /// `code` of the envelope; `None` where there was no envelope.
@@ -171,9 +171,9 @@ impl Error {
     }
 }
 
-// === impl Refusal ===
+// === impl ApiRejection ===
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ApiRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.message.is_empty() {
             f.write_str("(no message)")?;

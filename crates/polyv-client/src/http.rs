@@ -11,7 +11,7 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use super::transport::{Answer, Content, Outgoing, Transport, TransportError};
+use super::transport::{HttpRequest, HttpResponse, RequestBody, Transport, TransportError};
 
 /// A connection that was idle for so long is closed by us, before a server in between closes
 /// it under a request.
@@ -28,18 +28,18 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// call is repeated on its own (it would pass the limiter), and proxies are taken from the
 /// usual environment variables, except for loopback addresses.
 pub struct HttpTransport {
-    recipe: Recipe,
-    clients: Mutex<Generation>,
+    recipe: ClientConfig,
+    clients: Mutex<PooledClient>,
 }
 
 /// How a client is made.
-struct Recipe {
+struct ClientConfig {
     tls: rustls::ClientConfig,
     proxied: bool,
 }
 
 /// A client with its pool of connections, and since when it has been in use.
-struct Generation {
+struct PooledClient {
     since: Instant,
     client: reqwest::Client,
 }
@@ -64,14 +64,14 @@ impl HttpTransport {
     /// # Errors
     /// Where `base` wants TLS and the host has no CA certificates, or TLS can't be set up.
     pub fn new(base: &Url) -> Result<Self, String> {
-        let recipe = Recipe {
+        let recipe = ClientConfig {
             tls: tls(base.scheme() == "https")?,
             proxied: !is_loopback(base),
         };
         let client = recipe.client().map_err(|error| reason(&error))?;
         Ok(Self {
             recipe,
-            clients: Mutex::new(Generation {
+            clients: Mutex::new(PooledClient {
                 since: Instant::now(),
                 client,
             }),
@@ -85,7 +85,7 @@ impl HttpTransport {
         if generation.since.elapsed() >= CONNECTIONS_LIVE
             && let Ok(client) = self.recipe.client()
         {
-            *generation = Generation {
+            *generation = PooledClient {
                 since: Instant::now(),
                 client,
             };
@@ -97,16 +97,16 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     fn send(
         &self,
-        call: Outgoing,
+        call: HttpRequest,
         max_body: usize,
-    ) -> Pin<Box<dyn Future<Output = Result<Answer, TransportError>> + Send + '_>> {
+    ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, TransportError>> + Send + '_>> {
         Box::pin(async move {
             let client = self.client();
             let request = match call.content {
-                Content::Get => client.get(call.url),
+                RequestBody::Get => client.get(call.url),
                 // Some servers refuse a POST that does not say how long it is.
-                Content::Post => client.post(call.url).header(CONTENT_LENGTH, 0),
-                Content::PostJson(body) => client
+                RequestBody::Post => client.post(call.url).header(CONTENT_LENGTH, 0),
+                RequestBody::PostJson(body) => client
                     .post(call.url)
                     .header(CONTENT_TYPE, "application/json")
                     .body(body),
@@ -128,7 +128,7 @@ impl Transport for HttpTransport {
                 }
                 body.extend_from_slice(&chunk);
             }
-            Ok(Answer {
+            Ok(HttpResponse {
                 status,
                 date,
                 arrived,
@@ -138,7 +138,7 @@ impl Transport for HttpTransport {
     }
 }
 
-impl Recipe {
+impl ClientConfig {
     fn client(&self) -> Result<reqwest::Client, reqwest::Error> {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("polyv-exporter/", env!("CARGO_PKG_VERSION")))
@@ -194,7 +194,7 @@ fn classify(error: reqwest::Error) -> TransportError {
     // the connection or what came over it, only the causes tell.
     let mut http = causes(&error).filter_map(|cause| cause.downcast_ref::<hyper::Error>());
     let garbled = match http.next() {
-        Some(cause) => cause.is_parse() || cause.is_parse_too_large(),
+        Some(cause) => cause.is_parse(),
         None => error.is_decode(),
     };
     if garbled {

@@ -48,7 +48,7 @@ pub enum Wait {
     /// Until that instant at least.
     Until(Instant),
     /// Until a call ends.
-    UntilOneEnds,
+    UntilSlotFree,
 }
 
 #[derive(Debug)]
@@ -149,7 +149,7 @@ impl Limiter {
                         () = returned => {}
                     }
                 }
-                Err(Wait::UntilOneEnds) => returned.await,
+                Err(Wait::UntilSlotFree) => returned.await,
             }
         }
     }
@@ -165,7 +165,7 @@ impl Limiter {
 impl State {
     fn grant(&mut self, now: Instant) -> Result<(), Wait> {
         if self.in_flight >= self.limit.max_in_flight {
-            return Err(Wait::UntilOneEnds);
+            return Err(Wait::UntilSlotFree);
         }
         let per = self.limit.per;
         let outside = self.outside(now);
@@ -178,7 +178,7 @@ impl State {
         let surplus = taken - self.limit.requests;
         match self.ended.get(outside + surplus) {
             Some(ended) => Err(Wait::Until(*ended + per)),
-            None => Err(Wait::UntilOneEnds),
+            None => Err(Wait::UntilSlotFree),
         }
     }
 
@@ -322,7 +322,7 @@ mod tests {
         let limiter = Limiter::new(limit(100, 2));
         let first = limiter.acquire().await;
         let _second = limiter.acquire().await;
-        assert_eq!(limiter.try_acquire().unwrap_err(), Wait::UntilOneEnds);
+        assert_eq!(limiter.try_acquire().unwrap_err(), Wait::UntilSlotFree);
         drop(first);
         let _third = limiter.acquire().await;
         assert_eq!(limiter.in_flight(), 2);

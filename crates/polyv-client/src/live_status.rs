@@ -9,13 +9,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error::{BadResponse, Error};
-use super::status_valid::plain;
+use super::status_valid::raw_text;
 
 /// The operation's path.
 pub(super) const PATH: &str = "/live/v4/channel/live-status/list";
 
 /// The most channels that one call takes.
-pub const MOST_CHANNELS: usize = 200;
+pub const MAX_CHANNELS_PER_CALL: usize = 200;
 
 /// What a channel is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +36,7 @@ pub enum LiveStatus {
 
 /// A channel and its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LiveStatusOf {
+pub struct ChannelLiveStatus {
     /// The channel.
     pub channel_id: String,
     /// Its status, or the word for it that the documentation does not know.
@@ -52,12 +52,12 @@ struct Element<'a> {
     live_status: &'a RawValue,
 }
 
-// === impl LiveStatusOf ===
+// === impl ChannelLiveStatus ===
 
-impl LiveStatusOf {
+impl ChannelLiveStatus {
     /// Reads the answer's `data`, whose order is not the order asked. An entry that can't be
     /// read is left out: it must not keep the others from being known.
-    pub(super) fn read(data: Option<&RawValue>) -> Result<Vec<Self>, Error> {
+    pub(super) fn decode(data: Option<&RawValue>) -> Result<Vec<Self>, Error> {
         let elements: Vec<&RawValue> = data
             .and_then(|data| serde_json::from_str(data.get()).ok())
             .ok_or_else(|| {
@@ -69,8 +69,8 @@ impl LiveStatusOf {
             .iter()
             .filter_map(|element| serde_json::from_str::<Element<'_>>(element.get()).ok())
             .map(|element| Self {
-                channel_id: plain(element.channel_id),
-                status: LiveStatus::from_word(plain(element.live_status)),
+                channel_id: raw_text(element.channel_id),
+                status: LiveStatus::from_word(raw_text(element.live_status)),
             })
             .collect())
     }
@@ -91,7 +91,7 @@ impl LiveStatus {
 
     /// Polyv's word for it.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn wire_value(self) -> &'static str {
         match self {
             Self::NotStarted => "unStart",
             Self::Live => "live",
@@ -115,11 +115,11 @@ impl LiveStatus {
         }
     }
 
-    fn from_word(word: String) -> Result<Self, String> {
+    fn from_word(wire_value: String) -> Result<Self, String> {
         Self::ALL
             .into_iter()
-            .find(|status| status.word() == word)
-            .ok_or(word)
+            .find(|status| status.wire_value() == wire_value)
+            .ok_or(wire_value)
     }
 }
 
@@ -140,19 +140,19 @@ impl fmt::Display for LiveStatus {
 mod tests {
     use super::*;
 
-    fn read(data: &str) -> Result<Vec<LiveStatusOf>, Error> {
+    fn decode(data: &str) -> Result<Vec<ChannelLiveStatus>, Error> {
         let raw: Box<RawValue> = serde_json::from_str(data).unwrap();
-        LiveStatusOf::read(Some(&raw))
+        ChannelLiveStatus::decode(Some(&raw))
     }
 
     #[test]
     fn every_status_is_known_and_another_word_is_kept() {
         for status in LiveStatus::ALL {
-            let word = status.word();
-            let data = format!(r#"[{{"channelId":1,"liveStatus":"{word}"}}]"#);
-            assert_eq!(read(&data).unwrap()[0].status, Ok(status));
+            let wire_value = status.wire_value();
+            let data = format!(r#"[{{"channelId":1,"liveStatus":"{wire_value}"}}]"#);
+            assert_eq!(decode(&data).unwrap()[0].status, Ok(status));
         }
-        let of = &read(r#"[{"channelId":"2","liveStatus":"dancing"}]"#).unwrap()[0];
+        let of = &decode(r#"[{"channelId":"2","liveStatus":"dancing"}]"#).unwrap()[0];
         assert_eq!(of.channel_id, "2");
         assert_eq!(of.status, Err("dancing".to_owned()));
     }
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn an_entry_that_makes_no_sense_does_not_hide_the_others() {
         let data = r#"[7, {"channelId":1}, null, {"channelId":2,"liveStatus":"live","more":[]}]"#;
-        let read = read(data).unwrap();
+        let read = decode(data).unwrap();
         assert_eq!(read.len(), 1);
         assert_eq!(read[0].channel_id, "2");
     }
@@ -168,8 +168,8 @@ mod tests {
     #[test]
     fn what_is_no_list_is_no_answer() {
         for data in ["{}", "\"\"", "null", "7"] {
-            assert!(read(data).is_err(), "{data}");
+            assert!(decode(data).is_err(), "{data}");
         }
-        assert!(LiveStatusOf::read(None).is_err());
+        assert!(ChannelLiveStatus::decode(None).is_err());
     }
 }

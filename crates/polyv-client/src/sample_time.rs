@@ -3,7 +3,7 @@
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, TimeZone};
 use serde_json::value::RawValue;
 
-use super::number::{Field, excerpt, text_of};
+use super::numeric_field::{NumericField, excerpt, text_of};
 use crate::clock::Timestamp;
 
 /// The time of a sample, read from its `timestamp` and `time`.
@@ -27,8 +27,12 @@ impl SampleTime {
     /// zone (`2023-04-07 09:45:24.443`) and then is in `zone`, Beijing's by the stream
     /// information page's own example; the v4 sibling's RFC 3339 is read as it says.
     #[must_use]
-    pub fn read(timestamp: Option<&RawValue>, time: Option<&RawValue>, zone: FixedOffset) -> Self {
-        if let Field::Number(millis) = Field::read(timestamp)
+    pub fn parse_json(
+        timestamp: Option<&RawValue>,
+        time: Option<&RawValue>,
+        zone: FixedOffset,
+    ) -> Self {
+        if let NumericField::Number(millis) = NumericField::parse_json(timestamp)
             && THIRTEEN_DIGITS.contains(&millis)
         {
             #[allow(clippy::cast_possible_truncation)] // 13 digits fit
@@ -107,9 +111,9 @@ fn digits(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn read(timestamp: &str, time: &str) -> SampleTime {
+    fn decode(timestamp: &str, time: &str) -> SampleTime {
         let beijing = FixedOffset::east_opt(8 * 3600).unwrap();
-        SampleTime::read(
+        SampleTime::parse_json(
             Some(serde_json::from_str(timestamp).unwrap()),
             Some(serde_json::from_str(time).unwrap()),
             beijing,
@@ -124,19 +128,19 @@ mod tests {
     fn a_time_without_a_zone_is_beijing_time() {
         // The stream information's page: 01:45:24.443 UTC.
         assert_eq!(
-            read("null", r#""2023-04-07 09:45:24.443""#),
+            decode("null", r#""2023-04-07 09:45:24.443""#),
             at(1_680_831_924_443)
         );
         assert_eq!(
-            read("null", r#""2023-04-07 09:45:24""#),
+            decode("null", r#""2023-04-07 09:45:24""#),
             at(1_680_831_924_000)
         );
         assert_eq!(
-            read("null", r#""2023-04-07 09:45:24.4""#),
+            decode("null", r#""2023-04-07 09:45:24.4""#),
             at(1_680_831_924_400)
         );
         assert_eq!(
-            read("null", r#""2023-04-07T09:45:24.443999""#),
+            decode("null", r#""2023-04-07T09:45:24.443999""#),
             at(1_680_831_924_443)
         );
     }
@@ -144,11 +148,11 @@ mod tests {
     #[test]
     fn a_time_with_a_zone_is_what_it_says() {
         assert_eq!(
-            read("null", r#""2023-05-11T10:09:00Z""#),
+            decode("null", r#""2023-05-11T10:09:00Z""#),
             at(1_683_799_740_000)
         );
         assert_eq!(
-            read("null", r#""2023-05-11T18:09:00+08:00""#),
+            decode("null", r#""2023-05-11T18:09:00+08:00""#),
             at(1_683_799_740_000)
         );
     }
@@ -156,11 +160,15 @@ mod tests {
     #[test]
     fn a_timestamp_in_milliseconds_wins() {
         let time = r#""2023-04-07 09:45:24.443""#;
-        assert_eq!(read("1683799740000", time), at(1_683_799_740_000));
-        assert_eq!(read(r#""1683799740000""#, time), at(1_683_799_740_000));
+        assert_eq!(decode("1683799740000", time), at(1_683_799_740_000));
+        assert_eq!(decode(r#""1683799740000""#, time), at(1_683_799_740_000));
         // Seconds, zero and rubbish are not 13-digit milliseconds.
         for timestamp in ["1683799740", "0", "-1", r#""soon""#, "1e400", "null"] {
-            assert_eq!(read(timestamp, time), at(1_680_831_924_443), "{timestamp}");
+            assert_eq!(
+                decode(timestamp, time),
+                at(1_680_831_924_443),
+                "{timestamp}"
+            );
         }
     }
 
@@ -180,12 +188,12 @@ mod tests {
             r#""2023-02-30 00:00:00""#,
         ] {
             assert!(
-                matches!(read("null", time), SampleTime::Unreadable(_)),
+                matches!(decode("null", time), SampleTime::Unreadable(_)),
                 "{time}"
             );
         }
         assert_eq!(
-            read("null", r#""yesterday""#),
+            decode("null", r#""yesterday""#),
             SampleTime::Unreadable("yesterday".to_owned())
         );
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::clock::{Clock, Moment, Now, Timestamp};
+use crate::clock::{Clock, MonotonicInstant, TimeSnapshot, Timestamp};
 
 /// A `Date` header says whole seconds; on average half of one has passed since.
 const HALF_A_SECOND: i64 = 500;
@@ -19,7 +19,7 @@ const ANSWERS: usize = 9;
 /// whose clock is wrong, or is set while we run, keeps monitoring. Until Polyv has answered
 /// the host's clock has to do.
 #[derive(Debug)]
-pub struct PolyvClock {
+pub struct ServerClock {
     clock: Clock,
     learnt: Mutex<Learnt>,
 }
@@ -30,12 +30,12 @@ struct Learnt {
     offsets: VecDeque<i64>,
     /// Their median.
     offset: Option<i64>,
-    last: Option<Moment>,
+    last: Option<MonotonicInstant>,
 }
 
-// === impl PolyvClock ===
+// === impl ServerClock ===
 
-impl PolyvClock {
+impl ServerClock {
     /// A clock that has learnt nothing yet.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
@@ -53,22 +53,22 @@ impl PolyvClock {
 
     /// The present, by the monotonic clock and by Polyv's.
     #[must_use]
-    pub fn now(&self) -> Now {
-        let moment = self.clock.moment();
-        Now {
-            moment,
-            polyv: self.at(moment).unwrap_or_else(|| self.clock.wall()),
+    pub fn now(&self) -> TimeSnapshot {
+        let moment = self.clock.monotonic();
+        TimeSnapshot {
+            monotonic: moment,
+            server_time: self.at(moment).unwrap_or_else(|| self.clock.wall()),
         }
     }
 
     /// Learns from an answer that said `date` and arrived at `moment`.
-    pub fn learn(&self, date: Timestamp, moment: Moment) {
+    pub fn observe(&self, date: Timestamp, moment: MonotonicInstant) {
         self.learnt().add(date, moment);
     }
 
     /// Learns from an answer that found our time wrong: what was believed before is
     /// forgotten at once.
-    pub fn relearn(&self, date: Timestamp, moment: Moment) {
+    pub fn reset_to(&self, date: Timestamp, moment: MonotonicInstant) {
         let mut learnt = self.learnt();
         learnt.offsets.clear();
         learnt.add(date, moment);
@@ -79,7 +79,7 @@ impl PolyvClock {
     #[must_use]
     #[allow(clippy::cast_precision_loss)]
     pub fn skew_seconds(&self, stale_after: Duration) -> Option<f64> {
-        let moment = self.clock.moment();
+        let moment = self.clock.monotonic();
         let last = self.learnt().last?;
         if moment.since(last) > stale_after {
             return None;
@@ -88,7 +88,7 @@ impl PolyvClock {
         Some(polyv.millis_after(self.clock.wall()) as f64 / 1000.0)
     }
 
-    fn at(&self, moment: Moment) -> Option<Timestamp> {
+    fn at(&self, moment: MonotonicInstant) -> Option<Timestamp> {
         let offset = self.learnt().offset?;
         Some(Timestamp::from_millis(offset).plus_millis(signed(moment)))
     }
@@ -99,7 +99,7 @@ impl PolyvClock {
 }
 
 impl Learnt {
-    fn add(&mut self, date: Timestamp, moment: Moment) {
+    fn add(&mut self, date: Timestamp, moment: MonotonicInstant) {
         if self.offsets.len() == ANSWERS {
             self.offsets.pop_front();
         }
@@ -112,7 +112,7 @@ impl Learnt {
     }
 }
 
-fn signed(moment: Moment) -> i64 {
+fn signed(moment: MonotonicInstant) -> i64 {
     i64::try_from(moment.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -125,26 +125,26 @@ mod tests {
 
     const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-    fn setup() -> (Arc<SettableWallClock>, PolyvClock) {
+    fn setup() -> (Arc<SettableWallClock>, ServerClock) {
         let wall = Arc::new(SettableWallClock::starting_at(NOON));
-        let clock = PolyvClock::new(Clock::new(Arc::clone(&wall) as _));
+        let clock = ServerClock::new(Clock::new(Arc::clone(&wall) as _));
         (wall, clock)
     }
 
     /// An answer whose `Date` is the present of a clock that is `ahead` of noon's.
-    fn answer(clock: &PolyvClock, ahead: i64) {
-        let moment = clock.host().moment();
+    fn answer(clock: &ServerClock, ahead: i64) {
+        let moment = clock.host().monotonic();
         let exact = NOON.as_millis() + ahead + i64::try_from(moment.as_millis()).unwrap();
         let date = Timestamp::from_millis(exact.div_euclid(1000) * 1000);
-        clock.learn(date, moment);
+        clock.observe(date, moment);
     }
 
     #[tokio::test(start_paused = true)]
     async fn until_polyv_answers_the_hosts_clock_has_to_do() {
         let (wall, clock) = setup();
-        assert_eq!(clock.now().polyv, NOON);
+        assert_eq!(clock.now().server_time, NOON);
         wall.step_millis(5_000);
-        assert_eq!(clock.now().polyv, NOON.plus_millis(5_000));
+        assert_eq!(clock.now().server_time, NOON.plus_millis(5_000));
         assert_eq!(clock.skew_seconds(Duration::from_secs(120)), None);
     }
 
@@ -155,12 +155,12 @@ mod tests {
             answer(&clock, 600_000);
             tokio::time::advance(Duration::from_millis(5_130)).await;
         }
-        let before = clock.now().polyv;
+        let before = clock.now().server_time;
         let ahead = before.millis_after(clock.host().wall());
         assert!((ahead - 600_000).abs() <= 300, "{ahead} ms");
         for step in [120_000, -240_000, 3_600_000, 28_800_000] {
             wall.step_millis(step);
-            assert_eq!(clock.now().polyv, before);
+            assert_eq!(clock.now().server_time, before);
         }
         let skew = clock.skew_seconds(Duration::from_secs(120)).unwrap();
         assert!((skew - (600.0 - 32_280.0)).abs() <= 0.3, "{skew}");
@@ -172,13 +172,13 @@ mod tests {
         for _ in 0..9 {
             answer(&clock, 0);
         }
-        let before = clock.now().polyv;
+        let before = clock.now().server_time;
         answer(&clock, 86_400_000);
-        assert!(clock.now().polyv.millis_after(before).abs() < 1_000);
+        assert!(clock.now().server_time.millis_after(before).abs() < 1_000);
         for _ in 0..5 {
             answer(&clock, 86_400_000);
         }
-        assert!(clock.now().polyv.millis_after(before) > 86_000_000);
+        assert!(clock.now().server_time.millis_after(before) > 86_000_000);
     }
 
     #[tokio::test(start_paused = true)]
@@ -187,8 +187,8 @@ mod tests {
         for _ in 0..9 {
             answer(&clock, 0);
         }
-        clock.relearn(NOON.plus_millis(3_600_000), clock.host().moment());
-        assert_eq!(clock.now().polyv, NOON.plus_millis(3_600_500));
+        clock.reset_to(NOON.plus_millis(3_600_000), clock.host().monotonic());
+        assert_eq!(clock.now().server_time, NOON.plus_millis(3_600_500));
     }
 
     #[tokio::test(start_paused = true)]

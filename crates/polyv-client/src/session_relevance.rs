@@ -9,8 +9,8 @@ use std::fmt;
 use serde_json::value::RawValue;
 
 use super::error::{BadResponse, Error};
-use super::limits;
-use super::status_valid::plain;
+use super::field_limits;
+use super::status_valid::raw_text;
 use super::write::WriteRequest;
 
 const PATH: &str = "/live/v3/channel/session/relevance";
@@ -35,17 +35,17 @@ pub fn link_sessions(channel_id: &str, id: &ExternalSessionId) -> WriteRequest<(
             ("channelId", channel_id.to_owned()),
             ("externalSessionId", id.0.clone()),
         ],
-        read,
+        decode,
     )
 }
 
 /// `true`; an older page says `"success"`.
-fn read(data: Option<&RawValue>) -> Result<(), Error> {
-    match data.map(plain).as_deref() {
+fn decode(data: Option<&RawValue>) -> Result<(), Error> {
+    match data.map(raw_text).as_deref() {
         Some("true" | "success") => Ok(()),
         other => Err(Error::BadResponse(BadResponse::UnexpectedData(format!(
             "`true` was expected, not `{}`",
-            limits::shortened(other.unwrap_or("nothing"))
+            field_limits::shortened(other.unwrap_or("nothing"))
         )))),
     }
 }
@@ -60,7 +60,7 @@ impl ExternalSessionId {
     pub fn new(id: &str) -> Result<Self, WrongLength> {
         // Nothing but blanks is nothing; a blank parameter must never be sent.
         let id = if id.trim().is_empty() { "" } else { id };
-        match limits::length(id) {
+        match field_limits::length(id) {
             LENGTH => Ok(Self(id.to_owned())),
             other => Err(WrongLength(other)),
         }

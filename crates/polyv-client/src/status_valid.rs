@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error::{BadResponse, Error};
-use super::number::text_of;
+use super::numeric_field::text_of;
 
 /// The operation's path.
 pub(super) const PATH: &str = "/live/v4/channel/status-valid";
@@ -43,7 +43,7 @@ struct Element<'a> {
 
 impl ChannelValidity {
     /// Reads the answer's `data`.
-    pub(super) fn read(data: Option<&RawValue>) -> Result<Vec<Self>, Error> {
+    pub(super) fn decode(data: Option<&RawValue>) -> Result<Vec<Self>, Error> {
         let data: Data<'_> = data
             .and_then(|data| serde_json::from_str(data.get()).ok())
             .ok_or_else(|| {
@@ -55,22 +55,22 @@ impl ChannelValidity {
             .channels
             .iter()
             .map(|element| Self {
-                channel_id: plain(element.channel_id),
-                deleted: element.delete.and_then(truth),
-                ours: element.current_user.and_then(truth),
+                channel_id: raw_text(element.channel_id),
+                deleted: element.delete.and_then(parse_bool),
+                ours: element.current_user.and_then(parse_bool),
             })
             .collect())
     }
 }
 
 /// An id or a word, sent as a string or as a number.
-pub(super) fn plain(raw: &RawValue) -> String {
+pub(super) fn raw_text(raw: &RawValue) -> String {
     text_of(raw.get()).map_or_else(|| raw.get().to_owned(), std::borrow::Cow::into_owned)
 }
 
 /// 1 for yes and 0 for no, by the public docs; elsewhere the API writes `Y` and `N`, or booleans.
-pub(super) fn truth(raw: &RawValue) -> Option<bool> {
-    match plain(raw).as_str() {
+pub(super) fn parse_bool(raw: &RawValue) -> Option<bool> {
+    match raw_text(raw).as_str() {
         "1" | "true" | "Y" => Some(true),
         "0" | "false" | "N" => Some(false),
         _ => None,

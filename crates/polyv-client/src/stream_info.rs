@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error::{BadResponse, Error};
-use super::number::{Field, text_of};
-use super::{SampleTime, StreamName, StreamNamer};
+use super::numeric_field::{NumericField, text_of};
+use super::{SampleTime, StreamName, StreamNameHasher};
 use crate::clock::Timestamp;
 
 /// The operation's path.
@@ -44,11 +44,11 @@ pub struct RawSample {
     /// When it was taken.
     pub time: SampleTime,
     /// `bitRate`: video bits per second.
-    pub video_bitrate: Field,
+    pub video_bitrate: NumericField,
     /// `videoFrameRate`: frames per second.
-    pub video_framerate: Field,
+    pub video_framerate: NumericField,
     /// `audioFrameRate`: frames per second.
-    pub audio_framerate: Field,
+    pub audio_framerate: NumericField,
 }
 
 #[derive(Deserialize)]
@@ -98,10 +98,10 @@ impl StreamInfo {
     /// # Errors
     /// [`BadResponse::UnexpectedData`] where the data are no list. Inside of the list nothing
     /// is an error: a bad element, field or time spoils only itself.
-    pub fn read(
+    pub fn decode(
         data: Option<&RawValue>,
         zone: FixedOffset,
-        namer: &mut StreamNamer<'_>,
+        namer: &mut StreamNameHasher<'_>,
     ) -> Result<Self, Error> {
         let Some(data) = data.map(RawValue::get) else {
             return Ok(Self::default());
@@ -123,7 +123,7 @@ impl StreamInfo {
             // A list would be read by the order of its items, which means nothing here.
             let object = element.get().starts_with('{');
             match serde_json::from_str::<Element<'_>>(element.get()) {
-                Ok(element) if object => info.samples.push(element.read(zone, namer)),
+                Ok(element) if object => info.samples.push(element.decode(zone, namer)),
                 _ => info.unreadable += 1,
             }
         }
@@ -132,17 +132,17 @@ impl StreamInfo {
 }
 
 impl Element<'_> {
-    fn read(&self, zone: FixedOffset, namer: &mut StreamNamer<'_>) -> RawSample {
+    fn decode(&self, zone: FixedOffset, namer: &mut StreamNameHasher<'_>) -> RawSample {
         let stream_url = self.stream_url.map(RawValue::get);
         let text = stream_url.and_then(text_of);
         // A bare number is a name too; anything else is none.
         let number = stream_url.filter(|raw| raw.bytes().all(|byte| byte.is_ascii_digit()));
         RawSample {
             stream: namer.name(text.as_deref().or(number)),
-            time: SampleTime::read(self.timestamp, self.time, zone),
-            video_bitrate: Field::read(self.bit_rate),
-            video_framerate: Field::read(self.video_frame_rate),
-            audio_framerate: Field::read(self.audio_frame_rate),
+            time: SampleTime::parse_json(self.timestamp, self.time, zone),
+            video_bitrate: NumericField::parse_json(self.bit_rate),
+            video_framerate: NumericField::parse_json(self.video_frame_rate),
+            audio_framerate: NumericField::parse_json(self.audio_frame_rate),
         }
     }
 }
@@ -158,16 +158,16 @@ mod tests {
     use super::super::AppSecret;
     use super::*;
 
-    fn read(data: &str) -> Result<StreamInfo, Error> {
+    fn decode(data: &str) -> Result<StreamInfo, Error> {
         let secret = AppSecret::new("secret").unwrap();
         let beijing = FixedOffset::east_opt(8 * 3600).unwrap();
         let data: &RawValue = serde_json::from_str(data).unwrap();
-        StreamInfo::read(Some(data), beijing, &mut StreamNamer::new(&secret))
+        StreamInfo::decode(Some(data), beijing, &mut StreamNameHasher::new(&secret))
     }
 
     #[test]
-    fn the_pages_own_example_is_read() {
-        let info = read(
+    fn the_pages_own_example_is_decode() {
+        let info = decode(
             r#"[
         {
             "streamUrl": "recordf",
@@ -185,9 +185,9 @@ mod tests {
             [RawSample {
                 stream: StreamName::new("recordf"),
                 time: SampleTime::At(Timestamp::from_millis(1_680_831_924_443)),
-                video_bitrate: Field::Number(1_157_120.0),
-                video_framerate: Field::Number(13.0),
-                audio_framerate: Field::Number(46.0),
+                video_bitrate: NumericField::Number(1_157_120.0),
+                video_framerate: NumericField::Number(13.0),
+                audio_framerate: NumericField::Number(46.0),
             }]
         );
     }
@@ -195,20 +195,20 @@ mod tests {
     #[test]
     fn a_live_channel_without_samples_says_so_in_many_ways() {
         for data in ["null", r#""""#, "{}", "{ }", "[]", "[ ]"] {
-            assert_eq!(read(data).unwrap(), StreamInfo::default(), "{data}");
+            assert_eq!(decode(data).unwrap(), StreamInfo::default(), "{data}");
         }
     }
 
     #[test]
     fn other_data_make_no_sense() {
         for data in [r#""none""#, "7", "true", r#"{"list":[]}"#] {
-            assert!(matches!(read(data), Err(Error::BadResponse(_))), "{data}");
+            assert!(matches!(decode(data), Err(Error::BadResponse(_))), "{data}");
         }
     }
 
     #[test]
     fn a_bad_element_or_field_spoils_only_itself() {
-        let info = read(
+        let info = decode(
             r#"[null, 5, "x", [], {"time": 1, "time": 2},
                 {"streamUrl": null, "bitRate": 1e400, "videoFrameRate": {"a": [1]},
                  "time": "2023-04-07 09:45:24.443"},
@@ -218,9 +218,12 @@ mod tests {
         assert_eq!(info.unreadable, 5);
         assert_eq!(info.samples.len(), 2);
         let spoiled = &info.samples[0];
-        assert!(matches!(spoiled.video_bitrate, Field::Unreadable(_)));
-        assert!(matches!(spoiled.video_framerate, Field::Unreadable(_)));
-        assert_eq!(spoiled.audio_framerate, Field::Missing);
+        assert!(matches!(spoiled.video_bitrate, NumericField::Unreadable(_)));
+        assert!(matches!(
+            spoiled.video_framerate,
+            NumericField::Unreadable(_)
+        ));
+        assert_eq!(spoiled.audio_framerate, NumericField::Missing);
         assert!(spoiled.time.timestamp().is_some());
         assert!(matches!(info.samples[1].time, SampleTime::Unreadable(_)));
     }

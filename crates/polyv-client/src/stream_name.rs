@@ -19,7 +19,7 @@ pub struct StreamName(Arc<str>);
 /// Names streams for one account, and remembers the last: an answer's samples are mostly of
 /// one stream.
 #[derive(Debug)]
-pub struct StreamNamer<'a> {
+pub struct StreamNameHasher<'a> {
     secret: &'a AppSecret,
     last: Option<(String, StreamName)>,
 }
@@ -53,9 +53,9 @@ impl fmt::Display for StreamName {
     }
 }
 
-// === impl StreamNamer ===
+// === impl StreamNameHasher ===
 
-impl<'a> StreamNamer<'a> {
+impl<'a> StreamNameHasher<'a> {
     /// A namer whose hashes are keyed with `secret`, so that nobody can try names against
     /// them.
     #[must_use]
@@ -131,7 +131,9 @@ mod tests {
 
     fn name(stream_url: &str) -> String {
         let secret = AppSecret::new("secret").unwrap();
-        StreamNamer::new(&secret).name(Some(stream_url)).to_string()
+        StreamNameHasher::new(&secret)
+            .name(Some(stream_url))
+            .to_string()
     }
 
     /// `printf %s NAME | openssl dgst -sha256 -hmac secret`, the first 8 digits.
@@ -167,7 +169,7 @@ mod tests {
             "a-bare-name-that-is-too-long-to-be-harmless",
             "abc?txSecret=123",
             "user:password@host",
-            "rtmp://user:pass?word@host/recordf/abc",
+            "rtmp://user:pass?wire_value@host/recordf/abc",
             "rtmp://",
             "srt://host:1?streamid=x",
             "rtmp://host/an-application-as-long-as-a-secret/abc",
@@ -175,7 +177,13 @@ mod tests {
             let shown = name(odd);
             assert!(shown.len() <= SHORT + 9, "{odd}: {shown}");
             for part in [
-                "harmless", "123", "pass", "word", "streamid", "long", "user",
+                "harmless",
+                "123",
+                "pass",
+                "wire_value",
+                "streamid",
+                "long",
+                "user",
             ] {
                 assert!(!shown.contains(part), "{odd}: {shown}");
             }
@@ -185,7 +193,7 @@ mod tests {
     #[test]
     fn a_stream_without_a_name_has_one_all_the_same() {
         let secret = AppSecret::new("secret").unwrap();
-        let mut namer = StreamNamer::new(&secret);
+        let mut namer = StreamNameHasher::new(&secret);
         assert_eq!(namer.name(None).as_str(), "unnamed");
         assert_eq!(namer.name(Some(" ")).as_str(), "unnamed");
         assert_eq!(namer.name(Some("recordf")).as_str(), "recordf");

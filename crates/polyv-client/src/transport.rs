@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 
 /// An answer as it came over the wire, decompressed.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct HttpResponse {
     /// The HTTP status.
     pub status: u16,
     /// The `Date` header, where there is a readable one.
@@ -24,16 +24,16 @@ pub struct Answer {
 
 /// What is sent. (Its address carries a signature, so it can't be shown.)
 #[derive(Clone)]
-pub struct Outgoing {
+pub struct HttpRequest {
     /// Where to, with all parameters.
     pub url: Url,
     /// What is in it.
-    pub content: Content,
+    pub content: RequestBody,
 }
 
 /// What is in a call, beside its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
+pub enum RequestBody {
     /// Nothing: a `GET`.
     Get,
     /// Nothing, in a `POST`.
@@ -75,7 +75,7 @@ pub trait Transport: Send + Sync + 'static {
     /// The total time is bounded by the caller, who drops the future.
     fn send(
         &self,
-        call: Outgoing,
+        call: HttpRequest,
         max_body: usize,
-    ) -> Pin<Box<dyn Future<Output = Result<Answer, TransportError>> + Send + '_>>;
+    ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, TransportError>> + Send + '_>>;
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::error::{BadResponse, Error};
-use super::status_valid::{plain, truth};
+use super::status_valid::{parse_bool, raw_text};
 use super::write::WriteRequest;
 use super::{Client, Permit};
 
@@ -31,7 +31,7 @@ pub struct VideoModeration {
 
 /// The settings in force, as far as Polyv told them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct PresentModeration {
+pub struct CurrentModeration {
     /// Whether it is on.
     pub enabled: Option<bool>,
     /// Seconds between two screenshots.
@@ -123,7 +123,7 @@ pub fn set_video_moderation(channel_id: &str, settings: &VideoModeration) -> Wri
         "moderationEnabled": switch(settings.enabled),
     });
     WriteRequest::of_json(UPDATE, channel_id, &body, |data| {
-        match data.map(plain).as_deref() {
+        match data.map(raw_text).as_deref() {
             Some("true") => Ok(()),
             _ => Err(Error::BadResponse(BadResponse::UnexpectedData(
                 "`true` was expected".to_owned(),
@@ -141,18 +141,18 @@ impl Client {
         &self,
         permit: Permit,
         channel_id: &str,
-    ) -> Result<PresentModeration, Error> {
+    ) -> Result<CurrentModeration, Error> {
         let params = vec![("channelId", channel_id.to_owned())];
-        self.call(permit, GET, params, PresentModeration::read)
+        self.call(permit, GET, params, CurrentModeration::decode)
             .await
     }
 }
 
-// === impl PresentModeration ===
+// === impl CurrentModeration ===
 
-impl PresentModeration {
+impl CurrentModeration {
     /// A channel that was never set up may answer nothing; then nothing is known.
-    fn read(data: Option<&RawValue>) -> Result<Self, Error> {
+    fn decode(data: Option<&RawValue>) -> Result<Self, Error> {
         let Some(raw) = data.filter(|raw| !matches!(raw.get(), "null" | "\"\"")) else {
             return Ok(Self::default());
         };
@@ -164,26 +164,26 @@ impl PresentModeration {
                     "the moderation settings were expected".to_owned(),
                 ))
             })?;
-        let word = |raw: Option<&RawValue>| raw.map(plain).unwrap_or_default();
+        let wire_value = |raw: Option<&RawValue>| raw.map(raw_text).unwrap_or_default();
         Ok(Self {
-            enabled: data.moderation_enabled.and_then(truth),
-            interval: ImageInterval::of_seconds(&word(data.image_frequency)),
-            strategy: Strategy::of_word(&word(data.moderation_strategy)),
-            notify: data.illegal_notify.and_then(Notify::read),
+            enabled: data.moderation_enabled.and_then(parse_bool),
+            interval: ImageInterval::of_seconds(&wire_value(data.image_frequency)),
+            strategy: Strategy::of_word(&wire_value(data.moderation_strategy)),
+            notify: data.illegal_notify.and_then(Notify::decode),
         })
     }
 }
 
 impl Notify {
     /// `None` where it is not as documented. What is left out is `N`, by the page.
-    fn read(raw: &RawValue) -> Option<Self> {
+    fn decode(raw: &RawValue) -> Option<Self> {
         let data: NotifyData<'_> = serde_json::from_str(raw.get())
             .ok()
             .filter(|_| raw.get().starts_with('{'))?;
         let on = |raw: Option<&RawValue>| match raw {
             None => Some(false),
             Some(raw) if raw.get() == "null" => Some(false),
-            Some(raw) => truth(raw),
+            Some(raw) => parse_bool(raw),
         };
         Some(Self {
             platform: on(data.platform_enabled)?,
@@ -194,7 +194,7 @@ impl Notify {
     }
 }
 
-impl From<&VideoModeration> for PresentModeration {
+impl From<&VideoModeration> for CurrentModeration {
     fn from(settings: &VideoModeration) -> Self {
         Self {
             enabled: Some(settings.enabled),
@@ -249,10 +249,10 @@ impl Strategy {
         }
     }
 
-    fn of_word(word: &str) -> Option<Self> {
+    fn of_word(wire_value: &str) -> Option<Self> {
         [Self::Easy, Self::Normal, Self::Serious]
             .into_iter()
-            .find(|strategy| strategy.as_str() == word)
+            .find(|strategy| strategy.as_str() == wire_value)
     }
 }
 
@@ -289,7 +289,7 @@ mod tests {
             notify: all,
         };
         let request = set_video_moderation("3775168", &settings);
-        let crate::Content::PostJson(body) = &request.content else {
+        let crate::RequestBody::PostJson(body) = &request.content else {
             panic!("it has a body");
         };
         let body: serde_json::Value = serde_json::from_slice(body).unwrap();
@@ -297,18 +297,18 @@ mod tests {
         assert_eq!(request.params, [("channelId", "3775168".to_owned())]);
         // And it is read back from the same fields.
         let raw: Box<RawValue> = serde_json::from_value(page).unwrap();
-        let read = PresentModeration::read(Some(&raw)).unwrap();
-        assert_eq!(read, PresentModeration::from(&settings));
+        let read = CurrentModeration::decode(Some(&raw)).unwrap();
+        assert_eq!(read, CurrentModeration::from(&settings));
     }
 
     #[test]
     fn settings_are_read_in_every_form_and_what_is_missing_is_unknown() {
-        let read = |json: &str| {
+        let decode = |json: &str| {
             let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
-            PresentModeration::read(Some(&raw))
+            CurrentModeration::decode(Some(&raw))
         };
         let odd = r#"{"moderationEnabled": false, "imageFrequency": 20, "illegalNotify": {"talentEnabled": "Y", "monitorEnabled": null}}"#;
-        let read_odd = read(odd).unwrap();
+        let read_odd = decode(odd).unwrap();
         assert_eq!(read_odd.enabled, Some(false));
         assert_eq!(read_odd.interval, Some(ImageInterval::Seconds20));
         assert_eq!(read_odd.strategy, None);
@@ -321,13 +321,13 @@ mod tests {
             r#"{"illegalNotify": []}"#,
             r#"{"illegalNotify": null}"#,
         ] {
-            assert_eq!(read(odd).unwrap().notify, None, "{odd}");
+            assert_eq!(decode(odd).unwrap().notify, None, "{odd}");
         }
         for nothing in ["null", r#""""#, "{}"] {
-            assert_eq!(read(nothing).unwrap(), PresentModeration::default());
+            assert_eq!(decode(nothing).unwrap(), CurrentModeration::default());
         }
         for rubbish in ["[]", "1", r#""x""#] {
-            assert!(read(rubbish).is_err(), "{rubbish}");
+            assert!(decode(rubbish).is_err(), "{rubbish}");
         }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::error::Error;
-use super::transport::Content;
+use super::transport::RequestBody;
 
 /// A call that changes something, ready to be signed and sent:
 /// [`Client::write`](super::Client::write). `T` is what its answer says.
@@ -12,8 +12,8 @@ pub struct WriteRequest<T> {
     pub(super) path: &'static str,
     /// Its parameters, all of which are signed.
     pub(super) params: Vec<(&'static str, String)>,
-    pub(super) content: Content,
-    pub(super) read: fn(Option<&RawValue>) -> Result<T, Error>,
+    pub(super) content: RequestBody,
+    pub(super) decode: fn(Option<&RawValue>) -> Result<T, Error>,
 }
 
 /// Why a write brought no success.
@@ -59,13 +59,13 @@ impl<T> WriteRequest<T> {
     pub(super) const fn of_params(
         path: &'static str,
         params: Vec<(&'static str, String)>,
-        read: fn(Option<&RawValue>) -> Result<T, Error>,
+        decode: fn(Option<&RawValue>) -> Result<T, Error>,
     ) -> Self {
         Self {
             path,
             params,
-            content: Content::Post,
-            read,
+            content: RequestBody::Post,
+            decode,
         }
     }
 
@@ -74,13 +74,13 @@ impl<T> WriteRequest<T> {
         path: &'static str,
         channel_id: &str,
         body: &serde_json::Value,
-        read: fn(Option<&RawValue>) -> Result<T, Error>,
+        decode: fn(Option<&RawValue>) -> Result<T, Error>,
     ) -> Self {
         Self {
             path,
             params: vec![("channelId", channel_id.to_owned())],
-            content: Content::PostJson(Bytes::from(body.to_string())),
-            read,
+            content: RequestBody::PostJson(Bytes::from(body.to_string())),
+            decode,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::verdict::{Ending, Trouble, Verdict};
 use super::{Failure, Operator, operate};
 use crate::cli::{IntervalArg, ModerationArgs, NotifyArg, StrategyArg};
 use polyv_client::{
-    Effect, ImageInterval, Notify, PresentModeration, Strategy, VideoModeration,
+    CurrentModeration, Effect, ImageInterval, Notify, Strategy, VideoModeration,
     set_video_moderation,
 };
 
@@ -44,7 +44,7 @@ async fn set(
     };
     let before = present().await?;
     let settings = wanted.merged_with(&before)?;
-    let after = PresentModeration::from(&settings);
+    let after = CurrentModeration::from(&settings);
     let changes = changes(&before, &after);
     let text = format!("{what}:{changes}");
     if before == after {
@@ -89,10 +89,10 @@ async fn set(
 }
 
 /// From and to, setting by setting.
-fn changes(from: &PresentModeration, to: &PresentModeration) -> String {
+fn changes(from: &CurrentModeration, to: &CurrentModeration) -> String {
     let mut text = String::new();
     for (name, of) in [
-        ("moderation", enabled as fn(&PresentModeration) -> String),
+        ("moderation", enabled as fn(&CurrentModeration) -> String),
         ("interval", interval),
         ("strategy", strategy),
         ("notify", notify),
@@ -107,7 +107,7 @@ fn changes(from: &PresentModeration, to: &PresentModeration) -> String {
     text
 }
 
-fn enabled(settings: &PresentModeration) -> String {
+fn enabled(settings: &CurrentModeration) -> String {
     match settings.enabled {
         Some(true) => "on",
         Some(false) => "off",
@@ -116,13 +116,13 @@ fn enabled(settings: &PresentModeration) -> String {
     .to_owned()
 }
 
-fn interval(settings: &PresentModeration) -> String {
+fn interval(settings: &CurrentModeration) -> String {
     settings
         .interval
         .map_or_else(|| "unknown".to_owned(), |i| format!("{}s", i.seconds()))
 }
 
-fn strategy(settings: &PresentModeration) -> String {
+fn strategy(settings: &CurrentModeration) -> String {
     match settings.strategy {
         Some(Strategy::Easy) => "easy",
         Some(Strategy::Normal) => "normal",
@@ -132,7 +132,7 @@ fn strategy(settings: &PresentModeration) -> String {
     .to_owned()
 }
 
-fn notify(settings: &PresentModeration) -> String {
+fn notify(settings: &CurrentModeration) -> String {
     let Some(Notify {
         platform,
         monitor,
@@ -200,7 +200,7 @@ impl Wanted {
     }
 
     /// These settings, and for the others what is so at present.
-    fn merged_with(&self, present: &PresentModeration) -> Result<VideoModeration, Trouble> {
+    fn merged_with(&self, present: &CurrentModeration) -> Result<VideoModeration, Trouble> {
         let missing = |flag: &str| Trouble {
             effect: Effect::None,
             what: format!(

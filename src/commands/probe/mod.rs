@@ -55,7 +55,7 @@ async fn ask(config: &Config, account: &Account, channel_id: &str) -> anyhow::Re
     } = Asker::new(config, account)?;
     let question = async || -> Result<StreamInfo, Error> {
         let permit = limiter.acquire().await;
-        let range = Range::since(clock.now().polyv - LOOKBACK);
+        let range = Range::since(clock.now().server_time - LOOKBACK);
         client.stream_info(permit, channel_id, range).await
     };
     let mut result = question().await;
@@ -86,7 +86,7 @@ async fn ask(config: &Config, account: &Account, channel_id: &str) -> anyhow::Re
             account: account.name.clone(),
             channel_id: channel_id.to_owned(),
             channel_name: name,
-            at: clock.now().polyv,
+            at: clock.now().server_time,
             clock_skew_seconds: clock.skew_seconds(Duration::MAX),
         },
         result,

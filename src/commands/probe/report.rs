@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::advice;
 use polyv_client::clock::Timestamp;
 use polyv_client::{
-    ChannelValidity, Error, LiveStatus, LiveStatusOf, Outcome, RawSample, StreamInfo,
+    ChannelLiveStatus, ChannelValidity, Error, LiveStatus, Outcome, RawSample, StreamInfo,
 };
 
 /// What a probe found. Its JSON is documented in `docs/probe.md`.
@@ -76,7 +76,7 @@ impl Companions {
     pub(super) fn found(
         channel_id: &str,
         validity: Result<Vec<ChannelValidity>, Error>,
-        status: Result<Vec<LiveStatusOf>, Error>,
+        status: Result<Vec<ChannelLiveStatus>, Error>,
     ) -> Self {
         let validity = validity
             .ok()

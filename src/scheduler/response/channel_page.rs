@@ -13,8 +13,8 @@ use crate::scheduler::log_events;
 use crate::scheduler::poll_target::{ChannelSource, PollTarget};
 use crate::scheduler::poller::Poller;
 use crate::state::Stretch;
-use polyv_client::clock::Now;
-use polyv_client::{ChannelPage, Error, ListedChannel, LiveStatus, PageOf};
+use polyv_client::clock::TimeSnapshot;
+use polyv_client::{ChannelPage, ChannelPageRequest, Error, ListedChannel, LiveStatus};
 
 impl Poller {
     /// A page of an account's channels was asked for.
@@ -22,10 +22,10 @@ impl Poller {
         &mut self,
         index: usize,
         in_flight: &InFlightRequest,
-        asked: PageOf,
+        asked: ChannelPageRequest,
         result: Result<ChannelPage, Error>,
         class: FailureClass,
-        now: Now,
+        now: TimeSnapshot,
     ) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
@@ -39,18 +39,20 @@ impl Poller {
             return;
         }
         match result {
-            Err(_) if class == FailureClass::SharedFault => discovery.reschedule_unsent(now.moment),
+            Err(_) if class == FailureClass::SharedFault => {
+                discovery.reschedule_unsent(now.monotonic)
+            }
             // Polyv's clock is known now.
             Err(Error::ClockSkew(_)) if !std::mem::replace(&mut account.clock_retried, true) => {
-                discovery.reschedule_unsent(now.moment);
+                discovery.reschedule_unsent(now.monotonic);
             }
             Err(error) => {
-                let first = discovery.record_failure(now.moment);
+                let first = discovery.record_failure(now.monotonic);
                 log_events::discovery_failed(&account.name, &error, first);
             }
             Ok(page) => {
                 let generation = discovery.generation();
-                let step = discovery.accept_page(&page, now.moment);
+                let step = discovery.accept_page(&page, now.monotonic);
                 self.add_discovered(index, page.channels, generation, now);
                 if let DiscoveryState::Complete {
                     is_consistent,
@@ -74,7 +76,7 @@ impl Poller {
         index: usize,
         mut channels: Vec<ListedChannel>,
         generation: u64,
-        now: Now,
+        now: TimeSnapshot,
     ) {
         // Two accounts may be of one appId: the first one has it.
         channels.retain(|channel| {
@@ -133,7 +135,7 @@ impl Poller {
         channel: &ListedChannel,
         generation: u64,
         exposure: Exposure,
-        now: Now,
+        now: TimeSnapshot,
     ) {
         let phase = self.next_phase();
         let Some(account) = self.accounts.get_mut(index) else {
@@ -155,11 +157,17 @@ impl Poller {
         account.discovered.insert(id, key);
         self.unpolled += 1;
         let within = interval.min(self.poll.idle_interval);
-        account.add(key, target, within, now.moment);
+        account.add(key, target, within, now.monotonic);
     }
 
     /// Does not watch channels any more that the listing which is now complete has not got.
-    fn remove_missing(&mut self, index: usize, generation: u64, is_consistent: bool, now: Now) {
+    fn remove_missing(
+        &mut self,
+        index: usize,
+        generation: u64,
+        is_consistent: bool,
+        now: TimeSnapshot,
+    ) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
@@ -187,7 +195,7 @@ impl Poller {
                 .store
                 .read(key, |channel, rules| {
                     let until = channel.of_interest_until();
-                    until.is_some_and(|until| now.moment < until)
+                    until.is_some_and(|until| now.monotonic < until)
                         || channel.reported_status(now, rules, Stretch::NONE)
                             == Some(LiveStatus::Live)
                 })

@@ -13,8 +13,8 @@ use crate::scheduler::request::StatusBatch;
 use crate::scheduler::virtual_clock::VirtualInstant;
 use crate::scheduler::{batch_status, log_events};
 use crate::state::State;
-use polyv_client::clock::{Moment, Now};
-use polyv_client::{BadResponse, Error, LiveStatus, LiveStatusOf, Outcome};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
+use polyv_client::{BadResponse, ChannelLiveStatus, Error, LiveStatus, Outcome};
 
 /// A channel whose status Polyv does not tell is not asked for it again for so long.
 pub(super) const BATCH_EXCLUSION_DURATION: Duration = Duration::from_secs(3600);
@@ -36,9 +36,9 @@ impl Poller {
         index: usize,
         in_flight: &InFlightRequest,
         batch: StatusBatch,
-        result: Result<Vec<LiveStatusOf>, Error>,
+        result: Result<Vec<ChannelLiveStatus>, Error>,
         class: FailureClass,
-        now: Now,
+        now: TimeSnapshot,
     ) {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
@@ -48,7 +48,7 @@ impl Poller {
         }
         if in_flight.credentials != account.credentials {
             // It says nothing about what is asked now.
-            let planned = account.virtual_clock.now(now.moment);
+            let planned = account.virtual_clock.now(now.monotonic);
             account.put_back(&batch, planned);
             return;
         }
@@ -90,7 +90,7 @@ impl Poller {
 
 /// Sees to it that an answer is about the channels that were asked for, most of them at least.
 fn check_coverage(
-    statuses: Vec<LiveStatusOf>,
+    statuses: Vec<ChannelLiveStatus>,
     batch: &StatusBatch,
     account: &AccountPoller,
 ) -> Result<HashMap<String, Result<LiveStatus, String>>, Error> {
@@ -124,9 +124,9 @@ fn apply_status(
     statuses: &HashMap<String, Result<LiveStatus, String>>,
     started: VirtualInstant,
     context: &PollerContext,
-    now: Now,
+    now: TimeSnapshot,
 ) -> bool {
-    let planned = account.virtual_clock.now(now.moment);
+    let planned = account.virtual_clock.now(now.monotonic);
     let idle_interval = account.queue.idle_interval();
     let Some(target) = account.queue.get(key) else {
         return false;
@@ -135,7 +135,7 @@ fn apply_status(
     let Some(Ok(status)) = statuses.get(&*target.id) else {
         let again = target.missing_from_last_batch || target.alone.is_some();
         if again || !asked_before {
-            poll_individually(account, key, false, planned, now.moment);
+            poll_individually(account, key, false, planned, now.monotonic);
         } else if let Some(target) = account.queue.get_mut(key) {
             // Once may be chance.
             target.missing_from_last_batch = true;
@@ -194,7 +194,7 @@ fn apply_status(
     };
     if !live && (authoritative || was_alone) {
         target.live = false;
-        log_events::status_recovered(&account.name, target, now.moment);
+        log_events::status_recovered(&account.name, target, now.monotonic);
     }
     !std::mem::replace(&mut target.polled, true)
 }
@@ -205,7 +205,7 @@ fn poll_individually(
     key: ChannelKey,
     refused: bool,
     planned: VirtualInstant,
-    now: Moment,
+    now: MonotonicInstant,
 ) {
     let until = now + BATCH_EXCLUSION_DURATION;
     let Some(target) = account.queue.get(key) else {
@@ -234,9 +234,9 @@ fn handle_failure(
     error: &Error,
     class: FailureClass,
     context: &PollerContext,
-    now: Now,
+    now: TimeSnapshot,
 ) -> usize {
-    let planned = account.virtual_clock.now(now.moment);
+    let planned = account.virtual_clock.now(now.monotonic);
     let outcome = error.outcome();
     let failure = match error {
         Error::Rejected(_)
@@ -260,9 +260,9 @@ fn handle_failure(
             };
             let change = account
                 .batch_status
-                .record_refusal(batch, again, planned, now.moment);
+                .record_refusal(batch, again, planned, now.monotonic);
             if let batch_status::BatchTransition::ChannelExcluded(key) = change {
-                poll_individually(account, key, true, planned, now.moment);
+                poll_individually(account, key, true, planned, now.monotonic);
             }
             (change, 0)
         }
@@ -279,9 +279,9 @@ fn handle_failure(
             let change = match outcome {
                 Outcome::ClockSkew | Outcome::Throttled => batch_status::BatchTransition::None,
                 _ if matches!(failure, BatchFailure::EndpointMissing) => {
-                    account.batch_status.endpoint_missing(now.moment)
+                    account.batch_status.endpoint_missing(now.monotonic)
                 }
-                _ => account.batch_status.record_failure(now.moment),
+                _ => account.batch_status.record_failure(now.monotonic),
             };
             account.put_back(&batch, due);
             // Whether others are answered is known only where somebody is asked.
@@ -308,7 +308,7 @@ fn apply_error(
     outcome: Outcome,
     error: &Error,
     context: &PollerContext,
-    now: Now,
+    now: TimeSnapshot,
 ) -> usize {
     let words = error.to_string();
     let mut asked = 0;
@@ -322,7 +322,7 @@ fn apply_error(
         }
         asked += usize::from(!std::mem::replace(&mut target.polled, true));
         context.store.update(*key, now, |channel, _| {
-            channel.no_answer(outcome, &words, now.moment);
+            channel.no_answer(outcome, &words, now.monotonic);
         });
     }
     asked

@@ -15,7 +15,7 @@ use super::in_flight::{Completion, InFlightRequest, Response};
 use super::log_events;
 use super::poller::{Poller, PollerContext};
 use super::request::PollRequest;
-use polyv_client::clock::{Moment, Now};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{Error, Outcome};
 
 impl Poller {
@@ -24,10 +24,10 @@ impl Poller {
         &mut self,
         in_flight: &InFlightRequest,
         completion: Completion,
-        now: Now,
+        now: TimeSnapshot,
     ) {
         let outcome = completion.outcome();
-        self.update_global_backoff(in_flight, outcome, now.moment);
+        self.update_global_backoff(in_flight, outcome, now.monotonic);
         let paused = self.global_backoff.paused().is_some();
         let Some(index) = self
             .accounts
@@ -85,7 +85,7 @@ impl Poller {
         &mut self,
         in_flight: &InFlightRequest,
         outcome: Outcome,
-        now: Moment,
+        now: MonotonicInstant,
     ) {
         if in_flight.kind == RequestKind::GlobalProbe {
             self.global_probe_in_flight = false;
@@ -100,7 +100,7 @@ impl Poller {
     }
 
     /// Logs which channels turned live or not live.
-    pub(super) fn log_transitions(&mut self, now: Now) {
+    pub(super) fn log_transitions(&mut self, now: TimeSnapshot) {
         for turned in self.context.store.expire(now) {
             for account in &self.accounts {
                 if let Some(channel) = account.queue.get(turned.key) {
@@ -118,7 +118,7 @@ fn update_account(
     outcome: Outcome,
     took: Duration,
     error: Option<&Error>,
-    now: Now,
+    now: TimeSnapshot,
     context: &PollerContext,
 ) {
     account.in_flight = account.in_flight.saturating_sub(1);
@@ -148,10 +148,10 @@ fn update_account(
             PollRequest::ChannelPage(_) => account.queue.len() == 0,
         },
     };
-    let change = account.breaker.record(completed, now.moment);
+    let change = account.breaker.record(completed, now.monotonic);
     if let Some(opened) = change.recovered {
-        account.reset_all_backoff(now.moment);
-        log_events::breaker_closed(account, &opened, outcome, now.moment);
+        account.reset_all_backoff(now.monotonic);
+        log_events::breaker_closed(account, &opened, outcome, now.monotonic);
     }
     if let Some(closed) = change.tripped {
         // A refusal is told at once, a fault once it lasts until the first probe.
@@ -163,8 +163,8 @@ fn update_account(
     if account.breaker.outage().is_none() {
         let failed = matches!(outcome, Outcome::Timeout | Outcome::ServerError);
         let scope = in_flight.request.failure_scope();
-        let change = account.tempo.record(scope, failed, now.moment);
-        log_events::throttled(&account.name, change, now.moment);
+        let change = account.tempo.record(scope, failed, now.monotonic);
+        log_events::throttled(&account.name, change, now.monotonic);
     }
 }
 
@@ -203,6 +203,6 @@ impl FailureClass {
 }
 
 /// How long something format_elapsed, in whole seconds, for the log.
-pub(super) fn format_elapsed(since: Moment, now: Moment) -> String {
+pub(super) fn format_elapsed(since: MonotonicInstant, now: MonotonicInstant) -> String {
     crate::config::format_duration(Duration::from_secs(now.since(since).as_secs()))
 }

@@ -12,7 +12,7 @@ use crate::scheduler::poller::Poller;
 use crate::scheduler::request::PollRequest;
 use crate::scheduler::virtual_clock::VirtualInstant;
 use crate::state::{Channel, Digest, Rules};
-use polyv_client::clock::{Moment, Now};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{BadResponse, Error, LiveStatus, Outcome, Range, StreamInfo};
 
 impl Poller {
@@ -23,7 +23,7 @@ impl Poller {
         in_flight: &InFlightRequest,
         result: Result<StreamInfo, Error>,
         class: FailureClass,
-        now: Now,
+        now: TimeSnapshot,
     ) {
         let PollRequest::StreamInfo { channel, asked } = in_flight.request else {
             return;
@@ -62,7 +62,7 @@ impl Poller {
                 .queue
                 .get_mut(channel)
                 .is_some_and(|channel| !std::mem::replace(&mut channel.clock_retried, true));
-        let planned = account.virtual_clock.now(now.moment);
+        let planned = account.virtual_clock.now(now.monotonic);
         let every = account.queue.every(channel, interest);
         let interval = account.queue.interval(every);
         match outcome {
@@ -76,7 +76,7 @@ impl Poller {
                     channel,
                     in_flight.virtual_started,
                     planned,
-                    now.moment,
+                    now.monotonic,
                 );
             }
             _ if class != FailureClass::SharedFault && !retry => {
@@ -135,7 +135,7 @@ impl Poller {
             error.as_ref(),
             quiet,
             in_flight,
-            now.moment,
+            now.monotonic,
         );
         log_events::values_ignored(&name, target, &digest.discarded);
     }
@@ -147,7 +147,7 @@ fn switch_to_status_polling(
     key: crate::metrics::ChannelKey,
     started: VirtualInstant,
     planned: VirtualInstant,
-    now: Moment,
+    now: MonotonicInstant,
 ) {
     let batching = account.batch_status.is_available();
     let idle_interval = account.queue.idle_interval();
@@ -196,7 +196,7 @@ fn apply(
     channel: &mut Channel,
     result: Result<StreamInfo, Error>,
     asked: Range,
-    now: Now,
+    now: TimeSnapshot,
     rules: &Rules,
 ) -> Digest {
     match result {
@@ -206,7 +206,7 @@ fn apply(
             if let Error::BadResponse(BadResponse::TooLarge { .. }) = error {
                 channel.too_large(asked, now);
             }
-            channel.no_answer(error.outcome(), &error.to_string(), now.moment);
+            channel.no_answer(error.outcome(), &error.to_string(), now.monotonic);
         }
     }
     Digest::default()

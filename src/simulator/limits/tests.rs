@@ -13,8 +13,8 @@ const LIMIT: HardLimit = HardLimit {
 const ANNA: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 const BERT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
 
-fn at(ms: u64) -> Moment {
-    Moment::from_millis(ms)
+fn at(ms: u64) -> MonotonicInstant {
+    MonotonicInstant::from_millis(ms)
 }
 
 fn admitted(gate: &mut Gate, client: IpAddr, ms: u64) -> bool {

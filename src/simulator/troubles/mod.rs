@@ -23,7 +23,7 @@ pub(super) use spoil::{BadValues, Damage, Defect, Form, Spoil, Spoils, ValueFiel
 use super::chance::Chance;
 use super::envelope::Refusal;
 use crate::yaml::{Faults, Node, Reader};
-use polyv_client::clock::Moment;
+use polyv_client::clock::MonotonicInstant;
 
 /// Something that goes wrong with the API.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +99,7 @@ pub(super) struct Latency {
 /// The troubles in force since they were set.
 #[derive(Debug, Clone)]
 pub(super) struct Troubles {
-    since: Moment,
+    since: MonotonicInstant,
     all: Arc<[Trouble]>,
 }
 
@@ -208,7 +208,7 @@ impl Latency {
 // === impl Troubles ===
 
 impl Troubles {
-    pub(super) fn new(all: Vec<Trouble>, since: Moment) -> Self {
+    pub(super) fn new(all: Vec<Trouble>, since: MonotonicInstant) -> Self {
         Self {
             since,
             all: all.into(),
@@ -217,7 +217,7 @@ impl Troubles {
 
     /// What of all this meets a call now. Of two troubles that answer or refuse, the first
     /// one does.
-    pub(super) fn meet(&self, target: Target<'_>, now: Moment) -> Met {
+    pub(super) fn meet(&self, target: Target<'_>, now: MonotonicInstant) -> Met {
         let mut met = Met::default();
         for (trouble, index) in self.all.iter().zip(0_u64..) {
             if !trouble.schedule.is_on(now.since(self.since)) || !trouble.meets(target, index) {
@@ -242,7 +242,7 @@ impl Troubles {
     }
 
     /// The troubles as they were written, and whether each is there now.
-    pub(super) fn describe(&self, now: Moment) -> Vec<Value> {
+    pub(super) fn describe(&self, now: MonotonicInstant) -> Vec<Value> {
         self.all
             .iter()
             .map(|trouble| {

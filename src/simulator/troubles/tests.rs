@@ -3,7 +3,7 @@ use super::*;
 fn troubles(yaml: &str) -> Troubles {
     Troubles::new(
         Trouble::parse_list("test", yaml).unwrap(),
-        Moment::default(),
+        MonotonicInstant::default(),
     )
 }
 
@@ -18,7 +18,7 @@ fn target(number: u64) -> Target<'static> {
 }
 
 fn met_at(troubles: &Troubles, ms: u64) -> bool {
-    let met = troubles.meet(target(0), Moment::from_millis(ms));
+    let met = troubles.meet(target(0), MonotonicInstant::from_millis(ms));
     met.instead.is_some()
 }
 
@@ -65,7 +65,7 @@ fn a_trouble_keeps_to_its_schedule() {
 fn a_share_is_met_as_often_as_it_says_and_the_same_way_every_time() {
     let troubles = troubles("- {trouble: hang, share: 0.3}");
     let meets = |n| {
-        let met = troubles.meet(target(n), Moment::default());
+        let met = troubles.meet(target(n), MonotonicInstant::default());
         met.instead.is_some()
     };
     let first: Vec<bool> = (0..2_000).map(meets).collect();
@@ -80,7 +80,7 @@ fn latencies_have_the_median_and_the_99th_percentile_that_were_asked_for() {
     let troubles = troubles("- {trouble: latency, median: 300ms, p99: 1s}");
     let mut delays: Vec<u128> = (0..10_000)
         .map(|n| {
-            let met = troubles.meet(target(n), Moment::default());
+            let met = troubles.meet(target(n), MonotonicInstant::default());
             met.delay.as_millis()
         })
         .collect();
@@ -99,7 +99,7 @@ fn of_two_answers_the_first_one_is_given_and_delays_and_skews_add_up() {
          - {trouble: clock_skew, by: 10m}\n\
          - {trouble: clock_skew, by: -1m}\n",
     );
-    let met = troubles.meet(target(0), Moment::default());
+    let met = troubles.meet(target(0), MonotonicInstant::default());
     assert_eq!(met.instead, Some((Instead::Reset, "reset")));
     assert_eq!(met.delay, Duration::from_secs(3));
     assert_eq!(met.skew_ms, 540_000);

@@ -5,8 +5,8 @@ use crate::config::Expect;
 
 fn frames(seconds: i64, video: f64, audio: f64) -> RawSample {
     RawSample {
-        video_framerate: Field::Number(video),
-        audio_framerate: Field::Number(audio),
+        video_framerate: NumericField::Number(video),
+        audio_framerate: NumericField::Number(audio),
         ..sample(seconds)
     }
 }
@@ -138,7 +138,7 @@ fn samples_that_stop_are_missed_after_a_minute_of_answers_without() {
     live(&mut unheard, 0, -60..0);
     for seconds in [75, 90] {
         assert_eq!(kinds(&unheard, seconds, &NOTHING), []);
-        unheard.no_answer(Outcome::Timeout, "late", now(seconds).moment);
+        unheard.no_answer(Outcome::Timeout, "late", now(seconds).monotonic);
     }
     assert_eq!(kinds(&unheard, 90, &NOTHING), [ProblemKind::PollFailed]);
 }
@@ -193,7 +193,7 @@ fn a_channel_is_missed_only_where_it_is_expected_and_not_at_once() {
 fn a_state_that_nobody_knows_any_more_is_a_problem_of_its_own() {
     let mut channel = channel();
     live(&mut channel, 0, -60..0);
-    channel.no_answer(Outcome::Timeout, "late", now(100).moment);
+    channel.no_answer(Outcome::Timeout, "late", now(100).monotonic);
     assert!(channel.expire(now(121), &RULES, Stretch::NONE));
     assert_eq!(kinds(&channel, 121, &ALL), [ProblemKind::StateUnknown]);
 
@@ -202,7 +202,7 @@ fn a_state_that_nobody_knows_any_more_is_a_problem_of_its_own() {
     assert_eq!(kinds(&fresh, 120, &ALL), [ProblemKind::StateUnknown]);
     // Which time alone changes, and so has to be known beforehand.
     let change = fresh.next_change(now(0), &RULES, Stretch::NONE);
-    assert_eq!(change, Some(now(120).moment));
+    assert_eq!(change, Some(now(120).monotonic));
     assert_eq!(fresh.next_change(now(120), &RULES, Stretch::NONE), None);
 }
 
@@ -302,7 +302,7 @@ fn the_last_answers_are_remembered_in_runs() {
     let mut channel = channel();
     live(&mut channel, 0, -60..0);
     live(&mut channel, 15, 0..15);
-    channel.no_answer(Outcome::Rejected, "channel is not exist", now(30).moment);
+    channel.no_answer(Outcome::Rejected, "channel is not exist", now(30).monotonic);
     channel.not_live(now(45), &RULES);
     let said: Vec<_> = channel
         .answers()

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polyv_client::clock::{Clock, SettableWallClock, Timestamp};
-use polyv_client::{Answer, Content, Limiter, Outgoing, PolyvClock, Transport, TransportError};
+use polyv_client::{
+    HttpRequest, HttpResponse, Limiter, RequestBody, ServerClock, Transport, TransportError,
+};
 use polyv_exporter::config::Source;
 use polyv_exporter::metrics::{self, ChannelStore, Format};
 use polyv_exporter::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
@@ -78,7 +80,7 @@ impl World {
         let config = Source::text("config", config)
             .load()
             .unwrap_or_else(|faults| panic!("{faults}"));
-        let clock = Arc::new(PolyvClock::new(self.clock.clone()));
+        let clock = Arc::new(ServerClock::new(self.clock.clone()));
         let parts = PollerContext {
             limiter: Limiter::new(scheduler::rate_limit_from_config(&config)),
             store: Arc::new(ChannelStore::new(
@@ -165,7 +167,7 @@ impl World {
     /// How late the most overdue poll is.
     pub fn lag(&self) -> Duration {
         let parts = self.parts();
-        parts.health.lag(parts.clock.host().moment())
+        parts.health.lag(parts.clock.host().monotonic())
     }
 
     /// What scrapes are made of, for those who look at some channels too often to scrape.
@@ -186,7 +188,7 @@ impl World {
     /// Whether the poller does not look at what is to be done any more.
     pub fn is_stalled(&self) -> bool {
         let parts = self.parts();
-        parts.health.is_stalled(parts.clock.host().moment())
+        parts.health.is_stalled(parts.clock.host().monotonic())
     }
 
     /// Makes things go wrong, as a list of troubles in a scenario's words.
@@ -209,7 +211,7 @@ impl World {
 
     /// Milliseconds of the monotonic clock.
     pub fn moment(&self) -> u64 {
-        self.clock.moment().as_millis()
+        self.clock.monotonic().as_millis()
     }
 
     /// When (milliseconds of the monotonic clock) Polyv received calls about a channel, by
@@ -260,12 +262,12 @@ pub fn fullest_window(instants: &[u64], window_ms: u64) -> usize {
 impl Transport for InMemory {
     fn send(
         &self,
-        call: Outgoing,
+        call: HttpRequest,
         max_body: usize,
-    ) -> Pin<Box<dyn Future<Output = Result<Answer, TransportError>> + Send + '_>> {
+    ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, TransportError>> + Send + '_>> {
         Box::pin(async move {
             // The poller only asks.
-            assert_eq!(call.content, Content::Get);
+            assert_eq!(call.content, RequestBody::Get);
             let url = call.url;
             let path = format!("{}?{}", url.path(), url.query().unwrap_or(""));
             let answer = match self.simulator.react(&Request::get(&path)) {
@@ -286,7 +288,7 @@ impl Transport for InMemory {
                 .header("date")
                 .and_then(|date| httpdate::parse_http_date(date).ok())
                 .map(Into::into);
-            Ok(Answer {
+            Ok(HttpResponse {
                 status: answer.status,
                 date,
                 arrived: Instant::now(),

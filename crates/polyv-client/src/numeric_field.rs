@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 /// A numeric field of an answer.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Field {
+pub enum NumericField {
     /// Not there, `null`, or a blank string.
     Missing,
     /// A finite number. Whether it makes sense is not decided here.
@@ -17,13 +17,13 @@ pub enum Field {
 /// How much of an unreadable value is kept for the log.
 const EXCERPT: usize = 40;
 
-// === impl Field ===
+// === impl NumericField ===
 
-impl Field {
+impl NumericField {
     /// Reads a field from its JSON text, so that `1e400` — which no JSON library gives as a
     /// number — spoils the field and not the answer.
     #[must_use]
-    pub fn read(raw: Option<&RawValue>) -> Self {
+    pub fn parse_json(raw: Option<&RawValue>) -> Self {
         let Some(raw) = raw.map(RawValue::get) else {
             return Self::Missing;
         };
@@ -82,8 +82,8 @@ pub(super) fn excerpt(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn read(json: &str) -> Field {
-        Field::read(Some(serde_json::from_str(json).unwrap()))
+    fn decode(json: &str) -> NumericField {
+        NumericField::parse_json(Some(serde_json::from_str(json).unwrap()))
     }
 
     #[test]
@@ -99,16 +99,16 @@ mod tests {
             ("1.5e3", 1500.0),
             (r#""\u0034\u0036""#, 46.0),
         ] {
-            assert_eq!(read(json), Field::Number(number), "{json}");
+            assert_eq!(decode(json), NumericField::Number(number), "{json}");
         }
     }
 
     #[test]
     fn nothing_is_missing_and_rubbish_is_unreadable() {
         for json in ["null", r#""""#, r#"" ""#] {
-            assert_eq!(read(json), Field::Missing, "{json}");
+            assert_eq!(decode(json), NumericField::Missing, "{json}");
         }
-        assert_eq!(Field::read(None), Field::Missing);
+        assert_eq!(NumericField::parse_json(None), NumericField::Missing);
         for json in [
             "1e400",
             r#""1e400""#,
@@ -121,14 +121,17 @@ mod tests {
             r#""1,157""#,
             r#""fast""#,
         ] {
-            assert!(matches!(read(json), Field::Unreadable(_)), "{json}");
+            assert!(
+                matches!(decode(json), NumericField::Unreadable(_)),
+                "{json}"
+            );
         }
     }
 
     #[test]
     fn what_is_kept_of_rubbish_is_short() {
         let json = format!("\"{}\"", "码".repeat(10_000));
-        let Field::Unreadable(kept) = read(&json) else {
+        let NumericField::Unreadable(kept) = decode(&json) else {
             panic!("that is no number");
         };
         assert_eq!(kept.chars().count(), EXCERPT + 1);

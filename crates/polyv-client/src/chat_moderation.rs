@@ -9,9 +9,9 @@
 use serde_json::value::RawValue;
 
 use super::error::{BadResponse, Error};
-use super::status_valid::{plain, truth};
+use super::status_valid::{parse_bool, raw_text};
 use super::write::WriteRequest;
-use super::{Client, Permit, limits};
+use super::{Client, Permit, field_limits};
 
 const GET: &str = "/live/v3/channel/chat/get-censor-enabled";
 const UPDATE: &str = "/live/v3/channel/chat/update-censor-enabled";
@@ -38,17 +38,17 @@ impl Client {
     /// Why there was no answer.
     pub async fn chat_moderation(&self, permit: Permit, channel_id: &str) -> Result<bool, Error> {
         let params = vec![("channelId", channel_id.to_owned())];
-        self.call(permit, GET, params, read).await
+        self.call(permit, GET, params, decode).await
     }
 }
 
 /// `Y`, `N` or a boolean; nobody has seen which.
-fn read(data: Option<&RawValue>) -> Result<bool, Error> {
-    data.and_then(truth).ok_or_else(|| {
-        let sent = data.map_or_else(|| "nothing".to_owned(), plain);
+fn decode(data: Option<&RawValue>) -> Result<bool, Error> {
+    data.and_then(parse_bool).ok_or_else(|| {
+        let sent = data.map_or_else(|| "nothing".to_owned(), raw_text);
         Error::BadResponse(BadResponse::UnexpectedData(format!(
             "`Y` or `N` was expected, not `{}`",
-            limits::shortened(&sent)
+            field_limits::shortened(&sent)
         )))
     })
 }
@@ -59,19 +59,19 @@ mod tests {
 
     #[test]
     fn the_switch_is_read_in_every_form() {
-        let read = |json: &str| {
+        let decode = |json: &str| {
             let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
-            read(Some(&raw)).ok()
+            decode(Some(&raw)).ok()
         };
         for on in [r#""Y""#, "true", r#""true""#, "1"] {
-            assert_eq!(read(on), Some(true), "{on}");
+            assert_eq!(decode(on), Some(true), "{on}");
         }
         for off in [r#""N""#, "false"] {
-            assert_eq!(read(off), Some(false), "{off}");
+            assert_eq!(decode(off), Some(false), "{off}");
         }
         for rubbish in ["null", "{}", r#""""#, "2", "[]"] {
-            assert_eq!(read(rubbish), None, "{rubbish}");
+            assert_eq!(decode(rubbish), None, "{rubbish}");
         }
-        assert!(super::read(None).is_err());
+        assert!(super::decode(None).is_err());
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::{Failure, output};
 use crate::cli::CheckConfigArgs;
 use crate::config::Source;
-use crate::http::web_config::WebConfigFile;
 use crate::scheduler::capacity_warning;
+use web_config::WebConfigFile;
 
 /// Names every fault with its place, or says what the configuration comes to.
 #[allow(clippy::print_stderr)] // to a person
@@ -16,18 +16,20 @@ pub(super) fn run(arguments: &CheckConfigArgs) -> Result<(), Failure> {
     let config = Source::file(&arguments.file).and_then(|source| source.load());
     let door_file = arguments.web.config_file.as_deref();
     let door = door_file.map(|path| WebConfigFile::new(path).load().config);
+    let config_faults = config
+        .as_ref()
+        .err()
+        .map(|faults| (faults.to_string(), faults.len()));
+    let web_faults = door.as_ref().and_then(|door| door.as_ref().err());
+    let web_faults = web_faults.map(|faults| (faults.to_string(), faults.len()));
     let faulty = [
-        (arguments.file.as_path(), config.as_ref().err()),
-        (
-            door_file.unwrap_or(Path::new("")),
-            door.as_ref().and_then(|door| door.as_ref().err()),
-        ),
+        (arguments.file.as_path(), config_faults),
+        (door_file.unwrap_or(Path::new("")), web_faults),
     ];
     for (path, faults) in &faulty {
-        if let Some(faults) = faults {
+        if let Some((faults, count)) = faults {
             eprintln!("{faults}");
-            let count = faults.len();
-            let noun = if count == 1 { "fault" } else { "faults" };
+            let noun = if *count == 1 { "fault" } else { "faults" };
             eprintln!("{}: {count} {noun}", path.display());
         }
     }

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use tracing::{error, info, warn};
 
 use super::reading::Reading;
-use crate::config::Diagnostics;
-use crate::http::web_config::{SwapResult, WebConfig, WebConfigFile, WebConfigHandle};
+use web_config::{Diagnostics, SwapResult, WebConfig, WebConfigFile, WebConfigHandle};
 
 /// Sees to it that the door in force is the one that its file describes.
 pub(super) struct Doorkeeper {

@@ -17,8 +17,8 @@ pub(super) enum Failure {
     Faulty {
         /// What kind of file.
         what: &'static str,
-        /// What is wrong with it.
-        faults: Diagnostics,
+        /// What is wrong with it: a line per fault.
+        faults: String,
     },
 }
 
@@ -49,15 +49,15 @@ impl Failure {
 pub(super) fn faulty_configuration(faults: Diagnostics) -> Failure {
     Failure::Faulty {
         what: "configuration",
-        faults,
+        faults: faults.to_string(),
     }
 }
 
 /// The web configuration is wrong.
-pub(super) fn faulty_web_configuration(faults: Diagnostics) -> Failure {
+pub(super) fn faulty_web_configuration(faults: web_config::Diagnostics) -> Failure {
     Failure::Faulty {
         what: "web configuration",
-        faults,
+        faults: faults.to_string(),
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) fn faulty_web_configuration(faults: Diagnostics) -> Failure {
 pub(super) fn faulty_scenario(faults: Diagnostics) -> Failure {
     Failure::Faulty {
         what: "scenario",
-        faults,
+        faults: faults.to_string(),
     }
 }
 

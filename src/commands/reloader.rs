@@ -15,10 +15,10 @@ use super::supervisor::Supervisor;
 use crate::config::Diagnostics;
 use crate::config::{Config, Source, SourceFingerprint, Watcher};
 use crate::http::ReloadRequest;
-use crate::http::web_config::SwapResult;
 use crate::scheduler::ConfigUpdate;
 use crate::telemetry::Metrics;
 use polyv_client::{ServerClock, Transport};
+use web_config::SwapResult;
 
 /// Loads the configuration and the door anew when asked, or when a channel file or a file of
 /// the door changed. The only one who does, so that no two reloads get in each other's way.

@@ -23,10 +23,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
+use web_config::WebConfig;
 
 use super::connections::{IDLE_TIMEOUT, OpenConnection, SHUTDOWN_TIMEOUT, WRITE_STALL_TIMEOUT};
 use super::tracked_body::TrackedBody;
-use super::web_config::WebConfig;
 
 /// A handshake has to be done within this time.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -68,14 +68,13 @@ impl ConnectionHandler {
         let Some(tls) = self.config.tls() else {
             return self.http1(with_write_timeout(stream)).await;
         };
-        let config = Arc::clone(&tls.config);
         let handshake = timeout(HANDSHAKE_TIMEOUT, async {
             let mut first = [0];
             // A TLS handshake begins with 22, a request with its method.
             if stream.peek(&mut first).await? > 0 && first[0].is_ascii_uppercase() {
                 return Ok(Err(stream));
             }
-            let accepted = TlsAcceptor::from(config)
+            let accepted = TlsAcceptor::from(tls)
                 .accept(with_write_timeout(stream))
                 .await?;
             Ok::<_, std::io::Error>(Ok(accepted))
@@ -83,7 +82,7 @@ impl ConnectionHandler {
         let accepted = tokio::select! {
             accepted = handshake => accepted,
             () = self.shutdown.cancelled() => return,
-            () = self.config.superseded().cancelled() => return,
+            () = self.config.superseded() => return,
         };
         match accepted {
             Ok(Ok(Ok(stream))) => {
@@ -160,7 +159,7 @@ impl ConnectionHandler {
     async fn must_close(&self) {
         tokio::select! {
             () = self.shutdown.cancelled() => {}
-            () = self.config.superseded().cancelled() => {}
+            () = self.config.superseded() => {}
         }
     }
 

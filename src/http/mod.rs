@@ -2,9 +2,10 @@
 //!
 //! [`AppState`] holds what the handlers need, [`router`] maps paths to handlers, a [`Server`]
 //! serves the router on sockets with a bound on everything, so that no client can harm the
-//! others, and a [`web_config`] decides who is let in.
+//! others, and a [`WebConfig`](web_config::WebConfig) decides who is let in.
 
 mod api;
+mod auth_middleware;
 mod compress;
 mod connection_handler;
 mod connections;
@@ -24,7 +25,6 @@ mod scrape;
 mod server;
 pub(crate) mod state;
 mod tracked_body;
-pub mod web_config;
 
 pub use content_negotiation::{accepts_gzip, format};
 pub use listener::{BindError, Listener, bind, loopback_address};

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
+use web_config::WebConfigHandle;
 
+use super::auth_middleware::authorize;
 use super::connection_handler::ConnectionHandler;
 use super::connections::{
     ConnectionTracker, IDLE_TIMEOUT, SHUTDOWN_TIMEOUT, Timeouts, WRITE_STALL_TIMEOUT,
 };
 use super::listener::Listener;
-use super::web_config::WebConfigHandle;
 
 /// So many connections at a time; beyond, the one that is idle longest goes.
 const MAX_CONNECTIONS: usize = 512;
@@ -47,7 +49,7 @@ impl Server {
     #[must_use]
     pub fn new(router: Router, web_config: WebConfigHandle, shutdown: CancellationToken) -> Self {
         Self {
-            router: web_config.guard(router),
+            router: router.layer(from_fn_with_state(web_config.clone(), authorize)),
             web_config,
             connections: ConnectionTracker::new(MAX_CONNECTIONS),
             tasks: TaskTracker::new(),

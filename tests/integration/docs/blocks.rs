@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use polyv_exporter::config::Source;
-use polyv_exporter::http::web_config::WebConfigFile;
 use polyv_exporter::simulator::Scenario;
 use polyv_exporter::yaml::{Node, Reader};
+use web_config::WebConfigFile;
 
 use crate::support::certificates::Authority;
 use crate::support::exporter_process::{polyv_exporter, run, said};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use polyv_exporter::config::Source;
-use polyv_exporter::http::web_config::WebConfigFile;
 use polyv_exporter::metrics;
+use web_config::WebConfigFile;
 
 use crate::docs::blocks::without_secrets_elsewhere;
 pub use crate::support::markdown::blocks;

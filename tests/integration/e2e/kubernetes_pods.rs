@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polyv_exporter::http::web_config::WebConfigFile;
 use serde_json::{Value, json};
+use web_config::WebConfigFile;
 
 use crate::support::certificates::Authority;
 use crate::support::exporter_process::{client, client_builder, polyv_exporter, run, said};

@@ -1,5 +1,4 @@
 //! TLS, authentication and headers.
 
 mod auth;
-mod file;
 mod tls;

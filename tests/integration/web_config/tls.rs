@@ -285,12 +285,12 @@ async fn tls_is_neither_turned_on_nor_off_nor_weakened_while_it_runs() {
     doored.exporter.client = doored.client(None, Some(&known));
     for (web, said) in [
         (String::new(), "TLS can't be turned off"),
-        (TLS.to_owned(), "`client_auth_type` can't ask for less"),
+        (TLS.to_owned(), "`client_auth_type` can't require less"),
         (
             verified("").replace("RequireAndVerify", "RequireAny"),
-            "`client_auth_type` can't ask for less",
+            "`client_auth_type` can't require less",
         ),
-        (verified(""), "`client_allowed_sans` can't be taken away"),
+        (verified(""), "`client_allowed_sans` can't be removed"),
     ] {
         doored.write(&web);
         let (status, answer) = doored.exporter.reload().await;

@@ -1,4 +1,4 @@
-//! What is asked of clients' certificates.
+//! What is required of clients' certificates.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::danger::{self, ClientCertVerified};
 use rustls::server::{ParsedCertificate, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
@@ -20,52 +20,52 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, SubjectAltName};
 
 /// The purposes of a certificate that a client may show: `clientAuth` and `anyExtendedKeyUsage`.
-const FOR_CLIENTS: [ObjectIdentifier; 2] = [
+const CLIENT_PURPOSES: [ObjectIdentifier; 2] = [
     ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2"),
     ObjectIdentifier::new_unwrap("2.5.29.37.0"),
 ];
 
-/// What is asked of clients, by Go's names.
+/// Go's policies on clients' certificates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Policy {
-    /// Nothing.
+pub(crate) enum ClientAuthPolicy {
+    /// No certificate is requested.
     #[default]
     NoClientCert,
-    /// A certificate, which may be missing and is not verified.
+    /// A certificate is requested, may be missing, and is not verified.
     RequestClientCert,
-    /// Any certificate; it is not verified who issued it.
+    /// A certificate is required; its issuer is not verified.
     RequireAnyClientCert,
-    /// A certificate, which may be missing.
+    /// A certificate may be missing; a given one is verified.
     VerifyClientCertIfGiven,
-    /// A certificate that is verified.
+    /// A certificate is required and verified.
     RequireAndVerifyClientCert,
 }
 
-/// What is asked of clients.
+/// What is required of clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Clients {
-    pub(super) policy: Policy,
-    /// Who may have issued their certificates.
-    pub(super) authorities: Vec<CertificateDer<'static>>,
-    /// One of these has to stand in a certificate.
-    pub(super) sans: Option<Vec<String>>,
+pub(crate) struct ClientAuth {
+    pub(crate) policy: ClientAuthPolicy,
+    /// The accepted issuers of certificates.
+    pub(crate) authorities: Vec<CertificateDer<'static>>,
+    /// A certificate needs one of these names; `None` if it needs none.
+    pub(crate) allowed_sans: Option<Vec<String>>,
 }
 
-/// Checks clients' certificates.
+/// Verifies clients' certificates.
 #[derive(Debug)]
-struct Verifier {
-    clients: Clients,
-    /// Checks who issued them, where that is asked for; else only tells clients which
-    /// authorities we know, as Go does.
-    chain: Option<Arc<dyn ClientCertVerifier>>,
+struct ClientCertVerifier {
+    client_auth: ClientAuth,
+    /// Verifies issuers, if the policy does; else only tells clients the known authorities, as
+    /// Go does.
+    chain: Option<Arc<dyn danger::ClientCertVerifier>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-// === impl Policy ===
+// === impl ClientAuthPolicy ===
 
-impl Policy {
-    /// All of them with their names. `RequireClientCert` is an old name of the toolkit.
-    pub(super) const KNOWN: [(&'static str, Self); 6] = [
+impl ClientAuthPolicy {
+    /// All policies by name. `RequireClientCert` is an old name of the toolkit.
+    pub(crate) const NAMES: [(&'static str, Self); 6] = [
         ("NoClientCert", Self::NoClientCert),
         ("RequestClientCert", Self::RequestClientCert),
         ("RequireAnyClientCert", Self::RequireAnyClientCert),
@@ -77,40 +77,40 @@ impl Policy {
         ("RequireClientCert", Self::RequireAnyClientCert),
     ];
 
-    /// Whether nobody comes in without a certificate.
-    pub(super) fn requires(self) -> bool {
+    /// Whether clients without a certificate are refused.
+    pub(crate) fn requires(self) -> bool {
         matches!(
             self,
             Self::RequireAnyClientCert | Self::RequireAndVerifyClientCert
         )
     }
 
-    /// Whether it is checked who issued it.
-    pub(super) fn verifies(self) -> bool {
+    /// Whether issuers are verified.
+    pub(crate) fn verifies(self) -> bool {
         matches!(
             self,
             Self::VerifyClientCertIfGiven | Self::RequireAndVerifyClientCert
         )
     }
 
-    /// Whether it keeps anybody out.
-    pub(super) fn keeps_out(self) -> bool {
+    /// Whether every client is authenticated: only then is anybody refused for good.
+    pub(crate) fn authenticates(self) -> bool {
         self.requires() && self.verifies()
     }
 }
 
-// === impl Clients ===
+// === impl ClientAuth ===
 
-impl Clients {
-    /// Who checks all this; `None` where no certificate is asked for.
+impl ClientAuth {
+    /// The verifier for all this; `None` if no certificate is requested.
     ///
     /// # Errors
-    /// Where an authority's certificate is none.
-    pub(super) fn verifier(
+    /// An authority's certificate is invalid.
+    pub(crate) fn verifier(
         self,
         provider: &Arc<CryptoProvider>,
-    ) -> Result<Option<Arc<dyn ClientCertVerifier>>, String> {
-        if self.policy == Policy::NoClientCert {
+    ) -> Result<Option<Arc<dyn danger::ClientCertVerifier>>, String> {
+        if self.policy == ClientAuthPolicy::NoClientCert {
             return Ok(None);
         }
         let chain = if self.authorities.is_empty() {
@@ -118,19 +118,22 @@ impl Clients {
         } else {
             Some(self.chain(provider)?)
         };
-        Ok(Some(Arc::new(Verifier {
-            clients: self,
+        Ok(Some(Arc::new(ClientCertVerifier {
+            client_auth: self,
             chain,
             algorithms: provider.signature_verification_algorithms,
         })))
     }
 
-    fn chain(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, String> {
+    fn chain(
+        &self,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn danger::ClientCertVerifier>, String> {
         let mut roots = RootCertStore::empty();
         for (number, authority) in (1..).zip(&self.authorities) {
             roots
                 .add(authority.clone())
-                .map_err(|error| format!("certificate {number} is none: {error}"))?;
+                .map_err(|error| format!("certificate {number} is invalid: {error}"))?;
         }
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
             .build()
@@ -138,21 +141,21 @@ impl Clients {
     }
 }
 
-// === impl Verifier ===
+// === impl ClientCertVerifier ===
 
-impl Verifier {
-    /// Whether one of the names that are let in stands in the certificate.
+impl ClientCertVerifier {
+    /// Whether the certificate has one of the allowed names.
     fn has_allowed_name(&self, certificate: &CertificateDer<'_>) -> bool {
-        let Some(allowed) = &self.clients.sans else {
+        let Some(allowed) = &self.client_auth.allowed_sans else {
             return true;
         };
         names(certificate).is_some_and(|names| names.iter().any(|name| allowed.contains(name)))
     }
 }
 
-impl ClientCertVerifier for Verifier {
+impl danger::ClientCertVerifier for ClientCertVerifier {
     fn client_auth_mandatory(&self) -> bool {
-        self.clients.policy.requires()
+        self.client_auth.policy.requires()
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -168,19 +171,19 @@ impl ClientCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         match &self.chain {
-            // Nobody has to vouch for one that is listed itself; for webpki such a one is an
-            // authority's and so never a client's, where it is self-signed as most tools do it.
+            // A listed certificate needs no issuer. webpki would take a self-signed one for an
+            // authority's, never a client's.
             Some(_)
-                if self.clients.policy.verifies()
-                    && self.clients.authorities.contains(end_entity) =>
+                if self.client_auth.policy.verifies()
+                    && self.client_auth.authorities.contains(end_entity) =>
             {
                 check_listed(end_entity, now)?;
             }
-            Some(chain) if self.clients.policy.verifies() => {
+            Some(chain) if self.client_auth.policy.verifies() => {
                 chain.verify_client_cert(end_entity, intermediates, now)?;
             }
-            // Without an authority there is nobody whose certificates are good.
-            None if self.clients.policy.verifies() => {
+            // Without an authority no certificate is valid.
+            None if self.client_auth.policy.verifies() => {
                 return Err(CertificateError::UnknownIssuer.into());
             }
             _ => _ = ParsedCertificate::try_from(end_entity)?,
@@ -192,7 +195,7 @@ impl ClientCertVerifier for Verifier {
         }
     }
 
-    // That the client has the certificate's key is checked in any case.
+    // That the client has the certificate's key is always verified.
     fn verify_tls12_signature(
         &self,
         message: &[u8],
@@ -216,7 +219,7 @@ impl ClientCertVerifier for Verifier {
     }
 }
 
-/// Whether a certificate that is listed itself is good now, and for a client.
+/// Verifies that a listed certificate is valid now, and meant for clients.
 fn check_listed(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), CertificateError> {
     let read = Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
     let read = read.tbs_certificate();
@@ -231,12 +234,12 @@ fn check_listed(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), C
     let usage = read
         .get_extension::<ExtendedKeyUsage>()
         .map_err(|_| CertificateError::BadEncoding)?;
-    // Without the extension it is for everything.
+    // Without the extension, a certificate is meant for everything.
     let is_for_clients = usage.is_none_or(|(_critical, usage)| {
-        let usage = usage.0.iter();
         usage
-            .into_iter()
-            .any(|purpose| FOR_CLIENTS.contains(purpose))
+            .0
+            .iter()
+            .any(|purpose| CLIENT_PURPOSES.contains(purpose))
     });
     if is_for_clients {
         Ok(())
@@ -245,8 +248,8 @@ fn check_listed(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), C
     }
 }
 
-/// The names in a certificate: of DNS, e-mail and IP addresses, and URIs; `None` where it
-/// can't be read.
+/// The alternative names of a certificate: DNS names, e-mail and IP addresses, URIs. `None` if
+/// it can't be parsed.
 fn names(certificate: &CertificateDer<'_>) -> Option<Vec<String>> {
     let certificate = Certificate::from_der(certificate).ok()?;
     let names = certificate

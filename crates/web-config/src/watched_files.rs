@@ -1,60 +1,60 @@
-//! The files that make up a door, and what they held.
+//! The files of a web configuration: their content and where changes are to be watched.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-/// No certificate, key or web configuration is larger.
-const LARGEST: u64 = 1024 * 1024;
+/// The largest certificate, key or web configuration.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// Reads a door's files, and remembers where they are and what was in them.
-pub(super) struct WatchedFiles {
+/// Reads files, and remembers their directories and a fingerprint of their content.
+pub(crate) struct WatchedFiles {
     directory: PathBuf,
     watched: Vec<PathBuf>,
-    held: Sha256,
+    content: Sha256,
 }
 
 // === impl WatchedFiles ===
 
 impl WatchedFiles {
-    /// Paths are relative to `directory`.
-    pub(super) fn new(directory: &Path) -> Self {
+    /// Reads paths relative to `directory`.
+    pub(crate) fn new(directory: &Path) -> Self {
         Self {
             directory: directory.to_owned(),
             watched: Vec::new(),
-            held: Sha256::new(),
+            content: Sha256::new(),
         }
     }
 
     /// Reads a file.
     ///
     /// # Errors
-    /// A sentence that says why it can't be read.
-    pub(super) fn read(&mut self, path: impl AsRef<Path>) -> Result<Vec<u8>, String> {
+    /// Why it can't be read.
+    pub(crate) fn read(&mut self, path: impl AsRef<Path>) -> Result<Vec<u8>, String> {
         let path = self.directory.join(path);
         self.watch(&path);
-        let shown = path.display();
+        let name = path.display();
         let read = || {
             let file = std::fs::File::open(&path)?;
             let mut content = Vec::new();
-            file.take(LARGEST + 1).read_to_end(&mut content)?;
+            file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;
             Ok(content)
         };
         let content: Vec<u8> =
-            read().map_err(|error: std::io::Error| format!("{shown} can't be read: {error}"))?;
+            read().map_err(|error: std::io::Error| format!("{name} can't be read: {error}"))?;
         let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
-        if length > LARGEST {
-            return Err(format!("{shown} is over 1 MiB large"));
+        if length > MAX_FILE_BYTES {
+            return Err(format!("{name} is over 1 MiB large"));
         }
-        // With its length, so that no two sequences of files look the same.
-        self.held.update(length.to_be_bytes());
-        self.held.update(&content);
+        // With its length, so that no two sequences of files have the same fingerprint.
+        self.content.update(length.to_be_bytes());
+        self.content.update(&content);
         Ok(content)
     }
 
-    /// The directory that holds the file, and where it is a link the one that it leads to: a
-    /// change there is none here.
+    /// Adds the file's directory and, for a symbolic link, the one of its target: a change there
+    /// is none here.
     fn watch(&mut self, path: &Path) {
         let directory = path.parent().unwrap_or(Path::new("")).to_owned();
         let here = if directory.as_os_str().is_empty() {
@@ -72,8 +72,8 @@ impl WatchedFiles {
         }
     }
 
-    /// The files' directories, and a fingerprint of what was in them.
-    pub(super) fn finish(self) -> (Vec<PathBuf>, [u8; 32]) {
-        (self.watched, self.held.finalize().into())
+    /// The directories of all files, and the fingerprint of their content.
+    pub(crate) fn finish(self) -> (Vec<PathBuf>, [u8; 32]) {
+        (self.watched, self.content.finalize().into())
     }
 }

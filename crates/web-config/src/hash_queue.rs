@@ -1,20 +1,20 @@
-//! Who waits for a password to be checked.
+//! The queue of requests that wait for a password hash.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// So many requests may wait, those that are checked included.
-pub(super) const WAITING: usize = 32;
-/// So many of them may be of one client, so that a single one does not keep the others out.
-pub(super) const OF_ONE: usize = 4;
+/// The most requests in the queue, including those in progress.
+pub(crate) const MAX_QUEUED: usize = 32;
+/// The most of them from one client, so that a single one does not lock out the others.
+pub(crate) const MAX_QUEUED_PER_CLIENT: usize = 4;
 
-/// Who waits. First come, first served, each as long as it holds its place.
+/// The clients with a request in the queue, each as long as it holds a [`QueueSlot`].
 #[derive(Debug, Default)]
-pub(super) struct HashQueue(Mutex<Vec<IpAddr>>);
+pub(crate) struct HashQueue(Mutex<Vec<IpAddr>>);
 
-/// A place among those who wait.
+/// A slot in the queue, free again when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct QueueSlot {
     queue: Arc<HashQueue>,
     client: IpAddr,
 }
@@ -22,25 +22,25 @@ pub(super) struct Place {
 // === impl HashQueue ===
 
 impl HashQueue {
-    /// Takes a place, where there is one for this client.
-    pub(super) fn enter(self: &Arc<Self>, client: IpAddr) -> Option<Place> {
-        let client = one(client);
+    /// Takes a slot, if one is free for this client.
+    pub(crate) fn try_enter(self: &Arc<Self>, client: IpAddr) -> Option<QueueSlot> {
+        let client = client_key(client);
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_it = waiting.iter().filter(|other| **other == client).count();
-        if waiting.len() >= WAITING || of_it >= OF_ONE {
+        let from_client = waiting.iter().filter(|other| **other == client).count();
+        if waiting.len() >= MAX_QUEUED || from_client >= MAX_QUEUED_PER_CLIENT {
             return None;
         }
         waiting.push(client);
-        Some(Place {
+        Some(QueueSlot {
             queue: Arc::clone(self),
             client,
         })
     }
 }
 
-// === impl Place ===
+// === impl QueueSlot ===
 
-impl Drop for Place {
+impl Drop for QueueSlot {
     fn drop(&mut self) {
         let mut waiting = self.queue.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = waiting.iter().position(|client| *client == self.client) {
@@ -49,9 +49,9 @@ impl Drop for Place {
     }
 }
 
-/// What counts as one client: an address, and of IPv6 the network of 64 bits, of which whoever
-/// has one address has all.
-fn one(client: IpAddr) -> IpAddr {
+/// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits, since a host
+/// usually has all of its addresses.
+fn client_key(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => {
             let network = address.to_bits() & !u128::from(u64::MAX);
@@ -66,21 +66,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_client_has_few_places_and_all_together_have_no_more_than_there_are() {
+    fn slots_are_limited_per_client_and_in_total() {
         let queue = Arc::new(HashQueue::default());
-        let enter = |client: &str| queue.enter(client.parse().unwrap());
+        let enter = |client: &str| queue.try_enter(client.parse().unwrap());
         let of_one: Vec<_> = (0..100).filter_map(|_| enter("10.0.0.1")).collect();
-        assert_eq!(of_one.len(), OF_ONE);
+        assert_eq!(of_one.len(), MAX_QUEUED_PER_CLIENT);
         assert!(enter("::ffff:10.0.0.1").is_none());
         let of_network: Vec<_> = (0..100)
             .filter_map(|n| enter(&format!("2001:db8::{n:x}")))
             .collect();
-        assert_eq!(of_network.len(), OF_ONE);
+        assert_eq!(of_network.len(), MAX_QUEUED_PER_CLIENT);
         let others: Vec<_> = (0..100)
             .filter_map(|n| enter(&format!("10.1.0.{n}")))
             .collect();
-        assert_eq!(others.len(), WAITING - 2 * OF_ONE);
-        // Whoever goes makes room.
+        assert_eq!(others.len(), MAX_QUEUED - 2 * MAX_QUEUED_PER_CLIENT);
         drop(of_one);
         assert!(enter("10.0.0.1").is_some());
         drop((of_network, others));

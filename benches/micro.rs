@@ -12,10 +12,9 @@ use polyv_client::{
     envelope,
 };
 use polyv_exporter::config::Channel;
-use polyv_exporter::metrics::{
-    ChannelKey, ChannelMeta, ChannelStore, Exposure, Format, ScrapeWriter,
-};
+use polyv_exporter::metrics::{Format, RenderedChannels, ScrapeWriter};
 use polyv_exporter::state::Rules;
+use polyv_exporter::state::{ChannelKey, ChannelMeta, ChannelStore, Exposure};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -83,7 +82,7 @@ fn info(from: u64, until: u64) -> StreamInfo {
 }
 
 /// Live channels, every one with all series that a stream can have.
-fn live() -> (ChannelStore, Vec<ChannelKey>) {
+fn live() -> (Arc<ChannelStore>, RenderedChannels, Vec<ChannelKey>) {
     let rules = Rules {
         lookback: Duration::from_secs(35 * 60),
         idle_interval: Duration::from_secs(30),
@@ -93,7 +92,7 @@ fn live() -> (ChannelStore, Vec<ChannelKey>) {
         sustain: Duration::from_secs(30),
         history_step: Duration::from_secs(20),
     };
-    let store = ChannelStore::new(rules, 1_700_000_000_000);
+    let store = Arc::new(ChannelStore::new(rules, 1_700_000_000_000));
     let info = info(0, 300);
     let keys = (0..CHANNELS).map(|n| {
         let id: Arc<str> = (1_000_000 + n).to_string().into();
@@ -108,7 +107,8 @@ fn live() -> (ChannelStore, Vec<ChannelKey>) {
         key
     });
     let keys = keys.collect();
-    (store, keys)
+    let rendered = RenderedChannels::new(Arc::clone(&store));
+    (store, rendered, keys)
 }
 
 /// Writes all of it as the web does; how many bytes there were.
@@ -126,22 +126,37 @@ fn write(mut scrape: ScrapeWriter) -> usize {
 /// A scrape of channels of which none has changed since the one before.
 #[divan::bench]
 fn scraping_what_has_not_changed(bencher: Bencher<'_, '_>) {
-    let (store, _) = live();
-    let scrape = || write(ScrapeWriter::new(&store, &[], Format::Prometheus, at(300)));
+    let (_, rendered, _) = live();
+    let scrape = || {
+        write(ScrapeWriter::new(
+            &rendered,
+            &[],
+            Format::Prometheus,
+            at(300),
+        ))
+    };
     bencher.counter(BytesCount::new(scrape())).bench(scrape);
 }
 
 /// A scrape of channels of which every single one has changed since the one before.
 #[divan::bench(sample_count = 20)]
 fn scraping_what_has_changed(bencher: Bencher<'_, '_>) {
-    let (store, keys) = live();
-    let scrape = || write(ScrapeWriter::new(&store, &[], Format::Prometheus, at(300)));
+    let (store, rendered, keys) = live();
+    let scrape = || {
+        write(ScrapeWriter::new(
+            &rendered,
+            &[],
+            Format::Prometheus,
+            at(300),
+        ))
+    };
     let bytes = scrape();
     bencher
         .counter(BytesCount::new(bytes))
         .with_inputs(|| {
             for key in &keys {
                 store.update(*key, at(300), |_, _| {});
+                rendered.render_all_changed(at(300));
             }
         })
         .bench_local_values(|()| scrape());
@@ -150,15 +165,17 @@ fn scraping_what_has_changed(bencher: Bencher<'_, '_>) {
 /// An answer that brings 3 new samples and 12 that are known.
 #[divan::bench]
 fn applying_an_answer(bencher: Bencher<'_, '_>) {
-    let (store, keys) = live();
+    let (store, rendered, keys) = live();
     let mut keys = keys.iter().cycle();
     bencher
         .counter(ItemsCount::new(1_usize))
         .with_inputs(|| (keys.next().copied(), info(240, 315)))
         .bench_local_values(|(key, info)| {
             let key = key?;
-            store.update(key, at(315), |channel, rules| {
+            let digest = store.update(key, at(315), |channel, rules| {
                 channel.live(at(315), &info, rules)
-            })
+            });
+            rendered.render_all_changed(at(315));
+            digest
         });
 }

@@ -15,8 +15,9 @@ use super::shard;
 use super::supervisor::{Supervisor, watching};
 use crate::config::{Config, Source, SourceFingerprint};
 use crate::http::{self, AppState, Listener, Server};
-use crate::metrics::ChannelStore;
+use crate::metrics::RenderedChannels;
 use crate::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
+use crate::state::ChannelStore;
 use crate::telemetry::{BuildInfo, Metrics};
 use crate::ui;
 use polyv_client::clock::Clock;
@@ -70,6 +71,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     let transport = transport(&config).map_err(anyhow::Error::msg)?;
     let (requests, asked) = mpsc::channel(WAITING_RELOADS);
     let app = AppState::new(http::AppDeps {
+        rendered: Arc::new(RenderedChannels::new(Arc::clone(&context.store))),
         store: Arc::clone(&context.store),
         metrics: metrics.clone(),
         status: Arc::clone(&health),

@@ -154,8 +154,9 @@ mod tests {
 
     use super::*;
     use crate::config;
-    use crate::metrics::{self, ChannelMeta, ChannelStore, Exposure, Format};
+    use crate::metrics::{self, Format, RenderedChannels};
     use crate::state::Rules;
+    use crate::state::{ChannelMeta, ChannelStore, Exposure};
     use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 
     const NOW: TimeSnapshot = TimeSnapshot {
@@ -164,7 +165,7 @@ mod tests {
     };
 
     /// So many channels, whose names do not compress well.
-    fn channels(count: u64) -> ChannelStore {
+    fn channels(count: u64) -> RenderedChannels {
         let rules = Rules {
             lookback: Duration::from_secs(60),
             idle_interval: Duration::from_secs(30),
@@ -187,13 +188,13 @@ mod tests {
             };
             store.insert(meta, Exposure::Always, NOW);
         }
-        store
+        RenderedChannels::new(Arc::new(store))
     }
 
-    fn unzipped(bytes: &[u8]) -> String {
-        let mut text = String::new();
+    fn unzipped(bytes: &[u8]) -> Vec<u8> {
+        let mut text = Vec::new();
         let mut decoder = flate2::read::GzDecoder::new(bytes);
-        decoder.read_to_string(&mut text).unwrap();
+        decoder.read_to_end(&mut text).unwrap();
         text
     }
 

@@ -38,8 +38,9 @@ mod tests {
 
     use super::*;
     use crate::http::AppDeps;
-    use crate::metrics::ChannelStore;
+    use crate::metrics::RenderedChannels;
     use crate::scheduler::{self, PollerHealth};
+    use crate::state::ChannelStore;
     use crate::telemetry::Metrics;
     use polyv_client::ServerClock;
     use polyv_client::clock::Clock;
@@ -54,11 +55,13 @@ mod tests {
             .load()
             .map(|config| scheduler::freshness_policy(&config));
         let clock = Arc::new(ServerClock::new(Clock::default()));
+        let store = Arc::new(ChannelStore::new(
+            rules.unwrap(),
+            scheduler::wall_offset(&clock),
+        ));
         let app = Arc::new(AppState::new(AppDeps {
-            store: Arc::new(ChannelStore::new(
-                rules.unwrap(),
-                scheduler::wall_offset(&clock),
-            )),
+            rendered: Arc::new(RenderedChannels::new(Arc::clone(&store))),
+            store,
             metrics: Metrics::new().unwrap(),
             status: Arc::new(PollerHealth::default()),
             clock,

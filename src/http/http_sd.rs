@@ -7,7 +7,7 @@ use axum::http::{Response, StatusCode};
 use serde::Serialize;
 
 use super::respond::{self, JSON, RequestContext, known_parameters};
-use crate::metrics::ChannelSnapshot;
+use crate::state::ChannelSnapshot;
 
 /// A group of targets that have labels in common: here, one channel.
 #[derive(Serialize)]

@@ -60,8 +60,7 @@ fn format_of(request: &RequestContext) -> Format {
     content_negotiation::format(Some(request.header(ACCEPT)))
 }
 
-fn scraped(text: String, format: Format, request: &RequestContext) -> Response<Body> {
-    let body = text.into_bytes();
+fn scraped(body: Vec<u8>, format: Format, request: &RequestContext) -> Response<Body> {
     let mut response =
         respond::no_store_response(StatusCode::OK, format.content_type(), body, request);
     let vary = HeaderValue::from_static("Accept, Accept-Encoding");
@@ -73,7 +72,7 @@ fn scraped(text: String, format: Format, request: &RequestContext) -> Response<B
 
 impl AppState {
     /// What there is to scrape of one channel; `None` where there is no such channel.
-    fn probe(&self, channel_id: &str, format: Format) -> Option<String> {
+    fn probe(&self, channel_id: &str, format: Format) -> Option<Vec<u8>> {
         let store = &self.deps.store;
         let now = self.deps.clock.now();
         let key = store.find(channel_id)?;
@@ -81,7 +80,7 @@ impl AppState {
     }
 
     /// What there is to scrape of the exporter itself.
-    fn own(&self, format: Format) -> String {
+    fn own(&self, format: Format) -> Vec<u8> {
         let now = self.refresh();
         let families = self.deps.metrics.gather();
         metrics::render_self_metrics(&self.deps.store, &families, format, now)

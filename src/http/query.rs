@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::Deserialize;
 
-use crate::metrics::ChannelSnapshot;
+use crate::state::ChannelSnapshot;
 use crate::state::{ProblemKind, Severity, State};
 
 /// Which channels, in which order.

@@ -7,8 +7,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::response_limiter::ResponseLimiter;
-use crate::metrics::{ChannelDetail, ChannelSnapshot, ChannelStore, Format, ScrapeWriter};
+use crate::metrics::{Format, RenderedChannels, ScrapeWriter};
 use crate::scheduler::PollerHealth;
+use crate::state::{ChannelDetail, ChannelSnapshot, ChannelStore};
 use crate::telemetry::{Glance, Metrics};
 use polyv_client::ServerClock;
 use polyv_client::clock::{TimeSnapshot, Timestamp};
@@ -21,6 +22,8 @@ pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
 pub struct AppDeps {
     /// The channels.
     pub store: Arc<ChannelStore>,
+    /// Their rendered lines.
+    pub rendered: Arc<RenderedChannels>,
     /// The exporter's own metrics.
     pub metrics: Metrics,
     /// What the poller tells of itself.
@@ -87,7 +90,7 @@ impl AppState {
     pub(crate) fn scrape(&self, format: Format) -> ScrapeWriter {
         let now = self.refresh();
         let own = self.deps.metrics.gather();
-        ScrapeWriter::new(&self.deps.store, &own, format, now)
+        ScrapeWriter::new(&self.deps.rendered, &own, format, now)
     }
 
     /// All channels, and the exporter, as of this moment or a few before.
@@ -148,7 +151,7 @@ impl AppState {
         self.deps
             .metrics
             .set_poll_lag(self.deps.status.lag(now.monotonic));
-        let stale_after = self.deps.store.rules().stale_after;
+        let stale_after = self.deps.store.policy().stale_after;
         self.deps
             .metrics
             .set_clock_skew(self.deps.clock.skew_seconds(stale_after));

@@ -1,52 +1,48 @@
-//! Parts of what there is to scrape, for those who divide it: one channel, or all but the channels.
+//! Parts of a scrape: one channel, or everything except the channels.
 
 use prometheus::proto::MetricFamily;
 
-use super::key::ChannelKey;
+use super::rendered::{self, RenderedChannel, write_lines};
 use super::self_metrics_encoder;
-use super::store::ChannelStore;
 use super::text_format::Format;
+use crate::state::{ChannelKey, ChannelStore};
 use polyv_client::clock::TimeSnapshot;
 
-/// One channel's families, as far as it has series of them; line for line what [`render`] has of
-/// it. `None` where there is no such channel any more.
-///
-/// [`render`]: super::render
+/// One channel's families, as far as it has series of them; line for line what a whole scrape
+/// has of the channel. `None` where the channel is not in the store any more.
 #[must_use]
 pub fn render_channel(
     store: &ChannelStore,
     key: ChannelKey,
     format: Format,
     now: TimeSnapshot,
-) -> Option<String> {
-    let piece = store.piece(key, now)?;
-    let mut out = String::with_capacity(8192);
-    for (family, lines) in piece.written() {
+) -> Option<Vec<u8>> {
+    let channel = RenderedChannel::render(&store.snapshot(key, now)?);
+    let mut out = Vec::with_capacity(8192);
+    let mut text = String::new();
+    for (family, lines) in rendered::families().zip(channel.families()) {
         if !lines.is_empty() {
-            format.header(family, &mut out);
-            // It is put together of texts alone.
-            out.push_str(std::str::from_utf8(&lines).unwrap_or_default());
+            text.clear();
+            format.header(family, &mut text);
+            out.extend_from_slice(text.as_bytes());
+            write_lines(family.name, channel.labels(), lines, &mut out);
         }
     }
-    format.footer(&mut out);
+    text.clear();
+    format.footer(&mut text);
+    out.extend_from_slice(text.as_bytes());
     Some(out)
 }
 
-/// The exporter's own families, and nothing of any one channel.
+/// The families that are not of single channels.
 #[must_use]
 pub fn render_self_metrics(
     store: &ChannelStore,
-    families: &[MetricFamily],
+    gathered: &[MetricFamily],
     format: Format,
     now: TimeSnapshot,
-) -> String {
-    let mut out = String::with_capacity(32 * 1024);
-    store.write_census(format, now, &mut out);
-    for family in families {
-        self_metrics_encoder::write(family, format, &mut out);
-    }
-    format.footer(&mut out);
-    out
+) -> Vec<u8> {
+    self_metrics_encoder::encode(&store.status_counts(now), gathered, format).into_bytes()
 }
 
 #[cfg(test)]
@@ -55,8 +51,7 @@ mod tests {
 
     use super::*;
     use crate::config;
-    use crate::metrics::{ChannelMeta, Exposure};
-    use crate::state::Rules;
+    use crate::state::{ChannelMeta, Exposure, Rules};
     use polyv_client::clock::{MonotonicInstant, Timestamp};
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -74,7 +69,7 @@ mod tests {
         ChannelStore::new(rules, 0)
     }
 
-    /// A channel of an account, by its number.
+    /// A channel of an account.
     fn channel(account: &str, channel_id: &str) -> ChannelMeta {
         ChannelMeta {
             account: account.into(),
@@ -83,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_is_found_by_its_number_while_it_is_there_under_whatever_account() {
+    fn channel_is_found_by_id_under_its_newest_account() {
         let now = TimeSnapshot {
             monotonic: MonotonicInstant::default(),
             server_time: Timestamp::from_millis(0),
@@ -92,11 +87,12 @@ mod tests {
         let first = store.insert(channel("one", "1"), Exposure::Always, now);
         assert_eq!(store.find("1"), Some(first));
         assert_eq!(store.find("2"), None);
-        // It may come to its new account before it leaves the old one.
+        // A channel may be added to its new account before it leaves the old one.
         let second = store.insert(channel("two", "1"), Exposure::Always, now);
         store.remove(first);
         assert_eq!(store.find("1"), Some(second));
         let text = render_channel(&store, second, Format::Prometheus, now).unwrap();
+        let text = String::from_utf8(text).unwrap();
         assert!(text.contains("account=\"two\""), "{text}");
         assert_eq!(render_channel(&store, first, Format::Prometheus, now), None);
         store.remove(second);

@@ -1,70 +1,81 @@
-//! Everything there is to scrape at one moment, written out bit by bit.
+//! A whole scrape, written out piece by piece.
 
 use std::sync::Arc;
 
 use prometheus::proto::MetricFamily;
 
-use super::block::Block;
-use super::store::ChannelStore;
+use super::chunk::Chunk;
+use super::rendered_channels::RenderedChannels;
 use super::text_format::Format;
-use super::{piece, self_metrics_encoder};
+use super::{rendered, self_metrics_encoder};
 use polyv_client::clock::TimeSnapshot;
 
-/// Everything there is to scrape at one moment, written out bit by bit: a hundred thousand
-/// channels are 100 megabytes of text, of which nobody needs more than what the network takes
-/// next.
+/// A whole scrape at one moment, written out piece by piece: a hundred thousand channels are
+/// 100 megabytes of text, of which only as much is in memory as the network takes next.
 ///
-/// What it says was true when it was begun. It holds what it has to say in a quarter of the
-/// text's space or less, and shares that with all others.
+/// It shows the state in which it was created, holds the lines in a quarter of the text's space
+/// or less, and shares them with all other scrapes.
 #[derive(Debug)]
 pub struct ScrapeWriter {
     format: Format,
-    blocks: Vec<Arc<Block>>,
-    /// The families that are not of single channels, written out, and the end.
-    own: String,
+    chunks: Vec<Arc<Chunk>>,
+    /// The families that are not of single channels, and the end, written out.
+    self_metrics: String,
     next: Cursor,
     remaining: usize,
 }
 
-/// What is to be written next.
+/// The position of what is written next.
 #[derive(Debug, Clone, Copy)]
 enum Cursor {
     Header { family: usize },
-    Lines { family: usize, block: usize },
-    Own { from: usize },
+    Lines { family: usize, chunk: usize },
+    SelfMetrics { from: usize },
+}
+
+/// A whole scrape as one text.
+#[must_use]
+pub fn render(
+    channels: &RenderedChannels,
+    gathered: &[MetricFamily],
+    format: Format,
+    now: TimeSnapshot,
+) -> Vec<u8> {
+    let mut scrape = ScrapeWriter::new(channels, gathered, format, now);
+    let mut out = Vec::with_capacity(scrape.remaining());
+    while scrape.remaining() > 0 {
+        scrape.write(usize::MAX, &mut out);
+    }
+    out
 }
 
 // === impl ScrapeWriter ===
 
 impl ScrapeWriter {
-    /// Everything as it is true now, with `own`, the exporter's own families.
+    /// A scrape of all channels as they are now, and of `gathered`, the exporter's own families.
     #[must_use]
     pub fn new(
-        store: &ChannelStore,
-        own: &[MetricFamily],
+        channels: &RenderedChannels,
+        gathered: &[MetricFamily],
         format: Format,
         now: TimeSnapshot,
     ) -> Self {
-        let blocks = store.blocks(now);
-        let mut text = String::new();
-        store.write_census(format, now, &mut text);
-        for family in own {
-            self_metrics_encoder::write(family, format, &mut text);
-        }
-        format.footer(&mut text);
-        let mut remaining = text.len();
+        let chunks = channels.chunks(now);
+        let counts = channels.store().status_counts(now);
+        let self_metrics = self_metrics_encoder::encode(&counts, gathered, format);
+        let mut remaining = self_metrics.len();
         let mut header = String::new();
-        for (index, family) in piece::families().enumerate() {
+        for (index, family) in rendered::families().enumerate() {
             header.clear();
             format.header(family, &mut header);
             remaining += header.len();
-            let sizes = blocks.iter().map(|block| block.size(index, family.name));
+            let sizes = chunks.iter().map(|chunk| chunk.size(index, family.name));
             remaining += sizes.sum::<usize>();
         }
         Self {
             format,
-            blocks,
-            own: text,
+            chunks,
+            self_metrics,
             next: Cursor::Header { family: 0 },
             remaining,
         }
@@ -76,18 +87,18 @@ impl ScrapeWriter {
         self.remaining
     }
 
-    /// Writes the next `room` bytes or fewer; more where the lines of one family and a few
-    /// channels do not fit into that, and none where nothing is left.
-    pub fn write(&mut self, room: usize, out: &mut Vec<u8>) {
+    /// Writes the next `limit` bytes or fewer; more where one chunk's lines of a family are
+    /// longer, and none where nothing is left.
+    pub fn write(&mut self, limit: usize, out: &mut Vec<u8>) {
         let begin = out.len();
         while self.remaining > out.len() - begin {
-            let free = room.saturating_sub(out.len() - begin);
+            let free = limit.saturating_sub(out.len() - begin);
             if !self.write_next(free, out.len() == begin, out) {
                 break;
             }
         }
         let written = out.len() - begin;
-        // Where nothing comes any more there is nothing left, whatever was reckoned.
+        // Where nothing follows nothing remains, whatever was calculated.
         self.remaining = if written > 0 {
             self.remaining.saturating_sub(written)
         } else {
@@ -95,45 +106,45 @@ impl ScrapeWriter {
         };
     }
 
-    /// Writes the next part if it has `room`, or `must` be written; whether it was.
-    fn write_next(&mut self, room: usize, must: bool, out: &mut Vec<u8>) -> bool {
+    /// Writes the next part if it fits into `limit`, or `must` be written. Returns whether it was.
+    fn write_next(&mut self, limit: usize, must: bool, out: &mut Vec<u8>) -> bool {
         self.next = match self.next {
             Cursor::Header { family } => {
-                let Some(described) = piece::family(family) else {
-                    self.next = Cursor::Own { from: 0 };
+                let Some(described) = rendered::family(family) else {
+                    self.next = Cursor::SelfMetrics { from: 0 };
                     return true;
                 };
                 let mut header = String::new();
                 self.format.header(described, &mut header);
-                if header.len() > room && !must {
+                if header.len() > limit && !must {
                     return false;
                 }
                 out.extend_from_slice(header.as_bytes());
-                Cursor::Lines { family, block: 0 }
+                Cursor::Lines { family, chunk: 0 }
             }
-            Cursor::Lines { family, block } => match self.blocks.get(block) {
+            Cursor::Lines { family, chunk } => match self.chunks.get(chunk) {
                 Some(lines) => {
-                    let name = piece::family(family).map_or("", |family| family.name);
+                    let name = rendered::family(family).map_or("", |family| family.name);
                     let size = lines.size(family, name);
-                    if size > room && !must {
+                    if size > limit && !must {
                         return false;
                     }
                     out.reserve(size);
                     lines.write(family, name, out);
-                    let block = block + 1;
-                    Cursor::Lines { family, block }
+                    let chunk = chunk + 1;
+                    Cursor::Lines { family, chunk }
                 }
                 None => Cursor::Header { family: family + 1 },
             },
-            Cursor::Own { from } => {
-                let rest = self.own.as_bytes().get(from..).unwrap_or_default();
-                let some = rest.get(..room).unwrap_or(rest);
-                out.extend_from_slice(some);
-                if some.is_empty() {
+            Cursor::SelfMetrics { from } => {
+                let rest = self.self_metrics.as_bytes().get(from..).unwrap_or_default();
+                let part = rest.get(..limit).unwrap_or(rest);
+                out.extend_from_slice(part);
+                if part.is_empty() {
                     return false;
                 }
-                let from = from + some.len();
-                Cursor::Own { from }
+                let from = from + part.len();
+                Cursor::SelfMetrics { from }
             }
         };
         true

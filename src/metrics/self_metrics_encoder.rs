@@ -1,19 +1,45 @@
-//! The exporter's own metrics, as the `prometheus` crate gathers them, in either format. (The
-//! crate has no OpenMetrics, and writes whole `le`s without their decimals.)
+//! The metrics that are not of single channels, in either format: how many channels there are by
+//! status, and the exporter's own metrics as the `prometheus` crate gathers them. (The crate has
+//! no OpenMetrics, and writes integral `le` values without decimals.)
 
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType as GatheredType};
 
-use super::families::{self, Family, LabelScope, MetricType};
+use super::families::{self, ACCOUNT_CHANNELS, Family, LabelScope, MetricType};
 use super::text_format::{self, Format};
+use crate::state::StatusCounts;
+
+/// All families that are not of single channels, and the format's footer.
+pub(super) fn encode(counts: &StatusCounts, gathered: &[MetricFamily], format: Format) -> String {
+    let mut out = String::with_capacity(32 * 1024);
+    status_counts(counts, format, &mut out);
+    for family in gathered {
+        gathered_family(family, format, &mut out);
+    }
+    format.footer(&mut out);
+    out
+}
+
+#[allow(clippy::cast_precision_loss)] // exact up to 2^53
+fn status_counts(counts: &StatusCounts, format: Format, out: &mut String) {
+    for (index, (account, of_account)) in counts.iter().enumerate() {
+        if index == 0 {
+            format.header(&ACCOUNT_CHANNELS, out);
+        }
+        for (status, count) in of_account {
+            let labels = [("account", account), ("status", status.as_str())];
+            sample(&ACCOUNT_CHANNELS, "", labels.into_iter(), count as f64, out);
+        }
+    }
+}
 
 /// Writes a gathered family. A family without samples is left out.
-pub(super) fn write(gathered: &MetricFamily, format: Format, out: &mut String) {
+fn gathered_family(gathered: &MetricFamily, format: Format, out: &mut String) {
     if gathered.get_metric().is_empty() {
         return;
     }
     let Some(family) = families::find(gathered.name()) else {
-        // Nothing is registered that the families does not have; a test sees to it.
-        debug_assert!(false, "{} is not in the families", gathered.name());
+        // A test checks that every registered family is declared.
+        debug_assert!(false, "{} is not declared", gathered.name());
         return;
     };
     debug_assert!(matches!(
@@ -22,30 +48,19 @@ pub(super) fn write(gathered: &MetricFamily, format: Format, out: &mut String) {
     ));
     format.header(family, out);
     for metric in gathered.get_metric() {
-        let labels = metric.get_label();
-        match gathered.get_field_type() {
-            GatheredType::HISTOGRAM => histogram(family, metric, out),
-            GatheredType::COUNTER => sample(
-                family,
-                "",
-                labels,
-                None,
-                metric.get_counter().get_value(),
-                out,
-            ),
-            _ => sample(
-                family,
-                "",
-                labels,
-                None,
-                metric.get_gauge().get_value(),
-                out,
-            ),
-        }
+        let value = match gathered.get_field_type() {
+            GatheredType::HISTOGRAM => {
+                histogram(family, metric, out);
+                continue;
+            }
+            GatheredType::COUNTER => metric.get_counter().get_value(),
+            _ => metric.get_gauge().get_value(),
+        };
+        sample(family, "", pairs(metric.get_label()), value, out);
     }
 }
 
-#[allow(clippy::cast_precision_loss)]
+#[allow(clippy::cast_precision_loss)] // exact up to 2^53
 fn histogram(family: &Family, metric: &Metric, out: &mut String) {
     debug_assert_eq!(family.metric_type, MetricType::Histogram);
     let histogram = metric.get_histogram();
@@ -53,7 +68,8 @@ fn histogram(family: &Family, metric: &Metric, out: &mut String) {
     let mut bucket = |upper: f64, count: u64| {
         let mut le = String::new();
         text_format::bound(upper, &mut le);
-        sample(family, "_bucket", labels, Some(&le), count as f64, out);
+        let labels = pairs(labels).chain([("le", &*le)]);
+        sample(family, "_bucket", labels, count as f64, out);
     };
     for bounded in histogram.get_bucket() {
         bucket(bounded.upper_bound(), bounded.cumulative_count());
@@ -62,31 +78,29 @@ fn histogram(family: &Family, metric: &Metric, out: &mut String) {
     sample(
         family,
         "_sum",
-        labels,
-        None,
+        pairs(labels),
         histogram.get_sample_sum(),
         out,
     );
     let count = histogram.get_sample_count() as f64;
-    sample(family, "_count", labels, None, count, out);
+    sample(family, "_count", pairs(labels), count, out);
 }
 
-fn sample(
+fn pairs(labels: &[LabelPair]) -> impl Iterator<Item = (&str, &str)> {
+    labels.iter().map(|pair| (pair.name(), pair.value()))
+}
+
+fn sample<'a>(
     family: &Family,
     suffix: &str,
-    labels: &[LabelPair],
-    le: Option<&str>,
+    labels: impl Iterator<Item = (&'a str, &'a str)>,
     value: f64,
     out: &mut String,
 ) {
     out.push_str(family.name);
     out.push_str(suffix);
-    let pairs = labels
-        .iter()
-        .map(|pair| (pair.name(), pair.value()))
-        .chain(le.map(|le| ("le", le)));
     let mut separator = '{';
-    for (name, value) in pairs {
+    for (name, value) in labels {
         out.push(separator);
         text_format::label(name, value, out);
         separator = ',';

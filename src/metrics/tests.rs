@@ -1,11 +1,14 @@
-//! A scrape is all channels' lines, whatever way they are kept and written.
+//! A scrape is all channels' lines, however they are kept and written.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use super::*;
 use crate::config;
-use crate::state::Rules;
+use crate::state::{ChannelKey, ChannelMeta, ChannelStore, Exposure, Rules, State, Stretch};
+use polyv_client::clock::TimeSnapshot;
 use polyv_client::clock::{MonotonicInstant, Timestamp};
 use polyv_client::{NumericField, Outcome, RawSample, SampleTime, StreamInfo, StreamName};
 
@@ -17,7 +20,7 @@ fn now(seconds: u64) -> TimeSnapshot {
     }
 }
 
-fn rules() -> Rules {
+fn policy() -> Rules {
     Rules {
         lookback: Duration::from_secs(35 * 60),
         idle_interval: Duration::from_secs(30),
@@ -41,8 +44,8 @@ fn meta(id: usize) -> ChannelMeta {
     }
 }
 
-/// What a channel with that number is told.
-fn answer(store: &ChannelStore, key: ChannelKey, id: usize, now: TimeSnapshot) {
+/// Applies the response that a channel with that id gets.
+fn poll(store: &ChannelStore, key: ChannelKey, id: usize, now: TimeSnapshot) {
     let samples = (0..id % 3).map(|stream| RawSample {
         stream: StreamName::new(&format!("stream{stream}")),
         time: SampleTime::At(now.server_time),
@@ -65,23 +68,31 @@ fn insert(store: &ChannelStore, id: usize, now: TimeSnapshot) -> ChannelKey {
     store.insert(meta(id), Exposure::Always, now)
 }
 
-/// What a scrape of these channels has to be: each of them alone in a store, family by family,
-/// and how many they are all together.
+fn new_channels() -> RenderedChannels {
+    RenderedChannels::new(Arc::new(ChannelStore::new(policy(), 0)))
+}
+
+fn text(channels: &RenderedChannels, format: Format, at: TimeSnapshot) -> String {
+    String::from_utf8(render(channels, &[], format, at)).unwrap()
+}
+
+/// The text that a scrape of these channels has to be: each of them alone in a store, family by
+/// family, and the counts of all of them.
 fn sum_of_parts(
-    whole: &ChannelStore,
+    whole: &RenderedChannels,
     channels: &[(usize, Option<u64>)],
     format: Format,
     at: TimeSnapshot,
 ) -> String {
-    let families: Vec<_> = piece::families().collect();
+    let families: Vec<_> = rendered::families().collect();
     let mut parts = vec![String::new(); families.len()];
-    for (id, answered) in channels {
-        let store = ChannelStore::new(rules(), 0);
-        let key = insert(&store, *id, now(0));
-        if let Some(answered) = answered {
-            answer(&store, key, *id, now(*answered));
+    for (id, polled) in channels {
+        let channels = new_channels();
+        let key = insert(channels.store(), *id, now(0));
+        if let Some(polled) = polled {
+            poll(channels.store(), key, *id, now(*polled));
         }
-        for line in render(&store, &[], format, at).lines() {
+        for line in text(&channels, format, at).lines() {
             let name = line.split('{').next().unwrap();
             if let Some(part) = families.iter().position(|family| family.name == name) {
                 parts[part].push_str(line);
@@ -94,101 +105,106 @@ fn sum_of_parts(
         format.header(family, &mut all);
         all += &lines;
     }
-    whole.write_census(format, at, &mut all);
-    format.footer(&mut all);
-    all
+    let counts = whole.store().status_counts(at);
+    all + &self_metrics_encoder::encode(&counts, &[], format)
 }
 
-/// Written out as the web does.
-fn bit_by_bit(store: &ChannelStore, room: usize, at: TimeSnapshot) -> String {
-    let mut scrape = ScrapeWriter::new(store, &[], Format::OpenMetrics, at);
+/// Written out as HTTP responses are.
+fn write_in_pieces(channels: &RenderedChannels, limit: usize, at: TimeSnapshot) -> String {
+    let mut scrape = ScrapeWriter::new(channels, &[], Format::OpenMetrics, at);
     let mut all = Vec::new();
     while scrape.remaining() > 0 {
-        let (before, left) = (all.len(), scrape.remaining());
-        scrape.write(room, &mut all);
+        let (before, remaining) = (all.len(), scrape.remaining());
+        scrape.write(limit, &mut all);
         assert!(all.len() > before);
-        assert_eq!(scrape.remaining(), left - (all.len() - before));
+        assert_eq!(scrape.remaining(), remaining - (all.len() - before));
     }
     String::from_utf8(all).unwrap()
 }
 
 #[test]
-fn a_scrape_of_thousands_of_channels_is_the_sum_of_its_parts_whatever_changed_in_between() {
-    let store = ChannelStore::new(rules(), 0);
-    let keys: Vec<_> = (0..3000).map(|id| insert(&store, id, now(0))).collect();
+fn scrape_is_the_sum_of_its_channels_after_any_changes() {
+    let channels = new_channels();
+    let store = channels.store();
+    let keys: Vec<_> = (0..3000).map(|id| insert(store, id, now(0))).collect();
     let mut expected: Vec<_> = (0..3000).map(|id| (id, None)).collect();
     let compare = |expected: &[(usize, Option<u64>)], at| {
-        let scrape = render(&store, &[], Format::OpenMetrics, at);
+        let scrape = text(&channels, Format::OpenMetrics, at);
         assert!(
-            scrape == sum_of_parts(&store, expected, Format::OpenMetrics, at),
+            scrape == sum_of_parts(&channels, expected, Format::OpenMetrics, at),
             "{at:?}"
         );
-        let told = |line: &&str| line.starts_with("polyv_channel_info{account=\"ac\\\"count\",");
-        assert_eq!(scrape.lines().filter(told).count(), expected.len());
+        let info = |line: &&str| line.starts_with("polyv_channel_info{account=\"ac\\\"count\",");
+        assert_eq!(scrape.lines().filter(info).count(), expected.len());
     };
     compare(&expected, now(1));
-    // Some, so that most of a block stays as it was.
+    // Few, so that most of each chunk stays as it was.
     for id in (0..3000).step_by(7) {
-        answer(&store, keys[id], id, now(2));
+        poll(store, keys[id], id, now(2));
         expected[id].1 = Some(2);
     }
     compare(&expected, now(3));
-    // Whole blocks but for a few channels, and their ends and beginnings.
+    // Almost whole chunks, and their first and last channels.
     let edge = |id: usize| id < 200 || [0, 1, 63].contains(&(id % 64));
     for id in (0..3000).filter(|id| edge(*id) && !id.is_multiple_of(7)) {
-        answer(&store, keys[id], id, now(4));
+        poll(store, keys[id], id, now(4));
         expected[id].1 = Some(4);
     }
     compare(&expected, now(4));
-    // Channels that go, some blocks with all that is in them.
+    // Removed channels, among them all of some chunks.
     let gone = |id: usize| id.is_multiple_of(5) || (640..768).contains(&id);
     for (_, key) in keys.iter().enumerate().filter(|(id, _)| gone(*id)) {
         store.remove(*key);
     }
     expected.retain(|(id, _)| !gone(*id));
     compare(&expected, now(5));
-    // Streams that brought nothing new for too long are gone, and then nothing is known.
+    // Streams without new samples expire, and then the channels' states.
     compare(&expected, now(130));
     compare(&expected, now(1000));
 }
 
 #[test]
-fn written_bit_by_bit_it_is_the_same() {
-    let store = ChannelStore::new(rules(), 0);
+fn scrape_written_in_pieces_is_the_same() {
+    let channels = new_channels();
     for id in 0..500 {
-        let key = insert(&store, id, now(0));
-        answer(&store, key, id, now(1));
+        let key = insert(channels.store(), id, now(0));
+        poll(channels.store(), key, id, now(1));
     }
-    let whole = render(&store, &[], Format::OpenMetrics, now(2));
-    for room in [1, 1000, 32 * 1024, usize::MAX] {
-        assert!(bit_by_bit(&store, room, now(2)) == whole, "{room}");
+    let whole = text(&channels, Format::OpenMetrics, now(2));
+    for limit in [1, 1000, 32 * 1024, usize::MAX] {
+        assert!(
+            write_in_pieces(&channels, limit, now(2)) == whole,
+            "{limit}"
+        );
     }
 }
 
 #[test]
-fn what_was_begun_does_not_change_while_it_is_written() {
-    let store = ChannelStore::new(rules(), 0);
-    let keys: Vec<_> = (0..500).map(|id| insert(&store, id, now(0))).collect();
-    let whole = render(&store, &[], Format::Prometheus, now(1));
-    let mut scrape = ScrapeWriter::new(&store, &[], Format::Prometheus, now(1));
+fn scrape_in_progress_does_not_change() {
+    let channels = new_channels();
+    let store = channels.store();
+    let keys: Vec<_> = (0..500).map(|id| insert(store, id, now(0))).collect();
+    let whole = render(&channels, &[], Format::Prometheus, now(1));
+    let mut scrape = ScrapeWriter::new(&channels, &[], Format::Prometheus, now(1));
     let mut text = Vec::new();
     scrape.write(10_000, &mut text);
     for (id, key) in keys.into_iter().enumerate() {
-        answer(&store, key, id, now(1));
+        poll(store, key, id, now(1));
         if id % 2 == 0 {
             store.remove(key);
         }
     }
-    _ = render(&store, &[], Format::Prometheus, now(1));
+    _ = render(&channels, &[], Format::Prometheus, now(1));
     while scrape.remaining() > 0 {
         scrape.write(10_000, &mut text);
     }
-    assert!(text == whole.as_bytes());
+    assert!(text == whole);
 }
 
 #[test]
 fn lines_of_idle_channels_take_a_quarter_of_their_text() {
-    let store = ChannelStore::new(rules(), 0);
+    let channels = new_channels();
+    let store = channels.store();
     for id in 1_000_000..1_002_000 {
         let channel = config::Channel::new(id.to_string().into(), Duration::from_secs(15));
         let meta = ChannelMeta {
@@ -200,36 +216,114 @@ fn lines_of_idle_channels_take_a_quarter_of_their_text() {
             channel.not_live(now(1), rules);
         });
     }
-    let text = render(&store, &[], Format::Prometheus, now(2)).len();
-    let held: usize = store.blocks(now(2)).iter().map(|block| block.len()).sum();
+    let text = text(&channels, Format::Prometheus, now(2)).len();
+    let held: usize = channels
+        .chunks(now(2))
+        .iter()
+        .map(|chunk| chunk.len())
+        .sum();
     assert!(held * 4 < text + 4 * 64 * 1024, "{held} of {text}");
 }
 
+/// A new freshness policy and a step of the wall clock reach all channels, far more than are
+/// evaluated under one lock.
 #[test]
-fn less_patience_begins_with_the_next_answer_and_more_of_it_at_once() {
-    let state = |store: &ChannelStore, seconds: u64| {
-        store.expire(now(seconds));
-        let text = render(store, &[], Format::Prometheus, now(seconds));
+fn policy_and_wall_clock_apply_to_all_channels() {
+    let channels = new_channels();
+    let store = channels.store();
+    for id in 0..500 {
+        let key = insert(store, id, now(0));
+        poll(store, key, 4 * id, now(0));
+    }
+    let count = |at, line: &str| {
+        text(&channels, Format::Prometheus, at)
+            .matches(line)
+            .count()
+    };
+    assert_eq!(count(now(100), "state=\"not_live\"} 1"), 500);
+    store.set_wall_offset(7000, now(100));
+    assert_eq!(count(now(100), "last_poll_success_timestamp_seconds{"), 500);
+    let moved = text(&channels, Format::Prometheus, now(100));
+    let success = "polyv_channel_last_poll_success_timestamp_seconds{";
+    let success = moved.lines().filter(|line| line.starts_with(success));
+    assert!(success.into_iter().all(|line| line.ends_with("} 7")));
+    let stale_after = Duration::from_secs(60);
+    _ = store.expire(now(100));
+    let policy = Rules {
+        stale_after,
+        idle_interval: stale_after / 3,
+        ..policy()
+    };
+    store.set_policy(policy, now(100));
+    assert_eq!(count(now(100), "state=\"unknown\"} 1"), 500);
+    assert_eq!(store.expire(now(100)).len(), 500);
+}
+
+/// Threads read the clock before they take the lock, so they may come in another order.
+#[test]
+fn earlier_time_does_not_revive_expired_lines() {
+    let channels = new_channels();
+    let store = channels.store();
+    let key = insert(store, 1, now(0));
+    poll(store, key, 1, now(0));
+    assert_eq!(store.expire(now(120)).len(), 1);
+    let text = text(&channels, Format::Prometheus, now(119));
+    assert!(text.contains("state=\"unknown\"} 1"), "{text}");
+}
+
+#[test]
+fn equal_metadata_changes_nothing() {
+    let channels = new_channels();
+    let store = channels.store();
+    let key = insert(store, 1, now(0));
+    let before = store.version();
+    store.update_metadata(key, meta(1), Exposure::Always, now(1));
+    assert_eq!(store.version(), before);
+    store.update_metadata(key, meta(2), Exposure::Always, now(1));
+    assert!(text(&channels, Format::Prometheus, now(1)).contains("channel_name=\"Stage 2\""));
+}
+
+#[test]
+fn removed_channel_is_not_rendered_again() {
+    let channels = new_channels();
+    let store = channels.store();
+    let key = insert(store, 1, now(0));
+    channels.render_all_changed(now(0));
+    poll(store, key, 1, now(1));
+    store.remove(key);
+    let scrape = text(&channels, Format::Prometheus, now(1));
+    assert!(!scrape.contains("channel_id="), "{scrape}");
+    let again = insert(store, 1, now(1));
+    assert_ne!(again, key);
+    let scrape = text(&channels, Format::Prometheus, now(1));
+    assert_eq!(scrape.matches("polyv_channel_info{").count(), 1);
+}
+
+#[test]
+fn smaller_interval_scale_holds_from_the_next_response_and_larger_at_once() {
+    let state = |channels: &RenderedChannels, seconds: u64| {
+        let text = text(channels, Format::Prometheus, now(seconds));
         let present = |line: &&str| line.starts_with("polyv_channel_state{") && line.ends_with('1');
         let line = text.lines().find(present).unwrap().to_owned();
         let (_, state) = line.split_once("state=\"").unwrap();
         state.split('"').next().unwrap().to_owned()
     };
-    let account: std::sync::Arc<str> = meta(0).account;
-    let stretch = |all, idle| crate::state::Stretch { all, idle };
-    let asked = || {
-        let store = ChannelStore::new(rules(), 0);
-        let idle = insert(&store, 0, now(0));
-        answer(&store, idle, 0, now(0));
-        (store, idle)
+    let account: Arc<str> = meta(0).account;
+    let scale = |all, idle| Stretch { all, idle };
+    let polled = || {
+        let channels = new_channels();
+        let idle = insert(channels.store(), 0, now(0));
+        poll(channels.store(), idle, 0, now(0));
+        (channels, idle)
     };
-    // Three intervals of 30 s are less than the 120 s that are borne anyway.
-    let (store, _) = asked();
-    assert_eq!(state(&store, 119), "not_live");
-    assert_eq!(state(&store, 120), "unknown");
-    // Ten times as long, although that was told later.
-    let (store, idle) = asked();
-    store.set_interval_scale(&account, stretch(1.0, 10.0));
+    // Three intervals of 30 s are less than the 120 s that are tolerated anyway.
+    let (channels, _) = polled();
+    assert_eq!(state(&channels, 119), "not_live");
+    assert_eq!(state(&channels, 120), "unknown");
+    // Ten times as long, although the scale was set later.
+    let (channels, idle) = polled();
+    let store = channels.store();
+    store.set_interval_scale(&account, scale(1.0, 10.0));
     let mut expected = (*meta(4).channel).clone();
     expected.expect.live = true;
     let expected = ChannelMeta {
@@ -237,23 +331,20 @@ fn less_patience_begins_with_the_next_answer_and_more_of_it_at_once() {
         ..meta(4)
     };
     let expected = store.insert(expected, Exposure::Always, now(0));
-    answer(&store, expected, 4, now(0));
-    assert_eq!(state(&store, 899), "not_live");
-    // One that is expected to be live is asked as ever.
-    let unknown = |store: &ChannelStore| {
-        let state = store.read(expected, |channel, _| channel.presence().state());
-        state == Some(crate::state::State::Unknown)
-    };
-    assert!(unknown(&store));
-    // It was to be true until then. After its next answer it is not any more.
-    store.set_interval_scale(&account, stretch(1.0, 1.0));
-    assert_eq!(state(&store, 899), "not_live");
-    // A call that fails is none.
+    poll(store, expected, 4, now(0));
+    assert_eq!(state(&channels, 899), "not_live");
+    // A channel that is expected to be live is polled as always.
+    let snapshot = store.snapshot(expected, now(899)).unwrap();
+    assert_eq!(snapshot.state, State::Unknown);
+    // The state was to be fresh until then. After the next response it is not any more.
+    store.set_interval_scale(&account, scale(1.0, 1.0));
+    assert_eq!(state(&channels, 899), "not_live");
+    // A failed call is no response.
     store.update(idle, now(899), |channel, _| {
         channel.no_answer(Outcome::Timeout, "no answer", now(899).monotonic);
     });
-    assert_eq!(state(&store, 899), "not_live");
-    answer(&store, idle, 0, now(899));
-    assert_eq!(state(&store, 899 + 119), "not_live");
-    assert_eq!(state(&store, 899 + 120), "unknown");
+    assert_eq!(state(&channels, 899), "not_live");
+    poll(store, idle, 0, now(899));
+    assert_eq!(state(&channels, 899 + 119), "not_live");
+    assert_eq!(state(&channels, 899 + 120), "unknown");
 }

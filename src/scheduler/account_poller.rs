@@ -16,8 +16,8 @@ use super::request::{PollRequest, StatusBatch};
 use super::tempo::Tempo;
 use super::virtual_clock::{VirtualClock, VirtualInstant};
 use crate::config::SecretSource;
-use crate::metrics::{ChannelKey, ChannelStore};
 use crate::state::Stretch;
+use crate::state::{ChannelKey, ChannelStore};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{Client, Range};
 

@@ -12,7 +12,7 @@ use super::poller::{ConfigUpdate, Poller, PollerContext, client_settings};
 use super::rate_budget::{self, capacity_warning};
 use super::response::{exposure, listed_channel_meta};
 use crate::config::{self, Config, StatusMode};
-use crate::metrics::{ChannelKey, ChannelMeta, Exposure};
+use crate::state::{ChannelKey, ChannelMeta, Exposure};
 use crate::state::{Rules, Stretch, history_step};
 use crate::telemetry::Endpoint;
 use polyv_client::Client;
@@ -46,7 +46,9 @@ impl Poller {
         self.context
             .limiter
             .set_limit(rate_budget::rate_limit_from_config(&config));
-        self.context.store.set_rules(freshness_policy(&config), now);
+        self.context
+            .store
+            .set_policy(freshness_policy(&config), now);
 
         let mut before: HashMap<Arc<str>, AccountPoller> = self
             .accounts

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::request::StatusBatch;
 use super::virtual_clock::VirtualInstant;
-use crate::metrics::ChannelKey;
+use crate::state::ChannelKey;
 use polyv_client::clock::MonotonicInstant;
 
 /// So many refusals in a row are not about single channels: to find two among 200 takes 10.
@@ -259,7 +259,7 @@ mod tests {
     }
 
     fn keys(count: u64) -> Vec<ChannelKey> {
-        (0..count).map(ChannelKey::for_test).collect()
+        (0..count).map(ChannelKey::from_index).collect()
     }
 
     fn isolated(channels: Vec<ChannelKey>) -> StatusBatch {
@@ -289,7 +289,7 @@ mod tests {
     /// Plays a Polyv that refuses calls with one of `faulty` in them. How many calls it took,
     /// who is alone in the end, and whether bulk is open then.
     fn play(faulty: &[u64], count: u64) -> (usize, BTreeSet<ChannelKey>, bool) {
-        let faulty: BTreeSet<_> = faulty.iter().copied().map(ChannelKey::for_test).collect();
+        let faulty: BTreeSet<_> = faulty.iter().copied().map(ChannelKey::from_index).collect();
         let mut batch_status = BatchStatus::new(true);
         batch_status.bisect(keys(count), DUE);
         let (mut calls, mut alone) = (0, BTreeSet::new());
@@ -318,7 +318,8 @@ mod tests {
             &[10, 11, 12, 13],
         ] {
             let (calls, alone, open) = play(faulty, 200);
-            let expected: BTreeSet<_> = faulty.iter().copied().map(ChannelKey::for_test).collect();
+            let expected: BTreeSet<_> =
+                faulty.iter().copied().map(ChannelKey::from_index).collect();
             assert_eq!((alone, open), (expected, true), "{faulty:?}");
             assert!(calls <= 20 * faulty.len(), "{calls}");
         }
@@ -383,7 +384,7 @@ mod tests {
         turn(&mut batch_status).unwrap();
         assert!(!batch_status.canary_due(at(1199)) && batch_status.canary_due(at(1200)));
         batch_status.start_canary(keys(1), DUE, at(1200));
-        batch_status.drop_channel(ChannelKey::for_test(0));
+        batch_status.drop_channel(ChannelKey::from_index(0));
         assert!(batch_status.canary_due(at(1800)));
         batch_status.start_canary(Vec::new(), DUE, at(1800));
         assert!(!batch_status.canary_due(at(1801)) && batch_status.canary_due(at(2400)));

@@ -327,7 +327,7 @@ impl Outage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::ChannelKey;
+    use crate::state::ChannelKey;
 
     fn at(seconds: u64) -> MonotonicInstant {
         MonotonicInstant::from_millis(seconds * 1000)
@@ -335,7 +335,7 @@ mod tests {
 
     /// Channels' keys, as a store gives them out.
     fn keys() -> (ChannelKey, ChannelKey) {
-        (ChannelKey::for_test(1), ChannelKey::for_test(2))
+        (ChannelKey::from_index(1), ChannelKey::from_index(2))
     }
 
     fn end(

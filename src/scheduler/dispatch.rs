@@ -11,7 +11,7 @@ use super::log_events;
 use super::poller::Poller;
 use super::request::PollRequest;
 use crate::config::SecretSource;
-use crate::metrics::ChannelStore;
+use crate::state::ChannelStore;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{Permit, Wait};
 

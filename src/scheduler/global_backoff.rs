@@ -229,7 +229,7 @@ impl GlobalBackoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::ChannelKey;
+    use crate::state::ChannelKey;
 
     fn at(seconds: u64) -> MonotonicInstant {
         MonotonicInstant::from_millis(seconds * 1000)
@@ -247,7 +247,7 @@ mod tests {
             RequestKind::Regular
         };
         let completed = Completed {
-            scope: FailureScope::Channel(ChannelKey::for_test(channel)),
+            scope: FailureScope::Channel(ChannelKey::from_index(channel)),
             outcome,
             started: at(seconds),
             kind,
@@ -311,7 +311,7 @@ mod tests {
         let mut global_backoff = GlobalBackoff::new();
         for call in 0..100 {
             let completed = Completed {
-                scope: FailureScope::Channel(ChannelKey::for_test(call)),
+                scope: FailureScope::Channel(ChannelKey::from_index(call)),
                 outcome: Outcome::ConnectionFailed,
                 started: at(call),
                 kind: RequestKind::AccountProbe,
@@ -326,7 +326,7 @@ mod tests {
         end(&mut global_backoff, 1, Outcome::Throttled, 0);
         for outcome in [Outcome::Throttled, Outcome::Ok] {
             let completed = Completed {
-                scope: FailureScope::Channel(ChannelKey::for_test(2)),
+                scope: FailureScope::Channel(ChannelKey::from_index(2)),
                 outcome,
                 started: at(0),
                 kind: RequestKind::Regular,

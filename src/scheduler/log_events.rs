@@ -11,7 +11,7 @@ use super::poll_target::{LoggedFailure, PollTarget};
 use super::request::StatusBatch;
 use super::response::{FailureClass, format_elapsed};
 use super::tempo;
-use crate::metrics::{ChannelKey, StateTransition};
+use crate::state::{ChannelKey, StateTransition};
 use crate::state::{Discarded, State};
 use polyv_client::clock::MonotonicInstant;
 use polyv_client::{Error, Outcome};

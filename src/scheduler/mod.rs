@@ -1,7 +1,7 @@
 //! Which channel is asked when.
 //!
 //! One task owns all plans: it sends what is due, within the limiter, applies answers to
-//! channels in the [store](crate::metrics::ChannelStore), and plans anew. Polls themselves run
+//! channels in the [store](crate::state::ChannelStore), and plans anew. Polls themselves run
 //! beside it, one task each, and are gone when it ends.
 //!
 //! A channel that is live is asked for its stream, by itself. Those that are not are asked for

@@ -8,7 +8,7 @@ use super::rate_budget;
 use super::request::StatusBatch;
 use super::schedule::PollSchedule;
 use super::virtual_clock::VirtualInstant;
-use crate::metrics::ChannelKey;
+use crate::state::ChannelKey;
 use polyv_client::MAX_CHANNELS_PER_CALL;
 
 /// An account's channels.

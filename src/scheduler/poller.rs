@@ -17,7 +17,7 @@ use super::health::PollerHealth;
 use super::in_flight::{Completion, InFlightRequest};
 use super::{log_events, rate_budget};
 use crate::config::{self, Config};
-use crate::metrics::ChannelStore;
+use crate::state::ChannelStore;
 use crate::telemetry::Metrics;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{BadResponse, ClientSettings, Error, Limiter, ServerClock, Transport};
@@ -198,7 +198,7 @@ impl Poller {
         let skew = self
             .context
             .clock
-            .skew_seconds(self.context.store.rules().stale_after);
+            .skew_seconds(self.context.store.policy().stale_after);
         log_events::clock_skew(skew, &mut self.clock_is_off);
         self.log_transitions(now);
     }

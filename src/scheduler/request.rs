@@ -1,6 +1,6 @@
 //! What a call is for.
 
-use crate::metrics::ChannelKey;
+use crate::state::ChannelKey;
 use crate::telemetry::Endpoint;
 use polyv_client::{ChannelPageRequest, Range};
 

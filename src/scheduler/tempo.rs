@@ -140,10 +140,10 @@ impl Slowed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::ChannelKey;
+    use crate::state::ChannelKey;
 
     fn one(channel: u64) -> FailureScope {
-        FailureScope::Channel(ChannelKey::for_test(channel))
+        FailureScope::Channel(ChannelKey::from_index(channel))
     }
 
     fn at(seconds: u64) -> MonotonicInstant {

@@ -13,6 +13,8 @@
 
 mod answers;
 mod baseline;
+mod channel_key;
+mod channel_meta;
 mod digits;
 mod history;
 mod points;
@@ -22,13 +24,20 @@ mod record;
 mod rules;
 mod screening;
 mod series;
+mod snapshot;
+mod status_counts;
 mod steps;
+mod store;
+mod store_inner;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod times;
+mod transition;
 
 pub use answers::Run;
+pub use channel_key::ChannelKey;
+pub use channel_meta::{ChannelMeta, Exposure};
 pub use history::{HISTORY, Lowest, history_step};
 pub use presence::{Presence, State};
 pub use problem::{Problem, ProblemKind, Severity};
@@ -36,7 +45,11 @@ pub use record::{Channel, Digest};
 pub use rules::{Rules, Stretch};
 pub use screening::{DiscardReason, Discarded};
 pub use series::Reading;
+pub use snapshot::{ChannelDetail, ChannelSnapshot, PollLogView, StreamHistory, StreamSnapshot};
+pub use status_counts::{StatusCounts, StatusLabel};
+pub use store::{ChangedChannels, ChannelStore};
 pub use stream::{Figures, Stream, Values};
+pub use transition::StateTransition;
 
 /// At most so many streams of a channel are told apart.
 pub const MAX_STREAMS: usize = 8;

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::chart::{self, DetailChart};
 use super::table::{self, RowContext};
 use super::text;
-use crate::metrics::{ChannelDetail, PollLogView, StreamHistory, StreamSnapshot};
 use crate::state::Rules;
+use crate::state::{ChannelDetail, PollLogView, StreamHistory, StreamSnapshot};
 
 /// All that is said of a channel.
 pub(super) fn detail(detail: &ChannelDetail, rules: &Rules, context: RowContext) -> Markup {

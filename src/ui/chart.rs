@@ -5,7 +5,7 @@ use std::fmt::Write;
 use maud::{Markup, PreEscaped, html};
 
 use super::text;
-use crate::metrics::StreamHistory;
+use crate::state::StreamHistory;
 use crate::state::{HISTORY, Values};
 use polyv_client::clock::Timestamp;
 

@@ -31,7 +31,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::http::query::{Counts, Query};
 use crate::http::respond::{self, HTML, JSON, RequestContext};
 use crate::http::state::{AppState, Snapshot};
-use crate::metrics::{ChannelDetail, ChannelSnapshot};
+use crate::state::{ChannelDetail, ChannelSnapshot};
 use i18n::Messages;
 use language::Language;
 use layout::Layout;
@@ -295,7 +295,7 @@ fn content_of(
     context: RowContext,
 ) -> Markup {
     match found {
-        Some(detail) => channel_page::detail(detail, &app.deps.store.rules(), context),
+        Some(detail) => channel_page::detail(detail, &app.deps.store.policy(), context),
         None => html! {
             p { (context.language.messages().no_such_channel) " " (text::isolated(id)) }
         },

@@ -8,7 +8,7 @@ use super::i18n::Messages;
 use super::language::Language;
 use super::{PageSelection, chart, text};
 use crate::http::query::{Query, Sort, StateFilter, worst};
-use crate::metrics::{ChannelSnapshot, StreamHistory, StreamSnapshot};
+use crate::state::{ChannelSnapshot, StreamHistory, StreamSnapshot};
 use crate::state::{Severity, State};
 use polyv_client::clock::Timestamp;
 

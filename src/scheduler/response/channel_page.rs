@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::FailureClass;
 use crate::config::{self, Expose, check_channel_id};
-use crate::metrics::{ChannelKey, ChannelMeta, Exposure};
 use crate::scheduler::discovery::{DiscoveryState, MAX_DISCOVERED_CHANNELS};
 use crate::scheduler::in_flight::InFlightRequest;
 use crate::scheduler::log_events;
 use crate::scheduler::poll_target::{ChannelSource, PollTarget};
 use crate::scheduler::poller::Poller;
 use crate::state::Stretch;
+use crate::state::{ChannelKey, ChannelMeta, Exposure};
 use polyv_client::clock::TimeSnapshot;
 use polyv_client::{ChannelPage, ChannelPageRequest, Error, ListedChannel, LiveStatus};
 

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::FailureClass;
-use crate::metrics::ChannelKey;
 use crate::scheduler::account_poller::AccountPoller;
 use crate::scheduler::in_flight::InFlightRequest;
 use crate::scheduler::poll_target::{BatchExclusion, PollInterval};
@@ -12,6 +11,7 @@ use crate::scheduler::poller::{Poller, PollerContext};
 use crate::scheduler::request::StatusBatch;
 use crate::scheduler::virtual_clock::VirtualInstant;
 use crate::scheduler::{batch_status, log_events};
+use crate::state::ChannelKey;
 use crate::state::State;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{BadResponse, ChannelLiveStatus, Error, LiveStatus, Outcome};

@@ -144,7 +144,7 @@ impl Poller {
 /// A channel's stream said that it is not live: its status tells when it is again.
 fn switch_to_status_polling(
     account: &mut AccountPoller,
-    key: crate::metrics::ChannelKey,
+    key: crate::state::ChannelKey,
     started: VirtualInstant,
     planned: VirtualInstant,
     now: MonotonicInstant,

@@ -12,9 +12,10 @@ use polyv_client::{
     HttpRequest, HttpResponse, Limiter, RequestBody, ServerClock, Transport, TransportError,
 };
 use polyv_exporter::config::Source;
-use polyv_exporter::metrics::{self, ChannelStore, Format};
+use polyv_exporter::metrics::{self, Format, RenderedChannels};
 use polyv_exporter::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
 use polyv_exporter::simulator::{Delivery, Reaction, Request, Scenario, Simulator, Trouble};
+use polyv_exporter::state::ChannelStore;
 use polyv_exporter::telemetry::Metrics;
 use prometheus::proto::MetricFamily;
 use tokio::sync::{mpsc, oneshot};
@@ -39,6 +40,7 @@ pub struct World {
 /// A running exporter, without its sockets.
 struct Exporter {
     parts: PollerContext,
+    rendered: RenderedChannels,
     orders: mpsc::Sender<(ConfigUpdate, oneshot::Sender<()>)>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
@@ -100,8 +102,10 @@ impl World {
         let (sender, inbox) = mpsc::channel(1);
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(poller.run(inbox, shutdown.clone()));
+        let rendered = RenderedChannels::new(Arc::clone(&parts.store));
         self.exporter = Some(Exporter {
             parts,
+            rendered,
             orders: sender,
             shutdown,
             task,
@@ -140,7 +144,9 @@ impl World {
         let parts = self.parts();
         let now = parts.clock.now();
         let own = self.gather();
-        metrics::render(&parts.store, &own, Format::Prometheus, now)
+        let rendered = &self.exporter.as_ref().expect("an exporter runs").rendered;
+        let text = metrics::render(rendered, &own, Format::Prometheus, now);
+        String::from_utf8(text).unwrap()
     }
 
     /// What a scrape of the exporter's own families says now.
@@ -148,18 +154,14 @@ impl World {
         let parts = self.parts();
         let now = parts.clock.now();
         let own = self.gather();
-        Scrape::parse(&metrics::render_self_metrics(
-            &parts.store,
-            &own,
-            Format::Prometheus,
-            now,
-        ))
+        let text = metrics::render_self_metrics(&parts.store, &own, Format::Prometheus, now);
+        Scrape::parse(&String::from_utf8(text).unwrap())
     }
 
     fn gather(&self) -> Vec<MetricFamily> {
         let parts = self.parts();
         parts.metrics.set_poll_lag(self.lag());
-        let skew = parts.clock.skew_seconds(parts.store.rules().stale_after);
+        let skew = parts.clock.skew_seconds(parts.store.policy().stale_after);
         parts.metrics.set_clock_skew(skew);
         parts.metrics.gather()
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use polyv_client::clock::Timestamp;
-use polyv_exporter::metrics::ChannelKey;
+use polyv_exporter::state::ChannelKey;
 use polyv_exporter::state::State;
 
 use super::day::{Broadcast, Fleet, HOUR};

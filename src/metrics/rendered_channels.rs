@@ -1,0 +1,117 @@
+//! The rendered lines of all channels, as current as the store.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::chunk::Chunk;
+use super::chunk_cache::ChunkCache;
+use super::rendered::RenderedChannel;
+use crate::state::ChannelStore;
+use polyv_client::clock::TimeSnapshot;
+
+/// The rendered lines of all channels of a store.
+///
+/// Lines change in one place only: with the lock held, changed channels are taken from the
+/// store as snapshots, rendered, and put into the cache. So changes arrive in the order in which
+/// the store hands them out, each once: older lines never replace newer ones, a removed channel
+/// never comes back, and whoever holds the lock when nothing is left to take sees exactly the
+/// store's present state, in which what is due has expired. The store's own lock is held only
+/// for taking a slice, always inside this one.
+#[derive(Debug)]
+pub struct RenderedChannels {
+    store: Arc<ChannelStore>,
+    cache: Mutex<ChunkCache>,
+}
+
+/// The most chunks that are collected under one lock, where none of them has to be rebuilt.
+const CHUNKS_PER_LOCK: usize = 64;
+/// How often collecting chunks starts over because a channel was removed meanwhile.
+const MAX_ATTEMPTS: usize = 3;
+
+// === impl RenderedChannels ===
+
+impl RenderedChannels {
+    /// The lines of the store's channels. A store has one renderer.
+    #[must_use]
+    pub fn new(store: Arc<ChannelStore>) -> Self {
+        Self {
+            store,
+            cache: Mutex::default(),
+        }
+    }
+
+    /// The channels that are rendered here.
+    pub(super) fn store(&self) -> &ChannelStore {
+        &self.store
+    }
+
+    /// Renders every channel that has changed.
+    pub fn render_all_changed(&self, now: TimeSnapshot) {
+        drop(self.lock_current(now));
+    }
+
+    /// All chunks, as they are now. Updates need not wait: a few chunks are collected at a time,
+    /// so some channels may be a little newer than others.
+    pub(super) fn chunks(&self, now: TimeSnapshot) -> Vec<Arc<Chunk>> {
+        for _ in 0..MAX_ATTEMPTS {
+            if let Some(chunks) = self.try_collect(now) {
+                return chunks;
+            }
+        }
+        let mut cache = self.lock_current(now);
+        let numbers: Vec<_> = cache.numbers(0).collect();
+        let chunks = numbers.into_iter().map(|number| cache.get(number).0);
+        chunks.collect()
+    }
+
+    /// `None` where a channel was removed meanwhile: if it was inserted again, with another key,
+    /// it would be there twice.
+    fn try_collect(&self, now: TimeSnapshot) -> Option<Vec<Arc<Chunk>>> {
+        let mut chunks = Vec::new();
+        let mut from = 0;
+        let mut removals = None;
+        loop {
+            let mut cache = self.lock_current(now);
+            if *removals.get_or_insert(cache.removals()) != cache.removals() {
+                return None;
+            }
+            let slice: Vec<u64> = cache.numbers(from).take(CHUNKS_PER_LOCK).collect();
+            if slice.is_empty() {
+                return Some(chunks);
+            }
+            for number in slice {
+                let (chunk, rebuilt) = cache.get(number);
+                chunks.push(chunk);
+                from = number + 1;
+                if rebuilt {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Locks the cache at a moment at which it shows the store's present state.
+    fn lock_current(&self, now: TimeSnapshot) -> MutexGuard<'_, ChunkCache> {
+        loop {
+            let mut cache = self.lock();
+            if self.render_changed(&mut cache, now) {
+                return cache;
+            }
+        }
+    }
+
+    /// Renders a slice of the channels that have changed. Returns whether these were all.
+    fn render_changed(&self, cache: &mut ChunkCache, now: TimeSnapshot) -> bool {
+        let changed = self.store.take_changed(now);
+        for (key, snapshot) in changed.channels {
+            match snapshot {
+                Some(snapshot) => cache.put(key, RenderedChannel::render(&snapshot)),
+                None => cache.remove(key),
+            }
+        }
+        changed.is_complete
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ChunkCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,206 @@
+//! Copies of what is known of channels, for readers: the renderer of metrics, and pages.
+//!
+//! Times are by the host's wall clock as it is set now, except samples' own times.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::channel_key::ChannelKey;
+use super::channel_meta::ChannelMeta;
+use super::history::Lowest;
+use super::presence::State;
+use super::problem::Problem;
+use super::record::Channel;
+use super::rules::{Rules, Stretch};
+use super::stream::{Figures, Stream};
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
+use polyv_client::{LiveStatus, Outcome, StreamName};
+
+/// A channel as it is at one moment.
+#[derive(Debug, Clone)]
+pub struct ChannelSnapshot {
+    /// Identifies the channel.
+    pub key: ChannelKey,
+    /// The store's [version](super::ChannelStore::version) when the channel last changed.
+    pub version: u64,
+    /// The channel's account and configuration.
+    pub meta: ChannelMeta,
+    /// Whether the channel is live.
+    pub state: State,
+    /// The status that Polyv reports, where it was reported recently.
+    pub reported: Option<LiveStatus>,
+    /// When the channel entered its state, as seen here.
+    pub since: Timestamp,
+    /// How often the channel changed between live and not live.
+    pub transitions: u64,
+    /// How the last poll ended; `None` before the first.
+    pub last_outcome: Option<Outcome>,
+    /// When a poll last succeeded.
+    pub last_success: Option<Timestamp>,
+    /// When a new sample was last seen.
+    pub last_new_sample: Option<Timestamp>,
+    /// The newest sample of any stream, by its own time.
+    pub last_sample: Option<Timestamp>,
+    /// The streams whose samples are current.
+    pub streams: Vec<StreamSnapshot>,
+    /// The channel's problems, the worst first.
+    pub problems: Vec<Problem>,
+    /// Whether a newest sample shows what would be a problem if it lasted.
+    pub wavering: bool,
+}
+
+/// A stream of a channel.
+#[derive(Debug, Clone)]
+pub struct StreamSnapshot {
+    /// The stream's name, as the label shows it.
+    pub name: StreamName,
+    /// How many distinct samples were seen.
+    pub samples_total: u64,
+    /// The values that the stream shows.
+    pub figures: Figures,
+}
+
+/// The lowest values of a stream over the last half hour, oldest first.
+#[derive(Debug, Clone)]
+pub struct StreamHistory {
+    /// The stream's name.
+    pub name: StreamName,
+    /// The width of a step.
+    pub step: Duration,
+    /// The lowest values, step by step.
+    pub steps: Vec<Lowest>,
+}
+
+/// Consecutive polls that ended alike.
+#[derive(Debug, Clone)]
+pub struct PollLogView {
+    /// How they ended.
+    pub outcome: Outcome,
+    /// The error's message, where they failed.
+    pub words: Option<Arc<str>>,
+    /// When the first of them ended.
+    pub first: Timestamp,
+    /// When the last of them ended.
+    pub last: Timestamp,
+    /// The number of polls.
+    pub count: u64,
+    /// How many new samples they returned.
+    pub new_samples: u64,
+}
+
+/// A channel with everything that is kept of it.
+#[derive(Debug, Clone)]
+pub struct ChannelDetail {
+    /// The channel as it is.
+    pub channel: ChannelSnapshot,
+    /// Its streams' last half hour, those that are not shown any more included.
+    pub histories: Vec<StreamHistory>,
+    /// How the last polls ended, newest first.
+    pub answers: Vec<PollLogView>,
+}
+
+/// The circumstances under which a channel is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SnapshotContext<'a> {
+    pub(super) policy: &'a Rules,
+    pub(super) scale: Stretch,
+    /// The host's wall clock minus the monotonic one, in milliseconds.
+    pub(super) wall_offset: i64,
+    pub(super) now: TimeSnapshot,
+}
+
+// === impl ChannelSnapshot ===
+
+impl ChannelSnapshot {
+    pub(super) fn new(
+        key: ChannelKey,
+        version: u64,
+        meta: ChannelMeta,
+        channel: &Channel,
+        context: SnapshotContext<'_>,
+    ) -> Self {
+        let SnapshotContext {
+            policy, scale, now, ..
+        } = context;
+        let shown: Vec<(&Stream, Figures)> = channel.shown(now, policy, scale).collect();
+        let presence = channel.presence();
+        let timestamp =
+            |moment: Option<MonotonicInstant>| moment.map(|moment| context.timestamp(moment));
+        Self {
+            key,
+            version,
+            state: presence.state(),
+            reported: channel.reported_status(now, policy, scale),
+            since: context.timestamp(presence.since()),
+            transitions: presence.transitions(),
+            last_outcome: channel.last_outcome(),
+            last_success: timestamp(channel.last_success()),
+            last_new_sample: timestamp(channel.last_new_sample()),
+            last_sample: channel.last_sample(),
+            wavering: channel.is_wavering(&shown, &meta.channel.expect),
+            problems: channel.problems(&shown, &meta.channel.expect, now),
+            streams: shown
+                .into_iter()
+                .map(|(stream, figures)| StreamSnapshot {
+                    name: stream.name().clone(),
+                    samples_total: stream.samples_total(),
+                    figures,
+                })
+                .collect(),
+            meta,
+        }
+    }
+}
+
+// === impl StreamHistory ===
+
+impl StreamHistory {
+    /// The histories of all streams of a channel.
+    pub(super) fn all(channel: &Channel, policy: &Rules) -> Vec<Self> {
+        let step = channel.history_step(policy);
+        channel
+            .histories(policy)
+            .map(|(name, steps)| Self {
+                name: name.clone(),
+                step,
+                steps,
+            })
+            .collect()
+    }
+}
+
+// === impl ChannelDetail ===
+
+impl ChannelDetail {
+    pub(super) fn new(
+        snapshot: ChannelSnapshot,
+        channel: &Channel,
+        context: SnapshotContext<'_>,
+    ) -> Self {
+        Self {
+            channel: snapshot,
+            histories: StreamHistory::all(channel, context.policy),
+            answers: channel
+                .answers()
+                .map(|run| PollLogView {
+                    outcome: run.outcome,
+                    words: run.words.clone(),
+                    first: context.timestamp(run.first),
+                    last: context.timestamp(run.last),
+                    count: run.count,
+                    new_samples: run.new_samples,
+                })
+                .collect(),
+        }
+    }
+}
+
+// === impl SnapshotContext ===
+
+impl SnapshotContext<'_> {
+    /// A moment by the host's wall clock as it is set now.
+    fn timestamp(&self, moment: MonotonicInstant) -> Timestamp {
+        let millis = i64::try_from(moment.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millis(self.wall_offset).plus_millis(millis)
+    }
+}

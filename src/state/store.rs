@@ -1,0 +1,245 @@
+//! All channels: their states, metadata, expiry and transitions.
+
+use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::channel_key::ChannelKey;
+use super::channel_meta::{ChannelMeta, Exposure};
+use super::record::Channel;
+use super::rules::{Rules, Stretch};
+use super::snapshot::{ChannelDetail, ChannelSnapshot, StreamHistory};
+use super::status_counts::StatusCounts;
+use super::store_inner::{SLICE, StoreInner};
+use super::transition::StateTransition;
+use polyv_client::clock::TimeSnapshot;
+
+/// All channels: changed by responses and by time, read as snapshots.
+///
+/// A std mutex guards them. It is held for the microseconds that a few dozen channels take, and
+/// never across an await. Whatever concerns all channels (a new freshness policy, a step of the
+/// wall clock, expiry after a standstill) is done in slices, with the lock released in between;
+/// what is outstanding is done by the next caller that needs it done, so that no reader sees
+/// a channel that has expired, or half of a new policy.
+///
+/// Time never runs backwards in the store: threads may come in another order than they read
+/// the clock, and what has expired for one of them has expired for all.
+#[derive(Debug)]
+pub struct ChannelStore {
+    inner: Mutex<StoreInner>,
+}
+
+/// The next channels that changed since they were last taken.
+#[derive(Debug)]
+pub struct ChangedChannels {
+    /// The channels; those without a snapshot have no series any more.
+    pub channels: Vec<(ChannelKey, Option<ChannelSnapshot>)>,
+    /// Whether these were all, and nothing else was due.
+    pub is_complete: bool,
+}
+
+// === impl ChannelStore ===
+
+impl ChannelStore {
+    /// An empty store. `wall_offset` is the host's wall clock minus the monotonic one, in
+    /// milliseconds.
+    #[must_use]
+    pub fn new(policy: Rules, wall_offset: i64) -> Self {
+        Self {
+            inner: Mutex::new(StoreInner::new(policy, wall_offset)),
+        }
+    }
+
+    /// Adds a channel that was not polled yet.
+    pub fn insert(&self, meta: ChannelMeta, exposure: Exposure, now: TimeSnapshot) -> ChannelKey {
+        let (mut inner, now) = self.lock_at(now);
+        inner.insert(meta, exposure, now)
+    }
+
+    /// Removes a channel.
+    pub fn remove(&self, key: ChannelKey) {
+        self.lock().remove(key);
+    }
+
+    /// Replaces a channel's metadata; its state stays. Equal metadata changes nothing.
+    pub fn update_metadata(
+        &self,
+        key: ChannelKey,
+        meta: ChannelMeta,
+        exposure: Exposure,
+        now: TimeSnapshot,
+    ) {
+        let (mut inner, now) = self.lock_at(now);
+        inner.update_metadata(key, meta, exposure, now);
+    }
+
+    /// How long information stays fresh.
+    #[must_use]
+    pub fn policy(&self) -> Rules {
+        self.lock().policy
+    }
+
+    /// Changes how long information stays fresh.
+    pub fn set_policy(&self, policy: Rules, now: TimeSnapshot) {
+        self.lock().set_policy(policy);
+        self.settle(now);
+    }
+
+    /// Moves all timestamps of events seen here: the host's wall clock was set.
+    pub fn set_wall_offset(&self, wall_offset: i64, now: TimeSnapshot) {
+        self.lock().set_wall_offset(wall_offset);
+        self.settle(now);
+    }
+
+    /// Sets by how much an account's intervals are longer than configured at present: silence is
+    /// tolerated for longer. What was to be fresh until a certain time stays so when intervals
+    /// become shorter.
+    pub fn set_interval_scale(&self, account: &Arc<str>, scale: Stretch) {
+        self.lock().set_interval_scale(account, scale);
+    }
+
+    /// Changes what is known of a channel. `None` where the channel is not in the store any more.
+    pub fn update<R>(
+        &self,
+        key: ChannelKey,
+        now: TimeSnapshot,
+        change: impl FnOnce(&mut Channel, &Rules) -> R,
+    ) -> Option<R> {
+        let (mut inner, now) = self.lock_at(now);
+        inner.update(key, now, change)
+    }
+
+    /// Reads what is known of a channel.
+    pub fn read<R>(&self, key: ChannelKey, read: impl FnOnce(&Channel, &Rules) -> R) -> Option<R> {
+        let inner = self.lock();
+        let entry = inner.channels.get(&key)?;
+        Some(read(&entry.channel, &inner.policy))
+    }
+
+    /// Lets expire what is due. Returns all changes of state since this was last called.
+    pub fn expire(&self, now: TimeSnapshot) -> Vec<StateTransition> {
+        self.settle(now);
+        std::mem::take(&mut self.lock().transitions)
+    }
+
+    /// The number of channels.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().channels.len()
+    }
+
+    /// Whether there are no channels.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Grows with every change of any channel.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.lock().version
+    }
+
+    /// Takes a slice of the channels with series that have changed or ended since they were last
+    /// taken, by responses or by time. There is one taker: the renderer of metrics.
+    pub(crate) fn take_changed(&self, now: TimeSnapshot) -> ChangedChannels {
+        let (mut inner, now) = self.lock_at(now);
+        let nothing_due = inner.advance(now);
+        let mut channels = Vec::new();
+        while channels.len() < SLICE
+            && let Some(key) = inner.changed.pop_first()
+        {
+            let entry = inner
+                .channels
+                .get(&key)
+                .filter(|entry| entry.is_exposed(now));
+            channels.push((key, entry.map(|entry| inner.snapshot(key, entry, now))));
+        }
+        ChangedChannels {
+            channels,
+            is_complete: nothing_due && inner.changed.is_empty(),
+        }
+    }
+
+    /// How many channels each account has, by status.
+    #[must_use]
+    pub fn status_counts(&self, now: TimeSnapshot) -> StatusCounts {
+        self.settle(now);
+        self.lock().status_counts.clone()
+    }
+
+    /// All channels that have series. Some may be a little newer than others.
+    #[must_use]
+    pub fn snapshots(&self, now: TimeSnapshot) -> Vec<ChannelSnapshot> {
+        self.settle(now);
+        let mut snapshots = Vec::new();
+        let mut next = Some(ChannelKey::from_index(0));
+        while let Some(from) = next {
+            let (inner, now) = self.lock_at(now);
+            let mut slice = inner.channels.range(from..);
+            for (key, entry) in slice.by_ref().take(SLICE) {
+                if entry.is_exposed(now) {
+                    snapshots.push(inner.snapshot(*key, entry, now));
+                }
+            }
+            next = slice.next().map(|(key, _)| *key);
+        }
+        snapshots
+    }
+
+    /// Finds a channel by its id. Ids are unique over all accounts.
+    #[must_use]
+    pub fn find(&self, channel_id: &str) -> Option<ChannelKey> {
+        self.lock().by_id.get(channel_id).copied()
+    }
+
+    /// A channel. `None` where it is not in the store any more, or has no series.
+    #[must_use]
+    pub fn snapshot(&self, key: ChannelKey, now: TimeSnapshot) -> Option<ChannelSnapshot> {
+        let (mut inner, now) = self.lock_at(now);
+        inner.expire_if_due(key, now);
+        let entry = inner.channels.get(&key).filter(|e| e.is_exposed(now))?;
+        Some(inner.snapshot(key, entry, now))
+    }
+
+    /// A channel with everything that is kept of it, as [`snapshot`](Self::snapshot).
+    #[must_use]
+    pub fn detail(&self, key: ChannelKey, now: TimeSnapshot) -> Option<ChannelDetail> {
+        let (mut inner, now) = self.lock_at(now);
+        inner.expire_if_due(key, now);
+        let entry = inner.channels.get(&key).filter(|e| e.is_exposed(now))?;
+        let snapshot = inner.snapshot(key, entry, now);
+        let context = inner.context(entry, now);
+        Some(ChannelDetail::new(snapshot, &entry.channel, context))
+    }
+
+    /// The last half hour of a channel's streams; empty where the channel is not in the store.
+    #[must_use]
+    pub fn histories(&self, key: ChannelKey) -> Vec<StreamHistory> {
+        let inner = self.lock();
+        let Some(entry) = inner.channels.get(&key) else {
+            return Vec::new();
+        };
+        StreamHistory::all(&entry.channel, &inner.policy)
+    }
+
+    /// Does everything that is outstanding, slice by slice.
+    fn settle(&self, now: TimeSnapshot) {
+        loop {
+            let (mut inner, now) = self.lock_at(now);
+            if inner.advance(now) {
+                return;
+            }
+        }
+    }
+
+    /// Locks the store at a moment: the given one, or a later one at which it was locked before.
+    fn lock_at(&self, now: TimeSnapshot) -> (MutexGuard<'_, StoreInner>, TimeSnapshot) {
+        let mut inner = self.lock();
+        let now = inner.now_or_later(now);
+        (inner, now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, StoreInner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

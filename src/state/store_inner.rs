@@ -1,0 +1,356 @@
+//! The data behind the store's lock. Every method looks at one channel, or at a slice of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::channel_key::ChannelKey;
+use super::channel_meta::{ChannelMeta, Exposure};
+use super::presence::State;
+use super::record::Channel;
+use super::rules::{Rules, Stretch};
+use super::snapshot::{ChannelSnapshot, SnapshotContext};
+use super::status_counts::{StatusCounts, StatusLabel};
+use super::transition::StateTransition;
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
+
+/// The most channels that are looked at under one lock.
+pub(super) const SLICE: usize = 64;
+
+/// The channels, and when time alone changes which of them.
+#[derive(Debug)]
+pub(super) struct StoreInner {
+    pub(super) policy: Rules,
+    /// The host's wall clock minus the monotonic one, in milliseconds.
+    wall_offset: i64,
+    /// The latest time at which the store was used.
+    latest: TimeSnapshot,
+    next_index: u64,
+    /// Counts changes of channels.
+    pub(super) version: u64,
+    /// In the order of insertion. Boxed, since a map's nodes are only two thirds full.
+    pub(super) channels: BTreeMap<ChannelKey, Box<ChannelEntry>>,
+    pub(super) by_id: HashMap<Arc<str>, ChannelKey>,
+    /// The scale of each account whose intervals are longer than configured.
+    interval_scales: HashMap<Arc<str>, Stretch>,
+    /// When time alone changes which channel next, at the earliest.
+    expiry: BTreeSet<(MonotonicInstant, ChannelKey)>,
+    /// Channels from this key on have not been evaluated since the policy or the wall clock
+    /// changed.
+    evaluate_from: Option<ChannelKey>,
+    /// Channels with series that changed or ended since the renderer last took the changes.
+    pub(super) changed: BTreeSet<ChannelKey>,
+    /// State changes by time that no caller has received yet, oldest first.
+    pub(super) transitions: Vec<StateTransition>,
+    pub(super) status_counts: StatusCounts,
+}
+
+/// A channel in the store.
+#[derive(Debug)]
+pub(super) struct ChannelEntry {
+    pub(super) meta: ChannelMeta,
+    pub(super) channel: Channel,
+    exposure: Exposure,
+    /// The interval scale when the channel's current values were learned.
+    scale: Stretch,
+    /// The store's version when the channel last changed.
+    version: u64,
+    /// Whether the channel had series when it was last evaluated.
+    exposed: bool,
+    /// Its place in the expiry queue.
+    expires_at: Option<MonotonicInstant>,
+    /// Its place in the status counts.
+    counted_as: Option<StatusLabel>,
+}
+
+// === impl ChannelEntry ===
+
+impl ChannelEntry {
+    /// When time alone next changes what is shown of the channel.
+    fn next_expiry(&self, now: TimeSnapshot, policy: &Rules) -> Option<MonotonicInstant> {
+        let change = self.channel.next_change(now, policy, self.scale);
+        let hidden = match self.exposure {
+            Exposure::Always => None,
+            Exposure::WhileRecentlyLive => self.channel.of_interest_until(),
+        };
+        let hidden = hidden.filter(|at| *at > now.monotonic);
+        change.into_iter().chain(hidden).min()
+    }
+
+    /// Whether the channel has series.
+    pub(super) fn is_exposed(&self, now: TimeSnapshot) -> bool {
+        match self.exposure {
+            Exposure::Always => true,
+            Exposure::WhileRecentlyLive => self.channel.is_of_interest(now),
+        }
+    }
+}
+
+// === impl StoreInner ===
+
+impl StoreInner {
+    pub(super) fn new(policy: Rules, wall_offset: i64) -> Self {
+        Self {
+            policy,
+            wall_offset,
+            latest: TimeSnapshot {
+                monotonic: MonotonicInstant::default(),
+                server_time: Timestamp::from_millis(0),
+            },
+            next_index: 0,
+            version: 0,
+            channels: BTreeMap::new(),
+            by_id: HashMap::new(),
+            interval_scales: HashMap::new(),
+            expiry: BTreeSet::new(),
+            evaluate_from: None,
+            changed: BTreeSet::new(),
+            transitions: Vec::new(),
+            status_counts: StatusCounts::default(),
+        }
+    }
+
+    /// The given time, or a later one at which the store was used before.
+    pub(super) fn now_or_later(&mut self, now: TimeSnapshot) -> TimeSnapshot {
+        if now.monotonic >= self.latest.monotonic {
+            self.latest = now;
+        }
+        self.latest
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        meta: ChannelMeta,
+        exposure: Exposure,
+        now: TimeSnapshot,
+    ) -> ChannelKey {
+        let key = ChannelKey::from_index(self.next_index);
+        self.next_index += 1;
+        self.by_id.insert(Arc::clone(&meta.channel.id), key);
+        let entry = ChannelEntry {
+            scale: self.scale(&meta),
+            channel: Channel::new(meta.channel.live_interval, now.monotonic),
+            meta,
+            exposure,
+            version: 0,
+            exposed: false,
+            expires_at: None,
+            counted_as: None,
+        };
+        self.channels.insert(key, Box::new(entry));
+        self.evaluate(key, now);
+        key
+    }
+
+    pub(super) fn remove(&mut self, key: ChannelKey) {
+        let Some(entry) = self.channels.remove(&key) else {
+            return;
+        };
+        if let Some(at) = entry.expires_at {
+            self.expiry.remove(&(at, key));
+        }
+        if let Some(label) = entry.counted_as {
+            self.status_counts.remove(&entry.meta.account, label);
+        }
+        // Another account may have the same channel by now.
+        let id = &entry.meta.channel.id;
+        if self.by_id.get(id) == Some(&key) {
+            self.by_id.remove(id);
+        }
+        if entry.exposed {
+            self.changed.insert(key);
+        }
+    }
+
+    pub(super) fn update_metadata(
+        &mut self,
+        key: ChannelKey,
+        meta: ChannelMeta,
+        exposure: Exposure,
+        now: TimeSnapshot,
+    ) {
+        if let Some(entry) = self.channels.get_mut(&key)
+            && (entry.meta != meta || entry.exposure != exposure)
+        {
+            entry.channel.set_live_interval(meta.channel.live_interval);
+            entry.meta = meta;
+            entry.exposure = exposure;
+            self.evaluate(key, now);
+        }
+    }
+
+    pub(super) fn set_policy(&mut self, policy: Rules) {
+        if self.policy != policy {
+            self.policy = policy;
+            self.evaluate_from = Some(ChannelKey::from_index(0));
+        }
+    }
+
+    pub(super) fn set_wall_offset(&mut self, wall_offset: i64) {
+        if self.wall_offset != wall_offset {
+            self.wall_offset = wall_offset;
+            self.evaluate_from = Some(ChannelKey::from_index(0));
+        }
+    }
+
+    /// Sets by how much an account's intervals are longer than configured. No channel is
+    /// evaluated for that: a larger scale is noticed when the smaller one would expire
+    /// something, and a smaller one holds from the next response on.
+    pub(super) fn set_interval_scale(&mut self, account: &Arc<str>, scale: Stretch) {
+        if scale == Stretch::NONE {
+            self.interval_scales.remove(account);
+        } else {
+            self.interval_scales.insert(Arc::clone(account), scale);
+        }
+    }
+
+    /// The scale of a channel's intervals. One that is expected to be live never waits for others.
+    fn scale(&self, meta: &ChannelMeta) -> Stretch {
+        let scale = self.interval_scales.get(&meta.account);
+        let scale = scale.copied().unwrap_or_default();
+        if meta.channel.expect.live {
+            let all = scale.all;
+            return Stretch { all, idle: all };
+        }
+        scale
+    }
+
+    /// Changes a channel. What time has ended by now ends first: a response after a long silence
+    /// finds the channel unknown.
+    pub(super) fn update<R>(
+        &mut self,
+        key: ChannelKey,
+        now: TimeSnapshot,
+        change: impl FnOnce(&mut Channel, &Rules) -> R,
+    ) -> Option<R> {
+        self.expire_if_due(key, now);
+        let scale = self.scale(&self.channels.get(&key)?.meta);
+        let policy = self.policy;
+        let entry = self.channels.get_mut(&key)?;
+        let from = entry.channel.presence().state();
+        let last_success = entry.channel.last_success();
+        let result = change(&mut entry.channel, &policy);
+        let to = entry.channel.presence().state();
+        entry.scale = if entry.channel.last_success() == last_success {
+            entry.scale.max(scale)
+        } else {
+            scale
+        };
+        self.record_transition(key, from, to);
+        self.evaluate(key, now);
+        Some(result)
+    }
+
+    /// Does a slice of what is outstanding: evaluates channels after a change of the policy or of
+    /// the wall clock, and lets expire what is due. Returns whether nothing is left to do.
+    pub(super) fn advance(&mut self, now: TimeSnapshot) -> bool {
+        if let Some(from) = self.evaluate_from.take() {
+            let keys = self.channels.range(from..).map(|(key, _)| *key);
+            let keys: Vec<ChannelKey> = keys.take(SLICE + 1).collect();
+            for key in keys.iter().take(SLICE) {
+                self.evaluate(*key, now);
+            }
+            self.evaluate_from = keys.get(SLICE).copied();
+            if self.evaluate_from.is_some() {
+                return false;
+            }
+        }
+        for _ in 0..SLICE {
+            match self.expiry.first() {
+                Some((at, key)) if *at <= now.monotonic => self.expire_if_due(*key, now),
+                _ => return true,
+            }
+        }
+        false
+    }
+
+    pub(super) fn expire_if_due(&mut self, key: ChannelKey, now: TimeSnapshot) {
+        let Some(entry) = self.channels.get(&key) else {
+            return;
+        };
+        if entry.expires_at.is_none_or(|at| at > now.monotonic) {
+            return;
+        }
+        let scale = self.scale(&entry.meta);
+        let Some(entry) = self.channels.get_mut(&key) else {
+            return;
+        };
+        entry.scale = entry.scale.max(scale);
+        let from = entry.channel.presence().state();
+        entry.channel.expire(now, &self.policy, entry.scale);
+        let to = entry.channel.presence().state();
+        self.record_transition(key, from, to);
+        self.evaluate(key, now);
+    }
+
+    fn record_transition(&mut self, key: ChannelKey, from: State, to: State) {
+        if from != to {
+            self.transitions.push(StateTransition { key, from, to });
+        }
+    }
+
+    /// Brings everything up to date that follows from a channel's state: its place in the status
+    /// counts and the expiry queue, the versions, and the set of changed channels.
+    fn evaluate(&mut self, key: ChannelKey, now: TimeSnapshot) {
+        let Some(entry) = self.channels.get_mut(&key) else {
+            return;
+        };
+        self.version += 1;
+        entry.version = self.version;
+
+        let state = entry.channel.presence().state();
+        let reported = entry
+            .channel
+            .reported_status(now, &self.policy, entry.scale);
+        let label = StatusLabel::new(state, reported);
+        let counted_as = entry.counted_as.replace(label);
+        if counted_as != Some(label) {
+            let account = &entry.meta.account;
+            if let Some(before) = counted_as {
+                self.status_counts.remove(account, before);
+            }
+            self.status_counts.add(account, label);
+        }
+
+        // A channel that has no series, and had none, changes nothing that is rendered.
+        let exposed = entry.is_exposed(now);
+        if std::mem::replace(&mut entry.exposed, exposed) || exposed {
+            self.changed.insert(key);
+        }
+
+        let next = entry.next_expiry(now, &self.policy);
+        let before = std::mem::replace(&mut entry.expires_at, next);
+        if before != next {
+            if let Some(before) = before {
+                self.expiry.remove(&(before, key));
+            }
+            if let Some(next) = next {
+                self.expiry.insert((next, key));
+            }
+        }
+    }
+
+    pub(super) fn context(&self, entry: &ChannelEntry, now: TimeSnapshot) -> SnapshotContext<'_> {
+        SnapshotContext {
+            policy: &self.policy,
+            scale: entry.scale,
+            wall_offset: self.wall_offset,
+            now,
+        }
+    }
+
+    pub(super) fn snapshot(
+        &self,
+        key: ChannelKey,
+        entry: &ChannelEntry,
+        now: TimeSnapshot,
+    ) -> ChannelSnapshot {
+        let context = self.context(entry, now);
+        ChannelSnapshot::new(
+            key,
+            entry.version,
+            entry.meta.clone(),
+            &entry.channel,
+            context,
+        )
+    }
+}

@@ -1,0 +1,15 @@
+//! Changes of a channel's state.
+
+use super::channel_key::ChannelKey;
+use super::presence::State;
+
+/// A channel's state changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateTransition {
+    /// The channel.
+    pub key: ChannelKey,
+    /// Its state before.
+    pub from: State,
+    /// Its state from now on.
+    pub to: State,
+}

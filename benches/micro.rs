@@ -13,7 +13,7 @@ use polyv_client::{
 };
 use polyv_exporter::config::Channel;
 use polyv_exporter::metrics::{Format, RenderedChannels, ScrapeWriter};
-use polyv_exporter::state::Rules;
+use polyv_exporter::state::FreshnessPolicy;
 use polyv_exporter::state::{ChannelKey, ChannelMeta, ChannelStore, Exposure};
 
 #[global_allocator]
@@ -83,14 +83,14 @@ fn info(from: u64, until: u64) -> StreamInfo {
 
 /// Live channels, every one with all series that a stream can have.
 fn live() -> (Arc<ChannelStore>, RenderedChannels, Vec<ChannelKey>) {
-    let rules = Rules {
+    let rules = FreshnessPolicy {
         lookback: Duration::from_secs(35 * 60),
         idle_interval: Duration::from_secs(30),
         stale_after: Duration::from_secs(120),
         max_sample_age: Duration::from_secs(15 * 60),
         window: Duration::from_secs(90),
         sustain: Duration::from_secs(30),
-        history_step: Duration::from_secs(20),
+        history_bucket_width: Duration::from_secs(20),
     };
     let store = Arc::new(ChannelStore::new(rules, 1_700_000_000_000));
     let info = info(0, 300);
@@ -102,7 +102,7 @@ fn live() -> (Arc<ChannelStore>, RenderedChannels, Vec<ChannelKey>) {
         };
         let key = store.insert(meta, Exposure::Always, at(0));
         store.update(key, at(300), |channel, rules| {
-            channel.live(at(300), &info, rules)
+            channel.apply_stream_info(at(300), &info, rules)
         });
         key
     });
@@ -173,7 +173,7 @@ fn applying_an_answer(bencher: Bencher<'_, '_>) {
         .bench_local_values(|(key, info)| {
             let key = key?;
             let digest = store.update(key, at(315), |channel, rules| {
-                channel.live(at(315), &info, rules)
+                channel.apply_stream_info(at(315), &info, rules)
             });
             rendered.render_all_changed(at(315));
             digest

@@ -16,7 +16,7 @@ use super::query::{Counts, Query};
 use super::respond::{self, BadRequest, JSON, RequestContext, known_parameters};
 use super::state::Snapshot;
 use crate::config::Expect;
-use crate::state::Values;
+use crate::state::SampleValues;
 use crate::state::{ChannelDetail, ChannelSnapshot, PollLogView, StreamHistory, StreamSnapshot};
 use crate::telemetry::{BuildInfo, Glance};
 use polyv_client::clock::Timestamp;
@@ -348,7 +348,7 @@ impl Expectations {
 }
 
 impl Measurements {
-    fn of(values: &Values) -> Self {
+    fn of(values: &SampleValues) -> Self {
         Self {
             video_bitrate_bps: values.video_bitrate.get(),
             video_framerate_fps: values.video_framerate.get(),
@@ -400,7 +400,7 @@ impl<'a> PollLogJson<'a> {
     fn of(answer: &'a PollLogView) -> Self {
         Self {
             outcome: answer.outcome.as_str(),
-            message: answer.words.as_deref(),
+            message: answer.message.as_deref(),
             first_timestamp_seconds: answer.first.as_seconds(),
             last_timestamp_seconds: answer.last.as_seconds(),
             polls: answer.count,

@@ -155,7 +155,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::metrics::{self, Format, RenderedChannels};
-    use crate::state::Rules;
+    use crate::state::FreshnessPolicy;
     use crate::state::{ChannelMeta, ChannelStore, Exposure};
     use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 
@@ -166,14 +166,14 @@ mod tests {
 
     /// So many channels, whose names do not compress well.
     fn channels(count: u64) -> RenderedChannels {
-        let rules = Rules {
+        let rules = FreshnessPolicy {
             lookback: Duration::from_secs(60),
             idle_interval: Duration::from_secs(30),
             stale_after: Duration::from_secs(120),
             max_sample_age: Duration::from_secs(900),
             window: Duration::from_secs(90),
             sustain: Duration::from_secs(30),
-            history_step: Duration::from_secs(10),
+            history_bucket_width: Duration::from_secs(10),
         };
         let store = ChannelStore::new(rules, 0);
         for id in 0..count {

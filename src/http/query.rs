@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde::Deserialize;
 
 use crate::state::ChannelSnapshot;
-use crate::state::{ProblemKind, Severity, State};
+use crate::state::{HealthIssueKind, LiveState, Severity};
 
 /// Which channels, in which order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -184,9 +184,9 @@ impl StateFilter {
             Self::Problem => !view.problems.is_empty(),
             Self::Critical => worst(view) == Some(Severity::Critical),
             Self::Warning => worst(view) == Some(Severity::Warning),
-            Self::Live => view.state == State::Live,
-            Self::NotLive => view.state == State::NotLive,
-            Self::Unknown => view.state == State::Unknown,
+            Self::Live => view.state == LiveState::Live,
+            Self::NotLive => view.state == LiveState::NotLive,
+            Self::Unknown => view.state == LiveState::Unknown,
         }
     }
 }
@@ -218,7 +218,7 @@ impl Sort {
 
     fn key(self, view: &ChannelSnapshot) -> Key {
         let newest = view.streams.iter();
-        let lowest = |of: fn(&crate::state::Values) -> Option<f64>| {
+        let lowest = |of: fn(&crate::state::SampleValues) -> Option<f64>| {
             let values = newest.filter_map(|stream| of(&stream.figures.newest));
             Key::number(values.reduce(f64::min), self.is_descending())
         };
@@ -286,9 +286,9 @@ fn rank(view: &ChannelSnapshot) -> (u8, u8) {
         None => 2,
     };
     let state = match view.state {
-        State::Live => 0,
-        State::Unknown => 1,
-        State::NotLive => 2,
+        LiveState::Live => 0,
+        LiveState::Unknown => 1,
+        LiveState::NotLive => 2,
     };
     (severity, state)
 }
@@ -296,7 +296,7 @@ fn rank(view: &ChannelSnapshot) -> (u8, u8) {
 /// How bad a channel's worst problem is.
 pub(crate) fn worst(view: &ChannelSnapshot) -> Option<Severity> {
     let kinds = view.problems.iter().map(|problem| problem.kind);
-    kinds.map(ProblemKind::severity).max()
+    kinds.map(HealthIssueKind::severity).max()
 }
 
 // === impl Counts ===
@@ -309,9 +309,9 @@ impl Counts {
         };
         for view in views {
             match view.state {
-                State::Live => counts.live += 1,
-                State::NotLive => counts.not_live += 1,
-                State::Unknown => counts.unknown += 1,
+                LiveState::Live => counts.live += 1,
+                LiveState::NotLive => counts.not_live += 1,
+                LiveState::Unknown => counts.unknown += 1,
             }
             match worst(view) {
                 Some(Severity::Critical) => counts.critical += 1,

@@ -51,20 +51,20 @@ mod tests {
 
     use super::*;
     use crate::config;
-    use crate::state::{ChannelMeta, Exposure, Rules};
+    use crate::state::{ChannelMeta, Exposure, FreshnessPolicy};
     use polyv_client::clock::{MonotonicInstant, Timestamp};
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn store() -> ChannelStore {
-        let rules = Rules {
+        let rules = FreshnessPolicy {
             lookback: SECOND,
             idle_interval: SECOND,
             stale_after: SECOND,
             max_sample_age: SECOND,
             window: SECOND,
             sustain: SECOND,
-            history_step: SECOND,
+            history_bucket_width: SECOND,
         };
         ChannelStore::new(rules, 0)
     }

@@ -2,7 +2,7 @@
 
 use super::families::{self as c, Family};
 use super::{length_prefix, text_format};
-use crate::state::{ChannelSnapshot, State, StreamSnapshot};
+use crate::state::{ChannelSnapshot, LiveState, StreamSnapshot};
 use polyv_client::clock::Timestamp;
 
 /// A channel's rendered lines, each [prefixed with its length](length_prefix): first the labels
@@ -44,7 +44,7 @@ const GENERATORS: &[FamilyGenerator] = &[
         writer.end_line(1.0);
     }),
     generator(c::CHANNEL_STATE, |channel, writer| {
-        for state in State::ALL {
+        for state in LiveState::ALL {
             let value = if state == channel.state { 1.0 } else { 0.0 };
             writer.write_labelled("state", state.as_str(), value);
         }

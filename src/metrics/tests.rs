@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::config;
-use crate::state::{ChannelKey, ChannelMeta, ChannelStore, Exposure, Rules, State, Stretch};
+use crate::state::{
+    ChannelKey, ChannelMeta, ChannelStore, Exposure, FreshnessPolicy, IntervalScale, LiveState,
+};
 use polyv_client::clock::TimeSnapshot;
 use polyv_client::clock::{MonotonicInstant, Timestamp};
 use polyv_client::{NumericField, Outcome, RawSample, SampleTime, StreamInfo, StreamName};
@@ -20,15 +22,15 @@ fn now(seconds: u64) -> TimeSnapshot {
     }
 }
 
-fn policy() -> Rules {
-    Rules {
+fn policy() -> FreshnessPolicy {
+    FreshnessPolicy {
         lookback: Duration::from_secs(35 * 60),
         idle_interval: Duration::from_secs(30),
         stale_after: Duration::from_secs(120),
         max_sample_age: Duration::from_secs(15 * 60),
         window: Duration::from_secs(90),
         sustain: Duration::from_secs(30),
-        history_step: Duration::from_secs(10),
+        history_bucket_width: Duration::from_secs(10),
     }
 }
 
@@ -59,8 +61,8 @@ fn poll(store: &ChannelStore, key: ChannelKey, id: usize, now: TimeSnapshot) {
         unreadable: 0,
     };
     store.update(key, now, |channel, rules| match id % 4 {
-        0 => channel.not_live(now, rules),
-        _ => _ = channel.live(now, &info, rules),
+        0 => channel.apply_not_live(now, rules),
+        _ => _ = channel.apply_stream_info(now, &info, rules),
     });
 }
 
@@ -213,7 +215,7 @@ fn lines_of_idle_channels_take_a_quarter_of_their_text() {
         };
         let key = store.insert(meta, Exposure::Always, now(0));
         store.update(key, now(1), |channel, rules| {
-            channel.not_live(now(1), rules);
+            channel.apply_not_live(now(1), rules);
         });
     }
     let text = text(&channels, Format::Prometheus, now(2)).len();
@@ -249,7 +251,7 @@ fn policy_and_wall_clock_apply_to_all_channels() {
     assert!(success.into_iter().all(|line| line.ends_with("} 7")));
     let stale_after = Duration::from_secs(60);
     _ = store.expire(now(100));
-    let policy = Rules {
+    let policy = FreshnessPolicy {
         stale_after,
         idle_interval: stale_after / 3,
         ..policy()
@@ -309,7 +311,7 @@ fn smaller_interval_scale_holds_from_the_next_response_and_larger_at_once() {
         state.split('"').next().unwrap().to_owned()
     };
     let account: Arc<str> = meta(0).account;
-    let scale = |all, idle| Stretch { all, idle };
+    let scale = |all, idle| IntervalScale { all, idle };
     let polled = || {
         let channels = new_channels();
         let idle = insert(channels.store(), 0, now(0));
@@ -335,13 +337,13 @@ fn smaller_interval_scale_holds_from_the_next_response_and_larger_at_once() {
     assert_eq!(state(&channels, 899), "not_live");
     // A channel that is expected to be live is polled as always.
     let snapshot = store.snapshot(expected, now(899)).unwrap();
-    assert_eq!(snapshot.state, State::Unknown);
+    assert_eq!(snapshot.state, LiveState::Unknown);
     // The state was to be fresh until then. After the next response it is not any more.
     store.set_interval_scale(&account, scale(1.0, 1.0));
     assert_eq!(state(&channels, 899), "not_live");
     // A failed call is no response.
     store.update(idle, now(899), |channel, _| {
-        channel.no_answer(Outcome::Timeout, "no answer", now(899).monotonic);
+        channel.apply_error(Outcome::Timeout, "no answer", now(899).monotonic);
     });
     assert_eq!(state(&channels, 899), "not_live");
     poll(store, idle, 0, now(899));

@@ -16,7 +16,7 @@ use super::request::{PollRequest, StatusBatch};
 use super::tempo::Tempo;
 use super::virtual_clock::{VirtualClock, VirtualInstant};
 use crate::config::SecretSource;
-use crate::state::Stretch;
+use crate::state::IntervalScale;
 use crate::state::{ChannelKey, ChannelStore};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{Client, Range};
@@ -54,7 +54,7 @@ pub(super) struct AccountPoller {
     /// Whether the next probe asks for status, where there is a choice.
     probes_status: bool,
     /// How far intervals are stretched, as far as the store knows.
-    stretch_reported: Stretch,
+    stretch_reported: IntervalScale,
     /// How long its calls take, those that are answered.
     latency: f64,
 }
@@ -93,7 +93,7 @@ impl AccountPoller {
             outage_logged: false,
             clock_retried: false,
             probes_status: true,
-            stretch_reported: Stretch::NONE,
+            stretch_reported: IntervalScale::NONE,
             latency: rate_budget::EXPECTED_LATENCY.as_secs_f64(),
         }
     }
@@ -214,7 +214,7 @@ impl AccountPoller {
     /// `rate`. Small changes are none.
     pub(super) fn set_rate(&mut self, rate: f64, store: &ChannelStore) {
         let all = 1.0 / rate;
-        let present = Stretch {
+        let present = IntervalScale {
             all,
             idle: all * self.idle_stretch(),
         };

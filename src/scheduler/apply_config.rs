@@ -13,7 +13,7 @@ use super::rate_budget::{self, capacity_warning};
 use super::response::{exposure, listed_channel_meta};
 use crate::config::{self, Config, StatusMode};
 use crate::state::{ChannelKey, ChannelMeta, Exposure};
-use crate::state::{Rules, Stretch, history_step};
+use crate::state::{FreshnessPolicy, IntervalScale, history_bucket_width};
 use crate::telemetry::Endpoint;
 use polyv_client::Client;
 use polyv_client::clock::TimeSnapshot;
@@ -77,7 +77,9 @@ impl Poller {
             for (key, _) in gone.queue.iter() {
                 self.context.store.remove(key);
             }
-            self.context.store.set_interval_scale(&name, Stretch::NONE);
+            self.context
+                .store
+                .set_interval_scale(&name, IntervalScale::NONE);
             self.context.metrics.end_account(&name);
         }
         for (index, wanted) in config.accounts.iter().enumerate() {
@@ -330,15 +332,17 @@ fn assumed_live_discovered(config: &Config) -> usize {
 
 /// The part of a configuration that is about truth and not about asking.
 #[must_use]
-pub fn freshness_policy(config: &Config) -> Rules {
+pub fn freshness_policy(config: &Config) -> FreshnessPolicy {
     let poll = &config.poll;
-    Rules {
+    FreshnessPolicy {
         lookback: poll.lookback,
         idle_interval: poll.idle_interval,
         stale_after: poll.stale_after,
         max_sample_age: poll.max_sample_age,
         window: poll.window,
         sustain: poll.sustain,
-        history_step: history_step(config.channel_count() + assumed_live_discovered(config)),
+        history_bucket_width: history_bucket_width(
+            config.channel_count() + assumed_live_discovered(config),
+        ),
     }
 }

@@ -200,7 +200,9 @@ fn build_call(
         PollRequest::StreamInfo { channel, .. } => {
             let id = Arc::clone(&account.queue.get(channel)?.id);
             let asked = store
-                .read(channel, |channel, rules| channel.question(now, rules))
+                .read(channel, |channel, rules| {
+                    channel.next_query_range(now, rules)
+                })
                 .unwrap_or_default();
             Some((
                 PollRequest::StreamInfo { channel, asked },

@@ -12,7 +12,7 @@ use super::request::StatusBatch;
 use super::response::{FailureClass, format_elapsed};
 use super::tempo;
 use crate::state::{ChannelKey, StateTransition};
-use crate::state::{Discarded, State};
+use crate::state::{DiscardCounts, LiveState};
 use polyv_client::clock::MonotonicInstant;
 use polyv_client::{Error, Outcome};
 
@@ -196,12 +196,12 @@ pub(super) fn poll(
 }
 
 /// Samples could not be used.
-pub(super) fn values_ignored(account: &str, channel: &mut PollTarget, discarded: &Discarded) {
+pub(super) fn values_ignored(account: &str, channel: &mut PollTarget, discarded: &DiscardCounts) {
     if discarded.is_empty() {
         return;
     }
     let samples: u64 = discarded.counts().map(|(_, count)| count).sum();
-    let fields = discarded.spoiled_fields;
+    let fields = discarded.invalid_fields;
     let example = discarded.example.as_deref().unwrap_or("");
     let id = &*channel.id;
     // Once a channel: the counters tell the rest.
@@ -230,7 +230,7 @@ pub(super) fn state_changed(account: &str, channel: &PollTarget, turned: &StateT
     let name = &*channel.name;
     let (from, to) = (turned.from.as_str(), turned.to.as_str());
     match turned.to {
-        State::Live | State::NotLive if turned.from != State::Unknown => {
+        LiveState::Live | LiveState::NotLive if turned.from != LiveState::Unknown => {
             info!(account, channel = id, name, from, to, "the channel turned");
         }
         _ => debug!(account, channel = id, name, from, to, "the channel turned"),

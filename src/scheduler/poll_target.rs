@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::schedule::{PollSchedule, next_slot};
 use super::virtual_clock::VirtualInstant;
-use crate::state::Channel;
+use crate::state::ChannelState;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 
 /// A channel that is target, and when it is asked what.
@@ -103,10 +103,10 @@ pub(super) struct LoggedFailure {
 // === impl PollPriority ===
 
 impl PollPriority {
-    pub(super) fn of(channel: &Channel, now: TimeSnapshot) -> Self {
+    pub(super) fn of(channel: &ChannelState, now: TimeSnapshot) -> Self {
         match channel.interval_if_live() {
             Some(interval) => Self::Live(interval),
-            None if channel.is_of_interest(now) => Self::Recent,
+            None if channel.is_recently_live(now) => Self::Recent,
             None => Self::None,
         }
     }

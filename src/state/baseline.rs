@@ -28,13 +28,13 @@ pub(super) struct Baseline {
     /// Whether samples were taken since the level was found.
     outdated: bool,
     first: Option<Timestamp>,
-    settled: Level,
+    settled: BaselineState,
     settled_until: Option<Timestamp>,
-    newest: Level,
+    newest: BaselineState,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Level {
+struct BaselineState {
     value: Option<f64>,
     held_since: Option<Timestamp>,
 }
@@ -73,7 +73,7 @@ impl Baseline {
             return;
         };
         let settled_until = newest - SETTLES;
-        let mut walk = Walk::new(&self.points, self.settled_until, first);
+        let mut walk = MedianWindow::new(&self.points, self.settled_until, first);
         walk.step_until(settled_until, &mut self.settled);
         self.newest = self.settled;
         walk.step_until(newest, &mut self.newest);
@@ -81,9 +81,9 @@ impl Baseline {
     }
 }
 
-// === impl Level ===
+// === impl BaselineState ===
 
-impl Level {
+impl BaselineState {
     /// Goes on to the next sample, `median` being that of the history up to it.
     fn step(&mut self, time: Timestamp, bitrate: f64, median: f64, enough: bool) {
         match self.value {
@@ -104,7 +104,7 @@ impl Level {
 }
 
 /// Walks over the points from one on, with the median of the history before each.
-struct Walk {
+struct MedianWindow {
     points: Vec<(Timestamp, f32)>,
     first: Timestamp,
     /// The next point to step to.
@@ -115,7 +115,7 @@ struct Walk {
     window: Vec<f32>,
 }
 
-impl Walk {
+impl MedianWindow {
     fn new(points: &Points, after: Option<Timestamp>, first: Timestamp) -> Self {
         let points: Vec<_> = points.iter().collect();
         let next = after.map_or(0, |after| {
@@ -132,7 +132,7 @@ impl Walk {
         }
     }
 
-    fn step_until(&mut self, until: Timestamp, level: &mut Level) {
+    fn step_until(&mut self, until: Timestamp, level: &mut BaselineState) {
         while let Some((time, value)) = self.points.get(self.next).copied()
             && time <= until
         {

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::series::Reading;
-use super::stream::Values;
+use super::series::Measurement;
+use super::stream::SampleValues;
 use polyv_client::clock::Timestamp;
 
 /// So much is kept.
-pub const HISTORY: Duration = Duration::from_secs(30 * 60);
+pub const HISTORY_SPAN: Duration = Duration::from_secs(30 * 60);
 /// The finest step, of which every other one is a power of two: merging never splits a step.
 const FINEST: Duration = Duration::from_secs(10);
 /// A sample's time may be ahead of Polyv's clock by so much, as elsewhere.
@@ -20,11 +20,11 @@ const POINT: usize = size_of::<Point>();
 
 /// The lowest readings of one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Lowest {
+pub struct HistoryPoint {
     /// The step's beginning.
     pub time: Timestamp,
     /// The lowest reading of each field: a dip must not vanish in an average.
-    pub values: Values,
+    pub values: SampleValues,
 }
 
 /// The steps of a stream's last half hour in which there were samples.
@@ -39,43 +39,44 @@ struct Point {
     /// Seconds since 1970: enough until 2106.
     start: u32,
     video_bitrate: f32,
-    video_framerate: Rate,
-    audio_framerate: Rate,
+    video_framerate: FixedPointFps,
+    audio_framerate: FixedPointFps,
 }
 
 /// A frame rate in 64ths, of which 16 bits hold the highest that is believed (1,000).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rate(u16);
+struct FixedPointFps(u16);
 
 /// The step at which the histories of so many channels fit the budget, with one stream each.
 #[must_use]
-pub fn history_step(channels: usize) -> Duration {
+pub fn history_bucket_width(channels: usize) -> Duration {
     let points = BUDGET / POINT / channels.max(1);
     steps()
         .find(|step| points_of(*step) <= points)
-        .unwrap_or(HISTORY)
+        .unwrap_or(HISTORY_SPAN)
 }
 
 /// The step for one of `streams` streams of a channel, so that all of them take no more than
 /// one alone.
-pub(super) fn shared_step(step: Duration, streams: usize) -> Duration {
+pub(super) fn shared_bucket_width(step: Duration, streams: usize) -> Duration {
     let streams = u32::try_from(streams).unwrap_or(u32::MAX);
     step.saturating_mul(streams.max(1).next_power_of_two())
 }
 
 fn steps() -> impl Iterator<Item = Duration> {
-    std::iter::successors(Some(FINEST), |step| Some(*step * 2)).take_while(|step| *step < HISTORY)
+    std::iter::successors(Some(FINEST), |step| Some(*step * 2))
+        .take_while(|step| *step < HISTORY_SPAN)
 }
 
 fn points_of(step: Duration) -> usize {
-    usize::try_from(HISTORY.as_secs() / step.as_secs().max(1)).map_or(usize::MAX, |n| n + 1)
+    usize::try_from(HISTORY_SPAN.as_secs() / step.as_secs().max(1)).map_or(usize::MAX, |n| n + 1)
 }
 
 // === impl History ===
 
 impl History {
     /// Adds a sample to its step.
-    pub(super) fn push(&mut self, time: Timestamp, values: Values, step: Duration) {
+    pub(super) fn push(&mut self, time: Timestamp, values: SampleValues, step: Duration) {
         let Some(point) = Point::new(time, values, step) else {
             return;
         };
@@ -100,7 +101,7 @@ impl History {
     /// Forgets what is too old (or of a future that was none: Polyv's clock was set), and
     /// merges what is in finer steps than this.
     pub(super) fn settle(&mut self, polyv: Timestamp, step: Duration) {
-        let oldest = polyv - HISTORY;
+        let oldest = polyv - HISTORY_SPAN;
         while let Some(first) = self.points.front()
             && first.time() + step < oldest
         {
@@ -124,8 +125,8 @@ impl History {
     }
 
     /// All steps, oldest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Lowest> {
-        self.points.iter().map(|point| Lowest {
+    pub(super) fn iter(&self) -> impl Iterator<Item = HistoryPoint> {
+        self.points.iter().map(|point| HistoryPoint {
             time: point.time(),
             values: point.values(),
         })
@@ -137,7 +138,7 @@ impl History {
 impl Point {
     /// `None` for a time that no sample can have.
     #[allow(clippy::cast_possible_truncation)] // a chart needs no more than 7 digits
-    fn new(time: Timestamp, values: Values, step: Duration) -> Option<Self> {
+    fn new(time: Timestamp, values: SampleValues, step: Duration) -> Option<Self> {
         let step = i64::try_from(step.as_secs()).ok()?.max(1);
         let seconds = time.as_millis().div_euclid(1000);
         Some(Self {
@@ -159,9 +160,9 @@ impl Point {
         Timestamp::from_millis(i64::from(self.start) * 1000)
     }
 
-    fn values(&self) -> Values {
+    fn values(&self) -> SampleValues {
         let bitrate = f64::from(self.video_bitrate);
-        Values {
+        SampleValues {
             video_bitrate: Some(bitrate).filter(|v| !v.is_nan()).into(),
             video_framerate: self.video_framerate.into(),
             audio_framerate: self.audio_framerate.into(),
@@ -169,17 +170,17 @@ impl Point {
     }
 }
 
-// === impl Rate ===
+// === impl FixedPointFps ===
 
-impl Rate {
+impl FixedPointFps {
     /// Higher than any: a missing one is never the lower one.
     const NONE: Self = Self(u16::MAX);
     const PARTS: f64 = 64.0;
 }
 
-impl From<Reading> for Rate {
+impl From<Measurement> for FixedPointFps {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
-    fn from(reading: Reading) -> Self {
+    fn from(reading: Measurement) -> Self {
         match reading.get() {
             Some(rate) => Self(((rate * Self::PARTS).round() as u16).min(u16::MAX - 1)),
             None => Self::NONE,
@@ -187,10 +188,12 @@ impl From<Reading> for Rate {
     }
 }
 
-impl From<Rate> for Reading {
-    fn from(rate: Rate) -> Self {
-        let known = rate != Rate::NONE;
-        known.then(|| f64::from(rate.0) / Rate::PARTS).into()
+impl From<FixedPointFps> for Measurement {
+    fn from(rate: FixedPointFps) -> Self {
+        let known = rate != FixedPointFps::NONE;
+        known
+            .then(|| f64::from(rate.0) / FixedPointFps::PARTS)
+            .into()
     }
 }
 
@@ -204,11 +207,11 @@ mod tests {
         Timestamp::from_millis(1_700_000_000_000 + seconds * 1000)
     }
 
-    fn values(bitrate: f64) -> Values {
-        Values {
+    fn values(bitrate: f64) -> SampleValues {
+        SampleValues {
             video_bitrate: Some(bitrate).into(),
             video_framerate: Some(14.985).into(),
-            audio_framerate: Reading::NONE,
+            audio_framerate: Measurement::NONE,
         }
     }
 
@@ -231,9 +234,9 @@ mod tests {
     #[test]
     fn a_missing_reading_does_not_hide_another_one_of_the_step() {
         let mut history = History::default();
-        history.push(at(0), Values::NONE, FINEST);
+        history.push(at(0), SampleValues::NONE, FINEST);
         history.push(at(1), values(7.0), FINEST);
-        history.push(at(2), Values::NONE, FINEST);
+        history.push(at(2), SampleValues::NONE, FINEST);
         let shown = history.iter().next().unwrap();
         assert_eq!(shown.values.video_bitrate.get(), Some(7.0));
     }
@@ -241,7 +244,7 @@ mod tests {
     #[test]
     fn the_highest_frame_rate_that_is_believed_fits() {
         assert_eq!(
-            Reading::from(Rate::from(Reading::from(Some(1000.0)))).get(),
+            Measurement::from(FixedPointFps::from(Measurement::from(Some(1000.0)))).get(),
             Some(1000.0)
         );
     }
@@ -250,17 +253,17 @@ mod tests {
     fn a_step_is_chosen_that_fits_the_budget() {
         assert_eq!(POINT, 12);
         for channels in [0, 1, 1000, 7_000] {
-            assert_eq!(history_step(channels), FINEST, "{channels}");
+            assert_eq!(history_bucket_width(channels), FINEST, "{channels}");
         }
         for channels in [10_000, 30_000, 100_000] {
-            let step = history_step(channels);
-            assert!(step > FINEST && step < HISTORY, "{channels}: {step:?}");
+            let step = history_bucket_width(channels);
+            assert!(step > FINEST && step < HISTORY_SPAN, "{channels}: {step:?}");
             assert!(points_of(step) * POINT * channels <= BUDGET, "{channels}");
         }
-        assert_eq!(history_step(usize::MAX), HISTORY);
-        assert_eq!(shared_step(FINEST, 1), FINEST);
-        assert_eq!(shared_step(FINEST, 3), 4 * FINEST);
-        assert_eq!(shared_step(FINEST, 8), 8 * FINEST);
+        assert_eq!(history_bucket_width(usize::MAX), HISTORY_SPAN);
+        assert_eq!(shared_bucket_width(FINEST, 1), FINEST);
+        assert_eq!(shared_bucket_width(FINEST, 3), 4 * FINEST);
+        assert_eq!(shared_bucket_width(FINEST, 8), 8 * FINEST);
     }
 
     proptest! {
@@ -281,7 +284,7 @@ mod tests {
             prop_assert!(shown.len() <= points_of(step));
             prop_assert!(shown.windows(2).all(|pair| pair[0].time < pair[1].time));
             // The oldest step may have to make room for the newest.
-            let kept = |seconds: i64| at(seconds) >= at(newest) - HISTORY + step;
+            let kept = |seconds: i64| at(seconds) >= at(newest) - HISTORY_SPAN + step;
             let lowest = samples.iter().filter(|(s, _)| kept(*s)).map(|(_, b)| *b);
             let lowest = lowest.fold(f64::INFINITY, f64::min);
             let shown = shown.iter().filter_map(|point| point.values.video_bitrate.get());

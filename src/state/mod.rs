@@ -4,25 +4,25 @@
 //! how long something lasts, Polyv's how old a sample is — so that any history can be played
 //! in a test, and steps of the host's clock can't change what is known.
 //!
-//! A [`Channel`] consists of its [state](Presence) and its [streams](Stream). An answer's
+//! A [`ChannelState`] consists of its [state](Liveness) and its [streams](Stream). An answer's
 //! samples are [screened](screening) first; what is left goes to the streams, where order,
 //! repetition and lateness mean nothing: a sample *is* its stream and its time.
 //!
-//! For people there are also its [problems](Channel::problems), how the
-//! [last polls](Channel::answers) ended, and half an hour of [history](Channel::histories).
+//! For people there are also its [health issues](ChannelState::health_issues), how the
+//! [last polls](ChannelState::answers) ended, and half an hour of [history](ChannelState::histories).
 
-mod answers;
 mod baseline;
+mod channel;
 mod channel_key;
 mod channel_meta;
 mod digits;
+mod freshness;
+mod health;
 mod history;
+mod liveness;
 mod points;
-mod presence;
-mod problem;
-mod record;
-mod rules;
-mod screening;
+mod poll_log;
+mod sample_validation;
 mod series;
 mod snapshot;
 mod status_counts;
@@ -35,20 +35,20 @@ mod tests;
 mod times;
 mod transition;
 
-pub use answers::Run;
+pub use channel::{ChannelState, UpdateSummary};
 pub use channel_key::ChannelKey;
 pub use channel_meta::{ChannelMeta, Exposure};
-pub use history::{HISTORY, Lowest, history_step};
-pub use presence::{Presence, State};
-pub use problem::{Problem, ProblemKind, Severity};
-pub use record::{Channel, Digest};
-pub use rules::{Rules, Stretch};
-pub use screening::{DiscardReason, Discarded};
-pub use series::Reading;
+pub use freshness::{FreshnessPolicy, IntervalScale};
+pub use health::{HealthIssue, HealthIssueKind, Severity};
+pub use history::{HISTORY_SPAN, HistoryPoint, history_bucket_width};
+pub use liveness::{LiveState, Liveness};
+pub use poll_log::PollLogEntry;
+pub use sample_validation::{DiscardCounts, DiscardReason};
+pub use series::Measurement;
 pub use snapshot::{ChannelDetail, ChannelSnapshot, PollLogView, StreamHistory, StreamSnapshot};
 pub use status_counts::{StatusCounts, StatusLabel};
 pub use store::{ChangedChannels, ChannelStore};
-pub use stream::{Figures, Stream, Values};
+pub use stream::{SampleValues, Stream, StreamAggregates};
 pub use transition::StateTransition;
 
 /// At most so many streams of a channel are told apart.

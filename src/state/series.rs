@@ -1,26 +1,26 @@
-//! Values in the order of their time, compactly.
+//! SampleValues in the order of their time, compactly.
 
 use super::digits;
-use super::stream::Values;
+use super::stream::SampleValues;
 use super::times::Times;
 use polyv_client::clock::Timestamp;
 
 /// A number that may be missing, in the space of a number.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading(f64);
+pub struct Measurement(f64);
 
-/// Values by the instant they belong to, which is their identity: there is at most one for
+/// SampleValues by the instant they belong to, which is their identity: there is at most one for
 /// each millisecond.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Series {
+pub(super) struct SampleWindow {
     times: Times,
     /// As many values, one behind the other: as readings they would take four times as much.
     bytes: Vec<u8>,
 }
 
-// === impl Reading ===
+// === impl Measurement ===
 
-impl Reading {
+impl Measurement {
     /// No number.
     pub const NONE: Self = Self(f64::NAN);
 
@@ -31,21 +31,21 @@ impl Reading {
     }
 }
 
-impl From<Option<f64>> for Reading {
+impl From<Option<f64>> for Measurement {
     fn from(number: Option<f64>) -> Self {
         Self(number.unwrap_or(f64::NAN))
     }
 }
 
-impl PartialEq for Reading {
+impl PartialEq for Measurement {
     fn eq(&self, other: &Self) -> bool {
         self.get() == other.get()
     }
 }
 
-// === impl Series ===
+// === impl SampleWindow ===
 
-impl Series {
+impl SampleWindow {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.times.len()
@@ -57,13 +57,13 @@ impl Series {
     }
 
     /// All, oldest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Timestamp, Values)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Timestamp, SampleValues)> {
         let mut rest = &*self.bytes;
         self.times.iter().map(move |time| (time, take(&mut rest)))
     }
 
     /// Sets the values at `time`; whether there were none before.
-    pub(super) fn insert(&mut self, time: Timestamp, values: Values) -> bool {
+    pub(super) fn insert(&mut self, time: Timestamp, values: SampleValues) -> bool {
         let (place, new) = self.times.insert(time);
         let mut bytes = Vec::with_capacity(USUAL);
         put(values, &mut bytes);
@@ -90,7 +90,7 @@ impl Series {
         &mut self,
         time: Timestamp,
         max: usize,
-        mut gone: impl FnMut(Timestamp, Values),
+        mut gone: impl FnMut(Timestamp, SampleValues),
     ) {
         let mut rest = &*self.bytes;
         while let Some(first) = self.times.first()
@@ -121,14 +121,14 @@ impl Series {
 /// So many bytes most values take.
 const USUAL: usize = 8;
 
-fn put(values: Values, out: &mut Vec<u8>) {
+fn put(values: SampleValues, out: &mut Vec<u8>) {
     digits::put(values.video_bitrate.get(), out);
     digits::put(values.video_framerate.get(), out);
     digits::put(values.audio_framerate.get(), out);
 }
 
-fn take(rest: &mut &[u8]) -> Values {
-    Values {
+fn take(rest: &mut &[u8]) -> SampleValues {
+    SampleValues {
         video_bitrate: digits::take(rest).into(),
         video_framerate: digits::take(rest).into(),
         audio_framerate: digits::take(rest).into(),
@@ -147,9 +147,9 @@ mod tests {
         Timestamp::from_millis(millis)
     }
 
-    fn values(numbers: [Option<f64>; 3]) -> Values {
-        let [video_bitrate, video_framerate, audio_framerate] = numbers.map(Reading::from);
-        Values {
+    fn values(numbers: [Option<f64>; 3]) -> SampleValues {
+        let [video_bitrate, video_framerate, audio_framerate] = numbers.map(Measurement::from);
+        SampleValues {
             video_bitrate,
             video_framerate,
             audio_framerate,
@@ -157,7 +157,7 @@ mod tests {
     }
 
     /// Such as Polyv sends, with decimals or without, and others.
-    fn any_values() -> impl Strategy<Value = Values> {
+    fn any_values() -> impl Strategy<Value = SampleValues> {
         let number = || {
             proptest::option::of(prop_oneof![
                 (0_u32..10_000_000).prop_map(f64::from),
@@ -176,7 +176,7 @@ mod tests {
             ),
             start in 0i64..1_800_000_000_000,
         ) {
-            let mut series = Series::default();
+            let mut series = SampleWindow::default();
             let mut map = BTreeMap::new();
             for (offset, action, value) in steps {
                 let time = start + offset * 7_000;
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn months_between_samples_are_no_trouble() {
-        let mut series = Series::default();
+        let mut series = SampleWindow::default();
         let day = 86_400_000;
         let number = |n: i32| values([Some(f64::from(n)), None, Some(0.0)]);
         assert!(series.insert(at(0), number(1)));
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn what_the_windows_need_takes_a_few_hundred_bytes() {
-        let mut series = Series::default();
+        let mut series = SampleWindow::default();
         for n in 0..400 {
             let bitrate = 1_157_120.0 + f64::from(n) * 997.0;
             let time = at(i64::from(n) * 5_000 + i64::from(n) % 7);

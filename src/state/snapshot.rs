@@ -5,14 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::channel::ChannelState;
 use super::channel_key::ChannelKey;
 use super::channel_meta::ChannelMeta;
-use super::history::Lowest;
-use super::presence::State;
-use super::problem::Problem;
-use super::record::Channel;
-use super::rules::{Rules, Stretch};
-use super::stream::{Figures, Stream};
+use super::freshness::{FreshnessPolicy, IntervalScale};
+use super::health::HealthIssue;
+use super::history::HistoryPoint;
+use super::liveness::LiveState;
+use super::stream::{Stream, StreamAggregates};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{LiveStatus, Outcome, StreamName};
 
@@ -26,7 +26,7 @@ pub struct ChannelSnapshot {
     /// The channel's account and configuration.
     pub meta: ChannelMeta,
     /// Whether the channel is live.
-    pub state: State,
+    pub state: LiveState,
     /// The status that Polyv reports, where it was reported recently.
     pub reported: Option<LiveStatus>,
     /// When the channel entered its state, as seen here.
@@ -44,7 +44,7 @@ pub struct ChannelSnapshot {
     /// The streams whose samples are current.
     pub streams: Vec<StreamSnapshot>,
     /// The channel's problems, the worst first.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<HealthIssue>,
     /// Whether a newest sample shows what would be a problem if it lasted.
     pub wavering: bool,
 }
@@ -57,7 +57,7 @@ pub struct StreamSnapshot {
     /// How many distinct samples were seen.
     pub samples_total: u64,
     /// The values that the stream shows.
-    pub figures: Figures,
+    pub figures: StreamAggregates,
 }
 
 /// The lowest values of a stream over the last half hour, oldest first.
@@ -68,7 +68,7 @@ pub struct StreamHistory {
     /// The width of a step.
     pub step: Duration,
     /// The lowest values, step by step.
-    pub steps: Vec<Lowest>,
+    pub steps: Vec<HistoryPoint>,
 }
 
 /// Consecutive polls that ended alike.
@@ -77,7 +77,7 @@ pub struct PollLogView {
     /// How they ended.
     pub outcome: Outcome,
     /// The error's message, where they failed.
-    pub words: Option<Arc<str>>,
+    pub message: Option<Arc<str>>,
     /// When the first of them ended.
     pub first: Timestamp,
     /// When the last of them ended.
@@ -102,8 +102,8 @@ pub struct ChannelDetail {
 /// The circumstances under which a channel is looked at.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SnapshotContext<'a> {
-    pub(super) policy: &'a Rules,
-    pub(super) scale: Stretch,
+    pub(super) policy: &'a FreshnessPolicy,
+    pub(super) scale: IntervalScale,
     /// The host's wall clock minus the monotonic one, in milliseconds.
     pub(super) wall_offset: i64,
     pub(super) now: TimeSnapshot,
@@ -116,29 +116,30 @@ impl ChannelSnapshot {
         key: ChannelKey,
         version: u64,
         meta: ChannelMeta,
-        channel: &Channel,
+        channel: &ChannelState,
         context: SnapshotContext<'_>,
     ) -> Self {
         let SnapshotContext {
             policy, scale, now, ..
         } = context;
-        let shown: Vec<(&Stream, Figures)> = channel.shown(now, policy, scale).collect();
-        let presence = channel.presence();
+        let shown: Vec<(&Stream, StreamAggregates)> =
+            channel.visible_streams(now, policy, scale).collect();
+        let liveness = channel.liveness();
         let timestamp =
             |moment: Option<MonotonicInstant>| moment.map(|moment| context.timestamp(moment));
         Self {
             key,
             version,
-            state: presence.state(),
+            state: liveness.state(),
             reported: channel.reported_status(now, policy, scale),
-            since: context.timestamp(presence.since()),
-            transitions: presence.transitions(),
+            since: context.timestamp(liveness.since()),
+            transitions: liveness.transitions(),
             last_outcome: channel.last_outcome(),
             last_success: timestamp(channel.last_success()),
             last_new_sample: timestamp(channel.last_new_sample()),
             last_sample: channel.last_sample(),
-            wavering: channel.is_wavering(&shown, &meta.channel.expect),
-            problems: channel.problems(&shown, &meta.channel.expect, now),
+            wavering: channel.has_transient_issue(&shown, &meta.channel.expect),
+            problems: channel.health_issues(&shown, &meta.channel.expect, now),
             streams: shown
                 .into_iter()
                 .map(|(stream, figures)| StreamSnapshot {
@@ -156,8 +157,8 @@ impl ChannelSnapshot {
 
 impl StreamHistory {
     /// The histories of all streams of a channel.
-    pub(super) fn all(channel: &Channel, policy: &Rules) -> Vec<Self> {
-        let step = channel.history_step(policy);
+    pub(super) fn all(channel: &ChannelState, policy: &FreshnessPolicy) -> Vec<Self> {
+        let step = channel.history_bucket_width(policy);
         channel
             .histories(policy)
             .map(|(name, steps)| Self {
@@ -174,17 +175,17 @@ impl StreamHistory {
 impl ChannelDetail {
     pub(super) fn new(
         snapshot: ChannelSnapshot,
-        channel: &Channel,
+        channel: &ChannelState,
         context: SnapshotContext<'_>,
     ) -> Self {
         Self {
             channel: snapshot,
             histories: StreamHistory::all(channel, context.policy),
             answers: channel
-                .answers()
+                .poll_log()
                 .map(|run| PollLogView {
                     outcome: run.outcome,
-                    words: run.words.clone(),
+                    message: run.message.clone(),
                     first: context.timestamp(run.first),
                     last: context.timestamp(run.last),
                     count: run.count,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::presence::State;
+use super::liveness::LiveState;
 use polyv_client::LiveStatus;
 
 /// The status that a channel counts as.
@@ -12,7 +12,7 @@ pub enum StatusLabel {
     /// The status that Polyv reports.
     Reported(LiveStatus),
     /// The channel's state, where Polyv reports no status.
-    Known(State),
+    Observation(LiveState),
 }
 
 /// The number of channels of each account, by status.
@@ -32,17 +32,17 @@ impl StatusLabel {
         Self::Reported(LiveStatus::Waiting),
         Self::Reported(LiveStatus::Playback),
         Self::Reported(LiveStatus::Banned),
-        Self::Known(State::NotLive),
-        Self::Known(State::Unknown),
+        Self::Observation(LiveState::NotLive),
+        Self::Observation(LiveState::Unknown),
     ];
 
     /// The label of a channel in this state with this reported status. A live channel counts as
     /// live whatever status is reported.
-    pub(super) fn new(state: State, reported: Option<LiveStatus>) -> Self {
+    pub(super) fn new(state: LiveState, reported: Option<LiveStatus>) -> Self {
         match (state, reported) {
-            (State::Live, _) => Self::Reported(LiveStatus::Live),
+            (LiveState::Live, _) => Self::Reported(LiveStatus::Live),
             (_, Some(status)) => Self::Reported(status),
-            (state, None) => Self::Known(state),
+            (state, None) => Self::Observation(state),
         }
     }
 
@@ -51,7 +51,7 @@ impl StatusLabel {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Reported(status) => status.as_str(),
-            Self::Known(state) => state.as_str(),
+            Self::Observation(state) => state.as_str(),
         }
     }
 }
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn every_possible_label_is_counted() {
-        for state in State::ALL {
+        for state in LiveState::ALL {
             let reported = LiveStatus::ALL.map(Some).into_iter().chain([None]);
             for reported in reported {
                 let label = StatusLabel::new(state, reported);
@@ -113,7 +113,7 @@ mod tests {
     fn account_has_counts_while_it_has_channels() {
         let mut counts = StatusCounts::default();
         let account = "a".into();
-        let live = StatusLabel::new(State::Live, None);
+        let live = StatusLabel::new(LiveState::Live, None);
         counts.add(&account, live);
         counts.add(&account, live);
         counts.remove(&account, live);

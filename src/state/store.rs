@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::channel::ChannelState;
 use super::channel_key::ChannelKey;
 use super::channel_meta::{ChannelMeta, Exposure};
-use super::record::Channel;
-use super::rules::{Rules, Stretch};
+use super::freshness::{FreshnessPolicy, IntervalScale};
 use super::snapshot::{ChannelDetail, ChannelSnapshot, StreamHistory};
 use super::status_counts::StatusCounts;
 use super::store_inner::{SLICE, StoreInner};
@@ -43,7 +43,7 @@ impl ChannelStore {
     /// An empty store. `wall_offset` is the host's wall clock minus the monotonic one, in
     /// milliseconds.
     #[must_use]
-    pub fn new(policy: Rules, wall_offset: i64) -> Self {
+    pub fn new(policy: FreshnessPolicy, wall_offset: i64) -> Self {
         Self {
             inner: Mutex::new(StoreInner::new(policy, wall_offset)),
         }
@@ -74,12 +74,12 @@ impl ChannelStore {
 
     /// How long information stays fresh.
     #[must_use]
-    pub fn policy(&self) -> Rules {
+    pub fn policy(&self) -> FreshnessPolicy {
         self.lock().policy
     }
 
     /// Changes how long information stays fresh.
-    pub fn set_policy(&self, policy: Rules, now: TimeSnapshot) {
+    pub fn set_policy(&self, policy: FreshnessPolicy, now: TimeSnapshot) {
         self.lock().set_policy(policy);
         self.settle(now);
     }
@@ -93,7 +93,7 @@ impl ChannelStore {
     /// Sets by how much an account's intervals are longer than configured at present: silence is
     /// tolerated for longer. What was to be fresh until a certain time stays so when intervals
     /// become shorter.
-    pub fn set_interval_scale(&self, account: &Arc<str>, scale: Stretch) {
+    pub fn set_interval_scale(&self, account: &Arc<str>, scale: IntervalScale) {
         self.lock().set_interval_scale(account, scale);
     }
 
@@ -102,14 +102,18 @@ impl ChannelStore {
         &self,
         key: ChannelKey,
         now: TimeSnapshot,
-        change: impl FnOnce(&mut Channel, &Rules) -> R,
+        change: impl FnOnce(&mut ChannelState, &FreshnessPolicy) -> R,
     ) -> Option<R> {
         let (mut inner, now) = self.lock_at(now);
         inner.update(key, now, change)
     }
 
     /// Reads what is known of a channel.
-    pub fn read<R>(&self, key: ChannelKey, read: impl FnOnce(&Channel, &Rules) -> R) -> Option<R> {
+    pub fn read<R>(
+        &self,
+        key: ChannelKey,
+        read: impl FnOnce(&ChannelState, &FreshnessPolicy) -> R,
+    ) -> Option<R> {
         let inner = self.lock();
         let entry = inner.channels.get(&key)?;
         Some(read(&entry.channel, &inner.policy))

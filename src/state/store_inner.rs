@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::channel::ChannelState;
 use super::channel_key::ChannelKey;
 use super::channel_meta::{ChannelMeta, Exposure};
-use super::presence::State;
-use super::record::Channel;
-use super::rules::{Rules, Stretch};
+use super::freshness::{FreshnessPolicy, IntervalScale};
+use super::liveness::LiveState;
 use super::snapshot::{ChannelSnapshot, SnapshotContext};
 use super::status_counts::{StatusCounts, StatusLabel};
 use super::transition::StateTransition;
@@ -19,7 +19,7 @@ pub(super) const SLICE: usize = 64;
 /// The channels, and when time alone changes which of them.
 #[derive(Debug)]
 pub(super) struct StoreInner {
-    pub(super) policy: Rules,
+    pub(super) policy: FreshnessPolicy,
     /// The host's wall clock minus the monotonic one, in milliseconds.
     wall_offset: i64,
     /// The latest time at which the store was used.
@@ -31,7 +31,7 @@ pub(super) struct StoreInner {
     pub(super) channels: BTreeMap<ChannelKey, Box<ChannelEntry>>,
     pub(super) by_id: HashMap<Arc<str>, ChannelKey>,
     /// The scale of each account whose intervals are longer than configured.
-    interval_scales: HashMap<Arc<str>, Stretch>,
+    interval_scales: HashMap<Arc<str>, IntervalScale>,
     /// When time alone changes which channel next, at the earliest.
     expiry: BTreeSet<(MonotonicInstant, ChannelKey)>,
     /// Channels from this key on have not been evaluated since the policy or the wall clock
@@ -39,7 +39,7 @@ pub(super) struct StoreInner {
     evaluate_from: Option<ChannelKey>,
     /// Channels with series that changed or ended since the renderer last took the changes.
     pub(super) changed: BTreeSet<ChannelKey>,
-    /// State changes by time that no caller has received yet, oldest first.
+    /// LiveState changes by time that no caller has received yet, oldest first.
     pub(super) transitions: Vec<StateTransition>,
     pub(super) status_counts: StatusCounts,
 }
@@ -48,10 +48,10 @@ pub(super) struct StoreInner {
 #[derive(Debug)]
 pub(super) struct ChannelEntry {
     pub(super) meta: ChannelMeta,
-    pub(super) channel: Channel,
+    pub(super) channel: ChannelState,
     exposure: Exposure,
     /// The interval scale when the channel's current values were learned.
-    scale: Stretch,
+    scale: IntervalScale,
     /// The store's version when the channel last changed.
     version: u64,
     /// Whether the channel had series when it was last evaluated.
@@ -66,11 +66,11 @@ pub(super) struct ChannelEntry {
 
 impl ChannelEntry {
     /// When time alone next changes what is shown of the channel.
-    fn next_expiry(&self, now: TimeSnapshot, policy: &Rules) -> Option<MonotonicInstant> {
-        let change = self.channel.next_change(now, policy, self.scale);
+    fn next_expiry(&self, now: TimeSnapshot, policy: &FreshnessPolicy) -> Option<MonotonicInstant> {
+        let change = self.channel.next_expiry(now, policy, self.scale);
         let hidden = match self.exposure {
             Exposure::Always => None,
-            Exposure::WhileRecentlyLive => self.channel.of_interest_until(),
+            Exposure::WhileRecentlyLive => self.channel.recently_live_until(),
         };
         let hidden = hidden.filter(|at| *at > now.monotonic);
         change.into_iter().chain(hidden).min()
@@ -80,7 +80,7 @@ impl ChannelEntry {
     pub(super) fn is_exposed(&self, now: TimeSnapshot) -> bool {
         match self.exposure {
             Exposure::Always => true,
-            Exposure::WhileRecentlyLive => self.channel.is_of_interest(now),
+            Exposure::WhileRecentlyLive => self.channel.is_recently_live(now),
         }
     }
 }
@@ -88,7 +88,7 @@ impl ChannelEntry {
 // === impl StoreInner ===
 
 impl StoreInner {
-    pub(super) fn new(policy: Rules, wall_offset: i64) -> Self {
+    pub(super) fn new(policy: FreshnessPolicy, wall_offset: i64) -> Self {
         Self {
             policy,
             wall_offset,
@@ -128,7 +128,7 @@ impl StoreInner {
         self.by_id.insert(Arc::clone(&meta.channel.id), key);
         let entry = ChannelEntry {
             scale: self.scale(&meta),
-            channel: Channel::new(meta.channel.live_interval, now.monotonic),
+            channel: ChannelState::new(meta.channel.live_interval, now.monotonic),
             meta,
             exposure,
             version: 0,
@@ -178,7 +178,7 @@ impl StoreInner {
         }
     }
 
-    pub(super) fn set_policy(&mut self, policy: Rules) {
+    pub(super) fn set_policy(&mut self, policy: FreshnessPolicy) {
         if self.policy != policy {
             self.policy = policy;
             self.evaluate_from = Some(ChannelKey::from_index(0));
@@ -195,8 +195,8 @@ impl StoreInner {
     /// Sets by how much an account's intervals are longer than configured. No channel is
     /// evaluated for that: a larger scale is noticed when the smaller one would expire
     /// something, and a smaller one holds from the next response on.
-    pub(super) fn set_interval_scale(&mut self, account: &Arc<str>, scale: Stretch) {
-        if scale == Stretch::NONE {
+    pub(super) fn set_interval_scale(&mut self, account: &Arc<str>, scale: IntervalScale) {
+        if scale == IntervalScale::NONE {
             self.interval_scales.remove(account);
         } else {
             self.interval_scales.insert(Arc::clone(account), scale);
@@ -204,12 +204,12 @@ impl StoreInner {
     }
 
     /// The scale of a channel's intervals. One that is expected to be live never waits for others.
-    fn scale(&self, meta: &ChannelMeta) -> Stretch {
+    fn scale(&self, meta: &ChannelMeta) -> IntervalScale {
         let scale = self.interval_scales.get(&meta.account);
         let scale = scale.copied().unwrap_or_default();
         if meta.channel.expect.live {
             let all = scale.all;
-            return Stretch { all, idle: all };
+            return IntervalScale { all, idle: all };
         }
         scale
     }
@@ -220,16 +220,16 @@ impl StoreInner {
         &mut self,
         key: ChannelKey,
         now: TimeSnapshot,
-        change: impl FnOnce(&mut Channel, &Rules) -> R,
+        change: impl FnOnce(&mut ChannelState, &FreshnessPolicy) -> R,
     ) -> Option<R> {
         self.expire_if_due(key, now);
         let scale = self.scale(&self.channels.get(&key)?.meta);
         let policy = self.policy;
         let entry = self.channels.get_mut(&key)?;
-        let from = entry.channel.presence().state();
+        let from = entry.channel.liveness().state();
         let last_success = entry.channel.last_success();
         let result = change(&mut entry.channel, &policy);
-        let to = entry.channel.presence().state();
+        let to = entry.channel.liveness().state();
         entry.scale = if entry.channel.last_success() == last_success {
             entry.scale.max(scale)
         } else {
@@ -275,14 +275,14 @@ impl StoreInner {
             return;
         };
         entry.scale = entry.scale.max(scale);
-        let from = entry.channel.presence().state();
+        let from = entry.channel.liveness().state();
         entry.channel.expire(now, &self.policy, entry.scale);
-        let to = entry.channel.presence().state();
+        let to = entry.channel.liveness().state();
         self.record_transition(key, from, to);
         self.evaluate(key, now);
     }
 
-    fn record_transition(&mut self, key: ChannelKey, from: State, to: State) {
+    fn record_transition(&mut self, key: ChannelKey, from: LiveState, to: LiveState) {
         if from != to {
             self.transitions.push(StateTransition { key, from, to });
         }
@@ -297,7 +297,7 @@ impl StoreInner {
         self.version += 1;
         entry.version = self.version;
 
-        let state = entry.channel.presence().state();
+        let state = entry.channel.liveness().state();
         let reported = entry
             .channel
             .reported_status(now, &self.policy, entry.scale);

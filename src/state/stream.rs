@@ -3,23 +3,23 @@
 use std::time::Duration;
 
 use super::baseline::Baseline;
-use super::history::{History, Lowest};
-use super::rules::Rules;
-use super::screening::IDENTITIES;
-use super::series::{Reading, Series};
+use super::freshness::FreshnessPolicy;
+use super::history::{History, HistoryPoint};
+use super::sample_validation::IDENTITIES;
+use super::series::{Measurement, SampleWindow};
 use super::times::Times;
 use polyv_client::StreamName;
 use polyv_client::clock::{MonotonicInstant, Timestamp};
 
 /// What a sample says.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Values {
+pub struct SampleValues {
     /// Bits per second.
-    pub video_bitrate: Reading,
+    pub video_bitrate: Measurement,
     /// Frames per second.
-    pub video_framerate: Reading,
+    pub video_framerate: Measurement,
     /// Frames per second.
-    pub audio_framerate: Reading,
+    pub audio_framerate: Measurement,
 }
 
 /// One stream of a channel.
@@ -37,14 +37,14 @@ pub struct Stream {
     last_new: MonotonicInstant,
     /// The samples that are not the present broadcast's recent ones.
     history: History,
-    broadcast: Broadcast,
+    session: Session,
 }
 
 /// What a stream's samples of the present broadcast come to.
 #[derive(Debug, Clone, Default)]
-struct Broadcast {
+struct Session {
     /// The newest samples: as many as the windows need.
-    recent: Series,
+    recent: SampleWindow,
     baseline: Baseline,
     /// The newest frames among samples that are not recent any more.
     video_frame: Option<Timestamp>,
@@ -53,15 +53,15 @@ struct Broadcast {
 
 /// The figures that a stream shows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Figures {
+pub struct StreamAggregates {
     /// The newest sample's own time.
     pub newest_time: Timestamp,
     /// The newest sample.
-    pub newest: Values,
+    pub newest: SampleValues,
     /// The lowest of the window, field by field.
-    pub min: Values,
+    pub min: SampleValues,
     /// The highest while `sustain` lasts, field by field; nothing until that long is covered.
-    pub max: Values,
+    pub max: SampleValues,
     /// The stream's own level of bitrate.
     pub video_bitrate_baseline: Option<f64>,
     /// The newest sample with a video frame rate above 0.
@@ -72,7 +72,7 @@ pub struct Figures {
 
 /// What became of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum IngestResult {
     /// It was not known before.
     New,
     /// It was: its values were replaced.
@@ -90,14 +90,14 @@ const CORRECTABLE: Duration = Duration::from_secs(60);
 /// A silence longer than this is no evidence of what the stream did in it.
 const MAX_GAP: Duration = Duration::from_secs(60);
 
-// === impl Values ===
+// === impl SampleValues ===
 
-impl Values {
+impl SampleValues {
     /// Nothing at all.
     pub const NONE: Self = Self {
-        video_bitrate: Reading::NONE,
-        video_framerate: Reading::NONE,
-        audio_framerate: Reading::NONE,
+        video_bitrate: Measurement::NONE,
+        video_framerate: Measurement::NONE,
+        audio_framerate: Measurement::NONE,
     };
 
     /// Of several samples of one stream and one time in one answer the one that ranks lowest
@@ -125,7 +125,7 @@ impl Stream {
             samples_total: 0,
             last_new: now,
             history: History::default(),
-            broadcast: Broadcast::default(),
+            session: Session::default(),
         }
     }
 
@@ -148,54 +148,54 @@ impl Stream {
 
     /// The time of the present broadcast's newest sample.
     pub(super) fn newest_time(&self) -> Option<Timestamp> {
-        self.broadcast.recent.last()
+        self.session.recent.last()
     }
 
     /// Takes a sample; `current` says whether it belongs to the present broadcast.
     /// [`Self::settle`] has to follow once all of an answer's are taken.
-    pub(super) fn take(
+    pub(super) fn ingest(
         &mut self,
         time: Timestamp,
-        values: Values,
+        values: SampleValues,
         current: bool,
         now: MonotonicInstant,
         step: Duration,
-    ) -> Taken {
+    ) -> IngestResult {
         if self.forgotten.is_some_and(|forgotten| time <= forgotten) {
-            return Taken::TooOld;
+            return IngestResult::TooOld;
         }
         if current {
-            self.broadcast.take(time, values);
+            self.session.ingest(time, values);
         }
         if !self.seen.insert(time).1 {
-            return Taken::Again;
+            return IngestResult::Again;
         }
         if !current {
             self.history.push(time, values, step);
         }
         self.samples_total += 1;
         self.last_new = now;
-        Taken::New
+        IngestResult::New
     }
 
     /// Brings windows and level up to date, and forgets what is too old to matter.
-    pub(super) fn settle(&mut self, rules: &Rules, polyv: Timestamp, step: Duration) {
+    pub(super) fn settle(&mut self, rules: &FreshnessPolicy, polyv: Timestamp, step: Duration) {
         let gone = self.seen.keep(polyv - IDENTITIES, MAX_IDENTITIES);
         self.forgotten = self.forgotten.max(gone);
-        self.broadcast.settle(rules, |time, values| {
+        self.session.settle(rules, |time, values| {
             self.history.push(time, values, step);
         });
         self.history.settle(polyv, step);
     }
 
     /// Whether nothing is left of it: all its samples are hours old.
-    pub(super) fn is_forgotten(&self) -> bool {
+    pub(super) fn is_expired(&self) -> bool {
         self.seen.len() == 0
     }
 
     /// The broadcast is over: its figures go, the identities and the history stay.
-    pub(super) fn end_broadcast(&mut self, step: Duration) {
-        let over = std::mem::take(&mut self.broadcast);
+    pub(super) fn end_session(&mut self, step: Duration) {
+        let over = std::mem::take(&mut self.session);
         for (time, values) in over.recent.iter() {
             self.history.push(time, values, step);
         }
@@ -203,13 +203,13 @@ impl Stream {
 
     /// Whether anything is known of its last half hour.
     pub(super) fn has_history(&self) -> bool {
-        !self.history.is_empty() || self.broadcast.recent.len() > 0
+        !self.history.is_empty() || self.session.recent.len() > 0
     }
 
     /// What it was like over the last half hour, oldest first, in steps of `step` or coarser.
-    pub(super) fn history(&self, step: Duration) -> Vec<Lowest> {
+    pub(super) fn history(&self, step: Duration) -> Vec<HistoryPoint> {
         let mut all = self.history.clone();
-        for (time, values) in self.broadcast.recent.iter() {
+        for (time, values) in self.session.recent.iter() {
             all.push(time, values, step);
         }
         all.iter().collect()
@@ -217,21 +217,21 @@ impl Stream {
 
     /// What it shows; `None` where the present broadcast has no sample yet.
     #[must_use]
-    pub fn figures(&self, rules: &Rules) -> Option<Figures> {
-        self.broadcast.figures(rules)
+    pub fn aggregates(&self, rules: &FreshnessPolicy) -> Option<StreamAggregates> {
+        self.session.aggregates(rules)
     }
 }
 
-// === impl Broadcast ===
+// === impl Session ===
 
-impl Broadcast {
-    fn take(&mut self, time: Timestamp, values: Values) {
+impl Session {
+    fn ingest(&mut self, time: Timestamp, values: SampleValues) {
         self.recent.insert(time, values);
         self.baseline.insert(time, values.video_bitrate.get());
     }
 
     /// `leaves` is told of every sample that is not recent any more.
-    fn settle(&mut self, rules: &Rules, mut leaves: impl FnMut(Timestamp, Values)) {
+    fn settle(&mut self, rules: &FreshnessPolicy, mut leaves: impl FnMut(Timestamp, SampleValues)) {
         let Some(newest) = self.recent.last() else {
             return;
         };
@@ -253,32 +253,32 @@ impl Broadcast {
         self.baseline.settle();
     }
 
-    fn figures(&self, rules: &Rules) -> Option<Figures> {
+    fn aggregates(&self, rules: &FreshnessPolicy) -> Option<StreamAggregates> {
         let recent: Vec<_> = self.recent.iter().collect();
         let (newest_time, newest) = recent.last().copied()?;
-        let field = |of: fn(&Values) -> Reading| {
+        let field = |of: fn(&SampleValues) -> Measurement| {
             let recent = || recent.iter().rev().map(|(time, v)| (*time, of(v)));
             (
-                lowest(recent(), newest_time - rules.window),
-                highest_sustained(recent(), newest_time, rules.sustain),
+                window_min(recent(), newest_time - rules.window),
+                window_max_sustained(recent(), newest_time, rules.sustain),
             )
         };
         let (bitrate_min, bitrate_max) = field(|values| values.video_bitrate);
         let (video_min, video_max) = field(|values| values.video_framerate);
         let (audio_min, audio_max) = field(|values| values.audio_framerate);
-        let last_frame = |of: fn(&Values) -> Reading, before: Option<Timestamp>| {
+        let last_frame = |of: fn(&SampleValues) -> Measurement, before: Option<Timestamp>| {
             let newest = recent.iter().rev().find(|(_, v)| has_frames(of(v)));
             newest.map(|(time, _)| *time).or(before)
         };
-        Some(Figures {
+        Some(StreamAggregates {
             newest_time,
             newest,
-            min: Values {
+            min: SampleValues {
                 video_bitrate: bitrate_min,
                 video_framerate: video_min,
                 audio_framerate: audio_min,
             },
-            max: Values {
+            max: SampleValues {
                 video_bitrate: bitrate_max,
                 video_framerate: video_max,
                 audio_framerate: audio_max,
@@ -295,12 +295,15 @@ fn max_gap(sustain: Duration) -> Duration {
     sustain.max(MAX_GAP)
 }
 
-fn has_frames(framerate: Reading) -> bool {
+fn has_frames(framerate: Measurement) -> bool {
     framerate.get().is_some_and(|rate| rate > 0.0)
 }
 
 /// The lowest of the readings (newest first) since `since`.
-fn lowest(readings: impl Iterator<Item = (Timestamp, Reading)>, since: Timestamp) -> Reading {
+fn window_min(
+    readings: impl Iterator<Item = (Timestamp, Measurement)>,
+    since: Timestamp,
+) -> Measurement {
     readings
         .take_while(|(time, _)| *time >= since)
         .filter_map(|(_, reading)| reading.get())
@@ -310,11 +313,11 @@ fn lowest(readings: impl Iterator<Item = (Timestamp, Reading)>, since: Timestamp
 
 /// The highest of the readings (newest first) of the last `sustain`, if there are readings
 /// that cover it: from the newest back to one that old, without a silence in between.
-fn highest_sustained(
-    readings: impl Iterator<Item = (Timestamp, Reading)>,
+fn window_max_sustained(
+    readings: impl Iterator<Item = (Timestamp, Measurement)>,
     newest: Timestamp,
     sustain: Duration,
-) -> Reading {
+) -> Measurement {
     let since = newest - sustain;
     let gap = max_gap(sustain);
     let mut highest: Option<f64> = None;
@@ -334,5 +337,5 @@ fn highest_sustained(
             return highest.into();
         }
     }
-    Reading::NONE
+    Measurement::NONE
 }

@@ -1,6 +1,6 @@
 //! What a channel's answers come to.
 
-mod problems;
+mod health;
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use super::*;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{NumericField, Outcome, Range, RawSample, SampleTime, StreamInfo, StreamName};
 
-const RULES: Rules = Rules {
+const RULES: FreshnessPolicy = FreshnessPolicy {
     lookback: Duration::from_secs(35 * 60),
     idle_interval: Duration::from_secs(30),
     stale_after: Duration::from_secs(120),
     max_sample_age: Duration::from_secs(15 * 60),
     window: Duration::from_secs(90),
     sustain: Duration::from_secs(30),
-    history_step: Duration::from_secs(10),
+    history_bucket_width: Duration::from_secs(10),
 };
 const INTERVAL: Duration = Duration::from_secs(15);
 const START: i64 = 1_700_000_000_000;
@@ -35,8 +35,8 @@ fn time(seconds: i64) -> Timestamp {
     Timestamp::from_millis(START + seconds * 1000)
 }
 
-fn channel() -> Channel {
-    Channel::new(INTERVAL, now(0).monotonic)
+fn channel() -> ChannelState {
+    ChannelState::new(INTERVAL, now(0).monotonic)
 }
 
 /// A healthy sample, taken that many seconds after the start.
@@ -64,19 +64,21 @@ fn info(samples: impl IntoIterator<Item = RawSample>) -> StreamInfo {
     }
 }
 
-/// Answers a live channel at `seconds` with a sample every 5 seconds of the time before.
-fn live(channel: &mut Channel, seconds: i64, samples: std::ops::Range<i64>) -> Digest {
+/// PollLog a live channel at `seconds` with a sample every 5 seconds of the time before.
+fn live(channel: &mut ChannelState, seconds: i64, samples: std::ops::Range<i64>) -> UpdateSummary {
     let samples = samples.step_by(5).map(sample);
-    channel.live(now(seconds), &info(samples), &RULES)
+    channel.apply_stream_info(now(seconds), &info(samples), &RULES)
 }
 
-fn figures(channel: &Channel, seconds: i64) -> Option<Figures> {
-    let shown: Vec<_> = channel.shown(now(seconds), &RULES, Stretch::NONE).collect();
+fn figures(channel: &ChannelState, seconds: i64) -> Option<StreamAggregates> {
+    let shown: Vec<_> = channel
+        .visible_streams(now(seconds), &RULES, IntervalScale::NONE)
+        .collect();
     assert!(shown.len() <= 1, "more streams than expected");
     shown.into_iter().next().map(|(_, figures)| figures)
 }
 
-fn discarded(digest: &Digest) -> Vec<(DiscardReason, u64)> {
+fn discarded(digest: &UpdateSummary) -> Vec<(DiscardReason, u64)> {
     digest.discarded.counts().filter(|(_, n)| *n > 0).collect()
 }
 
@@ -85,7 +87,7 @@ fn a_channel_that_stops_being_live_shows_no_stream() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
     assert!(figures(&channel, 60).is_some());
-    channel.not_live(now(75), &RULES);
+    channel.apply_not_live(now(75), &RULES);
     assert!(figures(&channel, 75).is_none());
     // Time stamps of past events stay.
     assert_eq!(channel.last_sample(), Some(time(55)));
@@ -95,12 +97,12 @@ fn a_channel_that_stops_being_live_shows_no_stream() {
 #[test]
 fn a_sample_that_two_answers_bring_counts_once_and_the_later_values_hold() {
     let mut channel = channel();
-    let first = channel.live(now(10), &info([sample(5)]), &RULES);
+    let first = channel.apply_stream_info(now(10), &info([sample(5)]), &RULES);
     assert_eq!(first.new_samples, 1);
-    let second = channel.live(now(15), &info([bitrate(5, 700_000.0)]), &RULES);
+    let second = channel.apply_stream_info(now(15), &info([bitrate(5, 700_000.0)]), &RULES);
     assert_eq!(second.new_samples, 0);
     let (stream, figures) = channel
-        .shown(now(15), &RULES, Stretch::NONE)
+        .visible_streams(now(15), &RULES, IntervalScale::NONE)
         .next()
         .unwrap();
     assert_eq!(stream.samples_total(), 1);
@@ -113,7 +115,7 @@ fn a_sample_that_two_answers_bring_counts_once_and_the_later_values_hold() {
 fn of_two_samples_at_one_time_in_one_answer_the_lower_bitrate_counts() {
     for samples in [[900.0, 500.0], [500.0, 900.0]] {
         let mut channel = channel();
-        channel.live(now(10), &info(samples.map(|b| bitrate(5, b))), &RULES);
+        channel.apply_stream_info(now(10), &info(samples.map(|b| bitrate(5, b))), &RULES);
         let newest = figures(&channel, 10).unwrap().newest;
         assert_eq!(newest.video_bitrate.get(), Some(500.0));
     }
@@ -131,7 +133,7 @@ fn a_stream_without_a_new_sample_is_shown_until_stale_after_and_not_longer() {
             seconds < 180,
             "{seconds}"
         );
-        assert_eq!(channel.presence().state(), State::Live);
+        assert_eq!(channel.liveness().state(), LiveState::Live);
     }
 }
 
@@ -143,7 +145,7 @@ fn polyvs_delay_hides_nothing_until_max_sample_age() {
         let shown = figures(&channel, seconds + 899).unwrap();
         assert_eq!(shown.newest_time, time(seconds));
     }
-    let mut channel = Channel::new(INTERVAL, now(0).monotonic);
+    let mut channel = ChannelState::new(INTERVAL, now(0).monotonic);
     live(&mut channel, 960, 55..60);
     assert!(
         figures(&channel, 960).is_none(),
@@ -156,33 +158,36 @@ fn what_time_alone_changes_is_known_beforehand() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
     assert_eq!(
-        channel.next_change(now(60), &RULES, Stretch::NONE),
+        channel.next_expiry(now(60), &RULES, IntervalScale::NONE),
         Some(now(180).monotonic)
     );
     // Stretched intervals make it more patient: three times 15 s times 4.
     assert_eq!(
-        channel.next_change(
+        channel.next_expiry(
             now(60),
             &RULES,
-            Stretch {
+            IntervalScale {
                 all: 4.0,
                 idle: 9.0
             }
         ),
         Some(now(240).monotonic)
     );
-    assert!(!channel.expire(now(179), &RULES, Stretch::NONE));
-    assert!(channel.expire(now(180), &RULES, Stretch::NONE));
-    assert_eq!(channel.presence().state(), State::Unknown);
+    assert!(!channel.expire(now(179), &RULES, IntervalScale::NONE));
+    assert!(channel.expire(now(180), &RULES, IntervalScale::NONE));
+    assert_eq!(channel.liveness().state(), LiveState::Unknown);
     assert!(figures(&channel, 180).is_none());
-    assert_eq!(channel.next_change(now(180), &RULES, Stretch::NONE), None);
+    assert_eq!(
+        channel.next_expiry(now(180), &RULES, IntervalScale::NONE),
+        None
+    );
 
     // An old newest sample goes by its own age: the last millisecond at which it is 15
     // minutes old still counts.
-    let mut channel = Channel::new(INTERVAL, now(0).monotonic);
+    let mut channel = ChannelState::new(INTERVAL, now(0).monotonic);
     live(&mut channel, 890, 0..5);
     let change = channel
-        .next_change(now(890), &RULES, Stretch::NONE)
+        .next_expiry(now(890), &RULES, IntervalScale::NONE)
         .unwrap();
     assert_eq!(change.as_millis(), 900_001);
 }
@@ -192,14 +197,14 @@ fn a_channel_without_answers_is_unknown_and_keeps_what_it_knew() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
     for seconds in (75..900).step_by(15) {
-        channel.no_answer(Outcome::Timeout, "no answer", now(0).monotonic);
-        channel.expire(now(seconds), &RULES, Stretch::NONE);
+        channel.apply_error(Outcome::Timeout, "no answer", now(0).monotonic);
+        channel.expire(now(seconds), &RULES, IntervalScale::NONE);
     }
-    assert_eq!(channel.presence().state(), State::Unknown);
+    assert_eq!(channel.liveness().state(), LiveState::Unknown);
     assert_eq!(channel.last_outcome(), Some(Outcome::Timeout));
     let digest = live(&mut channel, 900, 0..900);
     assert_eq!(digest.new_samples, 180 - 12);
-    assert_eq!(channel.presence().transitions(), 0);
+    assert_eq!(channel.liveness().transitions(), 0);
     assert!(
         figures(&channel, 900)
             .unwrap()
@@ -212,7 +217,7 @@ fn a_channel_without_answers_is_unknown_and_keeps_what_it_knew() {
 fn samples_of_the_broadcast_before_count_but_are_not_shown() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
-    channel.not_live(now(90), &RULES);
+    channel.apply_not_live(now(90), &RULES);
     // The broadcast that ended brings its last samples late.
     let digest = live(&mut channel, 120, 40..90);
     assert_eq!(digest.new_samples, 6);
@@ -228,7 +233,7 @@ fn samples_of_the_broadcast_before_count_but_are_not_shown() {
     );
     assert_eq!(shown.video_bitrate_baseline, None);
     let (stream, _) = channel
-        .shown(now(135), &RULES, Stretch::NONE)
+        .visible_streams(now(135), &RULES, IntervalScale::NONE)
         .next()
         .unwrap();
     assert_eq!(stream.samples_total(), 26);
@@ -247,7 +252,7 @@ fn minima_look_back_over_the_window_and_maxima_over_sustain() {
         }
     });
     let samples: Vec<_> = samples.collect();
-    channel.live(now(200), &info(samples.clone()), &RULES);
+    channel.apply_stream_info(now(200), &info(samples.clone()), &RULES);
     let shown = figures(&channel, 200).unwrap();
     // From 195 back: the dip at 100 is over 90 s old, the peak at 170 within 30 s.
     assert_eq!(shown.min.video_bitrate.get(), Some(1_200_000.0));
@@ -255,8 +260,8 @@ fn minima_look_back_over_the_window_and_maxima_over_sustain() {
     assert_eq!(shown.min.video_framerate.get(), Some(15.0));
     assert_eq!(shown.min.audio_framerate.get(), Some(43.0));
 
-    let mut channel = Channel::new(INTERVAL, now(0).monotonic);
-    channel.live(now(190), &info(samples.into_iter().take(39)), &RULES);
+    let mut channel = ChannelState::new(INTERVAL, now(0).monotonic);
+    channel.apply_stream_info(now(190), &info(samples.into_iter().take(39)), &RULES);
     let shown = figures(&channel, 190).unwrap();
     assert_eq!(
         shown.min.video_bitrate.get(),
@@ -269,7 +274,7 @@ fn minima_look_back_over_the_window_and_maxima_over_sustain() {
 fn a_maximum_is_told_only_once_its_time_is_covered() {
     let mut channel = channel();
     for seconds in (5..60).step_by(5) {
-        channel.live(now(seconds), &info([bitrate(seconds, 100.0)]), &RULES);
+        channel.apply_stream_info(now(seconds), &info([bitrate(seconds, 100.0)]), &RULES);
         let max = figures(&channel, seconds).unwrap().max;
         let covered = seconds >= 35;
         assert_eq!(max.video_bitrate.get().is_some(), covered, "{seconds}");
@@ -281,14 +286,14 @@ fn a_maximum_is_told_only_once_its_time_is_covered() {
 fn one_sample_after_a_silence_says_nothing_of_the_time_before() {
     let mut channel = channel();
     live(&mut channel, 100, 0..101);
-    channel.live(now(165), &info([bitrate(165, 10.0)]), &RULES);
+    channel.apply_stream_info(now(165), &info([bitrate(165, 10.0)]), &RULES);
     assert_eq!(
         figures(&channel, 165).unwrap().max.video_bitrate.get(),
         None
     );
     // Samples that are as sparse as once a minute cover it all the same.
-    let mut channel = Channel::new(INTERVAL, now(0).monotonic);
-    channel.live(
+    let mut channel = ChannelState::new(INTERVAL, now(0).monotonic);
+    channel.apply_stream_info(
         now(120),
         &info([sample(0), sample(60), bitrate(120, 10.0)]),
         &RULES,
@@ -308,18 +313,18 @@ fn the_last_frame_is_remembered_for_as_long_as_the_broadcast() {
             video_framerate: NumericField::Number(0.0),
             ..sample(seconds)
         };
-        channel.live(now(seconds), &info([frozen]), &RULES);
+        channel.apply_stream_info(now(seconds), &info([frozen]), &RULES);
     }
     let shown = figures(&channel, 1195).unwrap();
     assert_eq!(shown.last_video_frame, Some(time(55)));
     assert_eq!(shown.last_audio_frame, Some(time(1195)));
-    channel.not_live(now(1200), &RULES);
+    channel.apply_not_live(now(1200), &RULES);
     let audio_only = RawSample {
         video_bitrate: NumericField::Missing,
         video_framerate: NumericField::Missing,
         ..sample(1215)
     };
-    channel.live(now(1220), &info([audio_only]), &RULES);
+    channel.apply_stream_info(now(1220), &info([audio_only]), &RULES);
     let shown = figures(&channel, 1220).unwrap();
     assert_eq!(shown.last_video_frame, None);
     assert_eq!(shown.newest.video_bitrate.get(), None);
@@ -336,21 +341,21 @@ fn a_bad_value_spoils_its_field_only_and_an_older_value_never_stands_in() {
     ];
     for (index, field) in bad.into_iter().enumerate() {
         let mut channel = channel();
-        channel.live(now(5), &info([sample(5)]), &RULES);
+        channel.apply_stream_info(now(5), &info([sample(5)]), &RULES);
         let spoiled = RawSample {
             video_bitrate: field,
             ..sample(10)
         };
-        let digest = channel.live(now(10), &info([spoiled.clone()]), &RULES);
+        let digest = channel.apply_stream_info(now(10), &info([spoiled.clone()]), &RULES);
         assert_eq!(digest.new_samples, 1);
         assert_eq!(discarded(&digest), []);
-        assert_eq!(digest.discarded.spoiled_fields, u64::from(index > 0));
+        assert_eq!(digest.discarded.invalid_fields, u64::from(index > 0));
         let newest = figures(&channel, 10).unwrap().newest;
         assert_eq!(newest.video_bitrate.get(), None);
         assert_eq!(newest.video_framerate.get(), Some(15.0));
-        let again = channel.live(now(15), &info([spoiled]), &RULES);
+        let again = channel.apply_stream_info(now(15), &info([spoiled]), &RULES);
         assert_eq!(
-            again.discarded.spoiled_fields, 0,
+            again.discarded.invalid_fields, 0,
             "the same one is told once"
         );
     }
@@ -365,7 +370,7 @@ fn the_limits_of_what_is_absurd() {
         ..sample(5)
     };
     let mut channel = channel();
-    channel.live(now(5), &info([limit]), &RULES);
+    channel.apply_stream_info(now(5), &info([limit]), &RULES);
     let newest = figures(&channel, 5).unwrap().newest;
     assert_eq!(newest.video_bitrate.get(), Some(10e9));
     assert_eq!(newest.video_framerate.get(), Some(1000.0));
@@ -395,7 +400,7 @@ fn discarded_samples_are_counted_once_by_reason_and_move_nothing() {
         unreadable: 0,
     };
     let mut channel = channel();
-    let digest = channel.live(now(100), &answer, &RULES);
+    let digest = channel.apply_stream_info(now(100), &answer, &RULES);
     assert_eq!(
         discarded(&digest),
         [
@@ -407,7 +412,7 @@ fn discarded_samples_are_counted_once_by_reason_and_move_nothing() {
     );
     assert_eq!(digest.new_samples, 1);
     assert_eq!(channel.last_sample(), Some(time(90)));
-    let digest = channel.live(now(101), &answer, &RULES);
+    let digest = channel.apply_stream_info(now(101), &answer, &RULES);
     // What was in the future a second ago is now a minute ahead at most, and counts.
     assert_eq!(discarded(&digest), []);
     assert_eq!(digest.new_samples, 1);
@@ -420,13 +425,13 @@ fn what_is_discarded_counts_once_however_much_it_is_and_however_often_it_is_sent
         samples: (0..420).map(|n| sample(3600 + 5 * n)).collect(),
         unreadable: 3,
     };
-    let first = channel.live(now(100), &answer, &RULES);
+    let first = channel.apply_stream_info(now(100), &answer, &RULES);
     assert_eq!(
         discarded(&first),
         [(DiscardReason::BadValue, 3), (DiscardReason::Future, 420)]
     );
     for seconds in [115, 130, 145] {
-        let again = channel.live(now(seconds), &answer, &RULES);
+        let again = channel.apply_stream_info(now(seconds), &answer, &RULES);
         assert_eq!(discarded(&again), []);
     }
     // What is new among them counts.
@@ -434,7 +439,7 @@ fn what_is_discarded_counts_once_however_much_it_is_and_however_often_it_is_sent
         samples: (1..421).map(|n| sample(3600 + 5 * n)).collect(),
         unreadable: 4,
     };
-    let next = channel.live(now(160), &more, &RULES);
+    let next = channel.apply_stream_info(now(160), &more, &RULES);
     assert_eq!(
         discarded(&next),
         [(DiscardReason::BadValue, 1), (DiscardReason::Future, 1)]
@@ -453,10 +458,10 @@ fn at_most_eight_streams_and_the_newest_win() {
         .iter()
         .enumerate()
         .map(|(n, name)| of(name, i64::try_from(n).unwrap()));
-    let digest = channel.live(now(20), &info(answer), &RULES);
+    let digest = channel.apply_stream_info(now(20), &info(answer), &RULES);
     assert_eq!(discarded(&digest), [(DiscardReason::TooManyStreams, 2)]);
     let shown: Vec<_> = channel
-        .shown(now(20), &RULES, Stretch::NONE)
+        .visible_streams(now(20), &RULES, IntervalScale::NONE)
         .map(|(stream, _)| stream.name().to_string())
         .collect();
     assert_eq!(shown, names[2..]);
@@ -464,18 +469,23 @@ fn at_most_eight_streams_and_the_newest_win() {
     // A stream that has been silent for long gives its place up, one that is shown does not.
     for seconds in (35..170).step_by(15) {
         let answer = names[3..].iter().map(|name| of(name, seconds));
-        channel.live(now(seconds), &info(answer), &RULES);
+        channel.apply_stream_info(now(seconds), &info(answer), &RULES);
     }
-    let digest = channel.live(now(171), &info([of("new", 171)]), &RULES);
+    let digest = channel.apply_stream_info(now(171), &info([of("new", 171)]), &RULES);
     assert_eq!(digest.new_samples, 1);
-    let digest = channel.live(now(172), &info([of("newer", 172)]), &RULES);
+    let digest = channel.apply_stream_info(now(172), &info([of("newer", 172)]), &RULES);
     assert_eq!(discarded(&digest), [(DiscardReason::TooManyStreams, 1)]);
 }
 
 #[test]
 fn questions_ask_for_what_is_not_known_yet() {
     let mut channel = channel();
-    let start = |channel: &Channel, seconds| channel.question(now(seconds), &RULES).start.unwrap();
+    let start = |channel: &ChannelState, seconds| {
+        channel
+            .next_query_range(now(seconds), &RULES)
+            .start
+            .unwrap()
+    };
     assert_eq!(start(&channel, 10_000), time(10_000 - 35 * 60));
     live(&mut channel, 10_000, 9_000..9_996);
     assert_eq!(start(&channel, 10_015), time(9_995 - 60));
@@ -483,23 +493,23 @@ fn questions_ask_for_what_is_not_known_yet() {
     assert_eq!(start(&channel, 15_000), time(9_995 - 60));
     assert_eq!(start(&channel, 30_000), time(30_000 - 10_500));
     // A sample that is a little ahead of Polyv's clock does not make an empty range.
-    channel.live(now(30_000), &info([sample(30_050)]), &RULES);
+    channel.apply_stream_info(now(30_000), &info([sample(30_050)]), &RULES);
     assert_eq!(start(&channel, 30_000), time(30_000 - 60));
 }
 
 #[test]
 fn after_an_answer_that_was_too_large_the_range_is_halved() {
     let mut channel = channel();
-    let mut asked = channel.question(now(10_000), &RULES);
+    let mut asked = channel.next_query_range(now(10_000), &RULES);
     for seconds in [1050, 525, 262] {
-        channel.too_large(asked, now(10_000));
-        asked = channel.question(now(10_000), &RULES);
+        channel.shrink_query_range(asked, now(10_000));
+        asked = channel.next_query_range(now(10_000), &RULES);
         let length = now(10_000).server_time.since(asked.start.unwrap());
         assert_eq!(length.as_secs(), seconds);
     }
     live(&mut channel, 10_000, 9_000..9_500);
     assert_eq!(
-        channel.question(now(10_000), &RULES),
+        channel.next_query_range(now(10_000), &RULES),
         Range::since(time(9_435))
     );
 }
@@ -523,7 +533,9 @@ fn a_sample_without_a_stream_name_is_a_sample() {
         ..sample(5)
     };
     assert_eq!(
-        channel.live(now(5), &info([unnamed]), &RULES).new_samples,
+        channel
+            .apply_stream_info(now(5), &info([unnamed]), &RULES)
+            .new_samples,
         1
     );
 }
@@ -537,17 +549,21 @@ fn what_is_kept_of_a_channel_is_bounded_whatever_polyv_sends() {
             time: SampleTime::At(time(100).plus_millis(round * 10_000 + n)),
             ..sample(0)
         });
-        channel.live(now(300), &info(samples), &RULES);
+        channel.apply_stream_info(now(300), &info(samples), &RULES);
     }
     assert_eq!(
-        channel.shown(now(300), &RULES, Stretch::NONE).count(),
+        channel
+            .visible_streams(now(300), &RULES, IntervalScale::NONE)
+            .count(),
         MAX_STREAMS
     );
     // A first answer of hours, and hours later nothing of it is left.
-    channel.not_live(now(100_000), &RULES);
-    channel.live(now(100_010), &StreamInfo::default(), &RULES);
+    channel.apply_not_live(now(100_000), &RULES);
+    channel.apply_stream_info(now(100_010), &StreamInfo::default(), &RULES);
     assert_eq!(
-        channel.shown(now(100_010), &RULES, Stretch::NONE).count(),
+        channel
+            .visible_streams(now(100_010), &RULES, IntervalScale::NONE)
+            .count(),
         0
     );
 }
@@ -573,7 +589,7 @@ proptest! {
             .collect();
         let end = 100 + 60 * 5;
         let mut at_once = channel();
-        at_once.live(now(end), &info(samples.clone()), &RULES);
+        at_once.apply_stream_info(now(end), &info(samples.clone()), &RULES);
 
         let mut piecemeal = channel();
         let mut shuffled = samples.clone();
@@ -584,18 +600,18 @@ proptest! {
         }
         for cut in cuts {
             let cut = cut % shuffled.len();
-            piecemeal.live(now(end), &info(shuffled[cut..].to_vec()), &RULES);
+            piecemeal.apply_stream_info(now(end), &info(shuffled[cut..].to_vec()), &RULES);
         }
-        piecemeal.live(now(end), &info(shuffled), &RULES);
+        piecemeal.apply_stream_info(now(end), &info(shuffled), &RULES);
 
-        let told = |channel: &Channel| -> Vec<_> {
+        let told = |channel: &ChannelState| -> Vec<_> {
             channel
-                .shown(now(end), &RULES, Stretch::NONE)
+                .visible_streams(now(end), &RULES, IntervalScale::NONE)
                 .map(|(stream, figures)| (
                     stream.name().clone(),
                     stream.samples_total(),
                     // The level may tell lateness of over a minute, which this goes beyond.
-                    Figures { video_bitrate_baseline: None, ..figures },
+                    StreamAggregates { video_bitrate_baseline: None, ..figures },
                 ))
                 .collect()
         };

@@ -1,7 +1,7 @@
 //! Changes of a channel's state.
 
 use super::channel_key::ChannelKey;
-use super::presence::State;
+use super::liveness::LiveState;
 
 /// A channel's state changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub struct StateTransition {
     /// The channel.
     pub key: ChannelKey,
     /// Its state before.
-    pub from: State,
+    pub from: LiveState,
     /// Its state from now on.
-    pub to: State,
+    pub to: LiveState,
 }

@@ -5,11 +5,15 @@ use maud::{Markup, html};
 use super::chart::{self, DetailChart};
 use super::table::{self, RowContext};
 use super::text;
-use crate::state::Rules;
+use crate::state::FreshnessPolicy;
 use crate::state::{ChannelDetail, PollLogView, StreamHistory, StreamSnapshot};
 
 /// All that is said of a channel.
-pub(super) fn detail(detail: &ChannelDetail, rules: &Rules, context: RowContext) -> Markup {
+pub(super) fn detail(
+    detail: &ChannelDetail,
+    rules: &FreshnessPolicy,
+    context: RowContext,
+) -> Markup {
     let view = &detail.channel;
     let identity = &view.meta;
     let messages = context.language.messages();
@@ -108,7 +112,7 @@ fn stream_section(
     stream: &StreamSnapshot,
     history: Option<&StreamHistory>,
     detail: &ChannelDetail,
-    rules: &Rules,
+    rules: &FreshnessPolicy,
     context: RowContext,
 ) -> Markup {
     let messages = context.language.messages();
@@ -239,7 +243,7 @@ fn answers(answers: &[PollLogView], context: RowContext) -> Markup {
                                 tr .bad[!answer.outcome.is_answer()] {
                                     td {
                                         (context.language.outcome(answer.outcome))
-                                        @if let Some(said) = &answer.words {
+                                        @if let Some(said) = &answer.message {
                                             small { (text::isolated(said)) }
                                         }
                                     }

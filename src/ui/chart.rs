@@ -6,7 +6,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::text;
 use crate::state::StreamHistory;
-use crate::state::{HISTORY, Values};
+use crate::state::{HISTORY_SPAN, SampleValues};
 use polyv_client::clock::Timestamp;
 
 /// A picture of this many columns and rows, to be stretched to whatever size there is.
@@ -45,7 +45,7 @@ const DETAIL: Scale = Scale {
 };
 
 /// Which field, from its value.
-pub(super) type FieldSelector = fn(&Values) -> Option<f64>;
+pub(super) type FieldSelector = fn(&SampleValues) -> Option<f64>;
 
 pub(super) const BITRATE: FieldSelector = |values| values.video_bitrate.get();
 pub(super) const VIDEO: FieldSelector = |values| values.video_framerate.get();
@@ -135,7 +135,7 @@ impl DetailChart<'_> {
         }
         html! {
             figure.chart tabindex="0" data-points=(points) data-end=(now.as_millis() / 1000)
-                data-span=(HISTORY.as_secs()) {
+                data-span=(HISTORY_SPAN.as_secs()) {
                 figcaption {
                     (self.title) output aria-live="polite" {}
                     @if let Some(reference) = reference {
@@ -178,8 +178,8 @@ fn columns(
     scale: Scale,
     now: Timestamp,
 ) -> Vec<Option<f64>> {
-    let width = i64::try_from(HISTORY.as_millis()).unwrap_or(i64::MAX) / scale.columns;
-    let begin = now - HISTORY;
+    let width = i64::try_from(HISTORY_SPAN.as_millis()).unwrap_or(i64::MAX) / scale.columns;
+    let begin = now - HISTORY_SPAN;
     let column_of = |time: Timestamp| time.millis_after(begin).div_euclid(width);
     let mut columns = vec![None; usize::try_from(scale.columns).unwrap_or(0)];
     for step in &history.steps {
@@ -276,22 +276,22 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::state::Lowest;
+    use crate::state::HistoryPoint;
     use polyv_client::StreamName;
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_001_800_000);
 
-    fn step(seconds_ago: i64, bitrate: f64) -> Lowest {
-        Lowest {
+    fn step(seconds_ago: i64, bitrate: f64) -> HistoryPoint {
+        HistoryPoint {
             time: NOW.plus_millis(-seconds_ago * 1000),
-            values: Values {
+            values: SampleValues {
                 video_bitrate: Some(bitrate).into(),
-                ..Values::NONE
+                ..SampleValues::NONE
             },
         }
     }
 
-    fn steps(step: u64, steps: impl IntoIterator<Item = Lowest>) -> StreamHistory {
+    fn steps(step: u64, steps: impl IntoIterator<Item = HistoryPoint>) -> StreamHistory {
         StreamHistory {
             name: StreamName::new("recordf"),
             step: Duration::from_secs(step),
@@ -300,7 +300,7 @@ mod tests {
     }
 
     /// A step every 10 seconds, from so many seconds ago on.
-    fn every_step(from: i64, to: i64) -> impl Iterator<Item = Lowest> {
+    fn every_step(from: i64, to: i64) -> impl Iterator<Item = HistoryPoint> {
         (to / 10 + 1..=from / 10).rev().map(|n| step(n * 10, 100.0))
     }
 

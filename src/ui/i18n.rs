@@ -1,7 +1,7 @@
 //! What the page says, in each of its languages.
 
 use super::language::Language;
-use crate::state::{ProblemKind, State};
+use crate::state::{HealthIssueKind, LiveState};
 use polyv_client::Outcome;
 
 /// All that the page says. A language without one of them does not compile.
@@ -368,23 +368,25 @@ impl Language {
     }
 
     /// What is wrong, for a person.
-    pub(super) const fn problem(self, kind: ProblemKind) -> &'static str {
+    pub(super) const fn problem(self, kind: HealthIssueKind) -> &'static str {
         let (english, chinese) = match kind {
-            ProblemKind::OfflineUnexpectedly => {
+            HealthIssueKind::OfflineUnexpectedly => {
                 ("Should be live, and is not", "应在直播，却未直播")
             }
-            ProblemKind::SamplesMissing => ("No new samples", "没有新采样"),
-            ProblemKind::VideoFrozen => ("No video frames", "视频画面停滞"),
-            ProblemKind::AudioLost => ("No audio frames", "没有声音"),
-            ProblemKind::BitrateDropped => ("Bitrate dropped", "码率骤降"),
-            ProblemKind::BitrateLow => ("Bitrate low", "码率偏低"),
-            ProblemKind::VideoFramerateLow => ("Video frame rate low", "视频帧率偏低"),
-            ProblemKind::WithoutSamples => (
+            HealthIssueKind::SamplesMissing => ("No new samples", "没有新采样"),
+            HealthIssueKind::VideoFrozen => ("No video frames", "视频画面停滞"),
+            HealthIssueKind::AudioLost => ("No audio frames", "没有声音"),
+            HealthIssueKind::BitrateDropped => ("Bitrate dropped", "码率骤降"),
+            HealthIssueKind::BitrateLow => ("Bitrate low", "码率偏低"),
+            HealthIssueKind::VideoFramerateLow => ("Video frame rate low", "视频帧率偏低"),
+            HealthIssueKind::WithoutSamples => (
                 "Live, and never a sample: on another CDN, perhaps",
                 "直播中但从未有采样：可能使用了其他 CDN",
             ),
-            ProblemKind::StateUnknown => ("Nobody knows whether it is live", "无法得知是否在直播"),
-            ProblemKind::PollFailed => ("The last polls failed", "最近的查询失败"),
+            HealthIssueKind::StateUnknown => {
+                ("Nobody knows whether it is live", "无法得知是否在直播")
+            }
+            HealthIssueKind::PollFailed => ("The last polls failed", "最近的查询失败"),
         };
         match self {
             Self::English => english,
@@ -392,12 +394,12 @@ impl Language {
         }
     }
 
-    pub(super) const fn state(self, state: State) -> &'static str {
+    pub(super) const fn state(self, state: LiveState) -> &'static str {
         let messages = self.messages();
         match state {
-            State::Live => messages.live,
-            State::NotLive => messages.not_live,
-            State::Unknown => messages.unknown,
+            LiveState::Live => messages.live,
+            LiveState::NotLive => messages.not_live,
+            LiveState::Unknown => messages.unknown,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::language::Language;
 use super::{PageSelection, chart, text};
 use crate::http::query::{Query, Sort, StateFilter, worst};
 use crate::state::{ChannelSnapshot, StreamHistory, StreamSnapshot};
-use crate::state::{Severity, State};
+use crate::state::{LiveState, Severity};
 use polyv_client::clock::Timestamp;
 
 /// When and in which language something is shown.
@@ -216,9 +216,11 @@ fn stream_cells(view: &ChannelSnapshot, row: &Row<'_>, named: bool, context: Row
         chart::sparkline(history, expected, context.polyv, messages)
     });
     let Some(stream) = row.stream else {
-        let since = view.last_sample.filter(|_| view.state != State::NotLive);
+        let since = view
+            .last_sample
+            .filter(|_| view.state != LiveState::NotLive);
         return html! {
-            td.b { @if view.state == State::Live { (without_samples(view, messages)) } }
+            td.b { @if view.state == LiveState::Live { (without_samples(view, messages)) } }
             td.f {}
             td.a { @if let Some(since) = since { (context.age(context.of_sample(since))) } }
             td.c { @if let Some(chart) = chart { (chart) } }
@@ -292,7 +294,7 @@ pub(super) fn condition(view: &ChannelSnapshot, language: Language) -> Markup {
     let several = view.streams.len() > 1;
     let failed = view.last_outcome.filter(|outcome| !outcome.is_answer());
     // Nothing is known to be wrong with a stream of which nothing is known.
-    let known = view.state == State::Live && !view.streams.is_empty();
+    let known = view.state == LiveState::Live && !view.streams.is_empty();
     html! {
         @for problem in &view.problems {
             p class=(problem.kind.severity().as_str()) {

@@ -11,7 +11,7 @@ use crate::scheduler::in_flight::InFlightRequest;
 use crate::scheduler::log_events;
 use crate::scheduler::poll_target::{ChannelSource, PollTarget};
 use crate::scheduler::poller::Poller;
-use crate::state::Stretch;
+use crate::state::IntervalScale;
 use crate::state::{ChannelKey, ChannelMeta, Exposure};
 use polyv_client::clock::TimeSnapshot;
 use polyv_client::{ChannelPage, ChannelPageRequest, Error, ListedChannel, LiveStatus};
@@ -194,9 +194,9 @@ impl Poller {
                 .context
                 .store
                 .read(key, |channel, rules| {
-                    let until = channel.of_interest_until();
+                    let until = channel.recently_live_until();
                     until.is_some_and(|until| now.monotonic < until)
-                        || channel.reported_status(now, rules, Stretch::NONE)
+                        || channel.reported_status(now, rules, IntervalScale::NONE)
                             == Some(LiveStatus::Live)
                 })
                 .unwrap_or(false);

@@ -12,7 +12,7 @@ use crate::scheduler::request::StatusBatch;
 use crate::scheduler::virtual_clock::VirtualInstant;
 use crate::scheduler::{batch_status, log_events};
 use crate::state::ChannelKey;
-use crate::state::State;
+use crate::state::LiveState;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{BadResponse, ChannelLiveStatus, Error, LiveStatus, Outcome};
 
@@ -151,11 +151,11 @@ fn apply_status(
     let streams = target.stream.is_some();
     let interval = context.store.update(key, now, |channel, rules| {
         if !live && (authoritative || was_alone) {
-            channel.not_live(now, rules);
+            channel.apply_not_live(now, rules);
         }
         // Of one whose stream says that it is live, any other status is out of date.
-        if live || channel.presence().state() != State::Live {
-            channel.reported(status, now);
+        if live || channel.liveness().state() != LiveState::Live {
+            channel.apply_reported_status(status, now);
         }
         channel.live_interval()
     });
@@ -322,7 +322,7 @@ fn apply_error(
         }
         asked += usize::from(!std::mem::replace(&mut target.polled, true));
         context.store.update(*key, now, |channel, _| {
-            channel.no_answer(outcome, &words, now.monotonic);
+            channel.apply_error(outcome, &words, now.monotonic);
         });
     }
     asked

@@ -11,7 +11,7 @@ use crate::scheduler::poll_target::{BatchExclusion, PollPriority};
 use crate::scheduler::poller::Poller;
 use crate::scheduler::request::PollRequest;
 use crate::scheduler::virtual_clock::VirtualInstant;
-use crate::state::{Channel, Digest, Rules};
+use crate::state::{ChannelState, FreshnessPolicy, UpdateSummary};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{BadResponse, Error, LiveStatus, Outcome, Range, StreamInfo};
 
@@ -40,7 +40,7 @@ impl Poller {
             let digest = apply(channel, result, asked, now, rules);
             if tells_status && outcome == Outcome::Ok {
                 // While it is live nobody asks for its status; its stream says it.
-                channel.reported(LiveStatus::Live, now);
+                channel.apply_reported_status(LiveStatus::Live, now);
             }
             (digest, PollPriority::of(channel, now))
         });
@@ -193,21 +193,21 @@ fn switch_to_status_polling(
 
 /// Applies a result to what is known of the channel.
 fn apply(
-    channel: &mut Channel,
+    channel: &mut ChannelState,
     result: Result<StreamInfo, Error>,
     asked: Range,
     now: TimeSnapshot,
-    rules: &Rules,
-) -> Digest {
+    rules: &FreshnessPolicy,
+) -> UpdateSummary {
     match result {
-        Ok(info) => return channel.live(now, &info, rules),
-        Err(Error::NotLive) => channel.not_live(now, rules),
+        Ok(info) => return channel.apply_stream_info(now, &info, rules),
+        Err(Error::NotLive) => channel.apply_not_live(now, rules),
         Err(error) => {
             if let Error::BadResponse(BadResponse::TooLarge { .. }) = error {
-                channel.too_large(asked, now);
+                channel.shrink_query_range(asked, now);
             }
-            channel.no_answer(error.outcome(), &error.to_string(), now.monotonic);
+            channel.apply_error(error.outcome(), &error.to_string(), now.monotonic);
         }
     }
-    Digest::default()
+    UpdateSummary::default()
 }

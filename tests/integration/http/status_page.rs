@@ -234,7 +234,7 @@ async fn every_key_is_documented_and_every_documented_key_is_there() {
         keys(&documented, "", &mut promised);
         assert_eq!(said, promised, "{path}: {answer:#}");
     }
-    for kind in polyv_exporter::state::ProblemKind::ALL {
+    for kind in polyv_exporter::state::HealthIssueKind::ALL {
         let row = format!("| `{}` | {} |", kind.as_str(), kind.severity().as_str());
         assert!(document.contains(&row), "{row}");
     }

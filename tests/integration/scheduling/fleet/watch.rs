@@ -5,7 +5,7 @@ use std::fmt;
 
 use polyv_client::clock::Timestamp;
 use polyv_exporter::state::ChannelKey;
-use polyv_exporter::state::State;
+use polyv_exporter::state::LiveState;
 
 use super::day::{Broadcast, Fleet, HOUR};
 use crate::support::test_env::{BEGINNING, World, pass};
@@ -131,13 +131,13 @@ impl Calls {
 impl Watched {
     /// Since when its channel has been in the state that it is said to be in, and the time of
     /// its newest sample.
-    fn read(&mut self, world: &World) -> Option<(State, u64, Option<Timestamp>)> {
+    fn read(&mut self, world: &World) -> Option<(LiveState, u64, Option<Timestamp>)> {
         let store = world.store();
         if self.key.is_none() {
             self.key = store.find(&self.broadcast.channel.to_string());
         }
         store.read(self.key?, |channel, _| {
-            let presence = channel.presence();
+            let presence = channel.liveness();
             let since = presence.since().as_millis();
             (presence.state(), since, channel.last_sample())
         })
@@ -174,7 +174,7 @@ pub async fn watch(world: &World, fleet: Fleet, broadcasts: &[Broadcast]) -> See
         }
         ended.retain_mut(|watched| match watched.read(world) {
             // It may be back already.
-            Some((State::Live, since, _)) => since < watched.broadcast.ends,
+            Some((LiveState::Live, since, _)) => since < watched.broadcast.ends,
             Some((_, since, _)) => {
                 seen.ends.add(since.saturating_sub(watched.broadcast.ends));
                 false
@@ -210,7 +210,7 @@ fn look_at_live(watched: &mut Watched, world: &World, now: u64, seen: &mut Seen)
     let Some((state, since, newest)) = watched.read(world) else {
         return;
     };
-    if !watched.seen && state == State::Live && since >= starts {
+    if !watched.seen && state == LiveState::Live && since >= starts {
         watched.seen = true;
         if starts >= WARM_UP {
             seen.starts.add(since - starts);

@@ -12,25 +12,29 @@ fn frames(seconds: i64, video: f64, audio: f64) -> RawSample {
 }
 
 /// A channel that was well for `well` seconds and has sent `then` for 60 seconds since.
-fn after(well: i64, then: impl Fn(i64) -> RawSample) -> (Channel, i64) {
+fn after(well: i64, then: impl Fn(i64) -> RawSample) -> (ChannelState, i64) {
     let mut channel = channel();
     live(&mut channel, 0, -10..0);
     live(&mut channel, well, 0..well);
     let until = well + 60;
     let samples = (well..until).step_by(5).map(then);
-    channel.live(now(until), &info(samples), &RULES);
+    channel.apply_stream_info(now(until), &info(samples), &RULES);
     (channel, until)
 }
 
-fn kinds(channel: &Channel, seconds: i64, expect: &Expect) -> Vec<ProblemKind> {
-    let shown: Vec<_> = channel.shown(now(seconds), &RULES, Stretch::NONE).collect();
-    let problems = channel.problems(&shown, expect, now(seconds));
+fn kinds(channel: &ChannelState, seconds: i64, expect: &Expect) -> Vec<HealthIssueKind> {
+    let shown: Vec<_> = channel
+        .visible_streams(now(seconds), &RULES, IntervalScale::NONE)
+        .collect();
+    let problems = channel.health_issues(&shown, expect, now(seconds));
     problems.iter().map(|problem| problem.kind).collect()
 }
 
-fn wavers(channel: &Channel, seconds: i64, expect: &Expect) -> bool {
-    let shown: Vec<_> = channel.shown(now(seconds), &RULES, Stretch::NONE).collect();
-    channel.is_wavering(&shown, expect)
+fn wavers(channel: &ChannelState, seconds: i64, expect: &Expect) -> bool {
+    let shown: Vec<_> = channel
+        .visible_streams(now(seconds), &RULES, IntervalScale::NONE)
+        .collect();
+    channel.has_transient_issue(&shown, expect)
 }
 
 const NOTHING: Expect = Expect {
@@ -59,7 +63,7 @@ fn what_is_well_has_no_problem() {
 
 #[test]
 fn a_bitrate_is_judged_by_what_is_expected_or_else_by_the_streams_own_level() {
-    use ProblemKind::{BitrateDropped, BitrateLow};
+    use HealthIssueKind::{BitrateDropped, BitrateLow};
     for (bitrate_then, expected, usual) in [
         (1_000_000.0, None, None),
         (899_000.0, Some(BitrateLow), None),
@@ -85,14 +89,14 @@ fn what_lasts_too_short_is_no_problem_yet_and_not_all_right_either() {
     let low = (300..320)
         .step_by(5)
         .map(|seconds| bitrate(seconds, 1000.0));
-    channel.live(now(320), &info(low), &RULES);
+    channel.apply_stream_info(now(320), &info(low), &RULES);
     assert_eq!(kinds(&channel, 320, &ALL), []);
     assert!(wavers(&channel, 320, &ALL));
 }
 
 #[test]
 fn frames_that_stop_are_a_problem_and_frames_that_never_were_are_not() {
-    use ProblemKind::{AudioLost, VideoFramerateLow, VideoFrozen};
+    use HealthIssueKind::{AudioLost, VideoFramerateLow, VideoFrozen};
     for (video, audio, expected, otherwise) in [
         (15.0, 43.0, vec![], vec![]),
         (0.0, 43.0, vec![VideoFrozen], vec![VideoFrozen]),
@@ -107,14 +111,14 @@ fn frames_that_stop_are_a_problem_and_frames_that_never_were_are_not() {
     // Of sound alone from the beginning, as far as anybody knows.
     // The first minute is one of samples, however late they come.
     let mut early = channel();
-    early.live(now(100), &info([frames(30, 0.0, 43.0)]), &RULES);
-    early.live(now(170), &info([frames(159, 0.0, 43.0)]), &RULES);
+    early.apply_stream_info(now(100), &info([frames(30, 0.0, 43.0)]), &RULES);
+    early.apply_stream_info(now(170), &info([frames(159, 0.0, 43.0)]), &RULES);
     assert_eq!(kinds(&early, 170, &ALL), []);
 
     let mut silent = channel();
     let samples = |range: std::ops::Range<i64>| range.step_by(5).map(|s| frames(s, 0.0, 43.0));
-    silent.live(now(0), &info(samples(-60..0)), &RULES);
-    silent.live(now(90), &info(samples(0..90)), &RULES);
+    silent.apply_stream_info(now(0), &info(samples(-60..0)), &RULES);
+    silent.apply_stream_info(now(90), &info(samples(0..90)), &RULES);
     assert_eq!(kinds(&silent, 90, &NOTHING), []);
     assert_eq!(kinds(&silent, 90, &ALL), [VideoFrozen]);
 }
@@ -125,22 +129,22 @@ fn samples_that_stop_are_missed_after_a_minute_of_answers_without() {
     live(&mut channel, 0, -60..0);
     live(&mut channel, 60, 0..60);
     for seconds in [75, 90, 105, 120] {
-        channel.live(now(seconds), &info([sample(55)]), &RULES);
+        channel.apply_stream_info(now(seconds), &info([sample(55)]), &RULES);
     }
     assert_eq!(kinds(&channel, 120, &NOTHING), []);
-    channel.live(now(135), &info([sample(55)]), &RULES);
+    channel.apply_stream_info(now(135), &info([sample(55)]), &RULES);
     assert_eq!(
         kinds(&channel, 135, &NOTHING),
-        [ProblemKind::SamplesMissing]
+        [HealthIssueKind::SamplesMissing]
     );
     // Where Polyv does not answer nobody knows whether there are any.
     let mut unheard = self::channel();
     live(&mut unheard, 0, -60..0);
     for seconds in [75, 90] {
         assert_eq!(kinds(&unheard, seconds, &NOTHING), []);
-        unheard.no_answer(Outcome::Timeout, "late", now(seconds).monotonic);
+        unheard.apply_error(Outcome::Timeout, "late", now(seconds).monotonic);
     }
-    assert_eq!(kinds(&unheard, 90, &NOTHING), [ProblemKind::PollFailed]);
+    assert_eq!(kinds(&unheard, 90, &NOTHING), [HealthIssueKind::PollFailed]);
 }
 
 #[test]
@@ -149,15 +153,15 @@ fn samples_of_the_broadcast_before_do_not_hide_that_there_are_none() {
     live(&mut channel, 0, -60..0);
     // They come 10 seconds late.
     live(&mut channel, 15, 0..6);
-    channel.not_live(now(30), &RULES);
+    channel.apply_not_live(now(30), &RULES);
     for seconds in [60, 75, 90, 105, 120, 130] {
-        channel.live(now(seconds), &info([sample(5)]), &RULES);
+        channel.apply_stream_info(now(seconds), &info([sample(5)]), &RULES);
         assert_eq!(kinds(&channel, seconds, &NOTHING), [], "{seconds}");
     }
-    channel.live(now(135), &info([sample(5)]), &RULES);
+    channel.apply_stream_info(now(135), &info([sample(5)]), &RULES);
     assert_eq!(
         kinds(&channel, 135, &NOTHING),
-        [ProblemKind::SamplesMissing]
+        [HealthIssueKind::SamplesMissing]
     );
 }
 
@@ -165,12 +169,15 @@ fn samples_of_the_broadcast_before_do_not_hide_that_there_are_none() {
 fn a_live_channel_that_never_had_a_sample_is_wondered_at_after_five_minutes() {
     let mut channel = channel();
     for seconds in [0, 150, 300] {
-        channel.live(now(seconds), &info([]), &RULES);
+        channel.apply_stream_info(now(seconds), &info([]), &RULES);
     }
-    assert_eq!(kinds(&channel, 300, &ALL), [ProblemKind::WithoutSamples]);
+    assert_eq!(
+        kinds(&channel, 300, &ALL),
+        [HealthIssueKind::WithoutSamples]
+    );
     let mut younger = self::channel();
     for seconds in [0, 150, 299] {
-        younger.live(now(seconds), &info([]), &RULES);
+        younger.apply_stream_info(now(seconds), &info([]), &RULES);
     }
     assert_eq!(kinds(&younger, 299, &ALL), []);
 }
@@ -179,12 +186,12 @@ fn a_live_channel_that_never_had_a_sample_is_wondered_at_after_five_minutes() {
 fn a_channel_is_missed_only_where_it_is_expected_and_not_at_once() {
     let mut channel = channel();
     live(&mut channel, 0, -60..0);
-    channel.not_live(now(15), &RULES);
-    channel.not_live(now(29), &RULES);
+    channel.apply_not_live(now(15), &RULES);
+    channel.apply_not_live(now(29), &RULES);
     // Time without an answer says nothing.
     assert_eq!(kinds(&channel, 59, &ALL), []);
-    channel.not_live(now(30), &RULES);
-    let missed = [ProblemKind::OfflineUnexpectedly];
+    channel.apply_not_live(now(30), &RULES);
+    let missed = [HealthIssueKind::OfflineUnexpectedly];
     assert_eq!(kinds(&channel, 30, &ALL), missed);
     assert_eq!(kinds(&channel, 30, &NOTHING), []);
 }
@@ -193,17 +200,20 @@ fn a_channel_is_missed_only_where_it_is_expected_and_not_at_once() {
 fn a_state_that_nobody_knows_any_more_is_a_problem_of_its_own() {
     let mut channel = channel();
     live(&mut channel, 0, -60..0);
-    channel.no_answer(Outcome::Timeout, "late", now(100).monotonic);
-    assert!(channel.expire(now(121), &RULES, Stretch::NONE));
-    assert_eq!(kinds(&channel, 121, &ALL), [ProblemKind::StateUnknown]);
+    channel.apply_error(Outcome::Timeout, "late", now(100).monotonic);
+    assert!(channel.expire(now(121), &RULES, IntervalScale::NONE));
+    assert_eq!(kinds(&channel, 121, &ALL), [HealthIssueKind::StateUnknown]);
 
     let fresh = self::channel();
     assert_eq!(kinds(&fresh, 119, &ALL), []);
-    assert_eq!(kinds(&fresh, 120, &ALL), [ProblemKind::StateUnknown]);
+    assert_eq!(kinds(&fresh, 120, &ALL), [HealthIssueKind::StateUnknown]);
     // Which time alone changes, and so has to be known beforehand.
-    let change = fresh.next_change(now(0), &RULES, Stretch::NONE);
+    let change = fresh.next_expiry(now(0), &RULES, IntervalScale::NONE);
     assert_eq!(change, Some(now(120).monotonic));
-    assert_eq!(fresh.next_change(now(120), &RULES, Stretch::NONE), None);
+    assert_eq!(
+        fresh.next_expiry(now(120), &RULES, IntervalScale::NONE),
+        None
+    );
 }
 
 #[test]
@@ -217,9 +227,11 @@ fn problems_name_their_stream_and_the_worst_stands_first() {
         [bitrate(seconds, 800_000.0), backup]
     };
     let samples = (-60..0).step_by(5).flat_map(both);
-    channel.live(now(0), &info(samples), &RULES);
-    let shown: Vec<_> = channel.shown(now(0), &RULES, Stretch::NONE).collect();
-    let problems = channel.problems(&shown, &ALL, now(0));
+    channel.apply_stream_info(now(0), &info(samples), &RULES);
+    let shown: Vec<_> = channel
+        .visible_streams(now(0), &RULES, IntervalScale::NONE)
+        .collect();
+    let problems = channel.health_issues(&shown, &ALL, now(0));
     let said: Vec<_> = problems
         .iter()
         .map(|p| (p.kind, p.stream.as_ref().unwrap().as_str()))
@@ -227,52 +239,53 @@ fn problems_name_their_stream_and_the_worst_stands_first() {
     assert_eq!(
         said,
         [
-            (ProblemKind::BitrateDropped, "backup"),
-            (ProblemKind::BitrateLow, "recordf")
+            (HealthIssueKind::BitrateDropped, "backup"),
+            (HealthIssueKind::BitrateLow, "recordf")
         ]
     );
 }
 
 #[test]
 fn every_kind_has_a_name_and_they_are_sorted_by_severity() {
-    let names: std::collections::BTreeSet<_> = ProblemKind::ALL.map(ProblemKind::as_str).into();
-    assert_eq!(names.len(), ProblemKind::ALL.len());
-    assert!(ProblemKind::ALL.is_sorted());
-    assert!(ProblemKind::ALL.is_sorted_by_key(|kind| std::cmp::Reverse(kind.severity())));
+    let names: std::collections::BTreeSet<_> =
+        HealthIssueKind::ALL.map(HealthIssueKind::as_str).into();
+    assert_eq!(names.len(), HealthIssueKind::ALL.len());
+    assert!(HealthIssueKind::ALL.is_sorted());
+    assert!(HealthIssueKind::ALL.is_sorted_by_key(|kind| std::cmp::Reverse(kind.severity())));
 }
 
 #[test]
 fn history_outlives_a_broadcast_and_is_forgotten_after_half_an_hour() {
     let mut channel = channel();
     live(&mut channel, 0, -1200..0);
-    let steps = |channel: &Channel| -> Vec<Lowest> {
+    let steps = |channel: &ChannelState| -> Vec<HistoryPoint> {
         let histories: Vec<_> = channel.histories(&RULES).collect();
         assert_eq!(histories.len(), 1);
         histories.into_iter().next().unwrap().1
     };
-    // Sample times are no multiples of 10 seconds of 1970's.
+    // ValidSample times are no multiples of 10 seconds of 1970's.
     assert!((120..=121).contains(&steps(&channel).len()));
-    channel.not_live(now(10), &RULES);
+    channel.apply_not_live(now(10), &RULES);
     assert!(
         channel
-            .shown(now(10), &RULES, Stretch::NONE)
+            .visible_streams(now(10), &RULES, IntervalScale::NONE)
             .next()
             .is_none()
     );
     assert!((120..=121).contains(&steps(&channel).len()));
     // What belongs to the broadcast before is history all the same.
     let late = (5..10).step_by(5).map(sample);
-    channel.live(now(20), &info(late), &RULES);
+    channel.apply_stream_info(now(20), &info(late), &RULES);
     assert!(
         channel
-            .shown(now(20), &RULES, Stretch::NONE)
+            .visible_streams(now(20), &RULES, IntervalScale::NONE)
             .next()
             .is_none()
     );
     assert!((120..=122).contains(&steps(&channel).len()));
 
-    channel.not_live(now(30), &RULES);
-    channel.not_live(now(1500), &RULES);
+    channel.apply_not_live(now(30), &RULES);
+    channel.apply_not_live(now(1500), &RULES);
     let left = steps(&channel);
     assert!(left.iter().all(|step| step.time >= time(-310)), "{left:?}");
     assert!((30..40).contains(&left.len()), "{}", left.len());
@@ -288,13 +301,16 @@ fn histories_of_many_streams_take_no_more_than_one() {
         })
     };
     let samples = (-1800..0).step_by(5).flat_map(streams);
-    channel.live(now(0), &info(samples), &RULES);
+    channel.apply_stream_info(now(0), &info(samples), &RULES);
     let points: usize = channel
         .histories(&RULES)
         .map(|(_, steps)| steps.len())
         .sum();
     assert!(points <= 181 + 8, "{points}");
-    assert_eq!(channel.history_step(&RULES), Duration::from_secs(80));
+    assert_eq!(
+        channel.history_bucket_width(&RULES),
+        Duration::from_secs(80)
+    );
 }
 
 #[test]
@@ -302,16 +318,16 @@ fn the_last_answers_are_remembered_in_runs() {
     let mut channel = channel();
     live(&mut channel, 0, -60..0);
     live(&mut channel, 15, 0..15);
-    channel.no_answer(Outcome::Rejected, "channel is not exist", now(30).monotonic);
-    channel.not_live(now(45), &RULES);
+    channel.apply_error(Outcome::Rejected, "channel is not exist", now(30).monotonic);
+    channel.apply_not_live(now(45), &RULES);
     let said: Vec<_> = channel
-        .answers()
+        .poll_log()
         .map(|run| {
             (
                 run.outcome,
                 run.count,
                 run.new_samples,
-                run.words.as_deref(),
+                run.message.as_deref(),
             )
         })
         .collect();

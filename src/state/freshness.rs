@@ -5,8 +5,8 @@ use std::time::Duration;
 /// What all channels go by: the configuration's `poll` section, as far as it is about truth
 /// and not about asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
-    /// How much history the first question asks for.
+pub struct FreshnessPolicy {
+    /// How much history the first next_query_range asks for.
     pub lookback: Duration,
     /// How often a channel is asked that is not live.
     pub idle_interval: Duration,
@@ -20,13 +20,13 @@ pub struct Rules {
     /// What the maxima look back over.
     pub sustain: Duration,
     /// In what steps a channel's history is kept, where it has one stream
-    /// ([`history_step`](super::history_step)).
-    pub history_step: Duration,
+    /// ([`history_bucket_width`](super::history_bucket_width)).
+    pub history_bucket_width: Duration,
 }
 
 /// How far intervals are stretched at present: present over configured, 1 or more.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stretch {
+pub struct IntervalScale {
     /// All of them.
     pub all: f64,
     /// Those of channels that are not live: as much, or more where they are asked each by itself
@@ -34,9 +34,9 @@ pub struct Stretch {
     pub idle: f64,
 }
 
-// === impl Stretch ===
+// === impl IntervalScale ===
 
-impl Stretch {
+impl IntervalScale {
     /// As configured.
     pub const NONE: Self = Self {
         all: 1.0,
@@ -53,20 +53,19 @@ impl Stretch {
     }
 }
 
-impl Default for Stretch {
+impl Default for IntervalScale {
     fn default() -> Self {
         Self::NONE
     }
 }
 
-// === impl Rules ===
+// === impl FreshnessPolicy ===
 
-impl Rules {
+impl FreshnessPolicy {
     /// How long silence is borne from a channel that is asked every `interval`, which is
-    /// stretched by `stretch` at present.
+    /// stretched by `scale` at present.
     #[must_use]
-    pub fn patience(&self, interval: Duration, stretch: f64) -> Duration {
-        self.stale_after
-            .max(interval.mul_f64(3.0 * stretch.max(1.0)))
+    pub fn staleness_timeout(&self, interval: Duration, scale: f64) -> Duration {
+        self.stale_after.max(interval.mul_f64(3.0 * scale.max(1.0)))
     }
 }

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use super::presence::State;
-use super::record::Channel;
-use super::stream::{Figures, Stream};
+use super::channel::ChannelState;
+use super::liveness::LiveState;
+use super::stream::{Stream, StreamAggregates};
 use crate::config::Expect;
 use polyv_client::StreamName;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
@@ -23,7 +23,7 @@ pub enum Severity {
 
 /// What can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ProblemKind {
+pub enum HealthIssueKind {
     /// It should be live, and is not.
     OfflineUnexpectedly,
     /// It is live, and samples stopped coming.
@@ -48,9 +48,9 @@ pub enum ProblemKind {
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct HealthIssue {
     /// What.
-    pub kind: ProblemKind,
+    pub kind: HealthIssueKind,
     /// With which stream; `None` where it is about the channel.
     pub stream: Option<StreamName>,
 }
@@ -78,9 +78,9 @@ const FIRST_POLL: Duration = Duration::from_secs(2 * 60);
 /// A single poll may fail.
 const FAILURES: u64 = 2;
 
-// === impl ProblemKind ===
+// === impl HealthIssueKind ===
 
-impl ProblemKind {
+impl HealthIssueKind {
     /// All of them, the worst first.
     pub const ALL: [Self; 10] = [
         Self::OfflineUnexpectedly,
@@ -143,40 +143,40 @@ impl Severity {
     }
 }
 
-impl Channel {
+impl ChannelState {
     /// What is wrong with it, the worst first. `shown` are its streams that are true now.
     ///
     /// All but a channel that was never asked is judged by answers and by nothing that passes
     /// between them, so what is said changes only where the channel does.
     #[must_use]
-    pub fn problems(
+    pub fn health_issues(
         &self,
-        shown: &[(&Stream, Figures)],
+        shown: &[(&Stream, StreamAggregates)],
         expect: &Expect,
         now: TimeSnapshot,
-    ) -> Vec<Problem> {
+    ) -> Vec<HealthIssue> {
         let mut problems = Vec::new();
         let mut add = |kind, stream: Option<&Stream>| {
-            problems.push(Problem {
+            problems.push(HealthIssue {
                 kind,
                 stream: stream.map(|stream| stream.name().clone()),
             });
         };
-        let since = self.presence().since();
-        match self.presence().state() {
-            State::NotLive => {
-                if expect.live && self.confirmed() >= OFFLINE {
-                    add(ProblemKind::OfflineUnexpectedly, None);
+        let since = self.liveness().since();
+        match self.liveness().state() {
+            LiveState::NotLive => {
+                if expect.live && self.is_sustained() >= OFFLINE {
+                    add(HealthIssueKind::OfflineUnexpectedly, None);
                 }
             }
-            State::Unknown => {
-                let patience = self.last_outcome().map_or(FIRST_POLL, |_| Duration::ZERO);
-                if now.monotonic.since(since) >= patience {
-                    add(ProblemKind::StateUnknown, None);
+            LiveState::Unknown => {
+                let staleness_timeout = self.last_outcome().map_or(FIRST_POLL, |_| Duration::ZERO);
+                if now.monotonic.since(since) >= staleness_timeout {
+                    add(HealthIssueKind::StateUnknown, None);
                 }
             }
-            State::Live => {
-                if let Some(kind) = self.silence() {
+            LiveState::Live => {
+                if let Some(kind) = self.stale_stream() {
                     add(kind, None);
                 }
                 let began = now.server_time - now.monotonic.since(since);
@@ -187,8 +187,8 @@ impl Channel {
                 }
             }
         }
-        if self.failures() >= FAILURES && self.presence().state() != State::Unknown {
-            add(ProblemKind::PollFailed, None);
+        if self.failures() >= FAILURES && self.liveness().state() != LiveState::Unknown {
+            add(HealthIssueKind::PollFailed, None);
         }
         problems.sort_by_key(|problem| problem.kind);
         problems
@@ -197,12 +197,12 @@ impl Channel {
     /// When time alone makes it one that should have been asked.
     pub(super) fn missed_from(&self) -> Option<MonotonicInstant> {
         let unasked = self.last_outcome().is_none();
-        unasked.then(|| self.presence().since() + FIRST_POLL)
+        unasked.then(|| self.liveness().since() + FIRST_POLL)
     }
 
     /// For how long answers have said what its state is.
-    fn confirmed(&self) -> Duration {
-        let since = self.presence().since();
+    fn is_sustained(&self) -> Duration {
+        let since = self.liveness().since();
         self.last_success()
             .map_or(Duration::ZERO, |last| last.since(since))
     }
@@ -210,7 +210,11 @@ impl Channel {
     /// Whether the newest sample of one of its streams says what would be a problem if it
     /// lasted: it is too early to say that all is right.
     #[must_use]
-    pub fn is_wavering(&self, shown: &[(&Stream, Figures)], expect: &Expect) -> bool {
+    pub fn has_transient_issue(
+        &self,
+        shown: &[(&Stream, StreamAggregates)],
+        expect: &Expect,
+    ) -> bool {
         shown.iter().any(|(_, figures)| {
             let newest = &figures.newest;
             let stopped =
@@ -224,24 +228,25 @@ impl Channel {
 
     /// Whether a live channel's samples are missing. Against the last answer: where there is
     /// none, nobody knows.
-    fn silence(&self) -> Option<ProblemKind> {
+    fn stale_stream(&self) -> Option<HealthIssueKind> {
         let Some(last) = self.last_new_sample() else {
-            return (self.confirmed() >= FIRST_SAMPLE).then_some(ProblemKind::WithoutSamples);
+            return (self.is_sustained() >= FIRST_SAMPLE)
+                .then_some(HealthIssueKind::WithoutSamples);
         };
         let quiet = self.last_success()?.since(last);
         // A broadcast that has just begun has no samples until Polyv's delay is over.
         let allowed = SAMPLES + self.sample_delay().min(LONGEST_DELAY);
-        (quiet > SAMPLES && (last > self.presence().since() || self.confirmed() > allowed))
-            .then_some(ProblemKind::SamplesMissing)
+        (quiet > SAMPLES && (last > self.liveness().since() || self.is_sustained() > allowed))
+            .then_some(HealthIssueKind::SamplesMissing)
     }
 }
 
 /// What is wrong with a stream of a channel that has been live since `began`, by Polyv's clock.
 fn of_stream(
-    figures: &Figures,
+    figures: &StreamAggregates,
     expect: &Expect,
     began: Timestamp,
-) -> impl Iterator<Item = ProblemKind> {
+) -> impl Iterator<Item = HealthIssueKind> {
     let highest = &figures.max;
     let bitrate = bitrate(highest.video_bitrate.get(), figures, expect);
     let framerate = framerate(highest.video_framerate.get(), expect);
@@ -252,8 +257,8 @@ fn of_stream(
     let video = frames(figures.last_video_frame, expect.video_framerate_fps);
     let audio = frames(figures.last_audio_frame, expect.audio_framerate_fps);
     [
-        video.then_some(ProblemKind::VideoFrozen),
-        audio.then_some(ProblemKind::AudioLost),
+        video.then_some(HealthIssueKind::VideoFrozen),
+        audio.then_some(HealthIssueKind::AudioLost),
         bitrate,
         framerate,
     ]
@@ -262,7 +267,11 @@ fn of_stream(
 }
 
 /// Against what is expected, or else against the stream's own level.
-fn bitrate(value: Option<f64>, figures: &Figures, expect: &Expect) -> Option<ProblemKind> {
+fn bitrate(
+    value: Option<f64>,
+    figures: &StreamAggregates,
+    expect: &Expect,
+) -> Option<HealthIssueKind> {
     match expect.video_bitrate_bps {
         Some(_) => fallen(share(value, expect.video_bitrate_bps)?, DROPPED.0, LOW.0),
         None => fallen(
@@ -273,17 +282,17 @@ fn bitrate(value: Option<f64>, figures: &Figures, expect: &Expect) -> Option<Pro
     }
 }
 
-fn framerate(value: Option<f64>, expect: &Expect) -> Option<ProblemKind> {
+fn framerate(value: Option<f64>, expect: &Expect) -> Option<HealthIssueKind> {
     let share = share(value, expect.video_framerate_fps)?;
     // One that is 0 is frozen.
-    (share > 0.0 && share < FRAMERATE_LOW).then_some(ProblemKind::VideoFramerateLow)
+    (share > 0.0 && share < FRAMERATE_LOW).then_some(HealthIssueKind::VideoFramerateLow)
 }
 
-fn fallen(share: f64, dropped: f64, low: f64) -> Option<ProblemKind> {
+fn fallen(share: f64, dropped: f64, low: f64) -> Option<HealthIssueKind> {
     if share < dropped {
-        Some(ProblemKind::BitrateDropped)
+        Some(HealthIssueKind::BitrateDropped)
     } else if share < low {
-        Some(ProblemKind::BitrateLow)
+        Some(HealthIssueKind::BitrateLow)
     } else {
         None
     }

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use super::series::Reading;
-use super::stream::Values;
+use super::series::Measurement;
+use super::stream::SampleValues;
 use polyv_client::clock::Timestamp;
 use polyv_client::{NumericField, RawSample, SampleTime, StreamName};
 
@@ -29,26 +29,26 @@ pub enum DiscardReason {
 /// What was discarded of an answer, for the counters and the log. A sample that several
 /// answers bring counts once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Discarded {
+pub struct DiscardCounts {
     counts: [u64; DiscardReason::ALL.len()],
     /// Of samples that were used, the fields that were not.
-    pub spoiled_fields: u64,
-    /// One of the things that were wrong, in words.
+    pub invalid_fields: u64,
+    /// One of the things that were wrong, in message.
     pub example: Option<String>,
 }
 
 /// A sample fit for use.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Sample {
+pub(super) struct ValidSample {
     pub(super) stream: StreamName,
     pub(super) time: Timestamp,
-    pub(super) values: Values,
+    pub(super) values: SampleValues,
 }
 
 /// Remembers what was discarded of the answer before, so that it is counted once: answers
 /// overlap, and where no sample was ever fit for use the same history is asked for again.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Sieve {
+pub(super) struct SampleValidator {
     /// Of the answer before, sorted.
     before: Box<[u64]>,
     /// Of this one.
@@ -92,9 +92,9 @@ impl DiscardReason {
     }
 }
 
-// === impl Discarded ===
+// === impl DiscardCounts ===
 
-impl Discarded {
+impl DiscardCounts {
     /// How many samples were discarded, by reason.
     pub fn counts(&self) -> impl Iterator<Item = (DiscardReason, u64)> {
         DiscardReason::ALL.into_iter().zip(self.counts)
@@ -103,7 +103,7 @@ impl Discarded {
     /// Whether everything was used.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.spoiled_fields == 0 && self.counts.iter().all(|count| *count == 0)
+        self.invalid_fields == 0 && self.counts.iter().all(|count| *count == 0)
     }
 
     fn add(&mut self, reason: DiscardReason, example: impl FnOnce() -> String) {
@@ -114,16 +114,16 @@ impl Discarded {
     }
 }
 
-// === impl Sieve ===
+// === impl SampleValidator ===
 
-impl Sieve {
+impl SampleValidator {
     /// Makes a sample of what Polyv sent, if it is fit for use.
-    pub(super) fn screen(
+    pub(super) fn validate(
         &mut self,
         raw: &RawSample,
         polyv: Timestamp,
-        discarded: &mut Discarded,
-    ) -> Option<Sample> {
+        discarded: &mut DiscardCounts,
+    ) -> Option<ValidSample> {
         let time = match &raw.time {
             SampleTime::At(time) => *time,
             SampleTime::Unreadable(text) => {
@@ -144,12 +144,12 @@ impl Sieve {
             ("videoFrameRate", &raw.video_framerate, MAX_FRAMERATE),
             ("audioFrameRate", &raw.audio_framerate, MAX_FRAMERATE),
         ];
-        let values = Values {
+        let values = SampleValues {
             video_bitrate: reading(&raw.video_bitrate, MAX_BITRATE),
             video_framerate: reading(&raw.video_framerate, MAX_FRAMERATE),
             audio_framerate: reading(&raw.audio_framerate, MAX_FRAMERATE),
         };
-        if values == Values::NONE {
+        if values == SampleValues::NONE {
             self.discard(DiscardReason::BadValue, &raw.stream, time, discarded);
             return None;
         }
@@ -158,13 +158,13 @@ impl Sieve {
                 && reading(field, max).get().is_none()
                 && self.is_new(("field", name, &raw.stream, time))
             {
-                discarded.spoiled_fields += 1;
+                discarded.invalid_fields += 1;
                 discarded
                     .example
                     .get_or_insert_with(|| format!("{name} {}", shown(field)));
             }
         }
-        Some(Sample {
+        Some(ValidSample {
             stream: raw.stream.clone(),
             time,
             values,
@@ -177,7 +177,7 @@ impl Sieve {
         reason: DiscardReason,
         stream: &StreamName,
         time: impl Hash + std::fmt::Debug,
-        discarded: &mut Discarded,
+        discarded: &mut DiscardCounts,
     ) {
         if self.is_new((reason, stream, &time)) {
             discarded.add(reason, || match reason {
@@ -189,7 +189,7 @@ impl Sieve {
 
     /// Counts what was no sample at all. Such an element has no identity; but where there are
     /// no more of them than in the answer before, they are taken for the same.
-    pub(super) fn discard_unreadable(&mut self, count: usize, discarded: &mut Discarded) {
+    pub(super) fn discard_unreadable(&mut self, count: usize, discarded: &mut DiscardCounts) {
         let before = std::mem::replace(&mut self.unreadable, count);
         for _ in before..count {
             discarded.add(DiscardReason::BadValue, || {
@@ -215,13 +215,13 @@ impl Sieve {
 }
 
 /// 0 is a value; a negative number and an absurd one are none.
-fn reading(field: &NumericField, max: f64) -> Reading {
+fn reading(field: &NumericField, max: f64) -> Measurement {
     let valid = field
         .number()
         .filter(|number| (0.0..=max).contains(number))
         // Of -0, which is in the range, only the sign is absurd.
         .map(f64::abs);
-    Reading::from(valid)
+    Measurement::from(valid)
 }
 
 fn shown(field: &NumericField) -> String {

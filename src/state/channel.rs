@@ -3,23 +3,23 @@
 use std::time::Duration;
 
 use super::MAX_STREAMS;
-use super::answers::{Answers, Run};
-use super::history::{Lowest, shared_step};
-use super::presence::{Presence, State};
-use super::rules::{Rules, Stretch};
-use super::screening::{DiscardReason, Discarded, Sample, Sieve};
-use super::stream::{Figures, Stream, Taken};
+use super::freshness::{FreshnessPolicy, IntervalScale};
+use super::history::{HistoryPoint, shared_bucket_width};
+use super::liveness::{LiveState, Liveness};
+use super::poll_log::{PollLog, PollLogEntry};
+use super::sample_validation::{DiscardCounts, DiscardReason, SampleValidator, ValidSample};
+use super::stream::{IngestResult, Stream, StreamAggregates};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{LiveStatus, Outcome, Range, StreamInfo, StreamName};
 
 /// What is known of one channel.
 #[derive(Debug, Clone)]
-pub struct Channel {
+pub struct ChannelState {
     /// How often it is asked while it is live.
     live_interval: Duration,
-    presence: Presence,
+    liveness: Liveness,
     last_outcome: Option<Outcome>,
-    answers: Answers,
+    poll_log: PollLog,
     last_success: Option<MonotonicInstant>,
     /// What Polyv calls its status, and when it last said so.
     reported: Option<(LiveStatus, MonotonicInstant)>,
@@ -30,54 +30,54 @@ pub struct Channel {
     /// How old the newest sample was when it was first seen.
     sample_delay: Duration,
     /// When the first answer came, by Polyv's clock.
-    watched_since: Option<Timestamp>,
+    first_response_at: Option<Timestamp>,
     /// Sorted by name.
     streams: Vec<Stream>,
-    sieve: Sieve,
+    validator: SampleValidator,
     /// The longest range to ask for, after an answer that was too large.
     max_range: Option<Duration>,
 }
 
 /// What an answer brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Digest {
+pub struct UpdateSummary {
     /// How many samples were not known before.
     pub new_samples: usize,
     /// How old each of them was. Those from before the channel's first answer are left out:
     /// their age tells when the exporter was started, not how late Polyv is.
     pub delays: Vec<Duration>,
     /// What could not be used.
-    pub discarded: Discarded,
+    pub discarded: DiscardCounts,
 }
 
 /// A broadcast that has ended is of interest for so long.
 const OF_INTEREST: Duration = Duration::from_secs(3600);
-/// A question asks for what is that much older than the newest sample: late samples and
+/// A next_query_range asks for what is that much older than the newest sample: late samples and
 /// corrections.
 const OVERLAP: Duration = Duration::from_secs(60);
-/// A question never asks for more: the call takes 3 hours at most, and clocks differ.
+/// A next_query_range never asks for more: the call takes 3 hours at most, and clocks differ.
 const MAX_RANGE: Duration = Duration::from_secs(3 * 3600 - 5 * 60);
 
-// === impl Channel ===
+// === impl ChannelState ===
 
-impl Channel {
+impl ChannelState {
     /// A channel that was not asked yet.
     #[must_use]
     pub fn new(live_interval: Duration, now: MonotonicInstant) -> Self {
         Self {
             live_interval,
-            presence: Presence::new(now),
+            liveness: Liveness::new(now),
             last_outcome: None,
-            answers: Answers::default(),
+            poll_log: PollLog::default(),
             last_success: None,
             reported: None,
             last_live: None,
             last_new_sample: None,
             last_sample: None,
             sample_delay: Duration::ZERO,
-            watched_since: None,
+            first_response_at: None,
             streams: Vec::new(),
-            sieve: Sieve::default(),
+            validator: SampleValidator::default(),
             max_range: None,
         }
     }
@@ -95,8 +95,8 @@ impl Channel {
 
     /// Whether it is live, since when, and how often that changed.
     #[must_use]
-    pub fn presence(&self) -> &Presence {
-        &self.presence
+    pub fn liveness(&self) -> &Liveness {
+        &self.liveness
     }
 
     /// How the last poll ended; `None` before the first.
@@ -106,8 +106,8 @@ impl Channel {
     }
 
     /// How the last polls ended, newest first.
-    pub fn answers(&self) -> impl Iterator<Item = &Run> {
-        self.answers.newest_first()
+    pub fn poll_log(&self) -> impl Iterator<Item = &PollLogEntry> {
+        self.poll_log.recent()
     }
 
     /// When a poll last brought an answer.
@@ -121,18 +121,18 @@ impl Channel {
     pub fn reported_status(
         &self,
         now: TimeSnapshot,
-        rules: &Rules,
-        stretch: Stretch,
+        rules: &FreshnessPolicy,
+        scale: IntervalScale,
     ) -> Option<LiveStatus> {
         let (status, _) = self.reported?;
-        let until = self.reported_until(rules, stretch)?;
+        let until = self.reported_until(rules, scale)?;
         (now.monotonic < until).then_some(status)
     }
 
     /// Until when a channel that is shown for the sake of its broadcast is shown: an hour after
     /// it was last known to be live. `None` where it never was.
     #[must_use]
-    pub fn of_interest_until(&self) -> Option<MonotonicInstant> {
+    pub fn recently_live_until(&self) -> Option<MonotonicInstant> {
         self.last_live.map(|last| last + OF_INTEREST)
     }
 
@@ -155,34 +155,34 @@ impl Channel {
 
     /// How many polls in a row have brought no answer.
     pub(super) fn failures(&self) -> u64 {
-        self.answers.failures()
+        self.poll_log.failures()
     }
 
     /// How often it is asked, as things are.
     #[must_use]
-    pub fn interval(&self, rules: &Rules) -> Duration {
-        match self.presence.state() {
-            State::Live => self.live_interval,
-            State::NotLive | State::Unknown => rules.idle_interval,
+    pub fn interval(&self, rules: &FreshnessPolicy) -> Duration {
+        match self.liveness.state() {
+            LiveState::Live => self.live_interval,
+            LiveState::NotLive | LiveState::Unknown => rules.idle_interval,
         }
     }
 
     /// How often it is asked while it is live, if it is.
     #[must_use]
     pub fn interval_if_live(&self) -> Option<Duration> {
-        (self.presence.state() == State::Live).then_some(self.live_interval)
+        (self.liveness.state() == LiveState::Live).then_some(self.live_interval)
     }
 
     /// Whether it is live, or was within the last hour.
     #[must_use]
-    pub fn is_of_interest(&self, now: TimeSnapshot) -> bool {
-        let until = self.of_interest_until();
-        self.presence.state() == State::Live || until.is_some_and(|until| now.monotonic < until)
+    pub fn is_recently_live(&self, now: TimeSnapshot) -> bool {
+        let until = self.recently_live_until();
+        self.liveness.state() == LiveState::Live || until.is_some_and(|until| now.monotonic < until)
     }
 
     /// The samples to ask for next: all that is not known yet, and a little more.
     #[must_use]
-    pub fn question(&self, now: TimeSnapshot, rules: &Rules) -> Range {
+    pub fn next_query_range(&self, now: TimeSnapshot, rules: &FreshnessPolicy) -> Range {
         let wanted = match self.last_sample {
             Some(newest) => newest - OVERLAP,
             None => now.server_time - rules.lookback,
@@ -193,19 +193,24 @@ impl Channel {
     }
 
     /// The channel is live, and this is what Polyv knows of its streams.
-    pub fn live(&mut self, now: TimeSnapshot, info: &StreamInfo, rules: &Rules) -> Digest {
-        self.answered(Outcome::Ok, now);
-        self.presence.live(now);
+    pub fn apply_stream_info(
+        &mut self,
+        now: TimeSnapshot,
+        info: &StreamInfo,
+        rules: &FreshnessPolicy,
+    ) -> UpdateSummary {
+        self.record_success(Outcome::Ok, now);
+        self.liveness.observe_live(now);
         self.last_live = Some(now.monotonic);
-        let mut digest = Digest::default();
-        self.sieve
+        let mut digest = UpdateSummary::default();
+        self.validator
             .discard_unreadable(info.unreadable, &mut digest.discarded);
-        let mut samples: Vec<Sample> = info
+        let mut samples: Vec<ValidSample> = info
             .samples
             .iter()
             .filter_map(|raw| {
-                self.sieve
-                    .screen(raw, now.server_time, &mut digest.discarded)
+                self.validator
+                    .validate(raw, now.server_time, &mut digest.discarded)
             })
             .collect();
         samples.sort_unstable_by(|a, b| {
@@ -219,107 +224,114 @@ impl Channel {
                 let name = of_stream.first().map(|sample| &sample.stream);
                 name.is_some_and(|name| self.position(name).is_ok())
             });
-        // Known streams first, so that one of them which has just come back to life is not
+        // Observation streams first, so that one of them which has just come back to life is not
         // taken for dead; of the others those with the newest samples.
         unknown.sort_by_key(|samples| std::cmp::Reverse(samples.last().map(|last| last.time)));
         known.append(&mut unknown);
         for of_stream in known {
-            self.take(of_stream, now, rules, &mut digest);
+            self.ingest(of_stream, now, rules, &mut digest);
         }
-        self.sieve.settle();
+        self.validator.settle();
         if digest.new_samples > 0 {
             self.last_new_sample = Some(now.monotonic);
             self.max_range = None;
         }
         self.forget_old_streams(now, rules);
         let new_samples = u64::try_from(digest.new_samples).unwrap_or(u64::MAX);
-        self.answers
+        self.poll_log
             .push(Outcome::Ok, None, new_samples, now.monotonic);
         digest
     }
 
     /// The channel is not live.
-    pub fn not_live(&mut self, now: TimeSnapshot, rules: &Rules) {
-        self.answered(Outcome::NotLive, now);
-        self.answers.push(Outcome::NotLive, None, 0, now.monotonic);
-        if self.presence.state() == State::Live {
+    pub fn apply_not_live(&mut self, now: TimeSnapshot, rules: &FreshnessPolicy) {
+        self.record_success(Outcome::NotLive, now);
+        self.poll_log.push(Outcome::NotLive, None, 0, now.monotonic);
+        if self.liveness.state() == LiveState::Live {
             self.last_live = Some(now.monotonic);
         }
         // That it is called live is over, or not true yet.
         self.reported = self
             .reported
             .filter(|(status, _)| *status != LiveStatus::Live);
-        self.presence.not_live(now);
-        let step = self.history_step(rules);
+        self.liveness.observe_not_live(now);
+        let step = self.history_bucket_width(rules);
         for stream in &mut self.streams {
-            stream.end_broadcast(step);
+            stream.end_session(step);
         }
         self.forget_old_streams(now, rules);
     }
 
     /// Polyv calls its status this. That alone says nothing of its being live: the stream does.
-    pub fn reported(&mut self, status: LiveStatus, now: TimeSnapshot) {
+    pub fn apply_reported_status(&mut self, status: LiveStatus, now: TimeSnapshot) {
         self.reported = Some((status, now.monotonic));
     }
 
-    /// There was no answer; `words` say why.
-    pub fn no_answer(&mut self, outcome: Outcome, words: &str, now: MonotonicInstant) {
+    /// There was no answer; `message` say why.
+    pub fn apply_error(&mut self, outcome: Outcome, message: &str, now: MonotonicInstant) {
         self.last_outcome = Some(outcome);
-        self.answers.push(outcome, Some(words), 0, now);
+        self.poll_log.push(outcome, Some(message), 0, now);
     }
 
-    /// The answer to `asked` was too large: the next question asks for half of it.
-    pub fn too_large(&mut self, asked: Range, now: TimeSnapshot) {
+    /// The answer to `asked` was too large: the next next_query_range asks for half of it.
+    pub fn shrink_query_range(&mut self, asked: Range, now: TimeSnapshot) {
         if let Some(start) = asked.start {
             self.max_range = Some((now.server_time.since(start) / 2).max(OVERLAP));
         }
     }
 
     /// Lets time pass; whether the channel's state changed by that alone.
-    pub fn expire(&mut self, now: TimeSnapshot, rules: &Rules, stretch: Stretch) -> bool {
-        let patience = self.patience(rules, stretch);
-        self.presence.expire(now.monotonic, patience)
+    pub fn expire(
+        &mut self,
+        now: TimeSnapshot,
+        rules: &FreshnessPolicy,
+        scale: IntervalScale,
+    ) -> bool {
+        let staleness_timeout = self.staleness_timeout(rules, scale);
+        self.liveness.expire(now.monotonic, staleness_timeout)
     }
 
     /// When time alone next changes something that is shown.
     #[must_use]
-    pub fn next_change(
+    pub fn next_expiry(
         &self,
         now: TimeSnapshot,
-        rules: &Rules,
-        stretch: Stretch,
+        rules: &FreshnessPolicy,
+        scale: IntervalScale,
     ) -> Option<MonotonicInstant> {
-        let known_until = self.presence.known_until(self.patience(rules, stretch));
+        let valid_until = self
+            .liveness
+            .valid_until(self.staleness_timeout(rules, scale));
         let streams = self
             .streams
             .iter()
-            .filter_map(|stream| self.shown_until(stream, now, rules, stretch))
+            .filter_map(|stream| self.visible_until(stream, now, rules, scale))
             .filter(|until| *until > now.monotonic);
         let missed_from = self.missed_from();
-        let later = [missed_from, self.reported_until(rules, stretch)];
+        let later = [missed_from, self.reported_until(rules, scale)];
         let later = later.into_iter().flatten().filter(|at| *at > now.monotonic);
-        known_until.into_iter().chain(later).chain(streams).min()
+        valid_until.into_iter().chain(later).chain(streams).min()
     }
 
     /// The streams that are true at present, with their figures.
-    pub fn shown<'a>(
+    pub fn visible_streams<'a>(
         &'a self,
         now: TimeSnapshot,
-        rules: &'a Rules,
-        stretch: Stretch,
-    ) -> impl Iterator<Item = (&'a Stream, Figures)> {
-        self.true_now(now, rules, stretch)
-            .filter_map(|stream| Some((stream, stream.figures(rules)?)))
+        rules: &'a FreshnessPolicy,
+        scale: IntervalScale,
+    ) -> impl Iterator<Item = (&'a Stream, StreamAggregates)> {
+        self.fresh_streams(now, rules, scale)
+            .filter_map(|stream| Some((stream, stream.aggregates(rules)?)))
     }
 
-    fn true_now(
+    fn fresh_streams(
         &self,
         now: TimeSnapshot,
-        rules: &Rules,
-        stretch: Stretch,
+        rules: &FreshnessPolicy,
+        scale: IntervalScale,
     ) -> impl Iterator<Item = &Stream> {
         self.streams.iter().filter(move |stream| {
-            self.shown_until(stream, now, rules, stretch)
+            self.visible_until(stream, now, rules, scale)
                 .is_some_and(|until| until > now.monotonic)
         })
     }
@@ -328,9 +340,9 @@ impl Channel {
     /// more included.
     pub fn histories<'a>(
         &'a self,
-        rules: &Rules,
-    ) -> impl Iterator<Item = (&'a StreamName, Vec<Lowest>)> {
-        let step = self.history_step(rules);
+        rules: &FreshnessPolicy,
+    ) -> impl Iterator<Item = (&'a StreamName, Vec<HistoryPoint>)> {
+        let step = self.history_bucket_width(rules);
         self.streams
             .iter()
             .map(move |stream| (stream.name(), stream.history(step)))
@@ -338,46 +350,50 @@ impl Channel {
 
     /// In what steps its streams' histories are.
     #[must_use]
-    pub fn history_step(&self, rules: &Rules) -> Duration {
+    pub fn history_bucket_width(&self, rules: &FreshnessPolicy) -> Duration {
         let streams = self.streams.iter().filter(|s| s.has_history()).count();
-        shared_step(rules.history_step, streams)
+        shared_bucket_width(rules.history_bucket_width, streams)
     }
 
-    fn answered(&mut self, outcome: Outcome, now: TimeSnapshot) {
+    fn record_success(&mut self, outcome: Outcome, now: TimeSnapshot) {
         self.last_outcome = Some(outcome);
         self.last_success = Some(now.monotonic);
-        self.watched_since.get_or_insert(now.server_time);
+        self.first_response_at.get_or_insert(now.server_time);
     }
 
     /// Until when its status is what Polyv called it last, if it says nothing more.
-    fn reported_until(&self, rules: &Rules, stretch: Stretch) -> Option<MonotonicInstant> {
+    fn reported_until(
+        &self,
+        rules: &FreshnessPolicy,
+        scale: IntervalScale,
+    ) -> Option<MonotonicInstant> {
         let (_, at) = self.reported?;
         let interval = self.interval(rules).max(rules.idle_interval);
         // It is asked for in bulk, or not at all.
-        Some(at + rules.patience(interval, stretch.all))
+        Some(at + rules.staleness_timeout(interval, scale.all))
     }
 
-    fn patience(&self, rules: &Rules, stretch: Stretch) -> Duration {
-        let stretch = match self.presence.state() {
-            State::Live => stretch.all,
-            State::NotLive | State::Unknown => stretch.idle,
+    fn staleness_timeout(&self, rules: &FreshnessPolicy, scale: IntervalScale) -> Duration {
+        let scale = match self.liveness.state() {
+            LiveState::Live => scale.all,
+            LiveState::NotLive | LiveState::Unknown => scale.idle,
         };
-        rules.patience(self.interval(rules), stretch)
+        rules.staleness_timeout(self.interval(rules), scale)
     }
 
     /// Until when a stream is true, as things are.
-    fn shown_until(
+    fn visible_until(
         &self,
         stream: &Stream,
         now: TimeSnapshot,
-        rules: &Rules,
-        stretch: Stretch,
+        rules: &FreshnessPolicy,
+        scale: IntervalScale,
     ) -> Option<MonotonicInstant> {
-        if self.presence.state() != State::Live {
+        if self.liveness.state() != LiveState::Live {
             return None;
         }
         let newest = stream.newest_time()?;
-        let heard_until = stream.last_new() + self.patience(rules, stretch);
+        let heard_until = stream.last_new() + self.staleness_timeout(rules, scale);
         let left = (newest + rules.max_sample_age).millis_after(now.server_time);
         // The very millisecond at which it is that old still counts.
         let young_until = match u64::try_from(left + 1) {
@@ -388,13 +404,19 @@ impl Channel {
     }
 
     /// Takes the samples of one stream, sorted by time.
-    fn take(&mut self, samples: &[Sample], now: TimeSnapshot, rules: &Rules, digest: &mut Digest) {
+    fn ingest(
+        &mut self,
+        samples: &[ValidSample],
+        now: TimeSnapshot,
+        rules: &FreshnessPolicy,
+        digest: &mut UpdateSummary,
+    ) {
         let Some(first) = samples.first() else {
             return;
         };
         let Some(index) = self.stream_for(&first.stream, now, rules) else {
             for sample in samples {
-                self.sieve.discard(
+                self.validator.discard(
                     DiscardReason::TooManyStreams,
                     &sample.stream,
                     sample.time,
@@ -403,25 +425,28 @@ impl Channel {
             }
             return;
         };
-        let not_before = self.presence.not_before();
-        let step = self.history_step(rules);
+        let not_before = self.liveness.not_before();
+        let step = self.history_bucket_width(rules);
         let Some(stream) = self.streams.get_mut(index) else {
             return;
         };
         for sample in samples {
             let current = not_before.is_none_or(|before| sample.time > before);
-            match stream.take(sample.time, sample.values, current, now.monotonic, step) {
-                Taken::New => {
+            match stream.ingest(sample.time, sample.values, current, now.monotonic, step) {
+                IngestResult::New => {
                     digest.new_samples += 1;
-                    if self.watched_since.is_some_and(|since| sample.time > since) {
+                    if self
+                        .first_response_at
+                        .is_some_and(|since| sample.time > since)
+                    {
                         let delay = now.server_time.since(sample.time);
                         digest.delays.push(delay);
                         self.sample_delay = delay;
                     }
                     self.last_sample = self.last_sample.max(Some(sample.time));
                 }
-                Taken::Again => {}
-                Taken::TooOld => self.sieve.discard(
+                IngestResult::Again => {}
+                IngestResult::TooOld => self.validator.discard(
                     DiscardReason::TooOld,
                     &sample.stream,
                     sample.time,
@@ -434,18 +459,23 @@ impl Channel {
 
     /// Where a stream stands, after making a place for it if it is new and there is one: its
     /// own, or that of the stream that was silent longest, if it is not shown any more.
-    fn stream_for(&mut self, name: &StreamName, now: TimeSnapshot, rules: &Rules) -> Option<usize> {
+    fn stream_for(
+        &mut self,
+        name: &StreamName,
+        now: TimeSnapshot,
+        rules: &FreshnessPolicy,
+    ) -> Option<usize> {
         if let Ok(known) = self.position(name) {
             return Some(known);
         }
         if self.streams.len() == MAX_STREAMS {
-            let patience = rules.patience(self.live_interval, 1.0);
+            let staleness_timeout = rules.staleness_timeout(self.live_interval, 1.0);
             let (silent, _) = self
                 .streams
                 .iter()
                 .enumerate()
                 .min_by_key(|(_, stream)| stream.last_new())
-                .filter(|(_, stream)| stream.last_new() + patience <= now.monotonic)?;
+                .filter(|(_, stream)| stream.last_new() + staleness_timeout <= now.monotonic)?;
             self.streams.remove(silent);
         }
         let place = self.position(name).unwrap_or_else(|place| place);
@@ -462,11 +492,11 @@ impl Channel {
     }
 
     /// Streams of which not even an identity is left need no place.
-    fn forget_old_streams(&mut self, now: TimeSnapshot, rules: &Rules) {
-        let step = self.history_step(rules);
+    fn forget_old_streams(&mut self, now: TimeSnapshot, rules: &FreshnessPolicy) {
+        let step = self.history_bucket_width(rules);
         self.streams.retain_mut(|stream| {
             stream.settle(rules, now.server_time, step);
-            !stream.is_forgotten()
+            !stream.is_expired()
         });
     }
 }

@@ -1,0 +1,141 @@
+//! How the last polls of a channel ended.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use polyv_client::Outcome;
+use polyv_client::clock::MonotonicInstant;
+
+/// Polls that ended alike, one after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollLogEntry {
+    /// How they ended.
+    pub outcome: Outcome,
+    /// What was said about it, where it was not an answer. Polyv's message may be in it: they are
+    /// not to be trusted.
+    pub message: Option<Arc<str>>,
+    /// When the first of them ended.
+    pub first: MonotonicInstant,
+    /// When the last of them ended.
+    pub last: MonotonicInstant,
+    /// How many there were.
+    pub count: u64,
+    /// How many samples they brought that were not known before.
+    pub new_samples: u64,
+}
+
+/// The last entries, newest last.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PollLog {
+    entries: VecDeque<PollLogEntry>,
+}
+
+/// So many entries are kept.
+const MAX_ENTRIES: usize = 8;
+/// So many characters of what was said.
+const MAX_MESSAGE_CHARS: usize = 160;
+
+impl PollLog {
+    /// Takes note of the end of a poll.
+    pub(super) fn push(
+        &mut self,
+        outcome: Outcome,
+        message: Option<&str>,
+        new_samples: u64,
+        now: MonotonicInstant,
+    ) {
+        let message = message.map(shortened);
+        // The same may have been said before something else was.
+        let same = |entry: &PollLogEntry| {
+            entry
+                .message
+                .clone()
+                .filter(|said| Some(&**said) == message.as_deref())
+        };
+        let known = self.entries.iter().find_map(same);
+        if let Some(entry) = self.entries.back_mut()
+            && entry.outcome == outcome
+            && entry.message.as_deref() == message.as_deref()
+        {
+            entry.last = now;
+            entry.count += 1;
+            entry.new_samples += new_samples;
+            return;
+        }
+        if self.entries.len() == MAX_ENTRIES {
+            self.entries.pop_front();
+        }
+        // Most channels have one or two; four at once would be as large as all the rest.
+        self.entries.reserve_exact(1);
+        self.entries.push_back(PollLogEntry {
+            outcome,
+            message: known.or_else(|| message.map(Into::into)),
+            first: now,
+            last: now,
+            count: 1,
+            new_samples,
+        });
+    }
+
+    /// How many polls in a row have brought no answer.
+    pub(super) fn failures(&self) -> u64 {
+        let failed = self.recent().take_while(|entry| !entry.outcome.is_answer());
+        failed.map(|entry| entry.count).sum()
+    }
+
+    /// The last entries, newest first.
+    pub(super) fn recent(&self) -> impl Iterator<Item = &PollLogEntry> {
+        self.entries.iter().rev()
+    }
+}
+
+fn shortened(message: &str) -> String {
+    let mut short: String = message.chars().take(MAX_MESSAGE_CHARS).collect();
+    if short.len() < message.len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> MonotonicInstant {
+        MonotonicInstant::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn what_ends_alike_is_one_run() {
+        let mut answers = PollLog::default();
+        for n in 0..10 {
+            answers.push(Outcome::Ok, None, 3, at(n));
+        }
+        answers.push(Outcome::Rejected, Some("channel is not exist"), 0, at(10));
+        answers.push(Outcome::Rejected, Some("another reason"), 0, at(11));
+        let entries: Vec<_> = answers.recent().cloned().collect();
+        assert_eq!(entries.len(), 3);
+        assert_eq!(answers.failures(), 2);
+        assert_eq!(entries[0].message.as_deref(), Some("another reason"));
+        let ok = &entries[2];
+        assert_eq!(
+            (ok.count, ok.new_samples, ok.first, ok.last),
+            (10, 30, at(0), at(9))
+        );
+    }
+
+    #[test]
+    fn it_is_bounded_whatever_is_said() {
+        let mut answers = PollLog::default();
+        for n in 0..100 {
+            let message = format!("{n}{}", "长".repeat(10_000));
+            answers.push(Outcome::Rejected, Some(&message), 0, at(n));
+        }
+        assert_eq!(answers.recent().count(), MAX_ENTRIES);
+        for entry in answers.recent() {
+            let message = entry.message.as_deref().unwrap();
+            assert_eq!(message.chars().count(), MAX_MESSAGE_CHARS + 1);
+            assert!(message.ends_with('…'));
+        }
+    }
+}

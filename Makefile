@@ -23,6 +23,12 @@ lint: ## Checks format and code with warnings denied
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
+.PHONY: check
+check: ## Checks import cycles, words and documents (needs Python)
+	scripts/import-cycles
+	scripts/check-words
+	scripts/check-docs
+
 .PHONY: deny
 deny: ## Checks the dependencies' licences, sources and duplicates (needs cargo-deny)
 	cargo deny --locked check bans licenses sources

@@ -96,34 +96,6 @@ fn the_defaults_that_are_shown_are_the_defaults() {
 }
 
 #[test]
-fn links_between_pages_lead_somewhere() {
-    for page in pages() {
-        for (_, target) in page.links() {
-            if target.contains("://") {
-                continue;
-            }
-            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
-            let file = if file.is_empty() {
-                root().join(&page.path)
-            } else {
-                root().join(&page.path).parent().unwrap().join(file)
-            };
-            assert!(file.exists(), "{}: {target}", page.path);
-            if !anchor.is_empty() {
-                let path = file.canonicalize().unwrap();
-                let path = path.strip_prefix(root().canonicalize().unwrap()).unwrap();
-                let anchors = anchors(&Page::open(path.to_str().unwrap()));
-                assert!(
-                    anchors.iter().any(|known| known == anchor),
-                    "{}: {target}: there are {anchors:?}",
-                    page.path
-                );
-            }
-        }
-    }
-}
-
-#[test]
 fn every_page_can_be_found_from_the_readme() {
     let readme = Page::open("README.md");
     let linked: Vec<&str> = readme.links().into_iter().map(|(_, to)| to).collect();
@@ -135,19 +107,4 @@ fn every_page_can_be_found_from_the_readme() {
             "{path}: nothing in README.md leads there"
         );
     }
-}
-
-/// What links lead to within a page.
-fn anchors(page: &Page) -> Vec<String> {
-    page.headings()
-        .into_iter()
-        .map(|(_, heading)| {
-            heading
-                .to_lowercase()
-                .chars()
-                .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
-                .map(|c| if c == ' ' { '-' } else { c })
-                .collect()
-        })
-        .collect()
 }

@@ -27,7 +27,7 @@ struct CachedLogin {
 }
 
 /// The keyed digest of a login.
-pub(crate) type CacheKey = [u8; 32];
+pub(crate) type CacheKey = hmac::Tag;
 
 // === impl AuthCache ===
 
@@ -48,22 +48,23 @@ impl AuthCache {
         context.update(user);
         context.update(hash.as_bytes());
         context.update(password);
-        let mut key = CacheKey::default();
-        for (to, from) in key.iter_mut().zip(context.sign().as_ref()) {
-            *to = *from;
-        }
-        key
+        context.sign()
     }
 
     pub(crate) fn contains(&self, key: &CacheKey) -> bool {
         let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        logins.iter().any(|login| login.key == *key)
+        logins
+            .iter()
+            .any(|login| login.key.as_ref() == key.as_ref())
     }
 
     /// Adds a login, in place of the oldest one if the cache is full.
     pub(crate) fn insert(&self, user: &str, hash: Arc<BcryptHash>, key: CacheKey) {
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        if logins.iter().any(|login| login.key == key) {
+        if logins
+            .iter()
+            .any(|login| login.key.as_ref() == key.as_ref())
+        {
             return;
         }
         if logins.len() >= MAX_CACHED_LOGINS {

@@ -1,6 +1,6 @@
 //! Users and their passwords.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,10 +14,11 @@ use tracing::error;
 
 use crate::auth_cache::AuthCache;
 use crate::bcrypt_hash::BcryptHash;
-use crate::diagnostic::Diagnostics;
+use crate::denial::Denial;
+use crate::diagnostic::{Diagnostics, Location};
 use crate::hash_queue::HashQueue;
 use crate::redact::redact;
-use crate::settings::Setting;
+use crate::settings::Map;
 
 /// The most passwords that are hashed at the same time. Each keeps a core busy, and the program
 /// needs one too.
@@ -34,17 +35,6 @@ pub(crate) struct BasicAuth {
     hash_permits: Arc<Semaphore>,
 }
 
-/// The result of [`BasicAuth::authenticate`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AuthOutcome {
-    /// The password is right.
-    Authenticated,
-    /// The password is wrong or missing.
-    Unauthorized,
-    /// Too many passwords wait to be hashed.
-    Busy,
-}
-
 /// The user and password of an `Authorization` header.
 struct Credentials {
     user: Vec<u8>,
@@ -55,16 +45,15 @@ struct Credentials {
 
 impl BasicAuth {
     /// The users of `basic_auth_users`; `None` without any. Faults are reported.
-    pub(crate) fn from_settings(
-        settings: &BTreeMap<String, Setting>,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<Self> {
+    pub(crate) fn from_settings(settings: &Map, diagnostics: &mut Diagnostics) -> Option<Self> {
         let mut users = HashMap::new();
-        for (user, setting) in settings {
+        for (key, setting) in settings {
             // The value may be a secret in the wrong place, so it is never quoted.
             let text = setting.get().map_or("", |(text, _)| text.as_str());
+            let user = &key.value;
             if user.contains(':') {
-                diagnostics.push(setting.location(), "the name of a user can't contain `:`");
+                let location = Location::from(key.referenced);
+                diagnostics.push(location, "the name of a user can't contain `:`");
             }
             match BcryptHash::parse(text) {
                 Ok(hash) => _ = users.insert(user.clone(), Arc::new(hash)),
@@ -102,9 +91,16 @@ impl BasicAuth {
     }
 
     /// Checks the credentials in a request's headers.
-    pub(crate) async fn authenticate(&self, headers: &HeaderMap, client: IpAddr) -> AuthOutcome {
+    ///
+    /// # Errors
+    /// They are wrong, or too many others wait.
+    pub(crate) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        client: IpAddr,
+    ) -> Result<(), Denial> {
         let Some(Credentials { user, password }) = Credentials::from_headers(headers) else {
-            return AuthOutcome::Unauthorized;
+            return Err(Denial::Unauthorized);
         };
         let known = std::str::from_utf8(&user)
             .ok()
@@ -112,13 +108,13 @@ impl BasicAuth {
         let hash = Arc::clone(known.map_or(&self.dummy_hash, |(_, hash)| hash));
         let key = self.cache.cache_key(&user, &hash, password.expose_secret());
         if known.is_some() && self.cache.contains(&key) {
-            return AuthOutcome::Authenticated;
+            return Ok(());
         }
         let Some(_slot) = self.queue.try_enter(client) else {
-            return AuthOutcome::Busy;
+            return Err(Denial::Busy);
         };
         let Ok(permit) = Arc::clone(&self.hash_permits).acquire_owned().await else {
-            return AuthOutcome::Busy;
+            return Err(Denial::Busy);
         };
         let verified = tokio::task::spawn_blocking(move || {
             // A client that disconnects frees no permit: the work goes on.
@@ -128,12 +124,12 @@ impl BasicAuth {
         match (verified.await, known) {
             (Ok(true), Some((user, hash))) => {
                 self.cache.insert(user, Arc::clone(hash), key);
-                AuthOutcome::Authenticated
+                Ok(())
             }
-            (Ok(_), _) => AuthOutcome::Unauthorized,
+            (Ok(_), _) => Err(Denial::Unauthorized),
             (Err(failure), _) => {
                 error!(%failure, "a password could not be hashed");
-                AuthOutcome::Unauthorized
+                Err(Denial::Unauthorized)
             }
         }
     }
@@ -201,18 +197,18 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
     async fn only_own_password_is_accepted() {
         let auth = users(USERS);
         for (text, expected) in [
-            (&b"a:a"[..], AuthOutcome::Authenticated),
-            (b"u:U*U", AuthOutcome::Authenticated),
-            (b"a:U*U", AuthOutcome::Unauthorized),
-            (b"u:a", AuthOutcome::Unauthorized),
-            (b"a:", AuthOutcome::Unauthorized),
-            (b"a:a:", AuthOutcome::Unauthorized),
-            (b":a", AuthOutcome::Unauthorized),
-            (b"A:a", AuthOutcome::Unauthorized),
-            (b"nobody:a", AuthOutcome::Unauthorized),
-            (b"\xff\xfe:a", AuthOutcome::Unauthorized),
-            (b"a", AuthOutcome::Unauthorized),
-            (b"", AuthOutcome::Unauthorized),
+            (&b"a:a"[..], Ok(())),
+            (b"u:U*U", Ok(())),
+            (b"a:U*U", Err(Denial::Unauthorized)),
+            (b"u:a", Err(Denial::Unauthorized)),
+            (b"a:", Err(Denial::Unauthorized)),
+            (b"a:a:", Err(Denial::Unauthorized)),
+            (b":a", Err(Denial::Unauthorized)),
+            (b"A:a", Err(Denial::Unauthorized)),
+            (b"unknown:a", Err(Denial::Unauthorized)),
+            (b"\xff\xfe:a", Err(Denial::Unauthorized)),
+            (b"a", Err(Denial::Unauthorized)),
+            (b"", Err(Denial::Unauthorized)),
         ] {
             // Twice: the cache gives the same result.
             for _ in 0..2 {
@@ -239,30 +235,27 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
             let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())]);
             assert_eq!(
                 auth.authenticate(&headers, CLIENT).await,
-                AuthOutcome::Unauthorized,
+                Err(Denial::Unauthorized),
                 "{value}"
             );
         }
         assert_eq!(
             auth.authenticate(&HeaderMap::new(), CLIENT).await,
-            AuthOutcome::Unauthorized
+            Err(Denial::Unauthorized)
         );
         // Two headers: a proxy may have checked the other one.
         let mut twice = basic("a:a");
         twice.append(AUTHORIZATION, twice[AUTHORIZATION].clone());
         assert_eq!(
             auth.authenticate(&twice, CLIENT).await,
-            AuthOutcome::Unauthorized
+            Err(Denial::Unauthorized)
         );
         // The scheme's case does not matter.
         let mut lower = basic("a:a");
         let text = lower[AUTHORIZATION].to_str().unwrap();
         let text = text.replace("Basic", "bASIC").parse().unwrap();
         lower.insert(AUTHORIZATION, text);
-        assert_eq!(
-            auth.authenticate(&lower, CLIENT).await,
-            AuthOutcome::Authenticated
-        );
+        assert_eq!(auth.authenticate(&lower, CLIENT).await, Ok(()));
     }
 
     #[tokio::test]
@@ -270,10 +263,7 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         // From many addresses. 2^11 rounds each, so that the flood outlasts the check.
         let slow = USERS.replace("a: $2a$06$", "b: $2a$11$");
         let auth = Arc::new(users(&format!("{USERS}\n{}", slow.lines().next().unwrap())));
-        assert_eq!(
-            auth.authenticate(&basic("u:U*U"), CLIENT).await,
-            AuthOutcome::Authenticated
-        );
+        assert_eq!(auth.authenticate(&basic("u:U*U"), CLIENT).await, Ok(()));
         let flood: Vec<_> = (0..200)
             .map(|n| {
                 let auth = Arc::clone(&auth);
@@ -287,16 +277,13 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
             tokio::task::yield_now().await;
         }
         let begin = Instant::now();
-        assert_eq!(
-            auth.authenticate(&basic("u:U*U"), CLIENT).await,
-            AuthOutcome::Authenticated
-        );
+        assert_eq!(auth.authenticate(&basic("u:U*U"), CLIENT).await, Ok(()));
         // Behind the flood it would take many seconds.
         assert!(begin.elapsed() < Duration::from_secs(1));
         let mut busy = 0;
         for (n, one) in flood.into_iter().enumerate() {
             if n < 150 {
-                busy += usize::from(one.await.unwrap() == AuthOutcome::Busy);
+                busy += usize::from(one.await.unwrap() == Err(Denial::Busy));
             } else {
                 one.abort();
             }
@@ -323,15 +310,12 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         }
         // No login is cached yet.
         let right = basic("u:U*U");
-        assert_eq!(auth.authenticate(&right, CLIENT).await, AuthOutcome::Busy);
+        assert_eq!(auth.authenticate(&right, CLIENT).await, Err(Denial::Busy));
         let other = Ipv4Addr::new(10, 0, 0, 1).into();
-        assert_eq!(
-            auth.authenticate(&right, other).await,
-            AuthOutcome::Authenticated
-        );
+        assert_eq!(auth.authenticate(&right, other).await, Ok(()));
         let mut busy = 0;
         for one in flood {
-            busy += usize::from(one.await.unwrap() == AuthOutcome::Busy);
+            busy += usize::from(one.await.unwrap() == Err(Denial::Busy));
         }
         assert_eq!(busy, 200 - MAX_QUEUED_PER_CLIENT);
     }
@@ -340,10 +324,7 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
     async fn cache_survives_changes_of_other_users() {
         let old = users(USERS);
         for right in ["a:a", "u:U*U"] {
-            assert_eq!(
-                old.authenticate(&basic(right), CLIENT).await,
-                AuthOutcome::Authenticated
-            );
+            assert_eq!(old.authenticate(&basic(right), CLIENT).await, Ok(()));
         }
         // a has another hash now, u the same one; and there is a new user.
         let changed = USERS.replace("a: $2a$06$m0", "a: $2a$06$m1").replace(
@@ -358,9 +339,9 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
             .collect();
         assert_eq!(slots.len(), MAX_QUEUED);
         for (text, expected) in [
-            ("u:U*U", AuthOutcome::Authenticated),
-            ("a:a", AuthOutcome::Busy),
-            ("new:U*U", AuthOutcome::Busy),
+            ("u:U*U", Ok(())),
+            ("a:a", Err(Denial::Busy)),
+            ("new:U*U", Err(Denial::Busy)),
         ] {
             assert_eq!(
                 new.authenticate(&basic(text), CLIENT).await,
@@ -371,14 +352,14 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         drop(slots);
         assert_eq!(
             new.authenticate(&basic("a:a"), CLIENT).await,
-            AuthOutcome::Unauthorized
+            Err(Denial::Unauthorized)
         );
         // A user who is gone.
         let mut without = users(&changed.replace("\nu:", "\nv:"));
         without.inherit_from(&new);
         assert_eq!(
             without.authenticate(&basic("u:U*U"), CLIENT).await,
-            AuthOutcome::Unauthorized
+            Err(Denial::Unauthorized)
         );
         assert_eq!(without.cache.len(), 0);
     }

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
-use crate::basic_auth::{AuthOutcome, BasicAuth};
+use crate::basic_auth::BasicAuth;
 use crate::denial::Denial;
 use crate::headers::Headers;
 use crate::rate_limit::RateLimit;
@@ -91,11 +91,7 @@ impl WebConfig {
         let Some(basic_auth) = &self.basic_auth else {
             return Ok(());
         };
-        match basic_auth.authenticate(headers, client).await {
-            AuthOutcome::Authenticated => Ok(()),
-            AuthOutcome::Unauthorized => Err(Denial::Unauthorized),
-            AuthOutcome::Busy => Err(Denial::Busy),
-        }
+        basic_auth.authenticate(headers, client).await
     }
 
     /// Sets or removes the configured headers of a response.

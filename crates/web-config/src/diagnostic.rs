@@ -15,15 +15,17 @@ pub struct Location {
 /// One fault. The message never holds anything that could be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The path of the web configuration.
-    pub file: Arc<str>,
     /// Where in the file; `None` for the file as a whole.
     pub location: Option<Location>,
     /// What is wrong, and often what to write instead.
     pub message: String,
 }
 
-/// All faults of one web configuration. As text: one line per fault.
+/// There was a fault, which has been reported.
+#[derive(Debug)]
+pub(crate) struct Invalid;
+
+/// All faults of one web configuration. As text: one line per fault, with the path of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
     file: Arc<str>,
@@ -41,18 +43,6 @@ impl From<serde_saphyr::Location> for Location {
     }
 }
 
-// === impl Diagnostic ===
-
-impl fmt::Display for Diagnostic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file)?;
-        if let Some(Location { line, column }) = self.location {
-            write!(f, "{line}:{column}:")?;
-        }
-        write!(f, " {}", self.message)
-    }
-}
-
 // === impl Diagnostics ===
 
 impl Diagnostics {
@@ -66,12 +56,12 @@ impl Diagnostics {
         &mut self,
         location: impl Into<Option<Location>>,
         message: impl Into<String>,
-    ) {
+    ) -> Invalid {
         self.faults.push(Diagnostic {
-            file: Arc::clone(&self.file),
             location: location.into(),
             message: message.into(),
         });
+        Invalid
     }
 
     /// `value`, if it exists and there is no fault; else all faults in the order of the file.
@@ -106,10 +96,12 @@ impl Diagnostics {
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, fault) in self.faults.iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
+            let line_break = if index > 0 { "\n" } else { "" };
+            write!(f, "{line_break}{}:", self.file)?;
+            if let Some(Location { line, column }) = fault.location {
+                write!(f, "{line}:{column}:")?;
             }
-            fault.fmt(f)?;
+            write!(f, " {}", fault.message)?;
         }
         Ok(())
     }

@@ -1,13 +1,18 @@
 //! The headers of all responses.
 
-use http::header::{
-    CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
-};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::diagnostic::Diagnostics;
-use crate::redact::redact;
-use crate::settings::{HeaderSettings, Setting};
+use crate::settings::{Map, unknown_key};
+
+/// The headers that can be configured, and the values that some are restricted to.
+const KNOWN: [(&str, &[&str]); 5] = [
+    ("Content-Security-Policy", &[]),
+    ("X-Frame-Options", &["deny", "sameorigin"]),
+    ("X-Content-Type-Options", &["nosniff"]),
+    ("X-XSS-Protection", &[]),
+    ("Strict-Transport-Security", &[]),
+];
 
 /// The configured headers. `None` removes a header from responses.
 #[derive(Debug, Clone, Default)]
@@ -17,58 +22,25 @@ pub(crate) struct Headers(Vec<(HeaderName, Option<HeaderValue>)>);
 
 impl Headers {
     /// The headers that `headers` configures. Faults are reported.
-    pub(crate) fn from_settings(settings: &HeaderSettings, diagnostics: &mut Diagnostics) -> Self {
-        let known: [(&str, HeaderName, &Setting, &[&str]); 5] = [
-            (
-                "Content-Security-Policy",
-                CONTENT_SECURITY_POLICY,
-                &settings.content_security_policy,
-                &[],
-            ),
-            (
-                "X-Frame-Options",
-                X_FRAME_OPTIONS,
-                &settings.x_frame_options,
-                &["deny", "sameorigin"],
-            ),
-            (
-                "X-Content-Type-Options",
-                X_CONTENT_TYPE_OPTIONS,
-                &settings.x_content_type_options,
-                &["nosniff"],
-            ),
-            (
-                "X-XSS-Protection",
-                X_XSS_PROTECTION,
-                &settings.x_xss_protection,
-                &[],
-            ),
-            (
-                "Strict-Transport-Security",
-                STRICT_TRANSPORT_SECURITY,
-                &settings.strict_transport_security,
-                &[],
-            ),
-        ];
+    pub(crate) fn from_settings(settings: &Map, diagnostics: &mut Diagnostics) -> Self {
         let mut headers = Vec::new();
-        for (key, name, setting, allowed) in known {
-            match setting.text() {
-                None if setting.location().is_some() => headers.push((name, None)),
-                None => {}
-                Some((text, location)) if !allowed.is_empty() && !allowed.contains(&text) => {
-                    let (expected, text) = (allowed.join("` or `"), redact(text));
-                    diagnostics.push(
-                        location,
-                        format!("`{key}` must be `{expected}`, not {text}"),
-                    );
-                }
-                Some((text, location)) => match HeaderValue::from_str(text) {
-                    Ok(value) => headers.push((name, Some(value))),
-                    Err(_) => {
-                        let message = format!("`{key}` has characters that no header can have");
-                        diagnostics.push(location, message);
-                    }
-                },
+        for (key, setting) in settings {
+            let known = KNOWN.iter().find(|(name, _)| *name == key.value);
+            let (Some((_, allowed)), Ok(name)) = (known, HeaderName::try_from(&key.value)) else {
+                let message = unknown_key(&key.value, &KNOWN.map(|(name, _)| name));
+                diagnostics.push(Some(key.referenced.into()), message);
+                continue;
+            };
+            let expected = match allowed {
+                [] => "a text that a header can have".to_owned(),
+                _ => format!("`{}`", allowed.join("` or `")),
+            };
+            let parse = |text: &str| {
+                let is_allowed = allowed.is_empty() || allowed.contains(&text);
+                HeaderValue::from_str(text).ok().filter(|_| is_allowed)
+            };
+            if let Ok(value) = setting.parse(&key.value, &expected, parse, diagnostics) {
+                headers.push((name, value));
             }
         }
         Self(headers)

@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::diagnostic::Diagnostics;
-use crate::redact::redact;
 use crate::settings::{RateLimitSettings, Setting};
 
 /// The longest interval that is accepted.
@@ -31,50 +30,31 @@ impl RateLimit {
         diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
         let (RateLimitSettings { interval, burst }, location) = settings.get()?;
-        let interval = match interval.text() {
-            Some((text, location)) => {
-                let parsed = parse_go_duration(text).filter(|interval| *interval <= MAX_INTERVAL);
-                if parsed.is_none() {
-                    let message = format!(
-                        "`interval` must be a duration such as `100ms` or `1.5s`, a day at most, \
-                         or `0` for no limit; not {}",
-                        redact(text)
-                    );
-                    diagnostics.push(location, message);
-                }
-                Some(parsed)
-            }
-            None => None,
-        };
-        let size = match burst.text() {
-            Some((text, location)) => {
-                let parsed: Option<u32> = text.parse().ok();
-                if parsed.is_none() {
-                    let text = redact(text);
-                    let message = format!("`burst` must be a whole number, not {text}");
-                    diagnostics.push(location, message);
-                }
-                Some(parsed)
-            }
-            None => None,
-        };
-        match (interval, size) {
-            (Some(None), _) | (_, Some(None)) | (None, None) => None,
-            // As in the toolkit, this turns a limit off.
-            (Some(Some(Duration::ZERO)), _) => None,
+        let burst_location = burst.location().unwrap_or(location);
+        let interval = interval.parse(
+            "interval",
+            "a duration such as `100ms` or `1.5s`, a day at most, or `0` for no limit",
+            |text| parse_go_duration(text).filter(|interval| *interval <= MAX_INTERVAL),
+            diagnostics,
+        );
+        let parse_burst = |text: &str| text.parse().ok();
+        let burst = burst.parse("burst", "a whole number", parse_burst, diagnostics);
+        match (interval.ok()?, burst.ok()?) {
+            // As in the toolkit, an interval of 0 turns a limit off.
+            (Some(Duration::ZERO), _) | (None, None) => None,
             (None, Some(_)) => {
                 let message = "`rate_limit` has a `burst` and no `interval`: `interval: 100ms` is \
                                10 requests per second, `interval: 0` no limit";
                 diagnostics.push(location, message);
                 None
             }
-            (Some(_), None | Some(Some(0))) => {
+            (Some(_), None | Some(0)) => {
                 let message = "a `rate_limit` without a `burst`, or with one of 0, would refuse \
                                every request: `burst` must be at least 1";
-                diagnostics.push(burst.location().unwrap_or(location), message);
+                diagnostics.push(burst_location, message);
                 None
             }
-            (Some(Some(interval)), Some(Some(burst))) => Some(Self::new(interval, burst)),
+            (Some(interval), Some(burst)) => Some(Self::new(interval, burst)),
         }
     }
 

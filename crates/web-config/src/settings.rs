@@ -4,12 +4,12 @@
 //! Faults of structure (YAML syntax, unknown or repeated keys, a list instead of a text) end the
 //! reading at the first one.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Error, Spanned};
 
-use crate::diagnostic::{Diagnostics, Location};
+use crate::diagnostic::{Diagnostics, Invalid, Location};
 use crate::redact::redact;
 
 /// A value with its location. The default is a key that is not there.
@@ -21,6 +21,9 @@ pub(crate) struct Setting<T = String> {
     value: Option<T>,
 }
 
+/// A mapping whose keys are not fixed.
+pub(crate) type Map = HashMap<Spanned<String>, Setting>;
+
 /// A list of names.
 pub(crate) type Names = Vec<Spanned<String>>;
 
@@ -29,7 +32,7 @@ pub(crate) type Names = Vec<Spanned<String>>;
 pub(crate) struct Settings {
     pub(crate) tls_server_config: Setting<TlsSettings>,
     pub(crate) http_server_config: Option<HttpSettings>,
-    pub(crate) basic_auth_users: Option<BTreeMap<String, Setting>>,
+    pub(crate) basic_auth_users: Option<Map>,
     pub(crate) rate_limit: Setting<RateLimitSettings>,
 }
 
@@ -55,22 +58,7 @@ pub(crate) struct TlsSettings {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct HttpSettings {
     pub(crate) http2: Setting,
-    pub(crate) headers: Option<HeaderSettings>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct HeaderSettings {
-    #[serde(rename = "Content-Security-Policy")]
-    pub(crate) content_security_policy: Setting,
-    #[serde(rename = "X-Frame-Options")]
-    pub(crate) x_frame_options: Setting,
-    #[serde(rename = "X-Content-Type-Options")]
-    pub(crate) x_content_type_options: Setting,
-    #[serde(rename = "X-XSS-Protection")]
-    pub(crate) x_xss_protection: Setting,
-    #[serde(rename = "Strict-Transport-Security")]
-    pub(crate) strict_transport_security: Setting,
+    pub(crate) headers: Option<Map>,
 }
 
 #[derive(Default, Deserialize)]
@@ -118,21 +106,28 @@ impl Setting {
         (!text.is_empty()).then_some((text, location))
     }
 
+    /// The parsed text; `None` without a value. A text that `parse` refuses is a fault.
+    pub(crate) fn parse<T>(
+        &self,
+        key: &str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Option<T>, Invalid> {
+        let Some((text, location)) = self.text() else {
+            return Ok(None);
+        };
+        parse(text).map(Some).ok_or_else(|| {
+            let text = redact(text);
+            diagnostics.push(location, format!("`{key}` must be {expected}, not {text}"))
+        })
+    }
+
     /// `true` or `false`, or `default` without a value. Anything else is a fault.
     pub(crate) fn bool(&self, key: &str, default: bool, diagnostics: &mut Diagnostics) -> bool {
-        match self.text() {
-            None => default,
-            Some(("true", _)) => true,
-            Some(("false", _)) => false,
-            Some((text, location)) => {
-                let text = redact(text);
-                diagnostics.push(
-                    location,
-                    format!("`{key}` must be `true` or `false`, not {text}"),
-                );
-                default
-            }
-        }
+        let parse = |text: &str| text.parse().ok();
+        let parsed = self.parse(key, "`true` or `false`", parse, diagnostics);
+        parsed.ok().flatten().unwrap_or(default)
     }
 }
 
@@ -161,13 +156,7 @@ fn describe(error: &Error) -> String {
     match error {
         Error::SerdeUnknownField {
             field, expected, ..
-        } => {
-            let hint = match closest(field, expected) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("known here: {}", expected.join(", ")),
-            };
-            format!("unknown key {}; {hint}", redact(field))
-        }
+        } => unknown_key(field, expected),
         Error::DuplicateMappingKey { key, .. } => {
             let key = redact(key.as_deref().unwrap_or_default());
             format!("the key {key} is repeated")
@@ -182,6 +171,15 @@ fn describe(error: &Error) -> String {
         Error::Message { msg, .. } => format!("invalid YAML: {msg}"),
         _ => "invalid YAML".to_owned(),
     }
+}
+
+/// The message on an unknown key, with the one that it resembles.
+pub(crate) fn unknown_key(key: &str, known: &[&str]) -> String {
+    let hint = match closest(key, known) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("known here: {}", known.join(", ")),
+    };
+    format!("unknown key {}; {hint}", redact(key))
 }
 
 /// The known word that `word` resembles, if any.

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
 
 use crate::client_cert::{ClientAuth, ClientAuthPolicy};
-use crate::diagnostic::{Diagnostics, Location};
+use crate::diagnostic::{Diagnostics, Invalid, Location};
 use crate::redact::looks_like_pem;
 use crate::settings::{Names, Setting, TlsSettings};
 use crate::tls_parameters::{cipher_suites, kx_groups, lookup, versions};
@@ -20,9 +20,6 @@ pub(crate) struct Tls {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) client_auth: ClientAuth,
 }
-
-/// There was a fault, which has been reported.
-pub(crate) struct Invalid;
 
 /// Something in PEM, from the web configuration or from a file of its own.
 struct Pem {
@@ -96,10 +93,10 @@ impl TlsReader<'_> {
         let provider = Arc::new(provider);
         let versions = versions.ok_or(Invalid)?;
         let (client_auth, ca_location) = client_auth?;
-        let verifier = client_auth
-            .clone()
-            .verifier(&provider)
-            .map_err(|error| self.invalid(ca_location, format!("the client CA's {error}")))?;
+        let verifier = client_auth.clone().verifier(&provider).map_err(|error| {
+            self.diagnostics
+                .push(ca_location, format!("the client CA's {error}"))
+        })?;
         let (certificate, key) = (certificate?, key?);
         let chain = self.certificates(&certificate)?;
         // The library's error may quote the key.
@@ -108,12 +105,12 @@ impl TlsReader<'_> {
                 "{} holds no private key in PEM (PKCS#8, PKCS#1 or SEC1, not encrypted)",
                 key.name
             );
-            self.invalid(key.location, message)
+            self.diagnostics.push(key.location, message)
         })?;
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)
             .map_err(|error| {
-                self.invalid(
+                self.diagnostics.push(
                     self.location,
                     format!("the TLS library refuses this: {error}"),
                 )
@@ -130,7 +127,7 @@ impl TlsReader<'_> {
                 }
                 error => format!("{certificate} and {key_name} can't be used: {error}"),
             };
-            self.invalid(key.location, message)
+            self.diagnostics.push(key.location, message)
         })?;
         config.ignore_client_order = prefer_server_order;
         if http2 {
@@ -164,12 +161,12 @@ impl TlsReader<'_> {
         if ca.is_some() && policy == ClientAuthPolicy::NoClientCert {
             let message = "a client CA is given, and no `client_auth_type` that requests clients' \
                            certificates: write `RequireAndVerifyClientCert`";
-            return Err(self.invalid(self.location, message));
+            return Err(self.diagnostics.push(self.location, message));
         }
         if ca.is_none() && policy.verifies() {
             let message = "this `client_auth_type` needs `client_ca_file` or `client_ca`: without \
                            one, certificates of every public CA would be accepted";
-            return Err(self.invalid(self.location, message));
+            return Err(self.diagnostics.push(self.location, message));
         }
         if let Some(location) = settings.client_allowed_sans.location()
             && allowed_sans.is_some()
@@ -177,7 +174,7 @@ impl TlsReader<'_> {
         {
             let message = "`client_allowed_sans` needs a `client_auth_type` that requires a \
                            certificate: RequireAndVerifyClientCert or RequireAnyClientCert";
-            return Err(self.invalid(location, message));
+            return Err(self.diagnostics.push(location, message));
         }
         let (location, authorities) = match &ca {
             Some(ca) => (ca.location, self.certificates(ca)?),
@@ -197,7 +194,7 @@ impl TlsReader<'_> {
             None => Ok(None),
             Some((names, location)) if names.is_empty() => {
                 let message = "`client_allowed_sans` lists no name: all clients would be refused";
-                Err(self.invalid(location, message))
+                Err(self.diagnostics.push(location, message))
             }
             Some((names, _)) => Ok(Some(names.iter().map(|name| name.value.clone()).collect())),
         }
@@ -211,7 +208,7 @@ impl TlsReader<'_> {
     ) -> Result<Pem, Invalid> {
         self.pem(key, inline, file)?.ok_or_else(|| {
             let message = format!("`tls_server_config` has neither `{key}_file` nor `{key}`");
-            self.invalid(self.location, message)
+            self.diagnostics.push(self.location, message)
         })
     }
 
@@ -221,7 +218,7 @@ impl TlsReader<'_> {
             (None, None) => Ok(None),
             (Some((_, location)), Some(_)) => {
                 let message = format!("`{key}` and `{key}_file` are both given: leave one out");
-                Err(self.invalid(location, message))
+                Err(self.diagnostics.push(location, message))
             }
             (Some((text, location)), None) => Ok(Some(Pem {
                 location,
@@ -233,7 +230,7 @@ impl TlsReader<'_> {
                     // Messages show paths, and must not show a key.
                     let message =
                         format!("`{key}_file`: this is PEM itself: it belongs under `{key}`");
-                    return Err(self.invalid(location, message));
+                    return Err(self.diagnostics.push(location, message));
                 }
                 match self.files.read(path) {
                     Ok(content) => Ok(Some(Pem {
@@ -241,7 +238,9 @@ impl TlsReader<'_> {
                         name: format!("`{key}_file` {path}"),
                         content,
                     })),
-                    Err(error) => Err(self.invalid(location, format!("`{key}_file`: {error}"))),
+                    Err(error) => Err(self
+                        .diagnostics
+                        .push(location, format!("`{key}_file`: {error}"))),
                 }
             }
         }
@@ -255,12 +254,8 @@ impl TlsReader<'_> {
                 // The library's error may quote a key.
                 Err(_) => "holds broken PEM",
             };
-        Err(self.invalid(pem.location, format!("{} {fault}", pem.name)))
-    }
-
-    /// Reports a fault.
-    fn invalid(&mut self, location: Location, message: impl Into<String>) -> Invalid {
-        self.diagnostics.push(location, message);
-        Invalid
+        Err(self
+            .diagnostics
+            .push(pem.location, format!("{} {fault}", pem.name)))
     }
 }

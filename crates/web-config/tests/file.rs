@@ -55,11 +55,11 @@ fn supported_settings_are_accepted() {
         "rate_limit: {interval: \"1s\", burst: 1}\n",
         "http_server_config:\n  headers:\n    X-Frame-Options: deny\n    X-XSS-Protection: 1\n",
     ] {
-        let door = read(nothing);
-        assert!(!door.has_tls() && !door.requires_auth(), "{nothing}");
+        let config = read(nothing);
+        assert!(!config.has_tls() && !config.requires_auth(), "{nothing}");
     }
-    let door = read(&format!("basic_auth_users:\n  {ALICE}\n  {BOB}\n"));
-    assert!(!door.has_tls() && door.requires_auth());
+    let config = read(&format!("basic_auth_users:\n  {ALICE}\n  {BOB}\n"));
+    assert!(!config.has_tls() && config.requires_auth());
     for rest in [
         "",
         "  client_auth_type: NoClientCert\n",
@@ -75,10 +75,10 @@ fn supported_settings_are_accepted() {
         "  cipher_suites: []\n  curve_preferences: []\n  client_auth_type: ''\n  client_ca_file: ''\n",
         "  curve_preferences: [X25519, CurveP384, CurveP256]\n",
     ] {
-        let door = read(&tls(rest));
-        assert!(door.has_tls() && !door.requires_auth(), "{rest}");
+        let config = read(&tls(rest));
+        assert!(config.has_tls() && !config.requires_auth(), "{rest}");
         let verified = rest.contains("RequireAndVerify");
-        assert_eq!(door.verifies_clients(), verified, "{rest}");
+        assert_eq!(config.verifies_clients(), verified, "{rest}");
     }
     // HTTP/2 needs a suite that is not among these.
     read(&format!(
@@ -90,13 +90,13 @@ fn supported_settings_are_accepted() {
         let text = std::fs::read_to_string(files.path().join(name)).unwrap();
         text.replace('\n', "\n    ")
     };
-    let door = read(&format!(
+    let config = read(&format!(
         "tls_server_config:\n  cert: |\n    {}\n  key: |\n    {}\n  client_ca: |\n    {}\n  client_auth_type: RequireAndVerifyClientCert\n",
         inline("server.crt"),
         inline("server.key"),
         inline("ca.crt"),
     ));
-    assert!(door.verifies_clients());
+    assert!(config.verifies_clients());
     // Files elsewhere, by their full paths.
     let full = files.path().join("server");
     let full = full.display();
@@ -270,7 +270,7 @@ fn faults_name_key_and_location() {
         ),
         (
             "http_server_config: {headers: {X-XSS-Protection: \"a\\r\\nb: c\"}}\n",
-            "characters that no header can have",
+            "must be a text that a header can have",
         ),
         // Users.
         (
@@ -392,7 +392,7 @@ fn private_key_in_the_wrong_place_is_never_quoted() {
             continue;
         };
         for fault in faults.iter() {
-            let said = fault.to_string();
+            let said = &fault.message;
             assert!(
                 !said.contains('\n') && !said.contains("-----BEGIN"),
                 "{text}\n{said}"

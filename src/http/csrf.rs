@@ -1,8 +1,8 @@
-//! Requests that a browser makes for somebody else's page.
+//! Cross-site request forgery.
 //!
-//! A browser that can reach the exporter runs pages of anybody, and may be made to send what
-//! changes something. Browsers say for which page they ask (`Sec-Fetch-Site`, `Origin`), and
-//! nobody else does.
+//! A browser that can reach the exporter also runs pages of other sites, which may make it send
+//! requests that change something. Browsers name the page that a request comes from
+//! (`Sec-Fetch-Site`, `Origin`); other clients don't.
 
 use axum::http::Request;
 use axum::http::header::{HeaderName, ORIGIN};
@@ -12,7 +12,7 @@ use super::host::Host;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Why a request that changes something is refused; `None` where nothing speaks against it.
+/// Why a request that changes something is refused; `None` if it may pass.
 pub(super) fn cross_site_denial<B>(request: &Request<B>) -> Option<&'static str> {
     const ELSEWHERE: &str = "A page of another site may not ask for this.\n";
     let headers = request.headers();
@@ -34,11 +34,11 @@ pub(super) fn cross_site_denial<B>(request: &Request<B>) -> Option<&'static str>
         return Some(ELSEWHERE);
     }
     if !host.is_rebinding_safe() {
-        // A page may have its own name lead to us after it was loaded, and then is of the same
-        // site as far as the browser can tell.
+        // DNS rebinding: a page may make its own name lead here after it was loaded, and then is
+        // of the same site as far as the browser can tell.
         return Some(
             "A browser may ask for this only at the exporter's IP address or at localhost: a \
-             name can be made to lead here by whoever owns it.\n",
+             name can be made to lead here by its owner.\n",
         );
     }
     None
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_browser_may_come_by_any_name() {
+    fn clients_other_than_browsers_may_use_any_name() {
         for host in ["localhost:9847", "polyv-exporter:9847", "exporter.ns.svc"] {
             assert_eq!(
                 cross_site_denial(&request(&[("host", host)])),
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_may_ask_for_our_own_pages_at_an_address() {
+    fn own_pages_may_send_requests_at_an_address() {
         for (host, origin) in [
             ("127.0.0.1:9847", "http://127.0.0.1:9847"),
             ("[::1]:9847", "http://[::1]:9847"),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_may_not_ask_for_anybody_else() {
+    fn pages_of_other_sites_may_not_send_requests() {
         for headers in [
             &[("host", "localhost:1"), ("sec-fetch-site", "cross-site")][..],
             &[("host", "localhost:1"), ("sec-fetch-site", "same-site")],
@@ -116,7 +116,7 @@ mod tests {
                 ("origin", "http://localhost:1"),
                 ("origin", "http://evil.example"),
             ],
-            // A name that was made to lead here.
+            // DNS rebinding.
             &[("host", "evil.example"), ("origin", "http://evil.example")],
             &[("origin", "http://localhost")],
         ] {

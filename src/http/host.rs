@@ -1,13 +1,14 @@
-//! Whom a request is meant for.
+//! The host that a request names.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::header::HOST;
 use axum::http::{Request, Version};
 
-/// A host as a request names it.
+/// The host and port of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Host {
+pub struct Host {
     /// In lower case; an IPv6 address with its brackets.
     pub(super) name: String,
     pub(super) port: Option<u16>,
@@ -15,12 +16,19 @@ pub(super) struct Host {
 
 // === impl Host ===
 
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
 impl Host {
-    /// Whom a request is meant for. HTTP/1.0 need not say it, so there it may be nobody.
+    /// The host that a request names; `None` only for HTTP/1.0, which need not name one.
     ///
     /// # Errors
-    /// A sentence where it says nothing, or something else than one host (RFC 9112, 3.2).
-    pub(super) fn of<B>(request: &Request<B>) -> Result<Option<Self>, &'static str> {
+    /// A sentence, if the request names no host, several or an invalid one (RFC 9112, 3.2).
+    pub fn of<B>(request: &Request<B>) -> Result<Option<Self>, &'static str> {
         let mut values = request.headers().get_all(HOST).iter();
         let header = match (values.next(), values.next()) {
             (_, Some(_)) => return Err("The request has more than one Host header.\n"),
@@ -29,7 +37,7 @@ impl Host {
         let header = header
             .map(|value| value.to_str().ok().and_then(Self::parse).ok_or(NO_HOST))
             .transpose()?;
-        // A full address in the request itself, as HTTP/2 always has it, counts for more.
+        // An authority in the request itself, as always in HTTP/2, takes precedence.
         let authority = request
             .uri()
             .authority()
@@ -73,7 +81,7 @@ impl Host {
         Some(Self { name, port })
     }
 
-    /// Whether no name server can say where it leads: an address, or this very host.
+    /// Whether no name server decides where the host leads: an address, or localhost.
     pub(super) fn is_rebinding_safe(&self) -> bool {
         let name = self.name.strip_suffix('.').unwrap_or(&self.name);
         name == "localhost"
@@ -83,14 +91,14 @@ impl Host {
     }
 }
 
-const NO_HOST: &str = "The request's Host is none.\n";
+const NO_HOST: &str = "The request's Host is invalid.\n";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+    fn host_is_a_name_or_an_address_with_an_optional_port() {
         let host = |name: &str, port| {
             let name = name.to_owned();
             Some(Host { name, port })

@@ -27,7 +27,9 @@ pub(crate) mod state;
 mod tracked_body;
 
 pub use content_negotiation::{accepts_gzip, format};
+pub use host::Host;
 pub use listener::{BindError, Listener, bind, loopback_address};
+pub use query::Query;
 pub use router::{check_telemetry_path, router};
 pub use server::Server;
 pub use state::{AppDeps, AppState, ReloadRequest};

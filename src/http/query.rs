@@ -11,7 +11,7 @@ use crate::state::{HealthIssueKind, LiveState, Severity};
 /// Which channels, in which order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub(crate) struct Query {
+pub struct Query {
     /// Text that a channel's number, name, account, labels or streams contain.
     pub(crate) q: String,
     /// The account; empty is any.
@@ -115,7 +115,8 @@ impl Query {
     }
 
     /// As it stands in an address, without a page's own parameters; empty where all is default.
-    pub(crate) fn encoded(&self) -> String {
+    #[must_use]
+    pub fn encoded(&self) -> String {
         let mut encoded = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in [
             ("q", self.q.as_str()),

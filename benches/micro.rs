@@ -13,8 +13,8 @@ use polyv_client::{
 };
 use polyv_exporter::config::Channel;
 use polyv_exporter::metrics::{Format, RenderedChannels, ScrapeWriter};
-use polyv_exporter::state::FreshnessPolicy;
 use polyv_exporter::state::{ChannelKey, ChannelMeta, ChannelStore, Exposure};
+use polyv_exporter::state::{FreshnessPolicy, UpdateSubscriber};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -101,9 +101,7 @@ fn live() -> (Arc<ChannelStore>, RenderedChannels, Vec<ChannelKey>) {
             channel: Arc::new(Channel::new(id, Duration::from_secs(15))),
         };
         let key = store.insert(meta, Exposure::Always, at(0));
-        store.update(key, at(300), |channel, rules| {
-            channel.apply_stream_info(at(300), &info, rules)
-        });
+        _ = store.apply_stream_info(key, &info, false, at(300));
         key
     });
     let keys = keys.collect();
@@ -142,6 +140,7 @@ fn scraping_what_has_not_changed(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 20)]
 fn scraping_what_has_changed(bencher: Bencher<'_, '_>) {
     let (store, rendered, keys) = live();
+    let info = info(240, 300);
     let scrape = || {
         write(ScrapeWriter::new(
             &rendered,
@@ -155,8 +154,9 @@ fn scraping_what_has_changed(bencher: Bencher<'_, '_>) {
         .counter(BytesCount::new(bytes))
         .with_inputs(|| {
             for key in &keys {
-                store.update(*key, at(300), |_, _| {});
-                rendered.render_all_changed(at(300));
+                if let Some(update) = store.apply_stream_info(*key, &info, false, at(300)) {
+                    rendered.channel_updated(&update, at(300));
+                }
             }
         })
         .bench_local_values(|()| scrape());
@@ -172,10 +172,8 @@ fn applying_an_answer(bencher: Bencher<'_, '_>) {
         .with_inputs(|| (keys.next().copied(), info(240, 315)))
         .bench_local_values(|(key, info)| {
             let key = key?;
-            let digest = store.update(key, at(315), |channel, rules| {
-                channel.apply_stream_info(at(315), &info, rules)
-            });
-            rendered.render_all_changed(at(315));
-            digest
+            let update = store.apply_stream_info(key, &info, false, at(315))?;
+            rendered.channel_updated(&update, at(315));
+            Some(update)
         });
 }

@@ -58,12 +58,15 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     let clock = Arc::new(ServerClock::new(Clock::default()));
     let metrics = Metrics::new().context("the metrics can't be set up")?;
     let health = Arc::new(PollerHealth::default());
+    let store = Arc::new(ChannelStore::new(
+        scheduler::freshness_policy(&config),
+        scheduler::wall_offset(&clock),
+    ));
+    let rendered = Arc::new(RenderedChannels::new(Arc::clone(&store)));
     let context = PollerContext {
         limiter: Limiter::new(scheduler::rate_limit_from_config(&config)),
-        store: Arc::new(ChannelStore::new(
-            scheduler::freshness_policy(&config),
-            scheduler::wall_offset(&clock),
-        )),
+        store,
+        subscribers: vec![Arc::clone(&rendered) as _],
         health: Arc::clone(&health),
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
@@ -71,7 +74,7 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     let transport = transport(&config).map_err(anyhow::Error::msg)?;
     let (requests, asked) = mpsc::channel(WAITING_RELOADS);
     let app = AppState::new(http::AppDeps {
-        rendered: Arc::new(RenderedChannels::new(Arc::clone(&context.store))),
+        rendered,
         store: Arc::clone(&context.store),
         metrics: metrics.clone(),
         status: Arc::clone(&health),

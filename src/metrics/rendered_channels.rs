@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::chunk::Chunk;
 use super::chunk_cache::ChunkCache;
 use super::rendered::RenderedChannel;
-use crate::state::ChannelStore;
+use crate::state::{ChannelStore, ChannelUpdate, StateTransition, UpdateSubscriber};
 use polyv_client::clock::TimeSnapshot;
 
 /// The rendered lines of all channels of a store.
@@ -29,6 +29,17 @@ const MAX_ATTEMPTS: usize = 3;
 
 // === impl RenderedChannels ===
 
+impl UpdateSubscriber for RenderedChannels {
+    /// Renders the channel, unless many others are waiting: a slice is rendered with each update.
+    fn channel_updated(&self, _update: &ChannelUpdate, now: TimeSnapshot) {
+        self.render_changed(&mut self.lock(), now);
+    }
+
+    fn channels_changed(&self, _expired: &[StateTransition], now: TimeSnapshot) {
+        drop(self.lock_current(now));
+    }
+}
+
 impl RenderedChannels {
     /// The lines of the store's channels. A store has one renderer.
     #[must_use]
@@ -42,11 +53,6 @@ impl RenderedChannels {
     /// The channels that are rendered here.
     pub(super) fn store(&self) -> &ChannelStore {
         &self.store
-    }
-
-    /// Renders every channel that has changed.
-    pub fn render_all_changed(&self, now: TimeSnapshot) {
-        drop(self.lock_current(now));
     }
 
     /// All chunks, as they are now. Updates need not wait: a few chunks are collected at a time,

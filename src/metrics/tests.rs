@@ -12,7 +12,7 @@ use crate::state::{
 };
 use polyv_client::clock::TimeSnapshot;
 use polyv_client::clock::{MonotonicInstant, Timestamp};
-use polyv_client::{NumericField, Outcome, RawSample, SampleTime, StreamInfo, StreamName};
+use polyv_client::{Error, NumericField, RawSample, SampleTime, StreamInfo, StreamName};
 
 fn now(seconds: u64) -> TimeSnapshot {
     let millis = i64::try_from(seconds * 1000).unwrap();
@@ -60,10 +60,11 @@ fn poll(store: &ChannelStore, key: ChannelKey, id: usize, now: TimeSnapshot) {
         samples: samples.collect(),
         unreadable: 0,
     };
-    store.update(key, now, |channel, rules| match id % 4 {
-        0 => channel.apply_not_live(now, rules),
-        _ => _ = channel.apply_stream_info(now, &info, rules),
-    });
+    let update = match id % 4 {
+        0 => store.apply_not_live(key, now),
+        _ => store.apply_stream_info(key, &info, false, now),
+    };
+    assert!(update.is_some());
 }
 
 fn insert(store: &ChannelStore, id: usize, now: TimeSnapshot) -> ChannelKey {
@@ -214,9 +215,7 @@ fn lines_of_idle_channels_take_a_quarter_of_their_text() {
             channel: channel.into(),
         };
         let key = store.insert(meta, Exposure::Always, now(0));
-        store.update(key, now(1), |channel, rules| {
-            channel.apply_not_live(now(1), rules);
-        });
+        _ = store.apply_not_live(key, now(1));
     }
     let text = text(&channels, Format::Prometheus, now(2)).len();
     let held: usize = channels
@@ -290,7 +289,7 @@ fn removed_channel_is_not_rendered_again() {
     let channels = new_channels();
     let store = channels.store();
     let key = insert(store, 1, now(0));
-    channels.render_all_changed(now(0));
+    _ = render(&channels, &[], Format::Prometheus, now(0));
     poll(store, key, 1, now(1));
     store.remove(key);
     let scrape = text(&channels, Format::Prometheus, now(1));
@@ -342,9 +341,8 @@ fn smaller_interval_scale_holds_from_the_next_response_and_larger_at_once() {
     store.set_interval_scale(&account, scale(1.0, 1.0));
     assert_eq!(state(&channels, 899), "not_live");
     // A failed call is no response.
-    store.update(idle, now(899), |channel, _| {
-        channel.apply_error(Outcome::Timeout, "no answer", now(899).monotonic);
-    });
+    let failed = Error::Timeout(Duration::from_secs(10));
+    _ = store.apply_error(idle, &failed, None, now(899));
     assert_eq!(state(&channels, 899), "not_live");
     poll(store, idle, 0, now(899));
     assert_eq!(state(&channels, 899 + 119), "not_live");

@@ -349,27 +349,23 @@ impl AccountPoller {
     }
 
     /// Asks each channel for its stream: those first of which something new may be heard.
-    fn disable_batching(&mut self, store: &ChannelStore, now: TimeSnapshot) {
+    fn disable_batching(&mut self, now: TimeSnapshot) {
         let planned = self.virtual_clock.now(now.monotonic);
-        let interest = |key| {
-            let interest = store.read(key, |channel, _| PollPriority::of(channel, now));
-            interest.unwrap_or(PollPriority::None)
-        };
-        self.queue.disable_batching(interest, planned);
+        let priority = |target: &PollTarget| PollPriority::new(&target.activity, now.monotonic);
+        self.queue.disable_batching(priority, planned);
     }
 
     /// Polyv tells no status of any channel, or tells it again.
     pub(super) fn apply_batch_transition(
         &mut self,
         change: batch_status::BatchTransition,
-        store: &ChannelStore,
         now: TimeSnapshot,
     ) {
         let planned = self.virtual_clock.now(now.monotonic);
         match change {
             batch_status::BatchTransition::BecameUnavailable => {
                 self.exclusion_logged = false;
-                self.disable_batching(store, now);
+                self.disable_batching(now);
             }
             batch_status::BatchTransition::BecameAvailable => self.queue.enable_batching(planned),
             batch_status::BatchTransition::None
@@ -387,12 +383,7 @@ impl AccountPoller {
     }
 
     /// Asks for status in bulk from now on, or not any more.
-    pub(super) fn set_batch_status(
-        &mut self,
-        wanted: bool,
-        store: &ChannelStore,
-        now: TimeSnapshot,
-    ) {
+    pub(super) fn set_batch_status(&mut self, wanted: bool, now: TimeSnapshot) {
         if self.batch_status.is_enabled() == wanted {
             return;
         }
@@ -401,7 +392,7 @@ impl AccountPoller {
             let planned = self.virtual_clock.now(now.monotonic);
             self.queue.enable_batching(planned);
         } else {
-            self.disable_batching(store, now);
+            self.disable_batching(now);
         }
     }
 

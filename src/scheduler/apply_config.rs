@@ -92,6 +92,7 @@ impl Poller {
             .iter()
             .flat_map(|account| account.queue.iter());
         self.unpolled = channels.filter(|(_, channel)| !channel.polled).count();
+        self.context.channels_changed(&[], now);
         info!(
             accounts = config.accounts.len(),
             channels = config.channel_count(),
@@ -139,11 +140,7 @@ impl Poller {
         account.queue.set_idle_interval(idle_interval, planned);
         if account.queue.len() == 0 {
             // So that what is added is asked rightly from the beginning.
-            account.set_batch_status(
-                self.poll.status == StatusMode::Batch,
-                &self.context.store,
-                now,
-            );
+            account.set_batch_status(self.poll.status == StatusMode::Batch, now);
         }
         let mut before: HashMap<Arc<str>, ChannelKey> = account
             .queue
@@ -191,7 +188,6 @@ impl Poller {
         let meta = channel_meta(&account.name, channel);
         let live_interval = channel.live_interval;
         store.update_metadata(key, meta, Exposure::Always, now);
-        let interest = store.read(key, |channel, _| PollPriority::of(channel, now));
         let planned = account.virtual_clock.now(now.monotonic);
         account.discovered.remove(&channel.id);
         let Some(target) = account.queue.get_mut(key) else {
@@ -200,6 +196,8 @@ impl Poller {
         target.name = Arc::clone(&channel.name);
         target.source = ChannelSource::Configured;
         target.always_poll_stream = channel.expect.live;
+        target.activity.live_interval = live_interval;
+        let priority = PollPriority::new(&target.activity, now.monotonic);
         let asked = target.polled;
         let comes_last = target.every == PollInterval::Idle && !target.always_poll_stream;
         if target.always_poll_stream {
@@ -209,11 +207,13 @@ impl Poller {
             // It may have been expected to be live before.
             account.queue.enqueue_status_also(key, planned);
         }
-        let every = match interest {
-            Some(interest) if asked => account.queue.every(key, interest),
+        let every = if asked {
+            account.queue.every(key, priority)
+        } else if comes_last {
             // All that were there at the start come last together.
-            _ if comes_last => PollInterval::Idle,
-            _ => PollInterval::Fixed(live_interval),
+            PollInterval::Idle
+        } else {
+            PollInterval::Fixed(live_interval)
         };
         account.queue.set_every(key, every, planned);
     }
@@ -233,6 +233,7 @@ impl Poller {
             ChannelSource::Configured,
             phase,
             channel.expect.live,
+            live_interval,
         );
         account.add(key, target, live_interval, now.monotonic);
     }
@@ -243,7 +244,7 @@ impl Poller {
             return;
         };
         let batch = self.poll.status == StatusMode::Batch;
-        account.set_batch_status(batch, &self.context.store, now);
+        account.set_batch_status(batch, now);
         if batch {
             let metrics = &self.context.metrics;
             metrics.begin_endpoint(&account.name, Endpoint::LiveStatus);
@@ -301,10 +302,10 @@ impl Poller {
             let meta = listed_channel_meta(&account.name, id, &target.name, interval);
             let exposure = exposure(discover.expose);
             store.update_metadata(*key, meta, exposure, now);
-            if let Some(interest) = store.read(*key, |channel, _| PollPriority::of(channel, now)) {
-                let every = account.queue.every(*key, interest);
-                account.queue.set_every(*key, every, planned);
-            }
+            target.activity.live_interval = interval;
+            let priority = PollPriority::new(&target.activity, now.monotonic);
+            let every = account.queue.every(*key, priority);
+            account.queue.set_every(*key, every, planned);
         }
     }
 }

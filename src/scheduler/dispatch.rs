@@ -11,7 +11,6 @@ use super::log_events;
 use super::poller::Poller;
 use super::request::PollRequest;
 use crate::config::SecretSource;
-use crate::state::ChannelStore;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{Permit, Wait};
 
@@ -101,7 +100,7 @@ impl Poller {
             }
         };
         let Some((request, question)) =
-            request.and_then(|request| build_call(request, account, &self.context.store, now))
+            request.and_then(|request| build_call(request, account, self.poll.lookback, now))
         else {
             return;
         };
@@ -193,17 +192,14 @@ fn next_candidate(
 fn build_call(
     request: PollRequest,
     account: &mut AccountPoller,
-    store: &ChannelStore,
+    lookback: Duration,
     now: TimeSnapshot,
 ) -> Option<(PollRequest, ApiCall)> {
     match request {
         PollRequest::StreamInfo { channel, .. } => {
-            let id = Arc::clone(&account.queue.get(channel)?.id);
-            let asked = store
-                .read(channel, |channel, rules| {
-                    channel.next_query_range(now, rules)
-                })
-                .unwrap_or_default();
+            let target = account.queue.get(channel)?;
+            let id = Arc::clone(&target.id);
+            let asked = target.next_range.at(now, lookback);
             Some((
                 PollRequest::StreamInfo { channel, asked },
                 ApiCall::StreamInfo(id, asked),

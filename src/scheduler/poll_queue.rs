@@ -425,13 +425,17 @@ impl PollQueue {
     /// Asks no channel for its status any more, but each for its stream.
     pub(super) fn disable_batching(
         &mut self,
-        interest: impl Fn(ChannelKey) -> PollPriority,
+        priority: impl Fn(&PollTarget) -> PollPriority,
         now: VirtualInstant,
     ) {
         let keys: Vec<ChannelKey> = self.channels.keys().copied().collect();
         for key in keys {
             self.dequeue_status(key);
-            self.enqueue_stream(key, self.every(key, interest(key)), now);
+            self.enqueue_stream(
+                key,
+                self.every(key, self.get(key).map_or(PollPriority::None, &priority)),
+                now,
+            );
         }
     }
 

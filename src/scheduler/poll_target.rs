@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::schedule::{PollSchedule, next_slot};
 use super::virtual_clock::VirtualInstant;
-use crate::state::ChannelState;
-use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
+use crate::state::{ChannelActivity, LiveState, NextRange};
+use polyv_client::clock::MonotonicInstant;
 
 /// A channel that is target, and when it is asked what.
 ///
@@ -38,6 +38,10 @@ pub(super) struct PollTarget {
     pub(super) last_not_live_at: Option<VirtualInstant>,
     /// Whether its stream said last that it is live.
     pub(super) live: bool,
+    /// How active the channel is, as its last update says.
+    pub(super) activity: ChannelActivity,
+    /// The samples to request next.
+    pub(super) next_range: NextRange,
     pub(super) polled: bool,
     /// Whether it was asked again because Polyv found our clock wrong.
     pub(super) clock_retried: bool,
@@ -103,11 +107,11 @@ pub(super) struct LoggedFailure {
 // === impl PollPriority ===
 
 impl PollPriority {
-    pub(super) fn of(channel: &ChannelState, now: TimeSnapshot) -> Self {
-        match channel.interval_if_live() {
-            Some(interval) => Self::Live(interval),
-            None if channel.is_recently_live(now) => Self::Recent,
-            None => Self::None,
+    pub(super) fn new(activity: &ChannelActivity, now: MonotonicInstant) -> Self {
+        match activity.state {
+            LiveState::Live => Self::Live(activity.live_interval),
+            _ if activity.was_recently_live(now) => Self::Recent,
+            _ => Self::None,
         }
     }
 }
@@ -122,6 +126,7 @@ impl PollTarget {
         source: ChannelSource,
         phase: f64,
         always_poll_stream: bool,
+        live_interval: Duration,
     ) -> Self {
         Self {
             id,
@@ -136,6 +141,8 @@ impl PollTarget {
             missing_from_last_batch: false,
             last_not_live_at: None,
             live: false,
+            activity: ChannelActivity::unknown(live_interval),
+            next_range: NextRange::default(),
             polled: false,
             clock_retried: false,
             failure: None,

@@ -17,7 +17,7 @@ use super::health::PollerHealth;
 use super::in_flight::{Completion, InFlightRequest};
 use super::{log_events, rate_budget};
 use crate::config::{self, Config};
-use crate::state::ChannelStore;
+use crate::state::{ChannelStore, UpdateSubscriber};
 use crate::telemetry::Metrics;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{BadResponse, ClientSettings, Error, Limiter, ServerClock, Transport};
@@ -31,6 +31,8 @@ pub struct PollerContext {
     pub limiter: Arc<Limiter>,
     /// The channels.
     pub store: Arc<ChannelStore>,
+    /// Those that receive every update of a channel.
+    pub subscribers: Vec<Arc<dyn UpdateSubscriber>>,
     /// The exporter's own metrics.
     pub metrics: Metrics,
     /// What others see of the poller.
@@ -195,12 +197,9 @@ impl Poller {
             self.wall_offset = wall_offset;
             self.context.store.set_wall_offset(wall_offset, now);
         }
-        let skew = self
-            .context
-            .clock
-            .skew_seconds(self.context.store.policy().stale_after);
+        let skew = self.context.clock.skew_seconds(self.poll.stale_after);
         log_events::clock_skew(skew, &mut self.clock_is_off);
-        self.log_transitions(now);
+        self.expire(now);
     }
 
     /// Lets every account's plans run as fast as they may.

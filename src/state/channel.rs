@@ -9,6 +9,7 @@ use super::liveness::{LiveState, Liveness};
 use super::poll_log::{PollLog, PollLogEntry};
 use super::sample_validation::{DiscardCounts, DiscardReason, SampleValidator, ValidSample};
 use super::stream::{IngestResult, Stream, StreamAggregates};
+use super::update::{ChannelActivity, NewSample, NextRange, RANGE_OVERLAP};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{LiveStatus, Outcome, Range, StreamInfo, StreamName};
 
@@ -39,24 +40,16 @@ pub struct ChannelState {
 }
 
 /// What an answer brought.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdateSummary {
-    /// How many samples were not known before.
-    pub new_samples: usize,
-    /// How old each of them was. Those from before the channel's first answer are left out:
-    /// their age tells when the exporter was started, not how late Polyv is.
-    pub delays: Vec<Duration>,
+    /// The samples that were not known before.
+    pub new_samples: Vec<NewSample>,
     /// What could not be used.
     pub discarded: DiscardCounts,
 }
 
 /// A broadcast that has ended is of interest for so long.
 const OF_INTEREST: Duration = Duration::from_secs(3600);
-/// A next_query_range asks for what is that much older than the newest sample: late samples and
-/// corrections.
-const OVERLAP: Duration = Duration::from_secs(60);
-/// A next_query_range never asks for more: the call takes 3 hours at most, and clocks differ.
-const MAX_RANGE: Duration = Duration::from_secs(3 * 3600 - 5 * 60);
 
 // === impl ChannelState ===
 
@@ -85,12 +78,6 @@ impl ChannelState {
     /// Changes how often it is asked while it is live.
     pub fn set_live_interval(&mut self, live_interval: Duration) {
         self.live_interval = live_interval;
-    }
-
-    /// How often it is asked while it is live.
-    #[must_use]
-    pub fn live_interval(&self) -> Duration {
-        self.live_interval
     }
 
     /// Whether it is live, since when, and how often that changed.
@@ -167,12 +154,6 @@ impl ChannelState {
         }
     }
 
-    /// How often it is asked while it is live, if it is.
-    #[must_use]
-    pub fn interval_if_live(&self) -> Option<Duration> {
-        (self.liveness.state() == LiveState::Live).then_some(self.live_interval)
-    }
-
     /// Whether it is live, or was within the last hour.
     #[must_use]
     pub fn is_recently_live(&self, now: TimeSnapshot) -> bool {
@@ -180,16 +161,28 @@ impl ChannelState {
         self.liveness.state() == LiveState::Live || until.is_some_and(|until| now.monotonic < until)
     }
 
-    /// The samples to ask for next: all that is not known yet, and a little more.
+    /// The samples to request next.
     #[must_use]
-    pub fn next_query_range(&self, now: TimeSnapshot, rules: &FreshnessPolicy) -> Range {
-        let wanted = match self.last_sample {
-            Some(newest) => newest - OVERLAP,
-            None => now.server_time - rules.lookback,
-        };
-        let range = self.max_range.unwrap_or(MAX_RANGE).min(MAX_RANGE);
-        let earliest = now.server_time - range;
-        Range::since(wanted.max(earliest).min(now.server_time - OVERLAP))
+    pub fn next_range(&self) -> NextRange {
+        NextRange {
+            newest: self.last_sample,
+            limit: self.max_range,
+        }
+    }
+
+    /// How active the channel is.
+    #[must_use]
+    pub fn activity(&self, rules: &FreshnessPolicy) -> ChannelActivity {
+        let reported_live = self
+            .reported
+            .filter(|(status, _)| *status == LiveStatus::Live);
+        ChannelActivity {
+            state: self.liveness.state(),
+            live_interval: self.live_interval,
+            recently_live_until: self.recently_live_until(),
+            reported_live_until: reported_live
+                .and_then(|_| self.reported_until(rules, IntervalScale::NONE)),
+        }
     }
 
     /// The channel is live, and this is what Polyv knows of its streams.
@@ -232,12 +225,12 @@ impl ChannelState {
             self.ingest(of_stream, now, rules, &mut digest);
         }
         self.validator.settle();
-        if digest.new_samples > 0 {
+        if !digest.new_samples.is_empty() {
             self.last_new_sample = Some(now.monotonic);
             self.max_range = None;
         }
         self.forget_old_streams(now, rules);
-        let new_samples = u64::try_from(digest.new_samples).unwrap_or(u64::MAX);
+        let new_samples = u64::try_from(digest.new_samples.len()).unwrap_or(u64::MAX);
         self.poll_log
             .push(Outcome::Ok, None, new_samples, now.monotonic);
         digest
@@ -276,7 +269,7 @@ impl ChannelState {
     /// The answer to `asked` was too large: the next next_query_range asks for half of it.
     pub fn shrink_query_range(&mut self, asked: Range, now: TimeSnapshot) {
         if let Some(start) = asked.start {
-            self.max_range = Some((now.server_time.since(start) / 2).max(OVERLAP));
+            self.max_range = Some((now.server_time.since(start) / 2).max(RANGE_OVERLAP));
         }
     }
 
@@ -434,15 +427,17 @@ impl ChannelState {
             let current = not_before.is_none_or(|before| sample.time > before);
             match stream.ingest(sample.time, sample.values, current, now.monotonic, step) {
                 IngestResult::New => {
-                    digest.new_samples += 1;
-                    if self
+                    let delay = self
                         .first_response_at
-                        .is_some_and(|since| sample.time > since)
-                    {
-                        let delay = now.server_time.since(sample.time);
-                        digest.delays.push(delay);
-                        self.sample_delay = delay;
-                    }
+                        .filter(|since| sample.time > *since)
+                        .map(|_| now.server_time.since(sample.time));
+                    self.sample_delay = delay.unwrap_or(self.sample_delay);
+                    digest.new_samples.push(NewSample {
+                        stream: sample.stream.clone(),
+                        time: sample.time,
+                        values: sample.values,
+                        delay,
+                    });
                     self.last_sample = self.last_sample.max(Some(sample.time));
                 }
                 IngestResult::Again => {}

@@ -34,6 +34,7 @@ mod stream;
 mod tests;
 mod times;
 mod transition;
+mod update;
 
 pub use channel::{ChannelState, UpdateSummary};
 pub use channel_key::ChannelKey;
@@ -50,6 +51,7 @@ pub use status_counts::{StatusCounts, StatusLabel};
 pub use store::{ChangedChannels, ChannelStore};
 pub use stream::{SampleValues, Stream, StreamAggregates};
 pub use transition::StateTransition;
+pub use update::{ChannelActivity, ChannelUpdate, NewSample, NextRange, UpdateSubscriber};
 
 /// At most so many streams of a channel are told apart.
 pub const MAX_STREAMS: usize = 8;

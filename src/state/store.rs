@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::channel::ChannelState;
+use super::channel::{ChannelState, UpdateSummary};
 use super::channel_key::ChannelKey;
 use super::channel_meta::{ChannelMeta, Exposure};
 use super::freshness::{FreshnessPolicy, IntervalScale};
+use super::liveness::LiveState;
 use super::snapshot::{ChannelDetail, ChannelSnapshot, StreamHistory};
 use super::status_counts::StatusCounts;
 use super::store_inner::{SLICE, StoreInner};
 use super::transition::StateTransition;
+use super::update::ChannelUpdate;
 use polyv_client::clock::TimeSnapshot;
+use polyv_client::{BadResponse, Error, LiveStatus, Range, StreamInfo};
 
 /// All channels: changed by responses and by time, read as snapshots.
 ///
@@ -97,29 +100,95 @@ impl ChannelStore {
         self.lock().set_interval_scale(account, scale);
     }
 
-    /// Changes what is known of a channel. `None` where the channel is not in the store any more.
-    pub fn update<R>(
+    /// Applies stream information: the channel is live. With `status_is_polled` its reported
+    /// status becomes live as well, since the status of a live channel is not polled. `None`
+    /// where a reload removed the channel while the request was in flight, as for all responses.
+    pub fn apply_stream_info(
+        &self,
+        key: ChannelKey,
+        info: &StreamInfo,
+        status_is_polled: bool,
+        now: TimeSnapshot,
+    ) -> Option<ChannelUpdate> {
+        self.apply(key, now, |channel, policy, now| {
+            let digest = channel.apply_stream_info(now, info, policy);
+            if status_is_polled {
+                channel.apply_reported_status(LiveStatus::Live, now);
+            }
+            digest
+        })
+    }
+
+    /// Applies the response that a channel is not live.
+    pub fn apply_not_live(&self, key: ChannelKey, now: TimeSnapshot) -> Option<ChannelUpdate> {
+        self.apply(key, now, |channel, policy, now| {
+            channel.apply_not_live(now, policy);
+            UpdateSummary::default()
+        })
+    }
+
+    /// Applies a failed poll; `requested` is the range of samples that it asked for, if it did.
+    pub fn apply_error(
+        &self,
+        key: ChannelKey,
+        error: &Error,
+        requested: Option<Range>,
+        now: TimeSnapshot,
+    ) -> Option<ChannelUpdate> {
+        self.apply(key, now, |channel, _, now| {
+            if let (Error::BadResponse(BadResponse::TooLarge { .. }), Some(range)) =
+                (error, requested)
+            {
+                channel.shrink_query_range(range, now);
+            }
+            channel.apply_error(error.outcome(), &error.to_string(), now.monotonic);
+            UpdateSummary::default()
+        })
+    }
+
+    /// Applies a status that Polyv reported. Where it is `authoritative`, any status but live
+    /// makes the channel not live. Only its stream makes a channel live.
+    pub fn apply_reported_status(
+        &self,
+        key: ChannelKey,
+        status: LiveStatus,
+        authoritative: bool,
+        now: TimeSnapshot,
+    ) -> Option<ChannelUpdate> {
+        self.apply(key, now, |channel, policy, now| {
+            let is_live = status == LiveStatus::Live;
+            if authoritative && !is_live {
+                channel.apply_not_live(now, policy);
+            }
+            // Any other status of a channel whose stream is live is out of date.
+            if is_live || channel.liveness().state() != LiveState::Live {
+                channel.apply_reported_status(status, now);
+            }
+            UpdateSummary::default()
+        })
+    }
+
+    fn apply(
         &self,
         key: ChannelKey,
         now: TimeSnapshot,
-        change: impl FnOnce(&mut ChannelState, &FreshnessPolicy) -> R,
-    ) -> Option<R> {
+        change: impl FnOnce(&mut ChannelState, &FreshnessPolicy, TimeSnapshot) -> UpdateSummary,
+    ) -> Option<ChannelUpdate> {
         let (mut inner, now) = self.lock_at(now);
-        inner.update(key, now, change)
-    }
-
-    /// Reads what is known of a channel.
-    pub fn read<R>(
-        &self,
-        key: ChannelKey,
-        read: impl FnOnce(&ChannelState, &FreshnessPolicy) -> R,
-    ) -> Option<R> {
-        let inner = self.lock();
+        let digest = inner.update(key, now, change)?;
+        let transitions = inner.take_transitions(key);
         let entry = inner.channels.get(&key)?;
-        Some(read(&entry.channel, &inner.policy))
+        Some(ChannelUpdate {
+            key,
+            new_samples: digest.new_samples,
+            discarded: digest.discarded,
+            transitions,
+            activity: entry.channel.activity(&inner.policy),
+            next_range: entry.channel.next_range(),
+        })
     }
 
-    /// Lets expire what is due. Returns all changes of state since this was last called.
+    /// Lets expire what is due. Returns the changes of state by time that no update has returned.
     pub fn expire(&self, now: TimeSnapshot) -> Vec<StateTransition> {
         self.settle(now);
         std::mem::take(&mut self.lock().transitions)

@@ -39,7 +39,7 @@ pub(super) struct StoreInner {
     evaluate_from: Option<ChannelKey>,
     /// Channels with series that changed or ended since the renderer last took the changes.
     pub(super) changed: BTreeSet<ChannelKey>,
-    /// LiveState changes by time that no caller has received yet, oldest first.
+    /// State changes that no caller has received yet, oldest first.
     pub(super) transitions: Vec<StateTransition>,
     pub(super) status_counts: StatusCounts,
 }
@@ -220,7 +220,7 @@ impl StoreInner {
         &mut self,
         key: ChannelKey,
         now: TimeSnapshot,
-        change: impl FnOnce(&mut ChannelState, &FreshnessPolicy) -> R,
+        change: impl FnOnce(&mut ChannelState, &FreshnessPolicy, TimeSnapshot) -> R,
     ) -> Option<R> {
         self.expire_if_due(key, now);
         let scale = self.scale(&self.channels.get(&key)?.meta);
@@ -228,7 +228,7 @@ impl StoreInner {
         let entry = self.channels.get_mut(&key)?;
         let from = entry.channel.liveness().state();
         let last_success = entry.channel.last_success();
-        let result = change(&mut entry.channel, &policy);
+        let result = change(&mut entry.channel, &policy, now);
         let to = entry.channel.liveness().state();
         entry.scale = if entry.channel.last_success() == last_success {
             entry.scale.max(scale)
@@ -280,6 +280,14 @@ impl StoreInner {
         let to = entry.channel.liveness().state();
         self.record_transition(key, from, to);
         self.evaluate(key, now);
+    }
+
+    /// The changes of a channel's state that no caller has received yet.
+    pub(super) fn take_transitions(&mut self, key: ChannelKey) -> Vec<StateTransition> {
+        let own = self
+            .transitions
+            .extract_if(.., |transition| transition.key == key);
+        own.collect()
     }
 
     fn record_transition(&mut self, key: ChannelKey, from: LiveState, to: LiveState) {

@@ -11,10 +11,9 @@ use crate::scheduler::in_flight::InFlightRequest;
 use crate::scheduler::log_events;
 use crate::scheduler::poll_target::{ChannelSource, PollTarget};
 use crate::scheduler::poller::Poller;
-use crate::state::IntervalScale;
 use crate::state::{ChannelKey, ChannelMeta, Exposure};
 use polyv_client::clock::TimeSnapshot;
-use polyv_client::{ChannelPage, ChannelPageRequest, Error, ListedChannel, LiveStatus};
+use polyv_client::{ChannelPage, ChannelPageRequest, Error, ListedChannel};
 
 impl Poller {
     /// A page of an account's channels was asked for.
@@ -153,6 +152,7 @@ impl Poller {
             ChannelSource::Discovered { generation },
             phase,
             false,
+            interval,
         );
         account.discovered.insert(id, key);
         self.unpolled += 1;
@@ -190,16 +190,11 @@ impl Poller {
             .collect();
         for key in missing {
             // What is not of a status any more that is listed has not gone for that.
-            let of_interest = self
-                .context
-                .store
-                .read(key, |channel, rules| {
-                    let until = channel.recently_live_until();
-                    until.is_some_and(|until| now.monotonic < until)
-                        || channel.reported_status(now, rules, IntervalScale::NONE)
-                            == Some(LiveStatus::Live)
-                })
-                .unwrap_or(false);
+            let of_interest = account.queue.get(key).is_some_and(|target| {
+                let activity = &target.activity;
+                activity.was_recently_live(now.monotonic)
+                    || activity.is_reported_live(now.monotonic)
+            });
             if filtered && of_interest {
                 continue;
             }

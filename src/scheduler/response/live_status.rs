@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::FailureClass;
+use super::{FailureClass, accept_update};
 use crate::scheduler::account_poller::AccountPoller;
 use crate::scheduler::in_flight::InFlightRequest;
 use crate::scheduler::poll_target::{BatchExclusion, PollInterval};
@@ -12,7 +12,6 @@ use crate::scheduler::request::StatusBatch;
 use crate::scheduler::virtual_clock::VirtualInstant;
 use crate::scheduler::{batch_status, log_events};
 use crate::state::ChannelKey;
-use crate::state::LiveState;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{BadResponse, ChannelLiveStatus, Error, LiveStatus, Outcome};
 
@@ -57,7 +56,7 @@ impl Poller {
             Ok(statuses) => {
                 account.clock_retried = false;
                 let change = account.batch_status.record_success(batch.isolated);
-                account.apply_batch_transition(change, &self.context.store, now);
+                account.apply_batch_transition(change, now);
                 log_events::batch_status(account, change, None);
                 // They may have been asked before it was configured otherwise.
                 let channels = if account.batch_status.is_available() {
@@ -149,19 +148,13 @@ fn apply_status(
     let denied = target.was_recently_not_live(planned, idle_interval);
     let was_alone = target.alone.is_some() && !target.always_poll_stream;
     let streams = target.stream.is_some();
-    let interval = context.store.update(key, now, |channel, rules| {
-        if !live && (authoritative || was_alone) {
-            channel.apply_not_live(now, rules);
-        }
-        // Of one whose stream says that it is live, any other status is out of date.
-        if live || channel.liveness().state() != LiveState::Live {
-            channel.apply_reported_status(status, now);
-        }
-        channel.live_interval()
-    });
-    let Some(interval) = interval else {
+    let store = &context.store;
+    let update = store.apply_reported_status(key, status, authoritative || was_alone, now);
+    let Some(update) = update else {
         return false;
     };
+    accept_update(account, &update, context, now);
+    let interval = update.activity.live_interval;
     account.queue.exclude_from_batch(key, None);
     if let Some(target) = account.queue.get_mut(key) {
         target.missing_from_last_batch = false;
@@ -267,7 +260,7 @@ fn handle_failure(
             (change, 0)
         }
         BatchFailure::EndpointMissing | BatchFailure::Failed => {
-            let asked = apply_error(account, &batch, outcome, error, context, now);
+            let asked = apply_error(account, &batch, error, context, now);
             let retry = outcome == Outcome::ClockSkew
                 && !std::mem::replace(&mut account.clock_retried, true);
             let at_once = retry || class == FailureClass::SharedFault;
@@ -296,7 +289,7 @@ fn handle_failure(
             (change, asked)
         }
     };
-    account.apply_batch_transition(change, &context.store, now);
+    account.apply_batch_transition(change, now);
     log_events::batch_status(account, change, Some(error));
     asked
 }
@@ -305,12 +298,10 @@ fn handle_failure(
 fn apply_error(
     account: &mut AccountPoller,
     batch: &StatusBatch,
-    outcome: Outcome,
     error: &Error,
     context: &PollerContext,
     now: TimeSnapshot,
 ) -> usize {
-    let words = error.to_string();
     let mut asked = 0;
     for key in &batch.channels {
         let Some(target) = account.queue.get_mut(*key) else {
@@ -321,9 +312,10 @@ fn apply_error(
             continue;
         }
         asked += usize::from(!std::mem::replace(&mut target.polled, true));
-        context.store.update(*key, now, |channel, _| {
-            channel.apply_error(outcome, &words, now.monotonic);
-        });
+        let update = context.store.apply_error(*key, error, None, now);
+        if let Some(update) = update {
+            accept_update(account, &update, context, now);
+        }
     }
     asked
 }

@@ -15,6 +15,7 @@ use super::in_flight::{Completion, InFlightRequest, Response};
 use super::log_events;
 use super::poller::{Poller, PollerContext};
 use super::request::PollRequest;
+use crate::state::{ChannelUpdate, StateTransition};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{Error, Outcome};
 
@@ -76,7 +77,7 @@ impl Poller {
             (PollRequest::ChannelPage(page), Err(error)) => {
                 self.handle_channel_page(index, in_flight, *page, Err(error), class, now);
             }
-            // An answer to another question: no flight brings one.
+            // No call returns the response of another.
             (request, Ok(_)) => debug_assert!(false, "{request:?}"),
         }
     }
@@ -99,14 +100,52 @@ impl Poller {
         log_events::global_backoff(self.global_backoff.record(completed, now), now);
     }
 
-    /// Logs which channels turned live or not live.
-    pub(super) fn log_transitions(&mut self, now: TimeSnapshot) {
-        for turned in self.context.store.expire(now) {
-            for account in &self.accounts {
-                if let Some(channel) = account.queue.get(turned.key) {
-                    log_events::state_changed(&account.name, channel, &turned);
+    /// Lets expire what is due, and logs which channels' state that changed.
+    pub(super) fn expire(&mut self, now: TimeSnapshot) {
+        let expired = self.context.store.expire(now);
+        for transition in &expired {
+            for account in &mut self.accounts {
+                if let Some(target) = account.queue.get_mut(transition.key) {
+                    target.activity.state = transition.to;
+                    log_events::state_changed(&account.name, target, transition);
                 }
             }
+        }
+        self.context.channels_changed(&expired, now);
+    }
+}
+
+/// Takes note of what a response changed: for the channel's next request, the log, the
+/// exporter's own metrics, and the subscribers.
+fn accept_update(
+    account: &mut AccountPoller,
+    update: &ChannelUpdate,
+    context: &PollerContext,
+    now: TimeSnapshot,
+) {
+    for (reason, count) in update.discarded.counts() {
+        context.metrics.discarded(&account.name, reason, count);
+    }
+    for delay in update.new_samples.iter().filter_map(|sample| sample.delay) {
+        context.metrics.sample_delay(&account.name, delay);
+    }
+    if let Some(target) = account.queue.get_mut(update.key) {
+        target.activity = update.activity;
+        target.next_range = update.next_range;
+        for transition in &update.transitions {
+            log_events::state_changed(&account.name, target, transition);
+        }
+    }
+    for subscriber in &context.subscribers {
+        subscriber.channel_updated(update, now);
+    }
+}
+
+impl PollerContext {
+    /// Tells the subscribers that channels changed without a response.
+    pub(super) fn channels_changed(&self, expired: &[StateTransition], now: TimeSnapshot) {
+        for subscriber in &self.subscribers {
+            subscriber.channels_changed(expired, now);
         }
     }
 }

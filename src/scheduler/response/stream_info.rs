@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::FailureClass;
 use super::live_status::BATCH_EXCLUSION_DURATION;
+use super::{FailureClass, accept_update};
 use crate::scheduler::account_poller::AccountPoller;
 use crate::scheduler::in_flight::InFlightRequest;
 use crate::scheduler::log_events;
@@ -11,9 +11,8 @@ use crate::scheduler::poll_target::{BatchExclusion, PollPriority};
 use crate::scheduler::poller::Poller;
 use crate::scheduler::request::PollRequest;
 use crate::scheduler::virtual_clock::VirtualInstant;
-use crate::state::{ChannelState, FreshnessPolicy, UpdateSummary};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
-use polyv_client::{BadResponse, Error, LiveStatus, Outcome, Range, StreamInfo};
+use polyv_client::{Error, Outcome, StreamInfo};
 
 impl Poller {
     /// A channel was asked for its stream.
@@ -32,27 +31,22 @@ impl Poller {
             return;
         };
         let context = &self.context;
-        let error = result.as_ref().err().cloned();
-        let outcome = error.as_ref().map_or(Outcome::Ok, Error::outcome);
-        // A channel that left the configuration while it was asked has nothing to be told.
-        let tells_status = account.batch_status.is_enabled();
-        let applied = context.store.update(channel, now, |channel, rules| {
-            let digest = apply(channel, result, asked, now, rules);
-            if tells_status && outcome == Outcome::Ok {
-                // While it is live nobody asks for its status; its stream says it.
-                channel.apply_reported_status(LiveStatus::Live, now);
+        let error = result.as_ref().err();
+        let outcome = error.map_or(Outcome::Ok, Error::outcome);
+        let store = &context.store;
+        let update = match &result {
+            Ok(info) => {
+                let status_is_polled = account.batch_status.is_enabled();
+                store.apply_stream_info(channel, info, status_is_polled, now)
             }
-            (digest, PollPriority::of(channel, now))
-        });
-        let Some((digest, interest)) = applied else {
+            Err(Error::NotLive) => store.apply_not_live(channel, now),
+            Err(error) => store.apply_error(channel, error, Some(asked), now),
+        };
+        let Some(update) = update else {
             return;
         };
-        for (reason, count) in digest.discarded.counts() {
-            context.metrics.discarded(&account.name, reason, count);
-        }
-        for delay in &digest.delays {
-            context.metrics.sample_delay(&account.name, *delay);
-        }
+        accept_update(account, &update, context, now);
+        let interest = PollPriority::new(&update.activity, now.monotonic);
         if outcome.is_answer() {
             account.batch_status.observe_other_success();
         }
@@ -128,16 +122,8 @@ impl Poller {
             target.clock_retried = false;
             target.live = outcome == Outcome::Ok;
         }
-        log_events::poll(
-            &name,
-            target,
-            class,
-            error.as_ref(),
-            quiet,
-            in_flight,
-            now.monotonic,
-        );
-        log_events::values_ignored(&name, target, &digest.discarded);
+        log_events::poll(&name, target, class, error, quiet, in_flight, now.monotonic);
+        log_events::values_ignored(&name, target, &update.discarded);
     }
 }
 
@@ -189,25 +175,4 @@ fn switch_to_status_polling(
     } else if !asked_already {
         account.queue.enqueue_status(key, started + idle_interval);
     }
-}
-
-/// Applies a result to what is known of the channel.
-fn apply(
-    channel: &mut ChannelState,
-    result: Result<StreamInfo, Error>,
-    asked: Range,
-    now: TimeSnapshot,
-    rules: &FreshnessPolicy,
-) -> UpdateSummary {
-    match result {
-        Ok(info) => return channel.apply_stream_info(now, &info, rules),
-        Err(Error::NotLive) => channel.apply_not_live(now, rules),
-        Err(error) => {
-            if let Error::BadResponse(BadResponse::TooLarge { .. }) = error {
-                channel.shrink_query_range(asked, now);
-            }
-            channel.apply_error(error.outcome(), &error.to_string(), now.monotonic);
-        }
-    }
-    UpdateSummary::default()
 }

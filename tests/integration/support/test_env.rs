@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polyv_client::clock::{Clock, SettableWallClock, Timestamp};
+use polyv_client::clock::{Clock, SettableWallClock, TimeSnapshot, Timestamp};
 use polyv_client::{
     HttpRequest, HttpResponse, Limiter, RequestBody, ServerClock, Transport, TransportError,
 };
@@ -40,7 +40,7 @@ pub struct World {
 /// A running exporter, without its sockets.
 struct Exporter {
     parts: PollerContext,
-    rendered: RenderedChannels,
+    rendered: Arc<RenderedChannels>,
     orders: mpsc::Sender<(ConfigUpdate, oneshot::Sender<()>)>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
@@ -83,12 +83,15 @@ impl World {
             .load()
             .unwrap_or_else(|faults| panic!("{faults}"));
         let clock = Arc::new(ServerClock::new(self.clock.clone()));
+        let store = Arc::new(ChannelStore::new(
+            scheduler::freshness_policy(&config),
+            scheduler::wall_offset(&clock),
+        ));
+        let rendered = Arc::new(RenderedChannels::new(Arc::clone(&store)));
         let parts = PollerContext {
             limiter: Limiter::new(scheduler::rate_limit_from_config(&config)),
-            store: Arc::new(ChannelStore::new(
-                scheduler::freshness_policy(&config),
-                scheduler::wall_offset(&clock),
-            )),
+            store,
+            subscribers: vec![Arc::clone(&rendered) as _],
             metrics: Metrics::new().unwrap(),
             health: Arc::new(PollerHealth::default()),
             clock,
@@ -102,7 +105,6 @@ impl World {
         let (sender, inbox) = mpsc::channel(1);
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(poller.run(inbox, shutdown.clone()));
-        let rendered = RenderedChannels::new(Arc::clone(&parts.store));
         self.exporter = Some(Exporter {
             parts,
             rendered,
@@ -209,6 +211,11 @@ impl World {
     /// Seconds since 1970 by the host's clock.
     pub fn wall_seconds(&self) -> f64 {
         self.clock.wall().as_seconds()
+    }
+
+    /// The exporter's clocks.
+    pub fn now(&self) -> TimeSnapshot {
+        self.parts().clock.now()
     }
 
     /// Milliseconds of the monotonic clock.

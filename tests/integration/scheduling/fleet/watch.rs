@@ -136,11 +136,14 @@ impl Watched {
         if self.key.is_none() {
             self.key = store.find(&self.broadcast.channel.to_string());
         }
-        store.read(self.key?, |channel, _| {
-            let presence = channel.liveness();
-            let since = presence.since().as_millis();
-            (presence.state(), since, channel.last_sample())
-        })
+        let Some(channel) = store.snapshot(self.key?, world.now()) else {
+            // It has no series, since it was not live so far.
+            return Some((LiveState::Unknown, 0, None));
+        };
+        let since = channel
+            .since
+            .millis_after(Timestamp::from_millis(BEGINNING));
+        Some((channel.state, since.cast_unsigned(), channel.last_sample))
     }
 }
 

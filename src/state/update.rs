@@ -1,0 +1,123 @@
+//! What a response changes, for those who act on it.
+
+use std::time::Duration;
+
+use super::channel_key::ChannelKey;
+use super::liveness::LiveState;
+use super::sample_validation::DiscardCounts;
+use super::stream::SampleValues;
+use super::transition::StateTransition;
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
+use polyv_client::{Range, StreamName};
+
+/// The older part of the next range: late samples and corrections of known ones.
+pub(super) const RANGE_OVERLAP: Duration = Duration::from_secs(60);
+/// The longest range. The call takes 3 hours at most, and clocks differ.
+const MAX_RANGE: Duration = Duration::from_secs(3 * 3600 - 5 * 60);
+
+/// Receives every change of a channel, from the scheduler and in order. Whatever keeps or shows
+/// what becomes known of channels is one: the renderer of metrics, and a recorder of samples.
+pub trait UpdateSubscriber: Send + Sync {
+    /// A response was applied to a channel.
+    fn channel_updated(&self, update: &ChannelUpdate, now: TimeSnapshot);
+
+    /// Channels changed without a response: by time, in these ways, or by configuration.
+    fn channels_changed(&self, expired: &[StateTransition], now: TimeSnapshot);
+}
+
+/// What a response changed of a channel, and what follows for its next request.
+#[derive(Debug, Clone)]
+pub struct ChannelUpdate {
+    /// The channel.
+    pub key: ChannelKey,
+    /// The samples that were not known before, sorted by time within each stream.
+    pub new_samples: Vec<NewSample>,
+    /// The samples and values that could not be used.
+    pub discarded: DiscardCounts,
+    /// The changes of the channel's state since its last update, oldest first: by the response,
+    /// and by silence before it.
+    pub transitions: Vec<StateTransition>,
+    /// The channel's activity from now on.
+    pub activity: ChannelActivity,
+    /// The samples to request next.
+    pub next_range: NextRange,
+}
+
+/// A sample that was not known before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewSample {
+    /// The stream's name.
+    pub stream: StreamName,
+    /// The sample's own time.
+    pub time: Timestamp,
+    /// The sample's values.
+    pub values: SampleValues,
+    /// The sample's age when it was first seen. `None` for samples from before the channel's
+    /// first response: their age shows when the exporter was started, not how late Polyv is.
+    pub delay: Option<Duration>,
+}
+
+/// How active a channel is, which decides how often it is polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChannelActivity {
+    /// The channel's state.
+    pub state: LiveState,
+    /// The channel's poll interval while it is live.
+    pub live_interval: Duration,
+    /// An hour after the channel was last live.
+    pub recently_live_until: Option<MonotonicInstant>,
+    /// Until when the channel counts as live because Polyv last reported that status.
+    pub reported_live_until: Option<MonotonicInstant>,
+}
+
+/// The samples to request next: all that are not known yet, and a few that are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NextRange {
+    /// The newest known sample of any stream.
+    pub(super) newest: Option<Timestamp>,
+    /// The longest range, after a response that was too large.
+    pub(super) limit: Option<Duration>,
+}
+
+// === impl ChannelActivity ===
+
+impl ChannelActivity {
+    /// The activity of a channel that was not polled yet.
+    #[must_use]
+    pub const fn unknown(live_interval: Duration) -> Self {
+        Self {
+            state: LiveState::Unknown,
+            live_interval,
+            recently_live_until: None,
+            reported_live_until: None,
+        }
+    }
+
+    /// Whether the channel was live within the last hour.
+    #[must_use]
+    pub fn was_recently_live(&self, now: MonotonicInstant) -> bool {
+        self.recently_live_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether Polyv last reported that the channel is live, and that recently.
+    #[must_use]
+    pub fn is_reported_live(&self, now: MonotonicInstant) -> bool {
+        self.reported_live_until.is_some_and(|until| now < until)
+    }
+}
+
+// === impl NextRange ===
+
+impl NextRange {
+    /// The range of a request that is sent now. The first one looks back by `lookback`.
+    #[must_use]
+    pub fn at(self, now: TimeSnapshot, lookback: Duration) -> Range {
+        let now = now.server_time;
+        let wanted = match self.newest {
+            Some(newest) => newest - RANGE_OVERLAP,
+            None => now - lookback,
+        };
+        let earliest = now - self.limit.unwrap_or(MAX_RANGE).min(MAX_RANGE);
+        Range::since(wanted.max(earliest).min(now - RANGE_OVERLAP))
+    }
+}

@@ -1,7 +1,8 @@
-//! Carrying one connection: its handshake, and its requests in HTTP/1.1 or HTTP/2.
+//! One connection: its TLS handshake, and its requests in HTTP/1.1 or HTTP/2.
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +12,9 @@ use axum::extract::ConnectInfo;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
-use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -25,133 +26,97 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 use web_config::WebConfig;
 
-use super::connections::{IDLE_TIMEOUT, OpenConnection, SHUTDOWN_TIMEOUT, WRITE_STALL_TIMEOUT};
+use super::connections::{IDLE_TIMEOUT, OpenConnection, RESPONSE_TIMEOUT, WRITE_STALL_TIMEOUT};
 use super::tracked_body::TrackedBody;
 
-/// A handshake has to be done within this time.
+/// How long responses in flight may take after a shutdown, or after the web configuration that
+/// admitted the connection was replaced.
+pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Headers may be so large in all, in bytes, and so many.
+/// The size of all headers of a request.
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
 const MAX_HEADER_COUNT: usize = 64;
-/// What one HTTP/2 connection may have: requests at a time; requests given up by the client
-/// before they were looked at; such given up by us; and bytes on their way for one request. No
-/// pings: behind what a slow client has yet to read they would come too late, and who is gone
-/// is found out by the system, or idle.
+/// HTTP/2: requests at a time on a connection.
 const MAX_CONCURRENT_STREAMS: u32 = 16;
+/// HTTP/2: requests that the client reset before they were accepted.
 const MAX_PENDING_RESETS: usize = 20;
+/// HTTP/2: requests that the server reset.
 const MAX_LOCAL_RESETS: usize = 100;
+/// HTTP/2: buffered bytes of one response.
 const STREAM_SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// What a client gets that speaks plain HTTP where TLS is spoken.
+/// The response to plain HTTP on a TLS port.
 const PLAIN_HTTP_RESPONSE: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\
     Connection: close\r\n\r\nThis is an HTTPS port: ask with https:// instead of http://.\n";
 
-/// Carries one connection.
+/// Serves one connection.
 pub(super) struct ConnectionHandler {
     pub(super) router: Router,
-    /// By which it came in.
+    /// The web configuration that admitted the connection.
     pub(super) config: Arc<WebConfig>,
     pub(super) connection: Arc<OpenConnection>,
     pub(super) tasks: TaskTracker,
     pub(super) shutdown: CancellationToken,
 }
 
-/// Has HTTP/2's requests run among the server's tasks, so that it waits for them.
+/// Runs HTTP/2 requests among the server's tasks, so that the server waits for them.
 #[derive(Clone)]
 struct TrackedExecutor(TaskTracker);
 
 // === impl ConnectionHandler ===
 
 impl ConnectionHandler {
-    /// Carries it to its end.
+    /// Serves the connection to its end.
     pub(super) async fn serve(self, stream: TcpStream) {
-        let client = self.connection.client();
+        let client = self.connection.client;
         let Some(tls) = self.config.tls() else {
-            return self.http1(with_write_timeout(stream)).await;
+            return self.drive(with_write_timeout(stream), false).await;
         };
         let handshake = timeout(HANDSHAKE_TIMEOUT, async {
             let mut first = [0];
-            // A TLS handshake begins with 22, a request with its method.
+            // A TLS handshake begins with byte 22, an HTTP request with its method.
             if stream.peek(&mut first).await? > 0 && first[0].is_ascii_uppercase() {
-                return Ok(Err(stream));
+                debug!(%client, "a client speaks plain HTTP to a TLS port");
+                return reject_plain_http(stream).await.map(|()| None);
             }
-            let accepted = TlsAcceptor::from(tls)
-                .accept(with_write_timeout(stream))
-                .await?;
-            Ok::<_, std::io::Error>(Ok(accepted))
+            let acceptor = TlsAcceptor::from(tls);
+            acceptor.accept(with_write_timeout(stream)).await.map(Some)
         });
         let accepted = tokio::select! {
             accepted = handshake => accepted,
-            () = self.shutdown.cancelled() => return,
-            () = self.config.superseded() => return,
+            () = self.must_close() => return,
         };
         match accepted {
-            Ok(Ok(Ok(stream))) => {
-                if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                    self.http2(stream).await;
-                } else {
-                    self.http1(stream).await;
-                }
+            Ok(Ok(Some(stream))) => {
+                let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                self.drive(stream, is_http2).await;
             }
-            Ok(Ok(Err(plain))) => {
-                debug!(%client, "a client speaks plain HTTP where TLS is spoken");
-                _ = timeout(HANDSHAKE_TIMEOUT, reject_plain_http(plain)).await;
-            }
+            Ok(Ok(None)) => {}
             Ok(Err(failure)) => debug!(%client, %failure, "a TLS handshake failed"),
             Err(_) => debug!(%client, "a TLS handshake took too long"),
         }
     }
 
-    async fn http1(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            // A request has to come within this time, which is also how long an idle
-            // connection is kept.
-            .header_read_timeout(IDLE_TIMEOUT)
-            .max_buf_size(usize::try_from(MAX_HEADER_BYTES).unwrap_or(usize::MAX))
-            .max_headers(MAX_HEADER_COUNT);
-        let connection = http.serve_connection(TokioIo::new(stream), self.service());
-        self.drive(connection, http1::Connection::graceful_shutdown)
-            .await;
-    }
-
-    async fn http2(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
-        let mut http = http2::Builder::new(TrackedExecutor(self.tasks.clone()));
-        http.timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
-            .max_header_list_size(MAX_HEADER_BYTES)
-            .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
-            .max_local_error_reset_streams(MAX_LOCAL_RESETS)
-            .max_send_buf_size(STREAM_SEND_BUFFER_BYTES);
-        let connection = http.serve_connection(TokioIo::new(stream), self.service());
-        self.drive(connection, http2::Connection::graceful_shutdown)
-            .await;
-    }
-
-    /// Sees a connection to its end, and has it end where it should.
-    async fn drive<C>(&self, connection: C, begin_shutdown: fn(Pin<&mut C>))
+    /// Drives an accepted connection to its end.
+    async fn drive<S>(&self, stream: S, is_http2: bool)
     where
-        C: Future<Output = hyper::Result<()>>,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let builder = self.protocol(is_http2);
+        let connection = builder.serve_connection(TokioIo::new(stream), self.service());
         let mut connection = pin!(connection);
-        let mut draining = false;
-        let ended = loop {
-            tokio::select! {
-                ended = connection.as_mut() => break ended,
-                () = self.must_close() => {
-                    begin_shutdown(connection.as_mut());
-                    // At a shutdown with_write_timeout for all connections together by whoever waits for
-                    // the tasks, and for this one here, so that it does not outlive them.
-                    break timeout(SHUTDOWN_TIMEOUT, connection).await.unwrap_or(Ok(()));
-                }
-                // A request that has just come is answered all the same.
-                () = self.connection.draining(), if !draining => {
-                    draining = true;
-                    begin_shutdown(connection.as_mut());
-                }
-            }
+        let grace = tokio::select! {
+            result = connection.as_mut() => return self.log_end(result),
+            () = self.must_close() => SHUTDOWN_TIMEOUT,
+            // A request that arrives at this moment is still served.
+            () = self.connection.drain.cancelled() => RESPONSE_TIMEOUT,
         };
-        if let Err(failure) = ended {
-            let client = self.connection.client();
+        connection.as_mut().graceful_shutdown();
+        self.log_end(timeout(grace, connection).await.unwrap_or(Ok(())));
+    }
+
+    fn log_end(&self, result: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+        if let Err(failure) = result {
+            let client = self.connection.client;
             debug!(%client, %failure, "a connection ended early");
         }
     }
@@ -163,7 +128,33 @@ impl ConnectionHandler {
         }
     }
 
-    /// The router's answers, under way until they are handed out.
+    fn protocol(&self, is_http2: bool) -> auto::Builder<TrackedExecutor> {
+        let mut builder = auto::Builder::new(TrackedExecutor(self.tasks.clone()));
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            // This includes the time between two requests.
+            .header_read_timeout(IDLE_TIMEOUT)
+            .max_buf_size(usize::try_from(MAX_HEADER_BYTES).unwrap_or(usize::MAX))
+            .max_headers(MAX_HEADER_COUNT);
+        // Without pings: behind data that a slow client has yet to read they would come too
+        // late. The kernel or the idle timeout find out that a client is gone.
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+            .max_header_list_size(MAX_HEADER_BYTES)
+            .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+            .max_local_error_reset_streams(MAX_LOCAL_RESETS)
+            .max_send_buf_size(STREAM_SEND_BUFFER_BYTES);
+        if is_http2 {
+            builder.http2_only()
+        } else {
+            builder.http1_only()
+        }
+    }
+
+    /// The router, with requests that count as in flight until their response was sent.
     fn service(
         &self,
     ) -> impl Service<
@@ -176,13 +167,12 @@ impl ConnectionHandler {
         let connection = Arc::clone(&self.connection);
         service_fn(move |mut request: Request<Incoming>| {
             let guard = connection.begin();
-            request.extensions_mut().insert(Arc::clone(&guard.request));
-            request
-                .extensions_mut()
-                .insert(ConnectInfo(connection.client()));
-            let answer = router.call(request);
+            let extensions = request.extensions_mut();
+            extensions.insert(Arc::clone(&guard.request));
+            extensions.insert(ConnectInfo(connection.client));
+            let response = router.call(request);
             async move {
-                let response = answer.await?;
+                let response = response.await?;
                 Ok(response.map(|body| TrackedBody::new(body, guard)))
             }
         })
@@ -200,22 +190,22 @@ where
     }
 }
 
-/// The stream, which ends where the client takes nothing for a while.
+/// Makes writes fail when the client takes nothing for a while.
 fn with_write_timeout(stream: TcpStream) -> Pin<Box<TimeoutStream<TcpStream>>> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_STALL_TIMEOUT));
     Box::pin(stream)
 }
 
-/// Says what is spoken here.
-async fn reject_plain_http(mut stream: TcpStream) -> std::io::Result<()> {
+/// Explains that the port speaks TLS.
+async fn reject_plain_http(mut stream: TcpStream) -> io::Result<()> {
     stream.write_all(PLAIN_HTTP_RESPONSE).await?;
     stream.shutdown().await?;
-    // What was sent has to be read, or the system tells the client of an error before the
-    // answer. No client sends much before it reads.
-    let mut rest = [0; 4096];
+    // If data is left unread, the kernel resets the connection before the client sees the
+    // response. No client sends much before it reads.
+    let mut unread = [0; 4096];
     for _ in 0..16 {
-        if stream.read(&mut rest).await? == 0 {
+        if stream.read(&mut unread).await? == 0 {
             break;
         }
     }

@@ -15,7 +15,7 @@ use axum::response::IntoResponse;
 use http_body::{Frame, SizeHint};
 use tracing::error;
 
-use super::compress::GzipBody;
+use super::compress::gzip_body;
 use super::connections::InFlightRequest;
 use super::content_negotiation;
 use super::state::AppState;
@@ -41,7 +41,7 @@ pub(super) async fn metrics(
         let _turn = permit;
         let scrape = app.scrape(format);
         if gzip {
-            GzipBody::begin(scrape, app.scrapes.render_permits())
+            gzip_body(scrape, app.scrapes.render_permits())
         } else {
             Ok(Body::new(Plain(scrape)))
         }

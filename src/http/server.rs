@@ -1,4 +1,4 @@
-//! Carrying the app over sockets, with bounds in every direction.
+//! The server: accepts connections and shuts down within a bounded time.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,31 +8,28 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 use web_config::WebConfigHandle;
 
 use super::auth_middleware::authorize;
-use super::connection_handler::ConnectionHandler;
-use super::connections::{
-    ConnectionTracker, IDLE_TIMEOUT, SHUTDOWN_TIMEOUT, Timeouts, WRITE_STALL_TIMEOUT,
-};
+use super::connection_handler::{ConnectionHandler, SHUTDOWN_TIMEOUT};
+use super::connections::{ConnectionTracker, WRITE_STALL_TIMEOUT};
 use super::listener::Listener;
 
-/// So many connections at a time; beyond, the one that is idle longest goes.
+/// Open connections at a time; for one more, the longest idle one is closed.
 const MAX_CONNECTIONS: usize = 512;
-/// From the last header of a request to the last byte of its answer it may take so long.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
-/// So often it is looked who takes too long.
+/// How often connections are checked for their timeouts.
 const REAP_INTERVAL: Duration = Duration::from_secs(5);
-/// The system holds so much for a client that does not read, in bytes (and twice as much in
-/// fact, for its own bookkeeping).
+/// What the kernel buffers for a client that does not read. (It doubles this for its own
+/// bookkeeping.)
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
-/// After a failure to accept (no file descriptors left, say) so long is waited.
+/// The pause after a failure to accept a connection, for example without file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
 
-/// Serves a router on any number of sockets, behind a door.
+/// Serves a router on any number of sockets.
 #[derive(Clone)]
 pub struct Server {
     router: Router,
@@ -45,7 +42,7 @@ pub struct Server {
 // === impl Server ===
 
 impl Server {
-    /// A server that stops at `shutdown`.
+    /// A server that stops at `shutdown` and admits clients by the web configuration.
     #[must_use]
     pub fn new(router: Router, web_config: WebConfigHandle, shutdown: CancellationToken) -> Self {
         Self {
@@ -57,52 +54,36 @@ impl Server {
         }
     }
 
-    /// Serves until the shutdown. Then answers under way are finished, for a few seconds at
-    /// most, and nothing is left running.
+    /// Serves until the shutdown, then finishes the responses in flight for a few seconds at
+    /// most.
     pub async fn run(self, listeners: Vec<Listener>) {
         let accepting = TaskTracker::new();
         for listener in listeners {
             let server = self.clone();
             accepting.spawn(async move { server.accept(listener.socket).await });
         }
-        let (connections, shutdown) = (Arc::clone(&self.connections), self.shutdown.clone());
-        accepting.spawn(async move {
-            while tokio::time::timeout(REAP_INTERVAL, shutdown.cancelled())
-                .await
-                .is_err()
-            {
-                connections.reap(Timeouts {
-                    response: RESPONSE_TIMEOUT,
-                    write_stall: WRITE_STALL_TIMEOUT,
-                    idle: IDLE_TIMEOUT,
-                });
-            }
-        });
-        accepting.close();
-        accepting.wait().await;
-        self.tasks.close();
-        if tokio::time::timeout(SHUTDOWN_TIMEOUT, self.tasks.wait())
+        while timeout(REAP_INTERVAL, self.shutdown.cancelled())
             .await
             .is_err()
         {
-            debug!(
-                connections = self.tasks.len(),
-                "draining slow clients behind"
-            );
+            self.connections.reap();
+        }
+        accepting.close();
+        accepting.wait().await;
+        self.tasks.close();
+        if timeout(SHUTDOWN_TIMEOUT, self.tasks.wait()).await.is_err() {
+            debug!(tasks = self.tasks.len(), "closing unfinished connections");
+            self.connections.abort_all();
         }
     }
 
     async fn accept(self, listener: TcpListener) {
-        loop {
-            let accepted = tokio::select! {
-                () = self.shutdown.cancelled() => return,
-                accepted = listener.accept() => accepted,
-            };
+        while let Some(accepted) = self.shutdown.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok((stream, client)) => self.handle(stream, client),
                 Err(failure) => {
                     warn!(%failure, "a connection cannot be accepted");
-                    tokio::time::sleep(ACCEPT_BACKOFF).await;
+                    sleep(ACCEPT_BACKOFF).await;
                 }
             }
         }
@@ -113,32 +94,34 @@ impl Server {
             debug!(%client, "too many connections, and none is idle: a new one is closed");
             return;
         };
-        limit_send_buffer(&stream);
+        set_socket_options(&stream);
         let handler = ConnectionHandler {
             router: self.router.clone(),
             config: self.web_config.current(),
-            connection: Arc::clone(guard.connection()),
+            connection: Arc::clone(&guard.connection),
             tasks: self.tasks.clone(),
             shutdown: self.shutdown.clone(),
         };
         self.tasks.spawn(async move {
-            let connection = Arc::clone(guard.connection());
-            tokio::select! {
-                () = connection.aborted() => debug!(%client, "a connection is cut off"),
-                () = handler.serve(stream) => {}
+            let abort = &guard.connection.abort;
+            if abort
+                .run_until_cancelled(handler.serve(stream))
+                .await
+                .is_none()
+            {
+                debug!(%client, "a connection was aborted");
             }
-            drop(guard);
         });
     }
 }
 
-/// Sees to it that the system does not hold much for long for a client that does not read.
-fn limit_send_buffer(stream: &TcpStream) {
-    // Small answers should not wait for more to come.
+/// Bounds what the kernel holds for a client that does not read, in bytes and in time.
+fn set_socket_options(stream: &TcpStream) {
+    // Small responses are sent without waiting for more data.
     _ = stream.set_nodelay(true);
     let socket = SockRef::from(stream);
     _ = socket.set_send_buffer_size(SEND_BUFFER_BYTES);
-    // Also of a connection that we closed.
+    // This also applies to connections that are closed on this side.
     #[cfg(target_os = "linux")]
     {
         _ = socket.set_tcp_user_timeout(Some(WRITE_STALL_TIMEOUT));

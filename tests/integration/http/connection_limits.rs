@@ -1,4 +1,4 @@
-//! However many come, and whatever they do: Prometheus gets its scrape.
+//! Prometheus gets its scrape, however many clients there are and whatever they do.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -14,35 +14,35 @@ use crate::support::scrape::Scrape;
 use crate::support::secured_exporter::{Doored, TLS};
 use crate::support::simulator_server::Served;
 
-/// More than there is room for.
+/// More connections than the exporter keeps open.
 const CROWD: usize = 600;
+const MAX_RSS_KB: u64 = 400_000;
 
 async fn crowd(address: SocketAddr, requests: &[&[u8]]) -> Vec<TcpStream> {
     let mut crowd = Vec::new();
     for number in 0..CROWD {
-        // A small buffer, so that the answer soon waits for its reader.
+        // A small buffer, so that the response soon waits for its reader.
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         let mut stream = socket.connect(address).await.unwrap();
-        // It may have been closed in favour of another already.
+        // The exporter may have closed it for another one already.
         _ = stream.write_all(requests[number % requests.len()]).await;
         crowd.push(stream);
     }
     crowd
 }
 
-/// Scrapes by a connection of its own, as often as it takes until one succeeds, and tells how
-/// often it had to.
-async fn scrape_by_a_new_connection(url: &str, client: &reqwest::Client) -> (Scrape, usize) {
+/// Scrapes over new connections until a scrape succeeds, and returns the number of attempts.
+async fn scrape_over_new_connection(url: &str, client: &reqwest::Client) -> (Scrape, usize) {
     let begin = Instant::now();
     for attempt in 1.. {
-        if let Ok(answer) = client.get(url).send().await
-            && answer.status() == 200
-            && let Ok(text) = answer.text().await
+        if let Ok(response) = client.get(url).send().await
+            && response.status() == 200
+            && let Ok(text) = response.text().await
         {
             return (Scrape::parse(&text), attempt);
         }
-        // Whoever is kept out is so for half a minute at least.
+        // A client that is kept out is so for half a minute at least.
         assert!(
             begin.elapsed() < Duration::from_secs(15),
             "{attempt} attempts"
@@ -52,7 +52,7 @@ async fn scrape_by_a_new_connection(url: &str, client: &reqwest::Client) -> (Scr
     unreachable!()
 }
 
-/// So many channels of which there is much to say.
+/// The configuration of channels with long labels.
 fn channels(count: u32) -> String {
     let note = "x".repeat(500);
     let channels = (1000..1000 + count).map(|id| format!("{{id: {id}, labels: {{note: {note}}}}}"));
@@ -68,7 +68,7 @@ async fn many_channels() -> (Served, Exporter) {
 }
 
 #[tokio::test]
-async fn clients_that_idle_or_ask_half_do_not_keep_a_scrape_out() {
+async fn idle_and_half_requests_do_not_block_a_scrape() {
     let (_polyv, exporter) = many_channels().await;
     let url = exporter.url("/metrics");
     let healthy = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -78,40 +78,43 @@ async fn clients_that_idle_or_ask_half_do_not_keep_a_scrape_out() {
     )
     .await;
     for _ in 0..3 {
-        let (scrape, attempts) = scrape_by_a_new_connection(&url, &client()).await;
+        let (scrape, attempts) = scrape_over_new_connection(&url, &client()).await;
         assert_eq!(scrape.all("polyv_channel_info", &[]).len(), 2000);
         assert_eq!(attempts, 1);
     }
 }
 
-/// How much memory it has, in kilobytes; `None` where that is not to be had.
-fn memory(exporter: &Exporter) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", exporter.program.id())).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
+/// Fails when the exporter takes more memory than a crowd of slow readers may cost.
+#[track_caller]
+fn assert_memory_is_bounded(exporter: &Exporter, path: &str) {
+    let status = format!("/proc/{}/status", exporter.program.id());
+    let status = std::fs::read_to_string(status).unwrap();
+    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let rss = rss.and_then(|rss| rss.split_whitespace().next()).unwrap();
+    let rss: u64 = rss.parse().unwrap();
+    eprintln!("{path}: {rss} kB");
+    assert!((1..=MAX_RSS_KB).contains(&rss), "{path}: {rss} kB");
 }
 
 #[tokio::test]
-async fn clients_that_read_nothing_of_large_answers_do_not_keep_a_scrape_out() {
+async fn unread_large_responses_do_not_block_a_scrape() {
     let (_polyv, exporter) = many_channels().await;
     let url = exporter.url("/metrics");
     for path in ["/metrics", "/api/v1/channels", "/fragments/channels"] {
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         let _crowd = crowd(exporter.address, &[request.as_bytes()]).await;
         for _ in 0..3 {
-            // A scrape may be refused as long as all others look as if they were read.
-            let (scrape, attempts) = scrape_by_a_new_connection(&url, &client()).await;
+            // A scrape may be rejected while all other responses seem to make progress.
+            let (scrape, attempts) = scrape_over_new_connection(&url, &client()).await;
             assert_eq!(scrape.all("polyv_channel_info", &[]).len(), 2000);
             assert!(attempts <= 15, "{path}: {attempts}");
         }
-        // Nor do they hold memory: 600 answers would be two gigabytes.
-        let memory = memory(&exporter).unwrap_or(0);
-        assert!(memory < 400_000, "{path}: {memory} kB");
+        assert_memory_is_bounded(&exporter, path);
     }
 }
 
 #[tokio::test]
-async fn clients_that_read_nothing_over_http_2_do_not_keep_a_scrape_out_nor_the_exporter_up() {
+async fn unread_http2_responses_block_neither_a_scrape_nor_the_shutdown() {
     let polyv = "channels: [{id: 1000, count: 1000}]";
     let mut doored = Doored::start_with(polyv, &channels(1000), TLS).await;
     let url = doored.exporter.url("/metrics");
@@ -126,23 +129,22 @@ async fn clients_that_read_nothing_over_http_2_do_not_keep_a_scrape_out_nor_the_
                     .await
                     .unwrap();
             tokio::spawn(connection);
-            // As many requests as a connection may have; those that are cut off may fail.
+            // The maximum for a connection; requests on aborted connections fail.
             for _ in 0..16 {
                 let mut sender = sender.clone();
                 let uri = format!("https://localhost{path}");
                 let request = Request::get(uri).body(Body::empty()).unwrap();
                 stuck.push(tokio::spawn(async move {
-                    let answer = sender.send_request(request).await;
+                    let response = sender.send_request(request).await;
                     std::future::pending::<()>().await;
-                    drop((sender, answer));
+                    drop((sender, response));
                 }));
             }
         }
-        let (scrape, attempts) = scrape_by_a_new_connection(&url, &doored.exporter.client).await;
+        let (scrape, attempts) = scrape_over_new_connection(&url, &doored.exporter.client).await;
         assert_eq!(scrape.all("polyv_channel_info", &[]).len(), 1000);
         assert!(attempts <= 15, "{path}: {attempts}");
-        let memory = memory(&doored.exporter).unwrap_or(0);
-        assert!(memory < 400_000, "{path}: {memory} kB");
+        assert_memory_is_bounded(&doored.exporter, path);
     }
     let begin = Instant::now();
     doored.exporter.program.signal("TERM");
@@ -158,18 +160,18 @@ async fn clients_that_read_nothing_over_http_2_do_not_keep_a_scrape_out_nor_the_
 }
 
 #[tokio::test]
-async fn handshakes_that_never_end_do_not_keep_a_scrape_out() {
+async fn unfinished_handshakes_do_not_block_a_scrape() {
     let doored = Doored::start(TLS).await;
     let url = doored.exporter.url("/metrics");
     let _crowd = crowd(doored.exporter.address, &[b"", b"\x16\x03\x01\x02\0\x01"]).await;
     for _ in 0..3 {
-        let (_, attempts) = scrape_by_a_new_connection(&url, &doored.client(None, None)).await;
+        let (_, attempts) = scrape_over_new_connection(&url, &doored.client(None, None)).await;
         assert_eq!(attempts, 1);
     }
 }
 
 #[tokio::test]
-async fn a_flood_of_wrong_passwords_keeps_nobody_out_who_was_let_in() {
+async fn flood_of_wrong_passwords_does_not_block_a_known_user() {
     // A cost of 12, so that checking the flood takes far longer than the test.
     let dear = "dear: $2a$12$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
     let web = format!(
@@ -188,7 +190,7 @@ async fn a_flood_of_wrong_passwords_keeps_nobody_out_who_was_let_in() {
         let begin = Instant::now();
         // The connection of before was idle, and may be closed at this very moment.
         let alice = doored.client(Some(("alice", "a")), None);
-        assert_eq!(scrape_by_a_new_connection(&url, &alice).await.1, 1);
+        assert_eq!(scrape_over_new_connection(&url, &alice).await.1, 1);
         // Not a measurement: behind the flood it would wait for all of it.
         assert!(begin.elapsed() < Duration::from_secs(5));
     }

@@ -1,39 +1,37 @@
-//! Channels as JSON: `docs/http-api.md` is its contract.
+//! Channels as JSON; `docs/http-api.md` is the contract.
 //!
-//! Names and units are those of the metrics, so that what is read in one place is found in the
-//! other.
+//! Names and units are those of the metrics.
 
 use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, Response, StatusCode};
-use serde::Serialize;
+use axum::http::header::{CACHE_CONTROL, HeaderValue};
+use axum::http::{Response, StatusCode};
+use axum::response::IntoResponse;
+use serde::{Serialize, Serializer};
 
 use super::query::{Counts, Query};
-use super::respond::{self, BadRequest, JSON, RequestContext, known_parameters};
-use super::state::Snapshot;
-use crate::config::Expect;
-use crate::state::SampleValues;
-use crate::state::{ChannelDetail, ChannelSnapshot, PollLogView, StreamHistory, StreamSnapshot};
+use super::request_context::{BadRequest, RequestContext};
+use super::respond::{self, JSON};
+use crate::state::{ChannelSnapshot, PollLogView, SampleValues, StreamHistory, StreamSnapshot};
 use crate::telemetry::{BuildInfo, Glance};
 use polyv_client::clock::Timestamp;
 use polyv_client::{LiveStatus, Outcome, StreamName};
 
-/// The answer of `/api/v1/channels`.
+/// The response of `/api/v1/channels`.
 #[derive(Serialize)]
 struct ChannelsResponse<'a> {
-    /// Now, by the host's clock.
+    /// The time by the host's clock.
     timestamp_seconds: f64,
     exporter: Exporter<'a>,
-    /// Of all channels, whatever was asked for.
-    counts: CountsJson,
+    /// All channels, regardless of the query.
+    counts: Counts,
     channels: Vec<ChannelJson<'a>>,
 }
 
-/// The answer of `/api/v1/channels/{id}`.
+/// The response of `/api/v1/channels/{id}`.
 #[derive(Serialize)]
 struct ChannelResponse<'a> {
     timestamp_seconds: f64,
@@ -42,11 +40,16 @@ struct ChannelResponse<'a> {
     last_polls: Vec<PollLogJson<'a>>,
 }
 
-/// The answer to what can't be answered.
+/// The response to a request that is rejected.
 #[derive(Serialize)]
-struct ErrorResponse<'a> {
-    error: &'a str,
+struct ErrorResponse {
+    #[serde(skip)]
+    status: StatusCode,
+    error: String,
 }
+
+/// Measurements and times by their keys; one that is not known is left out.
+struct Measurements<const N: usize>([(&'static str, Option<f64>); N]);
 
 #[derive(Serialize)]
 struct Exporter<'a> {
@@ -54,23 +57,13 @@ struct Exporter<'a> {
     revision: &'a str,
     api_requests_total: BTreeMap<&'static str, u64>,
     api_paused: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    api_clock_skew_seconds: Option<f64>,
+    #[serde(flatten)]
+    api_clock_skew: Measurements<1>,
     refused_accounts: &'a [String],
     poll_lag_seconds: f64,
     poll_stretch_ratio: f64,
     config_last_reload_successful: bool,
     config_last_reload_success_timestamp_seconds: f64,
-}
-
-#[derive(Serialize)]
-struct CountsJson {
-    channels: usize,
-    live: usize,
-    not_live: usize,
-    unknown: usize,
-    critical: usize,
-    warning: usize,
 }
 
 #[derive(Serialize)]
@@ -86,12 +79,8 @@ struct ChannelJson<'a> {
     live_transitions_total: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_poll_outcome: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_poll_success_timestamp_seconds: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_new_sample_timestamp_seconds: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_sample_timestamp_seconds: Option<f64>,
+    #[serde(flatten)]
+    last_times: Measurements<3>,
     expected: Expectations,
     problems: Vec<ProblemJson<'a>>,
     streams: Vec<StreamJson<'a>>,
@@ -100,12 +89,8 @@ struct ChannelJson<'a> {
 #[derive(Serialize)]
 struct Expectations {
     live: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    video_bitrate_bps: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    video_framerate_fps: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    audio_framerate_fps: Option<f64>,
+    #[serde(flatten)]
+    values: Measurements<3>,
 }
 
 #[derive(Serialize)]
@@ -121,34 +106,10 @@ struct StreamJson<'a> {
     stream: &'a str,
     last_sample_timestamp_seconds: f64,
     #[serde(flatten)]
-    newest: Measurements,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    video_bitrate_min_bps: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    video_framerate_min_fps: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    audio_framerate_min_fps: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    video_bitrate_max_bps: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    video_framerate_max_fps: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    video_bitrate_baseline_bps: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_video_frame_timestamp_seconds: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_audio_frame_timestamp_seconds: Option<f64>,
+    newest: Measurements<3>,
+    #[serde(flatten)]
+    aggregates: Measurements<8>,
     samples_total: u64,
-}
-
-#[derive(Serialize)]
-struct Measurements {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    video_bitrate_bps: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    video_framerate_fps: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    audio_framerate_fps: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -161,7 +122,7 @@ struct HistoryJson<'a> {
 struct PointJson {
     timestamp_seconds: f64,
     #[serde(flatten)]
-    lowest: Measurements,
+    min: Measurements<3>,
 }
 
 #[derive(Serialize)]
@@ -175,236 +136,221 @@ struct PollLogJson<'a> {
     new_samples: u64,
 }
 
-/// Answers `/api/v1/channels`.
+/// Handles `/api/v1/channels`.
 pub(super) async fn channels(request: RequestContext) -> Response<Body> {
     request
-        .answer(|request| {
-            let known = known_parameters(&request.uri, &["q", "account", "state", "sort"]);
-            Ok(match known.and_then(|()| request.parameters()) {
-                Ok(query) => {
-                    let body = channels_json(&query, &request.app.snapshot());
-                    respond::no_store_response(StatusCode::OK, JSON, body, request)
-                }
-                Err(BadRequest(why)) => error_response(StatusCode::BAD_REQUEST, &why),
-            })
+        .render(|request| -> Result<_, ErrorResponse> {
+            request.reject_unknown_parameters(&["q", "account", "state", "sort"])?;
+            let query: Query = request.parameters()?;
+            let snapshot = request.app.snapshot();
+            let selected = query.select(&snapshot.channels);
+            Ok(request.json_response(&ChannelsResponse {
+                timestamp_seconds: snapshot.wall.as_seconds(),
+                exporter: Exporter::from(&snapshot.exporter),
+                counts: Counts::of(&snapshot.channels),
+                channels: selected.into_iter().map(ChannelJson::from).collect(),
+            }))
         })
         .await
 }
 
-/// Answers `/api/v1/channels/{id}`.
+/// Handles `/api/v1/channels/{id}`.
 pub(super) async fn channel(
     id: Result<Path<String>, PathRejection>,
     request: RequestContext,
 ) -> Response<Body> {
     request
-        .answer(move |request| {
-            if let Err(BadRequest(why)) = known_parameters(&request.uri, &[]) {
-                return Ok(error_response(StatusCode::BAD_REQUEST, &why));
-            }
+        .render(move |request| -> Result<_, ErrorResponse> {
+            request.reject_unknown_parameters(&[])?;
             let snapshot = request.app.exporter_only();
-            // What is not even text is no channel's number.
+            // A path that is not UTF-8 is no channel's id.
             let found = id
                 .ok()
                 .and_then(|Path(id)| request.app.detail(&id, snapshot.now));
-            Ok(match found {
-                Some(detail) => {
-                    let body = channel_json(&detail, snapshot.wall);
-                    respond::no_store_response(StatusCode::OK, JSON, body, request)
-                }
-                None => error_response(
-                    StatusCode::NOT_FOUND,
-                    "There is no channel with this number in the configuration.",
-                ),
-            })
+            let detail = found.ok_or_else(|| ErrorResponse {
+                status: StatusCode::NOT_FOUND,
+                error: "There is no channel with this number in the configuration.".to_owned(),
+            })?;
+            Ok(request.json_response(&ChannelResponse {
+                timestamp_seconds: snapshot.wall.as_seconds(),
+                channel: ChannelJson::from(&detail.channel),
+                history: detail.histories.iter().map(HistoryJson::from).collect(),
+                last_polls: detail.answers.iter().map(PollLogJson::from).collect(),
+            }))
         })
         .await
 }
 
-/// Answers what is not there.
+/// Reports that no route has a path.
 pub(super) fn not_found() -> Response<Body> {
-    error_response(StatusCode::NOT_FOUND, "There is nothing at this path.")
+    let error = "There is nothing at this path.".to_owned();
+    let status = StatusCode::NOT_FOUND;
+    ErrorResponse { status, error }.into_response()
 }
 
-/// The channels that a query selects.
-fn channels_json(query: &Query, snapshot: &Snapshot) -> Vec<u8> {
-    let counts = Counts::of(&snapshot.channels);
-    let selected = query.select(&snapshot.channels);
-    respond::json(&ChannelsResponse {
-        timestamp_seconds: snapshot.wall.as_seconds(),
-        exporter: Exporter::of(&snapshot.exporter),
-        counts: counts.into(),
-        channels: selected.into_iter().map(ChannelJson::of).collect(),
-    })
+// === impl ErrorResponse ===
+
+impl From<BadRequest> for ErrorResponse {
+    fn from(BadRequest(error): BadRequest) -> Self {
+        let status = StatusCode::BAD_REQUEST;
+        Self { status, error }
+    }
 }
 
-/// One channel, with its history.
-fn channel_json(detail: &ChannelDetail, snapshot: Timestamp) -> Vec<u8> {
-    respond::json(&ChannelResponse {
-        timestamp_seconds: snapshot.as_seconds(),
-        channel: ChannelJson::of(&detail.channel),
-        history: detail.histories.iter().map(HistoryJson::of).collect(),
-        last_polls: detail.answers.iter().map(PollLogJson::of).collect(),
-    })
+impl IntoResponse for ErrorResponse {
+    fn into_response(self) -> Response<Body> {
+        let mut response = respond::with_type(self.status, JSON, respond::json(&self));
+        let no_store = HeaderValue::from_static("no-store");
+        response.headers_mut().insert(CACHE_CONTROL, no_store);
+        response
+    }
 }
 
-/// A failure.
-fn error_response(status: StatusCode, error: &str) -> Response<Body> {
-    let mut response = Response::new(Body::from(respond::json(&ErrorResponse { error })));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+// === impl Measurements ===
+
+impl Measurements<3> {
+    fn new(values: &SampleValues) -> Self {
+        Self([
+            ("video_bitrate_bps", values.video_bitrate.get()),
+            ("video_framerate_fps", values.video_framerate.get()),
+            ("audio_framerate_fps", values.audio_framerate.get()),
+        ])
+    }
 }
 
-// === impl conversions ===
+impl<const N: usize> Serialize for Measurements<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let known = self
+            .0
+            .iter()
+            .filter_map(|(key, value)| Some((key, (*value)?)));
+        serializer.collect_map(known)
+    }
+}
 
-impl<'a> Exporter<'a> {
-    fn of(glance: &'a Glance) -> Self {
-        let BuildInfo {
-            version, revision, ..
-        } = BuildInfo::THIS;
+fn seconds(time: Option<Timestamp>) -> Option<f64> {
+    time.map(Timestamp::as_seconds)
+}
+
+// === conversions ===
+
+impl<'a> From<&'a Glance> for Exporter<'a> {
+    fn from(exporter: &'a Glance) -> Self {
+        let requests = exporter.requests.iter();
         Self {
-            version,
-            revision,
-            api_requests_total: glance
-                .requests
-                .iter()
-                .map(|(outcome, count)| (outcome.as_str(), *count))
+            version: BuildInfo::THIS.version,
+            revision: BuildInfo::THIS.revision,
+            api_requests_total: requests
+                .map(|(outcome, n)| (outcome.as_str(), *n))
                 .collect(),
-            api_paused: glance.paused,
-            api_clock_skew_seconds: glance.clock_skew,
-            refused_accounts: &glance.refused_accounts,
-            poll_lag_seconds: glance.poll_lag,
-            poll_stretch_ratio: glance.poll_stretch,
-            config_last_reload_successful: glance.reload_successful,
-            config_last_reload_success_timestamp_seconds: glance.reload_success.as_seconds(),
+            api_paused: exporter.paused,
+            api_clock_skew: Measurements([("api_clock_skew_seconds", exporter.clock_skew)]),
+            refused_accounts: &exporter.refused_accounts,
+            poll_lag_seconds: exporter.poll_lag,
+            poll_stretch_ratio: exporter.poll_stretch,
+            config_last_reload_successful: exporter.reload_successful,
+            config_last_reload_success_timestamp_seconds: exporter.reload_success.as_seconds(),
         }
     }
 }
 
-impl From<Counts> for CountsJson {
-    fn from(counts: Counts) -> Self {
-        let Counts {
-            channels,
-            live,
-            not_live,
-            unknown,
-            critical,
-            warning,
-        } = counts;
+impl<'a> From<&'a ChannelSnapshot> for ChannelJson<'a> {
+    fn from(snapshot: &'a ChannelSnapshot) -> Self {
+        let channel = &snapshot.meta.channel;
+        let expect = &channel.expect;
+        let problems = snapshot.problems.iter().map(|problem| ProblemJson {
+            problem: problem.kind.as_str(),
+            severity: problem.kind.severity().as_str(),
+            stream: problem.stream.as_ref().map(StreamName::as_str),
+        });
         Self {
-            channels,
-            live,
-            not_live,
-            unknown,
-            critical,
-            warning,
+            account: &snapshot.meta.account,
+            channel_id: &channel.id,
+            channel_name: &channel.name,
+            labels: &channel.labels,
+            state: snapshot.state.as_str(),
+            reported_status: snapshot.reported.map(LiveStatus::as_str),
+            state_changed_timestamp_seconds: snapshot.since.as_seconds(),
+            live_transitions_total: snapshot.transitions,
+            last_poll_outcome: snapshot.last_outcome.map(Outcome::as_str),
+            last_times: Measurements([
+                (
+                    "last_poll_success_timestamp_seconds",
+                    seconds(snapshot.last_success),
+                ),
+                (
+                    "last_new_sample_timestamp_seconds",
+                    seconds(snapshot.last_new_sample),
+                ),
+                (
+                    "last_sample_timestamp_seconds",
+                    seconds(snapshot.last_sample),
+                ),
+            ]),
+            expected: Expectations {
+                live: expect.live,
+                values: Measurements([
+                    ("video_bitrate_bps", expect.video_bitrate_bps),
+                    ("video_framerate_fps", expect.video_framerate_fps),
+                    ("audio_framerate_fps", expect.audio_framerate_fps),
+                ]),
+            },
+            problems: problems.collect(),
+            streams: snapshot.streams.iter().map(StreamJson::from).collect(),
         }
     }
 }
 
-impl<'a> ChannelJson<'a> {
-    fn of(view: &'a ChannelSnapshot) -> Self {
-        let seconds = |time: Option<Timestamp>| time.map(Timestamp::as_seconds);
-        let identity = &view.meta;
-        Self {
-            account: &identity.account,
-            channel_id: &identity.channel.id,
-            channel_name: &identity.channel.name,
-            labels: &identity.channel.labels,
-            state: view.state.as_str(),
-            reported_status: view.reported.map(LiveStatus::as_str),
-            state_changed_timestamp_seconds: view.since.as_seconds(),
-            live_transitions_total: view.transitions,
-            last_poll_outcome: view.last_outcome.map(Outcome::as_str),
-            last_poll_success_timestamp_seconds: seconds(view.last_success),
-            last_new_sample_timestamp_seconds: seconds(view.last_new_sample),
-            last_sample_timestamp_seconds: seconds(view.last_sample),
-            expected: Expectations::of(&identity.channel.expect),
-            problems: view
-                .problems
-                .iter()
-                .map(|problem| ProblemJson {
-                    problem: problem.kind.as_str(),
-                    severity: problem.kind.severity().as_str(),
-                    stream: problem.stream.as_ref().map(StreamName::as_str),
-                })
-                .collect(),
-            streams: view.streams.iter().map(StreamJson::of).collect(),
-        }
-    }
-}
-
-impl Expectations {
-    fn of(expect: &Expect) -> Self {
-        Self {
-            live: expect.live,
-            video_bitrate_bps: expect.video_bitrate_bps,
-            video_framerate_fps: expect.video_framerate_fps,
-            audio_framerate_fps: expect.audio_framerate_fps,
-        }
-    }
-}
-
-impl Measurements {
-    fn of(values: &SampleValues) -> Self {
-        Self {
-            video_bitrate_bps: values.video_bitrate.get(),
-            video_framerate_fps: values.video_framerate.get(),
-            audio_framerate_fps: values.audio_framerate.get(),
-        }
-    }
-}
-
-impl<'a> StreamJson<'a> {
-    fn of(stream: &'a StreamSnapshot) -> Self {
+impl<'a> From<&'a StreamSnapshot> for StreamJson<'a> {
+    fn from(stream: &'a StreamSnapshot) -> Self {
         let figures = &stream.figures;
-        let lowest = Measurements::of(&figures.min);
-        let highest = Measurements::of(&figures.max);
-        let seconds = |time: Option<Timestamp>| time.map(Timestamp::as_seconds);
         Self {
             stream: stream.name.as_str(),
             last_sample_timestamp_seconds: figures.newest_time.as_seconds(),
-            newest: Measurements::of(&figures.newest),
-            video_bitrate_min_bps: lowest.video_bitrate_bps,
-            video_framerate_min_fps: lowest.video_framerate_fps,
-            audio_framerate_min_fps: lowest.audio_framerate_fps,
-            video_bitrate_max_bps: highest.video_bitrate_bps,
-            video_framerate_max_fps: highest.video_framerate_fps,
-            video_bitrate_baseline_bps: figures.video_bitrate_baseline,
-            last_video_frame_timestamp_seconds: seconds(figures.last_video_frame),
-            last_audio_frame_timestamp_seconds: seconds(figures.last_audio_frame),
+            newest: Measurements::new(&figures.newest),
+            aggregates: Measurements([
+                ("video_bitrate_min_bps", figures.min.video_bitrate.get()),
+                ("video_framerate_min_fps", figures.min.video_framerate.get()),
+                ("audio_framerate_min_fps", figures.min.audio_framerate.get()),
+                ("video_bitrate_max_bps", figures.max.video_bitrate.get()),
+                ("video_framerate_max_fps", figures.max.video_framerate.get()),
+                ("video_bitrate_baseline_bps", figures.video_bitrate_baseline),
+                (
+                    "last_video_frame_timestamp_seconds",
+                    seconds(figures.last_video_frame),
+                ),
+                (
+                    "last_audio_frame_timestamp_seconds",
+                    seconds(figures.last_audio_frame),
+                ),
+            ]),
             samples_total: stream.samples_total,
         }
     }
 }
 
-impl<'a> HistoryJson<'a> {
-    fn of(history: &'a StreamHistory) -> Self {
+impl<'a> From<&'a StreamHistory> for HistoryJson<'a> {
+    fn from(history: &'a StreamHistory) -> Self {
+        let points = history.steps.iter().map(|step| PointJson {
+            timestamp_seconds: step.time.as_seconds(),
+            min: Measurements::new(&step.values),
+        });
         Self {
             stream: history.name.as_str(),
-            points: history
-                .steps
-                .iter()
-                .map(|step| PointJson {
-                    timestamp_seconds: step.time.as_seconds(),
-                    lowest: Measurements::of(&step.values),
-                })
-                .collect(),
+            points: points.collect(),
         }
     }
 }
 
-impl<'a> PollLogJson<'a> {
-    fn of(answer: &'a PollLogView) -> Self {
+impl<'a> From<&'a PollLogView> for PollLogJson<'a> {
+    fn from(run: &'a PollLogView) -> Self {
         Self {
-            outcome: answer.outcome.as_str(),
-            message: answer.message.as_deref(),
-            first_timestamp_seconds: answer.first.as_seconds(),
-            last_timestamp_seconds: answer.last.as_seconds(),
-            polls: answer.count,
-            new_samples: answer.new_samples,
+            outcome: run.outcome.as_str(),
+            message: run.message.as_deref(),
+            first_timestamp_seconds: run.first.as_seconds(),
+            last_timestamp_seconds: run.last.as_seconds(),
+            polls: run.count,
+            new_samples: run.new_samples,
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What a client would like to get.
+//! Content negotiation: metrics formats and compression.
 
 use crate::metrics::Format;
 
-/// Which of our formats an `Accept` header prefers: the Prometheus text format, unless
-/// OpenMetrics 1.0 is liked better.
+/// The metrics format that an `Accept` header prefers: the Prometheus text format, unless
+/// OpenMetrics 1.0 has a higher quality.
 ///
 /// ```
 /// use polyv_exporter::metrics::Format;
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn open_metrics_is_given_to_those_who_prefer_a_version_of_it_that_we_have() {
+    fn openmetrics_is_selected_if_a_known_version_is_preferred() {
         for (accept, expected) in [
             ("application/openmetrics-text", Format::OpenMetrics),
             (
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_used_where_it_is_allowed() {
+    fn gzip_is_used_if_accepted() {
         for (accept, expected) in [
             ("gzip", true),
             ("gzip, deflate, br", true),

@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 
 use super::state::AppState;
 
-/// Whether the process works. Trouble with Polyv is not for a new process to mend, so it
-/// changes nothing here.
+/// Handles `/-/healthy`: whether the process works. Failures of Polyv do not count, since a
+/// restart would not help.
 pub(super) async fn healthy(State(app): State<Arc<AppState>>) -> (StatusCode, &'static str) {
     if app
         .deps
@@ -22,7 +22,7 @@ pub(super) async fn healthy(State(app): State<Arc<AppState>>) -> (StatusCode, &'
     }
 }
 
-/// Whether it is worth scraping.
+/// Handles `/-/ready`: whether the exporter is worth scraping.
 pub(super) async fn ready(State(app): State<Arc<AppState>>) -> (StatusCode, &'static str) {
     if app.deps.status.is_ready() {
         (StatusCode::OK, "polyv-exporter is ready.\n")
@@ -46,7 +46,7 @@ mod tests {
     use polyv_client::clock::Clock;
 
     #[tokio::test(start_paused = true)]
-    async fn an_exporter_whose_poller_is_stuck_is_not_healthy() {
+    async fn exporter_with_a_stuck_poller_is_unhealthy() {
         let config = crate::config::Source::text(
             "config",
             "accounts: [{app_id: a, app_secret: s, channels: [{id: 1}]}]",
@@ -70,7 +70,7 @@ mod tests {
         }));
         let asked = || async { healthy(State(Arc::clone(&app))).await.0 };
         assert_eq!(asked().await, StatusCode::OK);
-        // No poller looks after the status.
+        // No poller sends heartbeats.
         tokio::time::advance(Duration::from_secs(61)).await;
         assert_eq!(asked().await, StatusCode::SERVICE_UNAVAILABLE);
     }

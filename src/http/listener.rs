@@ -1,4 +1,4 @@
-//! Listening where the user says.
+//! Listening sockets.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -6,27 +6,29 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, lookup_host};
 
-/// A socket that listens.
+/// A listening socket.
 #[derive(Debug)]
 pub struct Listener {
     /// The socket.
     pub socket: TcpListener,
-    /// Where it listens: with the port that the system gave out, where it was left to it.
+    /// The address, with the port that the system chose if the port was 0.
     pub address: SocketAddr,
 }
 
-/// Why it can't listen.
+/// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The text is no address.
-    #[error("`{0}` is no address to listen on: write `:9847`, `127.0.0.1:9847` or `[::1]:9847`")]
+    /// The text is not an address.
+    #[error(
+        "`{0}` is not an address to listen on: write `:9847`, `127.0.0.1:9847` or `[::1]:9847`"
+    )]
     InvalidAddress(String),
-    /// The system refuses.
+    /// The system refuses to listen on the address.
     #[error("can't listen on {address}: {error}{hint}")]
     Refused {
-        /// Where it should have listened.
+        /// The address.
         address: String,
-        /// Why it can't.
+        /// The reason.
         error: io::Error,
         /// What to do about it.
         hint: &'static str,
@@ -34,13 +36,13 @@ pub enum BindError {
 }
 
 /// Connections that wait to be accepted.
-const BACKLOG: i32 = 1024;
+const MAX_PENDING_CONNECTIONS: i32 = 1024;
 
-/// Listens on `text`: `:port` for every address of the host (IPv6 and IPv4; IPv4 alone where
-/// there is no IPv6), or `host:port`, which may be several addresses.
+/// Listens on `text`: `:port` for every address of the host (IPv6 and IPv4; only IPv4 if there is
+/// no IPv6), or `host:port`, which may be several addresses.
 ///
 /// # Errors
-/// Where the text is no address, or the system refuses.
+/// If the text is not an address, or the system refuses to listen on it.
 pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
     let refused = |error: io::Error| BindError::Refused {
         address: text.to_owned(),
@@ -51,14 +53,14 @@ pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
         let port: u16 = port
             .parse()
             .map_err(|_| BindError::InvalidAddress(text.to_owned()))?;
-        let everywhere = listen((Ipv6Addr::UNSPECIFIED, port).into()).or_else(|error| {
+        let any = listen((Ipv6Addr::UNSPECIFIED, port).into()).or_else(|error| {
             if is_ipv6_unavailable(&error) {
                 listen((Ipv4Addr::UNSPECIFIED, port).into())
             } else {
                 Err(error)
             }
         });
-        return Ok(vec![everywhere.map_err(refused)?]);
+        return Ok(vec![any.map_err(refused)?]);
     }
     if !text.contains(':') {
         return Err(BindError::InvalidAddress(text.to_owned()));
@@ -74,7 +76,7 @@ pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
     addresses.dedup();
     let mut without_ipv6 = None;
     for mut address in addresses {
-        // One name, one port: where the system gives it out, the first address decides.
+        // All addresses of a name get the same port, also if the system chooses it.
         if let Some(first) = listeners.first()
             && address.port() == 0
         {
@@ -93,17 +95,17 @@ pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
     }
 }
 
-/// Where a program of this host reaches what was told to listen on `text`: the loopback
-/// address where that was every address.
+/// The address at which programs of this host reach a server that listens on `text`: the loopback
+/// address if it listens on every address.
 ///
 /// # Errors
-/// Where the text is no address, or leaves the port to the system.
+/// If the text is not an address, or leaves the port to the system.
 pub fn loopback_address(text: &str) -> Result<String, BindError> {
-    let no_address = || BindError::InvalidAddress(text.to_owned());
-    let (host, port) = text.rsplit_once(':').ok_or_else(no_address)?;
-    let port: u16 = port.parse().map_err(|_| no_address())?;
+    let invalid = || BindError::InvalidAddress(text.to_owned());
+    let (host, port) = text.rsplit_once(':').ok_or_else(invalid)?;
+    let port: u16 = port.parse().map_err(|_| invalid())?;
     if port == 0 || (host.contains(':') && !host.starts_with('[')) {
-        return Err(no_address());
+        return Err(invalid());
     }
     let host = match host {
         "" | "0.0.0.0" => "127.0.0.1",
@@ -120,14 +122,14 @@ fn listen(address: SocketAddr) -> io::Result<Listener> {
         Some(Protocol::TCP),
     )?;
     if address.is_ipv6() {
-        // The unspecified address takes IPv4 connections too.
+        // The unspecified address accepts IPv4 connections as well.
         socket.set_only_v6(!address.ip().is_unspecified())?;
     }
-    // A restart must not wait for connections of the process before.
+    // A restart must not wait for connections of the previous process.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(MAX_PENDING_CONNECTIONS)?;
     let socket = TcpListener::from_std(socket.into())?;
     let address = socket.local_addr()?;
     Ok(Listener { socket, address })
@@ -153,7 +155,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn every_form_of_an_address_is_understood() {
+    async fn every_form_of_an_address_is_accepted() {
         for text in [":0", "127.0.0.1:0", "localhost:0"] {
             let listeners = bind(text).await.unwrap();
             assert!(listeners.iter().all(|listener| listener.address.port() > 0));
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_listens_everywhere_is_reached_at_the_loopback_address() {
+    fn loopback_address_replaces_the_unspecified_one() {
         for (text, reached) in [
             (":9847", "127.0.0.1:9847"),
             ("0.0.0.0:9847", "127.0.0.1:9847"),
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_address_is_refused_with_a_remedy() {
+    async fn invalid_address_is_rejected_with_a_hint() {
         for text in [
             "",
             "9847",

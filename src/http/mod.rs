@@ -18,6 +18,7 @@ mod listener;
 mod probe;
 pub(crate) mod query;
 mod reload;
+pub(crate) mod request_context;
 pub(crate) mod respond;
 mod response_limiter;
 mod router;

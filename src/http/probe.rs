@@ -1,50 +1,53 @@
 //! Scrapes of a part: one channel, or the exporter alone.
 
 use axum::body::Body;
-use axum::http::header::{ACCEPT, HeaderValue, VARY};
-use axum::http::{Response, StatusCode, Uri};
+use axum::http::header::{HeaderValue, VARY};
+use axum::http::{Response, StatusCode};
+use axum::response::IntoResponse;
 
-use super::content_negotiation;
-use super::respond::{self, BadRequest, RequestContext, known_parameters};
-use super::state::AppState;
-use crate::metrics::{self, Format};
+use super::request_context::{BadRequest, RequestContext};
+use super::respond;
+use crate::metrics::Format;
 
-/// Answers `/probe?target=ID` with one channel's families.
+/// Handles `/probe?target=ID` with the families of one channel.
 ///
-/// It is a few kilobytes that are ready, so it waits for no turn: Prometheus asks for thousands of
-/// them while somebody else has everything rendered.
+/// They are a few kilobytes that are already rendered, so it waits for no permit: Prometheus
+/// requests thousands of them while another client has everything rendered.
 pub(super) async fn channel(request: RequestContext) -> Response<Body> {
-    let target = match target(&request.uri) {
+    let target = match target(&request) {
         Ok(target) => target,
-        Err(BadRequest(why)) => return respond::plain(StatusCode::BAD_REQUEST, format!("{why}\n")),
+        Err(rejected) => return rejected.into_response(),
     };
-    let format = format_of(&request);
-    match request.app.probe(&target, format) {
-        Some(text) => scraped(text, format, &request),
+    let format = request.metrics_format();
+    match request.app.channel_metrics(&target, format) {
+        Some(body) => metrics_response(body, format, &request),
         None => respond::plain(
             StatusCode::NOT_FOUND,
             "There is no channel with this number here: it is not configured, or another shard's; \
-             or it was found, and has not been live for an hour.\n"
-                .to_owned(),
+             or it was found, and has not been live for an hour.\n",
         ),
     }
 }
 
-/// Answers `/exporter` with what is not about channels.
+/// Handles `/exporter` with the families that are not about channels.
 pub(super) async fn exporter(request: RequestContext) -> Response<Body> {
     request
-        .answer(|request| {
-            known_parameters(&request.uri, &[])?;
-            let format = format_of(request);
-            Ok(scraped(request.app.own(format), format, request))
+        .render(|request| -> Result<_, BadRequest> {
+            request.reject_unknown_parameters(&[])?;
+            let format = request.metrics_format();
+            Ok(metrics_response(
+                request.app.self_metrics(format),
+                format,
+                request,
+            ))
         })
         .await
 }
 
-/// The one channel that is asked for.
-fn target(uri: &Uri) -> Result<String, BadRequest> {
-    known_parameters(uri, &["target"])?;
-    let mut targets = url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes());
+/// The id of the requested channel.
+fn target(request: &RequestContext) -> Result<String, BadRequest> {
+    request.reject_unknown_parameters(&["target"])?;
+    let mut targets = url::form_urlencoded::parse(request.query().as_bytes());
     match (targets.next(), targets.next()) {
         (Some((_, target)), None) if !target.is_empty() => Ok(target.into_owned()),
         (Some(_), Some(_)) => Err(BadRequest(
@@ -56,33 +59,10 @@ fn target(uri: &Uri) -> Result<String, BadRequest> {
     }
 }
 
-fn format_of(request: &RequestContext) -> Format {
-    content_negotiation::format(Some(request.header(ACCEPT)))
-}
-
-fn scraped(body: Vec<u8>, format: Format, request: &RequestContext) -> Response<Body> {
-    let mut response =
-        respond::no_store_response(StatusCode::OK, format.content_type(), body, request);
+fn metrics_response(body: Vec<u8>, format: Format, request: &RequestContext) -> Response<Body> {
+    let content_type = format.content_type();
+    let mut response = request.no_store_response(StatusCode::OK, content_type, body);
     let vary = HeaderValue::from_static("Accept, Accept-Encoding");
     response.headers_mut().insert(VARY, vary);
     response
-}
-
-// === impl AppState ===
-
-impl AppState {
-    /// What there is to scrape of one channel; `None` where there is no such channel.
-    fn probe(&self, channel_id: &str, format: Format) -> Option<Vec<u8>> {
-        let store = &self.deps.store;
-        let now = self.deps.clock.now();
-        let key = store.find(channel_id)?;
-        metrics::render_channel(store, key, format, now)
-    }
-
-    /// What there is to scrape of the exporter itself.
-    fn own(&self, format: Format) -> Vec<u8> {
-        let now = self.refresh();
-        let families = self.deps.metrics.gather();
-        metrics::render_self_metrics(&self.deps.store, &families, format, now)
-    }
 }

@@ -1,85 +1,69 @@
-//! Which channels somebody wants to see, and in which order.
+//! Which channels a request selects, and their order.
 
-use std::cmp::Ordering;
-use std::fmt::Write;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::state::ChannelSnapshot;
-use crate::state::{HealthIssueKind, LiveState, Severity};
+use crate::state::{ChannelSnapshot, HealthIssueKind, LiveState, SampleValues, Severity};
 
 /// Which channels, in which order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Query {
-    /// Text that a channel's number, name, account, labels or streams contain.
+    /// Text that a channel's id, name, account, labels or streams contain.
     pub(crate) q: String,
-    /// The account; empty is any.
+    /// The account; empty for all.
     pub(crate) account: String,
-    /// What state it is in.
+    /// The state.
     pub(crate) state: StateFilter,
     /// The order.
     pub(crate) sort: Sort,
 }
 
-/// What state a channel is to be in.
+/// A filter by state or by problems.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub(crate) enum StateFilter {
     #[default]
-    #[serde(rename = "")]
     Any,
-    /// Something is wrong with it.
-    #[serde(rename = "problem")]
+    /// Any problem.
     Problem,
-    /// Its worst problem is a critical one.
-    #[serde(rename = "critical")]
+    /// The worst problem is critical.
     Critical,
-    /// Its worst problem is a warning.
-    #[serde(rename = "warning")]
+    /// The worst problem is a warning.
     Warning,
-    #[serde(rename = "live")]
     Live,
-    #[serde(rename = "not_live")]
     NotLive,
-    #[serde(rename = "unknown")]
     Unknown,
 }
 
-/// An order of channels. Where it does not decide, names do.
+/// An order of channels; names decide between equals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-pub(crate) enum Sort {
-    /// The worst first.
-    #[default]
-    #[serde(rename = "")]
-    Severity,
-    #[serde(rename = "name")]
-    Name,
-    #[serde(rename = "-name")]
-    NameDescending,
-    /// The longest in its state first.
-    #[serde(rename = "since")]
-    Since,
-    #[serde(rename = "-since")]
-    SinceDescending,
-    /// The lowest bitrate first.
-    #[serde(rename = "bitrate")]
-    Bitrate,
-    #[serde(rename = "-bitrate")]
-    BitrateDescending,
-    /// The lowest video frame rate first.
-    #[serde(rename = "framerate")]
-    Framerate,
-    #[serde(rename = "-framerate")]
-    FramerateDescending,
-    /// The oldest sample first.
-    #[serde(rename = "sample")]
-    Sample,
-    #[serde(rename = "-sample")]
-    SampleDescending,
+#[serde(try_from = "String")]
+pub(crate) struct Sort {
+    pub(crate) column: Column,
+    pub(crate) descending: bool,
 }
 
-/// How many channels there are of each kind, whatever is asked for.
+/// What channels are sorted by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// The worst first.
+    #[default]
+    Severity,
+    Name,
+    /// The longest in its state first.
+    Since,
+    /// The lowest bitrate first.
+    Bitrate,
+    /// The lowest video frame rate first.
+    Framerate,
+    /// The oldest sample first.
+    Sample,
+}
+
+/// How many channels there are of each kind, regardless of a query.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Counts {
     pub(crate) channels: usize,
     pub(crate) live: usize,
@@ -94,35 +78,53 @@ pub(crate) struct Counts {
 // === impl Query ===
 
 impl Query {
-    /// The channels that are wanted, in the order that is wanted.
-    pub(crate) fn select<'a>(&self, views: &'a [ChannelSnapshot]) -> Vec<&'a ChannelSnapshot> {
+    /// The selected channels in the selected order.
+    pub(crate) fn select<'a>(&self, channels: &'a [ChannelSnapshot]) -> Vec<&'a ChannelSnapshot> {
         let text = self.q.trim().to_lowercase();
-        let mut views: Vec<_> = views.iter().collect();
-        views.retain(|view| {
-            (self.account.is_empty() || *view.meta.account == *self.account)
-                && self.state.admits(view)
-                && (text.is_empty() || contains(view, &text))
+        let Sort { column, descending } = self.sort;
+        let mut selected: Vec<_> = channels
+            .iter()
+            .filter(|channel| {
+                (self.account.is_empty() || *channel.meta.account == *self.account)
+                    && self.state.matches(channel)
+                    && (text.is_empty() || contains(channel, &text))
+            })
+            .collect();
+        // Cached, so that names are lower-cased once for each channel.
+        selected.sort_by_cached_key(|channel| {
+            let value = column.value(channel);
+            let name = channel.meta.channel.name.to_lowercase();
+            // Channels without a value come last in either direction.
+            (value.is_some() == descending, value, name, channel.key)
         });
-        // Lower-cased once for each channel and not once for each comparison.
-        views.sort_by_cached_key(|view| {
-            let name = view.meta.channel.name.to_lowercase();
-            (self.sort.key(view), name, view.key)
-        });
-        if self.sort.is_descending() {
-            views.reverse();
+        if descending {
+            selected.reverse();
         }
-        views
+        selected
     }
 
-    /// As it stands in an address, without a page's own parameters; empty where all is default.
+    /// The parameters for a URL; empty if all are defaults.
     #[must_use]
     pub fn encoded(&self) -> String {
+        self.encode(None)
+    }
+
+    /// A relative link to a page of the channels that this query selects.
+    pub(crate) fn link(&self, page: Option<usize>) -> String {
+        format!("?{}", self.encode(page))
+    }
+
+    fn encode(&self, page: Option<usize>) -> String {
         let mut encoded = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in [
             ("q", self.q.as_str()),
             ("account", &self.account),
             ("state", self.state.as_str()),
-            ("sort", self.sort.as_str()),
+            ("sort", &self.sort.to_string()),
+            (
+                "page",
+                &page.map(|page| page.to_string()).unwrap_or_default(),
+            ),
         ] {
             if !value.is_empty() {
                 encoded.append_pair(name, value);
@@ -130,32 +132,22 @@ impl Query {
         }
         encoded.finish()
     }
-
-    /// The same query with more parameters, to be put behind a path.
-    pub(crate) fn link(&self, more: &[(&str, &str)]) -> String {
-        let mut link = self.encoded();
-        for (name, value) in more {
-            let separator = if link.is_empty() { "" } else { "&" };
-            _ = write!(link, "{separator}{name}={value}");
-        }
-        format!("?{link}")
-    }
 }
 
-fn contains(view: &ChannelSnapshot, text: &str) -> bool {
-    let identity = &view.meta;
+fn contains(channel: &ChannelSnapshot, text: &str) -> bool {
     let has = |candidate: &str| candidate.to_lowercase().contains(text);
-    has(&identity.channel.id)
-        || has(&identity.channel.name)
-        || has(&identity.account)
-        || identity.channel.labels.values().any(|value| has(value))
-        || view.streams.iter().any(|stream| has(stream.name.as_str()))
+    let meta = &channel.meta;
+    has(&meta.channel.id)
+        || has(&meta.channel.name)
+        || has(&meta.account)
+        || meta.channel.labels.values().any(|value| has(value))
+        || channel.streams.iter().any(|s| has(s.name.as_str()))
 }
 
 // === impl StateFilter ===
 
 impl StateFilter {
-    /// All of them, in the order in which they are offered.
+    /// All filters, in the order in which a form offers them.
     pub(crate) const ALL: [Self; 7] = [
         Self::Any,
         Self::Problem,
@@ -166,7 +158,7 @@ impl StateFilter {
         Self::Unknown,
     ];
 
-    /// The parameter's value.
+    /// The value of the parameter.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Any => "",
@@ -179,147 +171,185 @@ impl StateFilter {
         }
     }
 
-    fn admits(self, view: &ChannelSnapshot) -> bool {
+    fn matches(self, channel: &ChannelSnapshot) -> bool {
         match self {
             Self::Any => true,
-            Self::Problem => !view.problems.is_empty(),
-            Self::Critical => worst(view) == Some(Severity::Critical),
-            Self::Warning => worst(view) == Some(Severity::Warning),
-            Self::Live => view.state == LiveState::Live,
-            Self::NotLive => view.state == LiveState::NotLive,
-            Self::Unknown => view.state == LiveState::Unknown,
+            Self::Problem => !channel.problems.is_empty(),
+            Self::Critical => worst(channel) == Some(Severity::Critical),
+            Self::Warning => worst(channel) == Some(Severity::Warning),
+            Self::Live => channel.state == LiveState::Live,
+            Self::NotLive => channel.state == LiveState::NotLive,
+            Self::Unknown => channel.state == LiveState::Unknown,
+        }
+    }
+}
+
+impl TryFrom<String> for StateFilter {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|state| state.as_str() == text);
+        known.ok_or_else(|| unknown_value("state", &text, Self::ALL.map(Self::as_str)))
+    }
+}
+
+// === impl Column ===
+
+impl Column {
+    /// All columns, in the order in which a form offers them.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Severity,
+        Self::Name,
+        Self::Since,
+        Self::Bitrate,
+        Self::Framerate,
+        Self::Sample,
+    ];
+
+    /// The value of the parameter.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Severity => "",
+            Self::Name => "name",
+            Self::Since => "since",
+            Self::Bitrate => "bitrate",
+            Self::Framerate => "framerate",
+            Self::Sample => "sample",
+        }
+    }
+
+    /// What a channel is sorted by; `None` if it has no such value.
+    fn value(self, channel: &ChannelSnapshot) -> Option<u64> {
+        let lowest = |field: fn(&SampleValues) -> Option<f64>| {
+            let newest = channel.streams.iter().map(|s| &s.figures.newest);
+            // The bits of positive numbers are in the order of the numbers.
+            newest.filter_map(field).reduce(f64::min).map(f64::to_bits)
+        };
+        match self {
+            Self::Severity => Some(rank(channel)),
+            Self::Name => None,
+            Self::Since => u64::try_from(channel.since.as_millis()).ok(),
+            Self::Bitrate => lowest(|values| values.video_bitrate.get()),
+            Self::Framerate => lowest(|values| values.video_framerate.get()),
+            Self::Sample => u64::try_from(channel.last_sample?.as_millis()).ok(),
         }
     }
 }
 
 // === impl Sort ===
 
-impl Sort {
-    /// The parameter's value.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Severity => "",
-            Self::Name => "name",
-            Self::NameDescending => "-name",
-            Self::Since => "since",
-            Self::SinceDescending => "-since",
-            Self::Bitrate => "bitrate",
-            Self::BitrateDescending => "-bitrate",
-            Self::Framerate => "framerate",
-            Self::FramerateDescending => "-framerate",
-            Self::Sample => "sample",
-            Self::SampleDescending => "-sample",
-        }
-    }
+impl TryFrom<String> for Sort {
+    type Error = String;
 
-    /// Whether it is the other way round.
-    pub(crate) fn is_descending(self) -> bool {
-        self.as_str().starts_with('-')
-    }
-
-    fn key(self, view: &ChannelSnapshot) -> Key {
-        let newest = view.streams.iter();
-        let lowest = |of: fn(&crate::state::SampleValues) -> Option<f64>| {
-            let values = newest.filter_map(|stream| of(&stream.figures.newest));
-            Key::number(values.reduce(f64::min), self.is_descending())
-        };
-        match self {
-            Self::Severity => Key::Rank(rank(view)),
-            Self::Name | Self::NameDescending => Key::Rank((0, 0)),
-            Self::Since | Self::SinceDescending => Key::Time(view.since.as_millis()),
-            Self::Bitrate | Self::BitrateDescending => lowest(|values| values.video_bitrate.get()),
-            Self::Framerate | Self::FramerateDescending => {
-                lowest(|values| values.video_framerate.get())
-            }
-            Self::Sample | Self::SampleDescending => match view.last_sample {
-                Some(time) => Key::Time(time.as_millis()),
-                None if self.is_descending() => Key::Time(i64::MIN),
-                None => Key::Time(i64::MAX),
-            },
+    fn try_from(text: String) -> Result<Self, String> {
+        let name = text.strip_prefix('-');
+        let descending = name.is_some_and(|name| !name.is_empty());
+        let name = name.filter(|_| descending).unwrap_or(&text);
+        match Column::ALL
+            .into_iter()
+            .find(|column| column.as_str() == name)
+        {
+            Some(column) => Ok(Self { column, descending }),
+            None => Err(unknown_value(
+                "sort",
+                &text,
+                Column::ALL.map(Column::as_str),
+            )),
         }
     }
 }
 
-/// What channels are sorted by. All channels of one list have the same variant.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Key {
-    Rank((u8, u8)),
-    Time(i64),
-    Number(f64),
-}
-
-impl Key {
-    /// What has no number comes last in either order.
-    fn number(number: Option<f64>, descending: bool) -> Self {
-        let last = if descending {
-            f64::NEG_INFINITY
-        } else {
-            f64::INFINITY
-        };
-        Self::Number(number.unwrap_or(last))
+impl fmt::Display for Sort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.descending { "-" } else { "" };
+        write!(f, "{sign}{}", self.column.as_str())
     }
 }
 
-impl Eq for Key {}
-
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
+/// An error that lists the values of a parameter.
+fn unknown_value<const N: usize>(parameter: &str, text: &str, known: [&str; N]) -> String {
+    let known: Vec<_> = known
+        .into_iter()
+        .filter(|value| !value.is_empty())
+        .collect();
+    let text: String = text.chars().take(40).collect();
+    format!(
+        "`{parameter}` can't be `{text}`; it can be {}",
+        known.join(", ")
+    )
 }
 
-impl Ord for Key {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Rank(a), Self::Rank(b)) => a.cmp(b),
-            (Self::Time(a), Self::Time(b)) => a.cmp(b),
-            (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
-            _ => Ordering::Equal,
-        }
-    }
-}
-
-/// The worst problem first, then what is live, then what nobody knows.
-fn rank(view: &ChannelSnapshot) -> (u8, u8) {
-    let severity = match worst(view) {
+/// The worst problem first, then live channels, then those of unknown state.
+fn rank(channel: &ChannelSnapshot) -> u64 {
+    let severity = match worst(channel) {
         Some(Severity::Critical) => 0,
         Some(Severity::Warning) => 1,
         None => 2,
     };
-    let state = match view.state {
+    let state = match channel.state {
         LiveState::Live => 0,
         LiveState::Unknown => 1,
         LiveState::NotLive => 2,
     };
-    (severity, state)
+    severity * 3 + state
 }
 
-/// How bad a channel's worst problem is.
-pub(crate) fn worst(view: &ChannelSnapshot) -> Option<Severity> {
-    let kinds = view.problems.iter().map(|problem| problem.kind);
+/// The severity of a channel's worst problem.
+pub(crate) fn worst(channel: &ChannelSnapshot) -> Option<Severity> {
+    let kinds = channel.problems.iter().map(|problem| problem.kind);
     kinds.map(HealthIssueKind::severity).max()
 }
 
 // === impl Counts ===
 
 impl Counts {
-    pub(crate) fn of(views: &[ChannelSnapshot]) -> Self {
+    pub(crate) fn of(channels: &[ChannelSnapshot]) -> Self {
         let mut counts = Self {
-            channels: views.len(),
+            channels: channels.len(),
             ..Self::default()
         };
-        for view in views {
-            match view.state {
+        for channel in channels {
+            match channel.state {
                 LiveState::Live => counts.live += 1,
                 LiveState::NotLive => counts.not_live += 1,
                 LiveState::Unknown => counts.unknown += 1,
             }
-            match worst(view) {
+            match worst(channel) {
                 Some(Severity::Critical) => counts.critical += 1,
                 Some(Severity::Warning) => counts.warning += 1,
                 None => {}
             }
         }
         counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_parsed_and_encoded() {
+        for text in [
+            "",
+            "q=a+b",
+            "account=main&state=not_live",
+            "sort=-bitrate",
+            "sort=sample",
+        ] {
+            let query: Query = serde_urlencoded::from_str(text).unwrap();
+            assert_eq!(query.encoded(), text);
+        }
+        assert_eq!(Query::default().link(Some(2)), "?page=2");
+        for text in [
+            "sort=x",
+            "sort=-",
+            "sort=--name",
+            "state=dead",
+            "state=-live",
+        ] {
+            let error = serde_urlencoded::from_str::<Query>(text).unwrap_err();
+            assert!(error.to_string().contains("it can be"), "{text}: {error}");
+        }
     }
 }

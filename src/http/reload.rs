@@ -1,4 +1,4 @@
-//! Reloading the configuration on request.
+//! Reloads of the configuration over HTTP.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::csrf::cross_site_denial;
 use super::state::AppState;
 
-/// Loads the configuration again.
+/// Handles `/-/reload`.
 pub(super) async fn reload(
     State(app): State<Arc<AppState>>,
     request: Request,
@@ -26,17 +26,17 @@ pub(super) async fn reload(
         let message = "The exporter is stopping.\n".to_owned();
         (StatusCode::SERVICE_UNAVAILABLE, message)
     };
-    let (request, answer) = oneshot::channel();
+    let (request, reply) = oneshot::channel();
     match requests.try_send(request) {
         Ok(()) => {}
         Err(TrySendError::Full(_)) => {
-            // They would all load the same.
-            let message = "Many others wait for a reload already; try again.\n".to_owned();
+            // All of them would load the same configuration.
+            let message = "Too many reloads are waiting; try again.\n".to_owned();
             return (StatusCode::SERVICE_UNAVAILABLE, message);
         }
         Err(TrySendError::Closed(_)) => return stopping(),
     }
-    match answer.await {
+    match reply.await {
         Ok(Ok(())) => (StatusCode::OK, "Reloaded.\n".to_owned()),
         Ok(Err(why)) => {
             let message = format!("The old configuration goes on; the new one is faulty:\n{why}\n");

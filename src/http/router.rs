@@ -17,10 +17,10 @@ const DISCOVERY: &str = "/sd";
 const PROBE: &str = "/probe";
 const EXPORTER: &str = "/exporter";
 
-/// Checks a path for metrics: one that nothing else has.
+/// Checks a path for the metrics, which no other route may have.
 ///
 /// # Errors
-/// A sentence that says what is wrong with it.
+/// A sentence about what is wrong with it.
 pub fn check_telemetry_path(path: &str) -> Result<(), String> {
     let plain = path
         .bytes()

@@ -1,4 +1,4 @@
-//! What there is to be seen.
+//! The state that all handlers share.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,65 +7,62 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::response_limiter::ResponseLimiter;
-use crate::metrics::{Format, RenderedChannels, ScrapeWriter};
+use crate::metrics::{self, Format, RenderedChannels, ScrapeWriter};
 use crate::scheduler::PollerHealth;
 use crate::state::{ChannelDetail, ChannelSnapshot, ChannelStore};
 use crate::telemetry::{Glance, Metrics};
 use polyv_client::ServerClock;
 use polyv_client::clock::{TimeSnapshot, Timestamp};
 
-/// A request to load the configuration anew. The answer says what was wrong with it, if
-/// something was.
+/// A request to load the configuration again. The reply says what is wrong with it, if anything.
 pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
 
-/// What there is to be seen, and where.
+/// What [`AppState`] is made of.
 pub struct AppDeps {
     /// The channels.
     pub store: Arc<ChannelStore>,
-    /// Their rendered lines.
+    /// The rendered lines of the channels.
     pub rendered: Arc<RenderedChannels>,
     /// The exporter's own metrics.
     pub metrics: Metrics,
-    /// What the poller tells of itself.
+    /// The health of the poller.
     pub status: Arc<PollerHealth>,
     /// Polyv's clock.
     pub clock: Arc<ServerClock>,
-    /// Where metrics are.
+    /// The path of the metrics.
     pub telemetry_path: String,
-    /// Where reloads are asked for; `None` where that is not allowed over HTTP.
+    /// Where reloads are requested; `None` if they are not allowed over HTTP.
     pub reload: Option<mpsc::Sender<ReloadRequest>>,
 }
 
-/// What is served.
+/// The state that all handlers share.
 pub struct AppState {
     pub(crate) deps: AppDeps,
-    /// When it was started_at, which tells its answers from another exporter's.
+    /// Tells cursors of this process from those of an earlier one.
     started_at: Timestamp,
-    /// The scrapes under way.
     pub(super) scrapes: ResponseLimiter,
-    /// Pages and what they ask for, so that neither they nor scrapes wait for each other.
+    /// Limits pages and their data, so that they and scrapes do not wait for each other.
     pub(super) pages: ResponseLimiter,
-    snapshot: Mutex<Option<CachedSnapshot>>,
+    cached: Mutex<Option<CachedSnapshot>>,
 }
 
-/// What was known a moment ago.
 struct CachedSnapshot {
-    at: Instant,
     snapshot: Arc<Snapshot>,
-    took: Duration,
+    taken_at: Instant,
+    cost: Duration,
 }
 
-/// What is known counts as snapshot for so many times as long as it took to find out: a
-/// millisecond's work for twenty. So looking at all channels takes a twentieth of a core at
-/// most, however many pages ask; what each of them shows is rendered on top of that.
+/// A snapshot is shared for this many times as long as it took: a millisecond's work for twenty.
+/// So snapshots take a twentieth of a core at most, however many pages are open; rendering what
+/// each page shows comes on top.
 const SNAPSHOT_REUSE_FACTOR: u32 = 20;
 
 /// What is known at one moment.
 pub(crate) struct Snapshot {
     pub(crate) now: TimeSnapshot,
-    /// The host's clock.
+    /// The time by the host's clock.
     pub(crate) wall: Timestamp,
-    /// Whatever changes from now on has a higher version.
+    /// Later changes have a higher version.
     pub(crate) version: u64,
     pub(crate) channels: Vec<ChannelSnapshot>,
     pub(crate) exporter: Glance,
@@ -74,52 +71,65 @@ pub(crate) struct Snapshot {
 // === impl AppState ===
 
 impl AppState {
-    /// A app that shows what these say.
+    /// The state for a new server.
     #[must_use]
     pub fn new(deps: AppDeps) -> Self {
         Self {
             started_at: deps.clock.host().wall(),
             scrapes: ResponseLimiter::default(),
             pages: ResponseLimiter::default(),
-            snapshot: Mutex::default(),
+            cached: Mutex::default(),
             deps,
         }
     }
 
-    /// Everything there is to scrape.
-    pub(crate) fn scrape(&self, format: Format) -> ScrapeWriter {
-        let now = self.refresh();
-        let own = self.deps.metrics.gather();
-        ScrapeWriter::new(&self.deps.rendered, &own, format, now)
+    /// All metrics.
+    pub(super) fn scrape(&self, format: Format) -> ScrapeWriter {
+        let now = self.update_time_gauges();
+        let families = self.deps.metrics.gather();
+        ScrapeWriter::new(&self.deps.rendered, &families, format, now)
     }
 
-    /// All channels, and the exporter, as of this moment or a few before.
+    /// The metrics of one channel; `None` if there is no such channel.
+    pub(super) fn channel_metrics(&self, channel_id: &str, format: Format) -> Option<Vec<u8>> {
+        let store = &self.deps.store;
+        let key = store.find(channel_id)?;
+        metrics::render_channel(store, key, format, self.deps.clock.now())
+    }
+
+    /// The metrics of the exporter itself.
+    pub(super) fn self_metrics(&self, format: Format) -> Vec<u8> {
+        let now = self.update_time_gauges();
+        let families = self.deps.metrics.gather();
+        metrics::render_self_metrics(&self.deps.store, &families, format, now)
+    }
+
+    /// A recent snapshot of all channels and the exporter.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        let mut made = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(made) = &*made
-            && made.at.elapsed() < made.took * SNAPSHOT_REUSE_FACTOR
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cached) = &*cached
+            && cached.taken_at.elapsed() < cached.cost * SNAPSHOT_REUSE_FACTOR
         {
-            return Arc::clone(&made.snapshot);
+            return Arc::clone(&cached.snapshot);
         }
-        let at = Instant::now();
-        let alone = self.exporter_only();
+        let taken_at = Instant::now();
+        let exporter_only = self.exporter_only();
         let snapshot = Arc::new(Snapshot {
-            channels: self.deps.store.snapshots(alone.now),
-            ..alone
+            channels: self.deps.store.snapshots(exporter_only.now),
+            ..exporter_only
         });
-        *made = Some(CachedSnapshot {
-            at,
-            took: at.elapsed(),
+        *cached = Some(CachedSnapshot {
             snapshot: Arc::clone(&snapshot),
+            taken_at,
+            cost: taken_at.elapsed(),
         });
         snapshot
     }
 
-    /// The exporter without its channels.
+    /// A snapshot of the exporter without its channels.
     pub(crate) fn exporter_only(&self) -> Snapshot {
-        let now = self.refresh();
         Snapshot {
-            now,
+            now: self.update_time_gauges(),
             wall: self.deps.clock.host().wall(),
             version: self.deps.store.version(),
             channels: Vec::new(),
@@ -127,34 +137,36 @@ impl AppState {
         }
     }
 
-    /// A channel, by its number.
+    /// A channel, by its id.
     pub(crate) fn detail(&self, channel_id: &str, now: TimeSnapshot) -> Option<ChannelDetail> {
         let key = self.deps.store.find(channel_id)?;
         self.deps.store.detail(key, now)
     }
 
-    /// What a page that knows all up to `version` asks with the next time.
+    /// The cursor of a page that knows all changes up to `version`.
     pub(crate) fn cursor(&self, version: u64) -> String {
         format!("{:x}.{version}", self.started_at.as_millis())
     }
 
-    /// Up to which version that is; `None` where it is another exporter's, or none at all.
-    pub(crate) fn since(&self, cursor: &str) -> Option<u64> {
-        let (started, version) = cursor.split_once('.')?;
+    /// The version of a cursor; `None` if the cursor is invalid or another process's.
+    pub(crate) fn cursor_version(&self, cursor: &str) -> Option<u64> {
+        let (started_at, version) = cursor.split_once('.')?;
         let ours = format!("{:x}", self.started_at.as_millis());
-        version.parse().ok().filter(|_| started == ours)
+        version.parse().ok().filter(|_| started_at == ours)
     }
 
-    /// Brings those metrics up to date that change by time alone.
-    pub(crate) fn refresh(&self) -> TimeSnapshot {
-        let now = self.deps.clock.now();
-        self.deps
-            .metrics
-            .set_poll_lag(self.deps.status.lag(now.monotonic));
-        let stale_after = self.deps.store.policy().stale_after;
-        self.deps
-            .metrics
-            .set_clock_skew(self.deps.clock.skew_seconds(stale_after));
+    /// Updates the gauges that change with time alone.
+    fn update_time_gauges(&self) -> TimeSnapshot {
+        let AppDeps {
+            clock,
+            metrics,
+            status,
+            store,
+            ..
+        } = &self.deps;
+        let now = clock.now();
+        metrics.set_poll_lag(status.lag(now.monotonic));
+        metrics.set_clock_skew(clock.skew_seconds(store.policy().stale_after));
         now
     }
 }

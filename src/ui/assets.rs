@@ -1,4 +1,4 @@
-//! What the page consists of besides its text: all of it is in the program.
+//! Script, style and icon of the page, which are part of the program.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use axum::body::Body;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::http::{Response, StatusCode, Uri};
 use sha2::{Digest, Sha256};
 
@@ -27,8 +27,8 @@ const ASSETS: [(&str, &str, &str); 3] = [
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
 ];
 
-/// What tells this program's pages and assets from another one's: it stands in assets'
-/// addresses, so that browsers may keep them for good.
+/// Identifies this program's pages and assets. It is part of the URLs of assets, so that browsers
+/// may cache them forever.
 pub(super) static BUILD: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
     hash.update(BuildInfo::THIS.version);
@@ -43,23 +43,22 @@ pub(super) static BUILD: LazyLock<String> = LazyLock::new(|| {
     })
 });
 
-/// Answers with an asset.
+/// Handles `/assets/{name}`.
 pub(super) async fn asset(name: Result<Path<String>, PathRejection>, uri: Uri) -> Response<Body> {
     let name = name.map_or_else(|_| String::new(), |Path(name)| name);
     let found = ASSETS.iter().find(|(known, _, _)| *known == name);
     let Some((_, content_type, content)) = found else {
         return respond::not_found();
     };
-    let mut response = Response::new(Body::from(*content));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    // Another program's page may ask for its own while both are behind one address.
-    let kept = if uri.query() == Some(&BUILD) {
+    let mut response = respond::with_type(StatusCode::OK, content_type, *content);
+    // A page of another version may request this while both are behind one address.
+    let cache = if uri.query() == Some(&BUILD) {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"
     };
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
-    *response.status_mut() = StatusCode::OK;
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static(cache));
     response
 }

@@ -1,262 +1,110 @@
-//! A channel's own page.
+//! The page of one channel.
 
+use axum::body::Body;
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::{Response, StatusCode};
 use maud::{Markup, html};
 
-use super::chart::{self, DetailChart};
-use super::table::{self, RowContext};
+use super::channel_detail;
+use super::context::RenderContext;
+use super::layout::Layout;
+use super::page_params::PageParams;
+use super::page_update::PageUpdate;
 use super::text;
-use crate::state::FreshnessPolicy;
-use crate::state::{ChannelDetail, PollLogView, StreamHistory, StreamSnapshot};
+use crate::http::AppState;
+use crate::http::request_context::{BadRequest, RequestContext};
+use crate::state::ChannelDetail;
 
-/// All that is said of a channel.
-pub(super) fn detail(
-    detail: &ChannelDetail,
-    rules: &FreshnessPolicy,
-    context: RowContext,
+/// Handles `/channels/{id}`.
+pub(super) async fn page(
+    id: Result<Path<String>, PathRejection>,
+    request: RequestContext,
+) -> Response<Body> {
+    request
+        .render(move |request| -> Result<_, BadRequest> {
+            let (id, params): (String, PageParams) = (id_text(id), request.parameters()?);
+            let app = &request.app;
+            let snapshot = app.exporter_only();
+            let context = params.context(request, &snapshot);
+            let detail = app.detail(&id, snapshot.now);
+            let main = html! {
+                p { a href="../." { "← " (context.messages().all_channels) } }
+                div #channel { (content(detail.as_ref(), &id, app, context)) }
+            };
+            let feed = format!("fragments/channels/{id}");
+            let layout = Layout {
+                title: &title(detail.as_ref(), &id, context),
+                root: "../",
+                // An unknown id may contain anything.
+                feed: detail.is_some().then_some(feed.as_str()),
+                cursor: "",
+                telemetry_path: &app.deps.telemetry_path,
+                query: "",
+            };
+            let status = match detail {
+                Some(_) => StatusCode::OK,
+                None => StatusCode::NOT_FOUND,
+            };
+            let page = layout.page(&main, &snapshot.exporter, context);
+            Ok(params.response(request, status, page))
+        })
+        .await
+}
+
+/// Handles `/fragments/channels/{id}`.
+pub(super) async fn update(
+    id: Result<Path<String>, PathRejection>,
+    request: RequestContext,
+) -> Response<Body> {
+    request
+        .render(move |request| -> Result<_, BadRequest> {
+            let (id, params): (String, PageParams) = (id_text(id), request.parameters()?);
+            let app = &request.app;
+            let snapshot = app.exporter_only();
+            let context = params.context(request, &snapshot);
+            let detail = app.detail(&id, snapshot.now);
+            // That a channel left the configuration is an update as well.
+            let version = detail.as_ref().map_or(0, |detail| detail.channel.version);
+            let cursor = app.cursor(version);
+            let is_changed = params.since.as_deref() != Some(&cursor);
+            let title = title(detail.as_ref(), &id, context);
+            let mut update = PageUpdate::new(cursor, title, &snapshot, context);
+            if is_changed && !params.brief {
+                update.add("channel", content(detail.as_ref(), &id, app, context));
+            }
+            Ok(request.json_response(&update))
+        })
+        .await
+}
+
+/// The id in the path; one that is not UTF-8 is unknown.
+fn id_text(id: Result<Path<String>, PathRejection>) -> String {
+    id.map_or_else(|_| "?".to_owned(), |Path(id)| id)
+}
+
+fn content(
+    detail: Option<&ChannelDetail>,
+    id: &str,
+    app: &AppState,
+    context: RenderContext,
 ) -> Markup {
-    let view = &detail.channel;
-    let identity = &view.meta;
-    let messages = context.language.messages();
-    html! {
-        section class=[table::severity_class(view)] {
-            h1 {
-                (text::isolated(&identity.channel.name))
-                small {
-                    @if identity.channel.name != identity.channel.id {
-                        (identity.channel.id) " · "
-                    }
-                    (text::isolated(&identity.account))
-                }
-            }
-            div.s .(view.state.as_str()) { (table::state(view, context)) }
-            div.p { (table::condition(view, context.language)) }
-            (facts(detail, context))
-        }
-        @for stream in &view.streams {
-            (stream_section(stream, history_of(detail, stream), detail, rules, context))
-        }
-        @for history in detail.histories.iter().filter(|history| is_over(detail, history)) {
-            section.over {
-                h2 { (messages.stream) " " (text::isolated(history.name.as_str())) }
-                (charts(history, None, detail, context))
-            }
-        }
-        @match detail.histories.first() {
-            None => p { (messages.no_history) },
-            Some(history) => {
-                p.note { (messages.chart_note.replace("{}", &text::duration(history.step, messages))) }
-            }
-        }
-        (answers(&detail.answers, context))
-        p { a href={ "../api/v1/channels/" (identity.channel.id) } { (messages.as_json) } }
+    match detail {
+        Some(detail) => channel_detail::render(detail, &app.deps.store.policy(), context),
+        None => html! {
+            p { (context.messages().no_such_channel) " " (text::isolated(id)) }
+        },
     }
 }
 
-fn history_of<'a>(detail: &'a ChannelDetail, stream: &StreamSnapshot) -> Option<&'a StreamHistory> {
-    detail.histories.iter().find(|h| h.name == stream.name)
-}
-
-/// Whether a stream is not shown any more, and was within the last half hour.
-fn is_over(detail: &ChannelDetail, history: &StreamHistory) -> bool {
-    !history.steps.is_empty()
-        && detail
-            .channel
-            .streams
-            .iter()
-            .all(|s| s.name != history.name)
-}
-
-fn facts(detail: &ChannelDetail, context: RowContext) -> Markup {
-    let view = &detail.channel;
-    let messages = context.language.messages();
-    let expected = &view.meta.channel.expect;
-    html! {
-        dl {
-            @if let Some(last) = view.last_success {
-                div {
-                    dt { (messages.last_answer) }
-                    dd { (context.ago(last)) }
-                }
-            }
-            @if let Some(last) = view.last_sample {
-                div {
-                    dt { (messages.newest_sample) }
-                    dd { (context.ago(context.of_sample(last))) }
-                }
-            }
-            div {
-                dt { (messages.changes) }
-                dd { (view.transitions) }
-            }
-            @if expected.live {
-                div {
-                    dt { (messages.expected_live) }
-                    dd { "✓" }
-                }
-            }
-            @if !view.meta.channel.labels.is_empty() {
-                div {
-                    dt { (messages.labels) }
-                    dd {
-                        @for (name, value) in &view.meta.channel.labels {
-                            code { (name) "=" (text::isolated(value)) } " "
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn stream_section(
-    stream: &StreamSnapshot,
-    history: Option<&StreamHistory>,
-    detail: &ChannelDetail,
-    rules: &FreshnessPolicy,
-    context: RowContext,
-) -> Markup {
-    let messages = context.language.messages();
-    let within = |words_of: &str, time| words_of.replace("{}", &text::duration(time, messages));
-    let expected = &detail.channel.meta.channel.expect;
-    let figures = &stream.figures;
-    let written = |value: Option<f64>, write: fn(f64) -> String| {
-        value.map_or_else(|| messages.none.to_owned(), write)
+fn title(detail: Option<&ChannelDetail>, id: &str, context: RenderContext) -> String {
+    let Some(ChannelDetail { channel, .. }) = detail else {
+        return text::shown(id);
     };
-    let rows = [
-        (
-            messages.video_bitrate,
-            text::bitrate as fn(f64) -> String,
-            chart::BITRATE,
-            expected.video_bitrate_bps,
-            figures.video_bitrate_baseline,
-        ),
-        (
-            messages.video_frame_rate,
-            text::framerate,
-            chart::VIDEO,
-            expected.video_framerate_fps,
-            None,
-        ),
-        (
-            messages.audio_frame_rate,
-            text::framerate,
-            chart::AUDIO,
-            expected.audio_framerate_fps,
-            None,
-        ),
-    ];
-    html! {
-        section {
-            h2 { (messages.stream) " " (text::isolated(stream.name.as_str())) }
-            div.wide {
-                table.figures {
-                    thead {
-                        tr {
-                            td {}
-                            th scope="col" { (messages.now) }
-                            th scope="col" { (within(messages.lowest, rules.window)) }
-                            th scope="col" { (within(messages.highest, rules.sustain)) }
-                            th scope="col" { (messages.expected) }
-                            th scope="col" { (messages.usual) }
-                        }
-                    }
-                    tbody {
-                        @for (name, write, field, expected, usual) in rows {
-                            tr {
-                                th scope="row" { (name) }
-                                td { (written(field(&figures.newest), write)) }
-                                td { (written(field(&figures.min), write)) }
-                                td { (written(field(&figures.max), write)) }
-                                td { (written(expected, write)) }
-                                td { (written(usual, write)) }
-                            }
-                        }
-                    }
-                }
-            }
-            @if let Some(history) = history { (charts(history, Some(stream), detail, context)) }
-        }
-    }
-}
-
-fn charts(
-    history: &StreamHistory,
-    stream: Option<&StreamSnapshot>,
-    detail: &ChannelDetail,
-    context: RowContext,
-) -> Markup {
-    let messages = context.language.messages();
-    let expected = &detail.channel.meta.channel.expect;
-    let charts = [
-        DetailChart {
-            title: messages.video_bitrate,
-            write: text::bitrate,
-            field: chart::BITRATE,
-            expected: expected.video_bitrate_bps,
-            usual: stream.and_then(|stream| stream.figures.video_bitrate_baseline),
-            class: "r",
-        },
-        DetailChart {
-            title: messages.video_frame_rate,
-            write: text::framerate,
-            field: chart::VIDEO,
-            expected: expected.video_framerate_fps,
-            usual: None,
-            class: "f",
-        },
-        DetailChart {
-            title: messages.audio_frame_rate,
-            write: text::framerate,
-            field: chart::AUDIO,
-            expected: expected.audio_framerate_fps,
-            usual: None,
-            class: "f",
-        },
-    ];
-    html! {
-        div.charts {
-            @for chart in charts { (chart.draw(history, context.polyv, messages)) }
-        }
-    }
-}
-
-fn answers(answers: &[PollLogView], context: RowContext) -> Markup {
-    let messages = context.language.messages();
-    html! {
-        section {
-            h2 { (messages.last_polls) }
-            @if answers.is_empty() { p { (messages.not_asked_yet) } }
-            @else {
-                div.wide {
-                    table.answers {
-                        thead {
-                            tr {
-                                th scope="col" { (messages.answer) }
-                                th scope="col" { (messages.times) }
-                                th scope="col" { (messages.samples) }
-                                th scope="col" { (messages.first) }
-                                th scope="col" { (messages.last) }
-                            }
-                        }
-                        tbody {
-                            @for answer in answers {
-                                tr .bad[!answer.outcome.is_answer()] {
-                                    td {
-                                        (context.language.outcome(answer.outcome))
-                                        @if let Some(said) = &answer.message {
-                                            small { (text::isolated(said)) }
-                                        }
-                                    }
-                                    td { (answer.count) }
-                                    td { (answer.new_samples) }
-                                    td { (context.ago(answer.first)) }
-                                    td { (context.ago(answer.last)) }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
+    let name = text::shown(&channel.meta.channel.name);
+    let state = match channel.problems.first() {
+        Some(problem) => context.language.problem(problem.kind),
+        None => context.language.state(channel.state),
+    };
+    format!("{state} · {name} · polyv-exporter")
 }

@@ -1,6 +1,6 @@
-//! Which language the page speaks, and to whom.
+//! The languages of the page, and which of them a client gets.
 
-/// A language that the page speaks.
+/// A language of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
     English,
@@ -10,15 +10,15 @@ pub(super) enum Language {
 // === impl Language ===
 
 impl Language {
-    /// The one that is asked for by name, or was chosen before, or that the browser prefers.
-    pub(super) fn choose(asked: Option<&str>, chosen: Option<&str>, accepted: &str) -> Self {
-        asked
+    /// The language that is requested by name, or was chosen before, or that the browser prefers.
+    pub(super) fn choose(requested: Option<&str>, chosen: Option<&str>, accepted: &str) -> Self {
+        requested
             .and_then(Self::named)
             .or_else(|| chosen.and_then(Self::named))
             .unwrap_or_else(|| Self::preferred(accepted))
     }
 
-    /// By its parameter.
+    /// The language with a name.
     pub(super) fn named(name: &str) -> Option<Self> {
         match name {
             "en" => Some(Self::English),
@@ -27,7 +27,7 @@ impl Language {
         }
     }
 
-    /// Its parameter.
+    /// The name in the parameter and in the cookie.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -35,7 +35,7 @@ impl Language {
         }
     }
 
-    /// Which of them an `Accept-Language` header likes best; English where it likes none.
+    /// The language that an `Accept-Language` header prefers; English by default.
     fn preferred(accepted: &str) -> Self {
         let mut best = (0.0, Self::English);
         for range in accepted.split(',') {
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_browsers_language_decides_unless_somebody_chose() {
+    fn browser_language_decides_unless_one_was_chosen() {
         for (accepted, expected) in [
             ("zh-CN,zh;q=0.9,en;q=0.8", Language::Chinese),
             ("en-US,en;q=0.9,zh;q=0.8", Language::English),

@@ -1,31 +1,32 @@
-//! What stands around every page.
+//! The frame of every page.
 
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets::BUILD;
-use super::table::RowContext;
+use super::context::RenderContext;
+use super::status_bar;
+use crate::telemetry::Glance;
 
-/// What a page is about.
+/// The frame of a page.
 pub(super) struct Layout<'a> {
     pub(super) title: &'a str,
-    /// The way from this page to `/`: everything is linked relatively, so that the exporter may
-    /// stand behind a proxy under any path.
+    /// The relative path from this page to `/`: all links are relative, so that the exporter can
+    /// be behind a proxy under any path.
     pub(super) root: &'a str,
-    /// Where update of this page come from, from `/` on; `None` where there never are any.
+    /// The path of the updates, from `/` on; `None` without updates.
     pub(super) feed: Option<&'a str>,
-    /// What is known already.
+    /// The cursor of the page, for the first update.
     pub(super) cursor: &'a str,
-    /// Where the metrics are.
+    /// The path of the metrics.
     pub(super) telemetry_path: &'a str,
-    /// The page's own parameters, for the link to the other language.
+    /// The parameters of the page, for the link to the other language.
     pub(super) query: &'a str,
 }
 
 impl Layout<'_> {
-    /// The whole page around what it is about.
-    pub(super) fn page(&self, main: &Markup, exporter: &Markup, context: RowContext) -> Markup {
-        let messages = context.language.messages();
-        let (other, other_name) = messages.other;
+    /// A page with its main content.
+    pub(super) fn page(&self, main: &Markup, exporter: &Glance, context: RenderContext) -> Markup {
+        let messages = context.messages();
         let root = self.root;
         let build = BUILD.as_str();
         let metrics = self.telemetry_path.trim_start_matches('/');
@@ -46,19 +47,24 @@ impl Layout<'_> {
                     data-build=(build) data-cursor=(self.cursor) data-lang=(context.language.name())
                     data-now=(context.wall.as_millis()) data-lost=(messages.lost)
                     data-refused=(messages.refused) data-regained=(messages.regained) data-ago=(messages.ago)
-                    data-units=(messages.units.join(" ")) {
+                    data-units={
+                        (messages.seconds) " " (messages.minutes) " "
+                        (messages.hours) " " (messages.days)
+                    } {
                     a.skip href="#main" { (messages.skip_to_channels) }
                     header {
                         p.brand { a href={ (root) "." } { b { "polyv-exporter" } } " " (messages.tagline) }
                         nav {
                             a href={ (root) (metrics) } { (messages.metrics) }
-                            a href={ "?" (self.query) @if !self.query.is_empty() { "&" } "lang=" (other_name) }
-                                lang=(other_name) data-switch=(other_name) { (other) }
+                            a href={ "?" (self.query) @if !self.query.is_empty() { "&" } "lang=" (messages.other_tag) }
+                                lang=(messages.other_tag) data-switch=(messages.other_tag) {
+                                (messages.other_name)
+                            }
                         }
                     }
                     p #lost role="status" aria-live="assertive" hidden {}
                     main #main tabindex="-1" { (main) }
-                    footer aria-label=(messages.exporter) { dl #exporter { (exporter) } }
+                    footer aria-label=(messages.exporter) { dl #exporter { (status_bar::exporter(exporter, context)) } }
                 }
             }
         }

@@ -1,22 +1,22 @@
-//! How the exporter itself is doing, and how many channels are how.
+//! The numbers of channels, and the status of the exporter itself.
 
 use maud::{Markup, html};
 
-use super::table::RowContext;
+use super::context::RenderContext;
 use super::text;
 use crate::http::query::{Counts, Query, StateFilter};
 use crate::telemetry::{BuildInfo, Glance};
 
-/// A poll that is later than this is worth saying.
-const LATE: f64 = 5.0;
-/// An interval that is longer than configured by more than this is worth saying.
-const STRETCHED: f64 = 1.05;
-/// A clock that is further off than this should be looked at.
-const CLOCK: f64 = 30.0;
+/// A longer delay of polls is shown.
+const MAX_POLL_LAG_SECONDS: f64 = 5.0;
+/// A longer stretch of intervals is shown.
+const MAX_STRETCH_RATIO: f64 = 1.05;
+/// A larger difference between the clocks is shown.
+const MAX_CLOCK_SKEW_SECONDS: f64 = 30.0;
 
-/// How many channels are how, above the table; each number leads to those that it counts.
-pub(super) fn counts(counts: Counts, query: &Query, context: RowContext) -> Markup {
-    let messages = context.language.messages();
+/// The numbers above the table; each is a link to the channels that it counts.
+pub(super) fn counts(counts: Counts, query: &Query, context: RenderContext) -> Markup {
+    let messages = context.messages();
     let item = |filter: StateFilter, count: usize, word: &str| {
         let wanted = Query {
             state: filter,
@@ -24,7 +24,7 @@ pub(super) fn counts(counts: Counts, query: &Query, context: RowContext) -> Mark
         };
         html! {
             li class={ (filter.as_str()) @if count == 0 { " zero" } } {
-                a href=(wanted.link(&[])) { b { (count) } " " (word) }
+                a href=(wanted.link(None)) { b { (count) } " " (word) }
             }
         }
     };
@@ -39,10 +39,9 @@ pub(super) fn counts(counts: Counts, query: &Query, context: RowContext) -> Mark
     }
 }
 
-/// The page's title: what matters first, since little of it is seen in a tab.
-pub(super) fn title(counts: Counts, context: RowContext) -> String {
-    let messages = context.language.messages();
-    let (live_of, end) = messages.live_of;
+/// The title of the overview: problems first, since a tab shows only the beginning.
+pub(super) fn title(counts: Counts, context: RenderContext) -> String {
+    let messages = context.messages();
     let mut parts = Vec::new();
     for (count, word) in [
         (counts.critical, messages.critical),
@@ -52,90 +51,75 @@ pub(super) fn title(counts: Counts, context: RowContext) -> String {
             parts.push(format!("{count} {word}"));
         }
     }
-    let (live, channels) = (counts.live, counts.channels);
-    parts.push(
-        format!("{live} {live_of} {channels} {end}")
-            .trim()
-            .to_owned(),
-    );
+    let live_of = messages.live_of.replace("{live}", &counts.live.to_string());
+    parts.push(live_of.replace("{n}", &counts.channels.to_string()));
     format!("{} · polyv-exporter", parts.join(" · "))
 }
 
-/// How the exporter itself is doing.
-pub(super) fn exporter(glance: &Glance, context: RowContext) -> Markup {
-    let messages = context.language.messages();
+/// The status of the exporter itself.
+pub(super) fn exporter(exporter: &Glance, context: RenderContext) -> Markup {
+    let messages = context.messages();
     let BuildInfo {
         version, revision, ..
     } = BuildInfo::THIS;
-    let calls: Vec<_> = glance.requests.iter().filter(|(_, n)| *n > 0).collect();
+    let calls: Vec<_> = exporter.requests.iter().filter(|(_, n)| *n > 0).collect();
+    let item = |name: &str, value: Markup| html! { div { dt { (name) } dd { (value) } } };
+    let clock = match exporter.clock_skew {
+        Some(skew) if skew.abs() > MAX_CLOCK_SKEW_SECONDS => {
+            let direction = if skew > 0.0 {
+                messages.clock_behind
+            } else {
+                messages.clock_ahead
+            };
+            let seconds = format!("{:.0} {}", skew.abs(), messages.seconds);
+            html! { span.bad { (direction.replace("{}", &seconds)) } }
+        }
+        Some(_) => html! { (messages.clock_ok) },
+        None => html! { (messages.none) },
+    };
     html! {
-        div {
-            dt { (messages.calls) }
-            dd {
-                @if calls.is_empty() { (messages.no_calls) }
-                @for (outcome, count) in calls {
-                    span.call .bad[!outcome.is_answer()] title=(context.language.outcome(*outcome)) {
-                        code { (outcome.as_str()) } " " b { (count) }
-                    } " "
-                }
+        (item(messages.calls, html! {
+            @if calls.is_empty() { (messages.no_calls) }
+            @for (outcome, count) in calls {
+                span.call .bad[!outcome.is_answer()] title=(context.language.outcome(*outcome)) {
+                    code { (outcome.as_str()) } " " b { (count) }
+                } " "
             }
-        }
-        div {
-            dt { (messages.polling) }
-            dd { (polling(glance, context)) }
-        }
-        @if !glance.refused_accounts.is_empty() {
+        }))
+        (item(messages.polling, polling(exporter, context)))
+        @if !exporter.refused_accounts.is_empty() {
             div.bad {
                 dt { (messages.refused_accounts) }
                 dd {
-                    @for account in &glance.refused_accounts {
+                    @for account in &exporter.refused_accounts {
                         (text::isolated(account)) " "
                     }
                 }
             }
         }
-        div {
-            dt { (messages.clock) }
-            dd {
-                @match glance.clock_skew {
-                    Some(skew) if skew.abs() > CLOCK => {
-                        @let off = if skew > 0.0 { messages.clock_behind } else { messages.clock_ahead };
-                        @let seconds = format!("{:.0} {}", skew.abs(), messages.units[0]);
-                        span.bad { (off.replace("{}", &seconds)) }
-                    }
-                    Some(_) => { (messages.clock_ok) }
-                    None => { (messages.none) }
-                }
+        (item(messages.clock, clock))
+        (item(messages.configuration, html! {
+            @if exporter.reload_successful { (messages.in_force_since) }
+            @else { span.bad { (messages.reload_failed) } }
+            " "
+            time data-d=(exporter.reload_success.as_millis() / 1000) {
+                (text::utc(exporter.reload_success))
             }
-        }
-        div {
-            dt { (messages.configuration) }
-            dd {
-                @if glance.reload_successful { (messages.in_force_since) }
-                @else { span.bad { (messages.reload_failed) } }
-                " "
-                time data-d=(glance.reload_success.as_millis() / 1000) {
-                    (text::utc(glance.reload_success))
-                }
-            }
-        }
-        div {
-            dt { (messages.version) }
-            dd { (version) " (" (revision) ")" }
-        }
+        }))
+        (item(messages.version, html! { (version) " (" (revision) ")" }))
     }
 }
 
-fn polling(glance: &Glance, context: RowContext) -> Markup {
-    let messages = context.language.messages();
-    let late = glance.poll_lag > LATE;
-    let stretched = glance.poll_stretch > STRETCHED;
+fn polling(exporter: &Glance, context: RenderContext) -> Markup {
+    let messages = context.messages();
+    let is_late = exporter.poll_lag > MAX_POLL_LAG_SECONDS;
+    let is_stretched = exporter.poll_stretch > MAX_STRETCH_RATIO;
     html! {
-        @if glance.paused { p.bad { (messages.paused) } }
-        @if late {
-            p.bad { (messages.late_by) " " (format!("{:.0}", glance.poll_lag)) " " (messages.units[0]) }
+        @if exporter.paused { p.bad { (messages.paused) } }
+        @if is_late {
+            p.bad { (messages.late_by) " " (format!("{:.0}", exporter.poll_lag)) " " (messages.seconds) }
         }
-        @if stretched { p.bad { (messages.stretched) " " (format!("{:.1}", glance.poll_stretch)) } }
-        @if !glance.paused && !late && !stretched { (messages.in_time) }
+        @if is_stretched { p.bad { (messages.stretched) " " (format!("{:.1}", exporter.poll_stretch)) } }
+        @if !exporter.paused && !is_late && !is_stretched { (messages.in_time) }
     }
 }

@@ -4,55 +4,17 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
+use super::context::RenderContext;
 use super::i18n::Messages;
 use super::language::Language;
-use super::{PageSelection, chart, text};
-use crate::http::query::{Query, Sort, StateFilter, worst};
-use crate::state::{ChannelSnapshot, StreamHistory, StreamSnapshot};
-use crate::state::{LiveState, Severity};
-use polyv_client::clock::Timestamp;
+use super::page_selection::PageSelection;
+use super::{chart, text};
+use crate::http::query::{Column, Query, Sort, StateFilter, worst};
+use crate::state::{ChannelSnapshot, LiveState, Severity, StreamHistory, StreamSnapshot};
 
-/// When and in which language something is shown.
-#[derive(Clone, Copy)]
-pub(super) struct RowContext {
-    pub(super) language: Language,
-    /// By the host's clock.
-    pub(super) wall: Timestamp,
-    /// By Polyv's clock, which samples' times are of.
-    pub(super) polyv: Timestamp,
-}
-
-// === impl RowContext ===
-
-impl RowContext {
-    /// How long ago that was, by the host's clock: "5 s ago".
-    pub(super) fn ago(self, then: Timestamp) -> Markup {
-        let messages = self.language.messages();
-        html! {
-            time.ago data-t=(then.as_millis() / 1000) datetime=(text::utc(then)) {
-                (messages.ago.replace("{}", &text::age(then, self.wall, messages)))
-            }
-        }
-    }
-
-    /// How long something has lasted, or how old it is: "5 s". For a row, of which there may be
-    /// thousands, so it is no more than the script needs.
-    fn age(self, then: Timestamp) -> Markup {
-        let messages = self.language.messages();
-        html! {
-            time data-t=(then.as_millis() / 1000) { (text::age(then, self.wall, messages)) }
-        }
-    }
-
-    /// A sample's time, as the host's clock would have said it.
-    pub(super) fn of_sample(self, sample: Timestamp) -> Timestamp {
-        sample.plus_millis(self.wall.millis_after(self.polyv))
-    }
-}
-
-/// The form that says which channels are wanted.
-pub(super) fn filters(query: &Query, named: &BTreeSet<&str>, context: RowContext) -> Markup {
-    let messages = context.language.messages();
+/// The form that selects channels.
+pub(super) fn filters(query: &Query, named: &BTreeSet<&str>, context: RenderContext) -> Markup {
+    let messages = context.messages();
     html! {
         form #filter role="search" {
             input type="search" name="q" value=(query.q) placeholder=(messages.search)
@@ -75,20 +37,16 @@ pub(super) fn filters(query: &Query, named: &BTreeSet<&str>, context: RowContext
                     }
                 }
             }
-            // On a phone, where there are no headings to be clicked.
+            // For phones, where the table has no headings.
             select.narrow name="sort" aria-label=(messages.sort_by) {
-                @for (sort, name) in [
-                    (Sort::Severity, messages.worst_first),
-                    (Sort::Name, messages.channel),
-                    (Sort::Since, messages.state),
-                    (Sort::Bitrate, messages.bitrate),
-                    (Sort::Framerate, messages.frame_rates),
-                    (Sort::Sample, messages.newest_sample),
-                ] {
-                    option value=(sort.as_str()) selected[sort == query.sort] { (name) }
+                @for column in Column::ALL {
+                    @let sort = Sort { column, descending: false };
+                    option value=(column.as_str()) selected[sort == query.sort] {
+                        (column_name(column, messages))
+                    }
                 }
-                @if query.sort.is_descending() {
-                    option value=(query.sort.as_str()) selected { "▼" }
+                @if query.sort.descending {
+                    option value=(query.sort) selected { "▼" }
                 }
             }
             noscript { button { (messages.apply) } }
@@ -97,9 +55,9 @@ pub(super) fn filters(query: &Query, named: &BTreeSet<&str>, context: RowContext
 }
 
 /// The accounts to choose from.
-pub(super) fn accounts(query: &Query, named: &BTreeSet<&str>, context: RowContext) -> Markup {
+pub(super) fn accounts(query: &Query, named: &BTreeSet<&str>, context: RenderContext) -> Markup {
     html! {
-        option value="" { (context.language.messages().any_account) }
+        option value="" { (context.messages().any_account) }
         @for account in named {
             option value=(account) selected[*account == query.account] { (text::shown(account)) }
         }
@@ -109,164 +67,198 @@ pub(super) fn accounts(query: &Query, named: &BTreeSet<&str>, context: RowContex
     }
 }
 
-/// The table's headings, which sort it.
-pub(super) fn headings(query: &Query, context: RowContext) -> Markup {
-    let messages = context.language.messages();
-    let heading = |name: &str, ascending: Sort, descending: Sort| {
-        let (next, order) = if query.sort == ascending {
-            (descending, Some("ascending"))
-        } else if query.sort == descending {
-            (Sort::default(), Some("descending"))
-        } else {
-            (ascending, None)
-        };
-        let link = Query {
-            sort: next,
+/// The name of a column, as far as channels are sorted by it.
+fn column_name(column: Column, messages: &Messages) -> &'static str {
+    match column {
+        Column::Severity => messages.worst_first,
+        Column::Name => messages.channel,
+        Column::Since => messages.state,
+        Column::Bitrate => messages.bitrate,
+        Column::Framerate => messages.frame_rates,
+        Column::Sample => messages.newest_sample,
+    }
+}
+
+/// The headings of the table, which sort it: up, down, and back to the worst first.
+pub(super) fn headings(query: &Query, context: RenderContext) -> Markup {
+    let messages = context.messages();
+    let link = |sort: Sort| {
+        let query = Query {
+            sort,
             ..query.clone()
         };
-        html! {
-            th scope="col" aria-sort=[order] { a href=(link.link(&[])) { (name) } }
-        }
+        query.link(None)
     };
-    let worst = Query {
-        sort: Sort::default(),
-        ..query.clone()
+    let heading = |column: Column| {
+        let is_sorted = query.sort.column == column;
+        let (next, order) = match (is_sorted, query.sort.descending) {
+            (true, false) => (
+                Sort {
+                    column,
+                    descending: true,
+                },
+                Some("ascending"),
+            ),
+            (true, true) => (Sort::default(), Some("descending")),
+            (false, _) => (
+                Sort {
+                    column,
+                    descending: false,
+                },
+                None,
+            ),
+        };
+        html! {
+            th scope="col" aria-sort=[order] {
+                a href=(link(next)) { (column_name(column, messages)) }
+            }
+        }
     };
     html! {
         tr {
-            (heading(messages.channel, Sort::Name, Sort::NameDescending))
-            (heading(messages.state, Sort::Since, Sort::SinceDescending))
+            (heading(Column::Name))
+            (heading(Column::Since))
             th scope="col" {
                 @if query.sort == Sort::default() { (messages.condition) }
-                @else { a href=(worst.link(&[])) title=(messages.worst_first) { (messages.condition) } }
+                @else {
+                    a href=(link(Sort::default())) title=(messages.worst_first) {
+                        (messages.condition)
+                    }
+                }
             }
-            (heading(messages.bitrate, Sort::Bitrate, Sort::BitrateDescending))
-            (heading(messages.frame_rates, Sort::Framerate, Sort::FramerateDescending))
-            (heading(messages.newest_sample, Sort::Sample, Sort::SampleDescending))
+            (heading(Column::Bitrate))
+            (heading(Column::Framerate))
+            (heading(Column::Sample))
             th scope="col" { (messages.last_half_hour) }
         }
     }
 }
 
-/// A channel's rows, one for each of its streams.
-pub(super) fn row(
-    view: &ChannelSnapshot,
-    histories: &[StreamHistory],
-    context: RowContext,
-) -> Markup {
-    let identity = &view.meta;
-    let rows = rows(view, histories);
-    let span = (rows.len() > 1).then_some(rows.len());
+/// The id of a channel's element.
+pub(super) fn row_id(channel: &ChannelSnapshot) -> String {
+    format!("c{}", channel.meta.channel.id)
+}
+
+/// The id of a channel, if its name is another, and its account.
+pub(super) fn id_and_account(channel: &ChannelSnapshot) -> Markup {
+    let config = &channel.meta.channel;
     html! {
-        tbody #{ "c" (identity.channel.id) } class=[severity_class(view)] {
+        @if config.name != config.id { (config.id) " · " }
+        (text::isolated(&channel.meta.account))
+    }
+}
+
+/// A channel with a row for each of its streams.
+pub(super) fn row(
+    channel: &ChannelSnapshot,
+    histories: &[StreamHistory],
+    context: RenderContext,
+) -> Markup {
+    let rows = rows(channel, histories);
+    let span = (rows.len() > 1).then_some(rows.len());
+    let config = &channel.meta.channel;
+    html! {
+        tbody #(row_id(channel)) class=[severity_class(channel)] {
             @for (index, row) in rows.iter().enumerate() {
                 tr {
                     @if index == 0 {
                         th scope="row" rowspan=[span] {
-                            a href={ "channels/" (identity.channel.id) } { (text::isolated(&identity.channel.name)) }
-                            small {
-                                @if identity.channel.name != identity.channel.id {
-                                    (identity.channel.id) " · "
-                                }
-                                (text::isolated(&identity.account))
-                            }
+                            a href={ "channels/" (config.id) } { (text::isolated(&config.name)) }
+                            small { (id_and_account(channel)) }
                         }
-                        td class={ "s " (view.state.as_str()) } rowspan=[span] {
-                            (state(view, context))
+                        td class={ "s " (channel.state.as_str()) } rowspan=[span] {
+                            (state(channel, context))
                         }
-                        td.p rowspan=[span] { (condition(view, context.language)) }
+                        td.p rowspan=[span] { (condition(channel, context.language)) }
                     }
-                    (stream_cells(view, row, rows.len() > 1, context))
+                    (stream_cells(channel, row, span.is_some(), context))
                 }
             }
         }
     }
 }
 
-/// One of a channel's rows: a stream, or what there is where there is none.
+/// One of a channel's rows: a stream, or what is shown without one.
 struct Row<'a> {
     stream: Option<&'a StreamSnapshot>,
     history: Option<&'a StreamHistory>,
 }
 
-/// The streams that are shown; where there are none, the one that was shown last.
-fn rows<'a>(view: &'a ChannelSnapshot, histories: &'a [StreamHistory]) -> Vec<Row<'a>> {
-    let of = |stream: &StreamSnapshot| histories.iter().find(|h| h.name == stream.name);
-    if view.streams.is_empty() {
+/// A row for each current stream; without any, one for the stream with the newest sample.
+fn rows<'a>(channel: &'a ChannelSnapshot, histories: &'a [StreamHistory]) -> Vec<Row<'a>> {
+    if channel.streams.is_empty() {
         let newest = |history: &&StreamHistory| history.steps.last().map(|step| step.time);
+        let history = histories.iter().max_by_key(newest);
         return vec![Row {
             stream: None,
-            history: histories.iter().max_by_key(newest),
+            history,
         }];
     }
-    view.streams
-        .iter()
-        .map(|stream| Row {
-            stream: Some(stream),
-            history: of(stream),
-        })
-        .collect()
+    let rows = channel.streams.iter().map(|stream| Row {
+        stream: Some(stream),
+        history: histories.iter().find(|h| h.name == stream.name),
+    });
+    rows.collect()
 }
 
-fn stream_cells(view: &ChannelSnapshot, row: &Row<'_>, named: bool, context: RowContext) -> Markup {
-    let messages = context.language.messages();
-    let expected = &view.meta.channel.expect;
+fn stream_cells(
+    channel: &ChannelSnapshot,
+    row: &Row<'_>,
+    is_named: bool,
+    context: RenderContext,
+) -> Markup {
+    let messages = context.messages();
+    let expect = &channel.meta.channel.expect;
     let chart = row.history.map(|history| {
-        let expected = [expected.video_bitrate_bps, expected.video_framerate_fps];
-        chart::sparkline(history, expected, context.polyv, messages)
+        let expected = [expect.video_bitrate_bps, expect.video_framerate_fps];
+        chart::sparkline(history, expected, context)
     });
-    let Some(stream) = row.stream else {
-        let since = view
+    let framerate = |fps: Option<f64>| fps.map_or(messages.none.to_owned(), text::framerate);
+    let sample_time = match row.stream {
+        Some(stream) => Some(stream.figures.newest_time),
+        None => channel
             .last_sample
-            .filter(|_| view.state != LiveState::NotLive);
-        return html! {
-            td.b { @if view.state == LiveState::Live { (without_samples(view, messages)) } }
-            td.f {}
-            td.a { @if let Some(since) = since { (context.age(context.of_sample(since))) } }
-            td.c { @if let Some(chart) = chart { (chart) } }
-        };
+            .filter(|_| channel.state != LiveState::NotLive),
     };
-    let newest = &stream.figures.newest;
     html! {
-        td.b {
-            @if named { small { (text::isolated(stream.name.as_str())) } }
-            (bitrate(stream, expected.video_bitrate_bps, context.language))
+        @if let Some(stream) = row.stream {
+            @let newest = &stream.figures.newest;
+            td.b {
+                @if is_named { small { (text::isolated(stream.name.as_str())) } }
+                (bitrate(stream, expect.video_bitrate_bps, messages))
+            }
+            td.f {
+                (framerate(newest.video_framerate.get())) " " small { (messages.video) } br;
+                (framerate(newest.audio_framerate.get())) " " small { (messages.audio) }
+            }
+        } @else {
+            td.b { @if channel.state == LiveState::Live { (without_samples(channel, messages)) } }
+            td.f {}
         }
-        td.f {
-            (newest.video_framerate.get().map_or(messages.none.to_owned(), text::framerate))
-            " " small { (messages.video) } br;
-            (newest.audio_framerate.get().map_or(messages.none.to_owned(), text::framerate))
-            " " small { (messages.audio) }
-        }
-        td.a { (context.age(context.of_sample(stream.figures.newest_time))) }
+        td.a { @if let Some(time) = sample_time { (context.age(context.host_time(time))) } }
         td.c { @if let Some(chart) = chart { (chart) } }
     }
 }
 
-/// What there is to say of a live channel none of whose streams is shown.
-fn without_samples(view: &ChannelSnapshot, messages: &Messages) -> &'static str {
-    match view.last_new_sample {
-        Some(last) if last > view.since => messages.no_samples_any_more,
+/// Describes a live channel without current streams.
+fn without_samples(channel: &ChannelSnapshot, messages: &Messages) -> &'static str {
+    match channel.last_new_sample {
+        Some(last) if last > channel.since => messages.no_samples_any_more,
         _ => messages.no_samples_yet,
     }
 }
 
-/// A bitrate against what it should be.
-pub(super) fn bitrate(
-    stream: &StreamSnapshot,
-    expected: Option<f64>,
-    language: Language,
-) -> Markup {
-    let messages = language.messages();
+/// The bitrate of a stream, against the expected or else its usual one.
+fn bitrate(stream: &StreamSnapshot, expected: Option<f64>, messages: &Messages) -> Markup {
     let Some(now) = stream.figures.newest.video_bitrate.get() else {
         return html! { (messages.none) };
     };
     let usual = stream.figures.video_bitrate_baseline;
-    // The marks are where the alerts are.
+    // The marks are at the thresholds of the alerts.
     let (level, of, low, high) = match (expected, usual) {
         (Some(expected), _) => (expected, messages.of_expected, 50, 75),
         (None, Some(usual)) if usual > 0.0 => (usual, messages.of_usual, 25, 50),
-        // Of a stream of sound alone there is nothing to compare.
+        // A stream without video has no usual bitrate.
         (None, _) => return html! { (text::bitrate(now)) },
     };
     let percent = format!("{:.0}", (now / level * 100.0).min(999.0));
@@ -277,26 +269,26 @@ pub(super) fn bitrate(
     }
 }
 
-/// A state, and for how long.
-pub(super) fn state(view: &ChannelSnapshot, context: RowContext) -> Markup {
-    let messages = context.language.messages();
-    if view.last_outcome.is_none() {
-        return html! { (messages.not_asked_yet) };
+/// A state and its duration.
+pub(super) fn state(channel: &ChannelSnapshot, context: RenderContext) -> Markup {
+    let messages = context.messages();
+    if channel.last_outcome.is_none() {
+        return html! { (messages.not_polled_yet) };
     }
     html! {
-        (context.language.state(view.state)) " " small { (context.age(view.since)) }
+        (context.language.state(channel.state)) " " small { (context.age(channel.since)) }
     }
 }
 
-/// What is wrong, in words; where nothing is, that.
-pub(super) fn condition(view: &ChannelSnapshot, language: Language) -> Markup {
+/// The problems of a channel in words.
+pub(super) fn condition(channel: &ChannelSnapshot, language: Language) -> Markup {
     let messages = language.messages();
-    let several = view.streams.len() > 1;
-    let failed = view.last_outcome.filter(|outcome| !outcome.is_answer());
-    // Nothing is known to be wrong with a stream of which nothing is known.
-    let known = view.state == LiveState::Live && !view.streams.is_empty();
+    let several = channel.streams.len() > 1;
+    let failed = channel.last_outcome.filter(|outcome| !outcome.is_answer());
+    // A channel without current streams is not known to be all right.
+    let is_known = channel.state == LiveState::Live && !channel.streams.is_empty();
     html! {
-        @for problem in &view.problems {
+        @for problem in &channel.problems {
             p class=(problem.kind.severity().as_str()) {
                 (language.problem(problem.kind))
                 @if several && let Some(stream) = &problem.stream {
@@ -304,48 +296,52 @@ pub(super) fn condition(view: &ChannelSnapshot, language: Language) -> Markup {
                 }
             }
         }
-        @if view.problems.is_empty() {
-            @if view.wavering { span.quiet { (messages.wavering) } }
-            @else if known { (messages.all_right) }
+        @if channel.problems.is_empty() {
+            @if channel.wavering { span.quiet { (messages.transient_issue) } }
+            @else if is_known { (messages.all_right) }
             @if failed.is_some() { " " }
         }
-        // Also of a single poll, which is no problem yet.
+        // Also for a single failed poll, which is not a problem yet.
         @if let Some(outcome) = failed {
             small { (language.outcome(outcome)) }
         }
     }
 }
 
-/// The class of how bad it is.
-pub(super) fn severity_class(view: &ChannelSnapshot) -> Option<&'static str> {
-    worst(view).map(Severity::as_str)
+/// The class of the worst problem.
+pub(super) fn severity_class(channel: &ChannelSnapshot) -> Option<&'static str> {
+    worst(channel).map(Severity::as_str)
 }
 
-/// Which of how many are shown, and the way to the others.
-pub(super) fn pager(shown: &PageSelection<'_>, query: &Query, context: RowContext) -> Markup {
-    let messages = context.language.messages();
-    if shown.matching == 0 {
+/// Which channels are on the page, and links to the other pages.
+pub(super) fn pager(
+    selection: &PageSelection<'_>,
+    query: &Query,
+    context: RenderContext,
+) -> Markup {
+    let messages = context.messages();
+    if selection.matching == 0 {
         return html! {
             p {
-                @if shown.counts.channels == 0 { (messages.nothing_configured) }
+                @if selection.counts.channels == 0 { (messages.nothing_configured) }
                 @else { (messages.nothing_matches) }
             }
         };
     }
-    if shown.matching <= shown.rows.len() {
+    if selection.matching <= selection.rows.len() {
         return html! {};
     }
-    let first = shown.offset + 1;
-    let last = shown.offset + shown.rows.len();
+    let first = selection.offset + 1;
+    let last = selection.offset + selection.rows.len();
     let of = messages.shown_of.replace("{a}", &first.to_string());
     let of = of.replace("{b}", &last.to_string());
-    let of = of.replace("{n}", &shown.matching.to_string());
-    let page = |page: usize| query.link(&[("page", &page.to_string())]);
+    let of = of.replace("{n}", &selection.matching.to_string());
+    let page = |page: usize| query.link(Some(page));
     html! {
         p {
             (of) " "
-            @if shown.page > 1 { a rel="prev" href=(page(shown.page - 1)) { (messages.previous) } " " }
-            @if last < shown.matching { a rel="next" href=(page(shown.page + 1)) { (messages.next) } }
+            @if selection.page > 1 { a rel="prev" href=(page(selection.page - 1)) { (messages.previous) } " " }
+            @if last < selection.matching { a rel="next" href=(page(selection.page + 1)) { (messages.next) } }
         }
     }
 }

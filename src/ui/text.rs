@@ -1,4 +1,4 @@
-//! How texts, numbers and times are shown.
+//! Formats of texts, numbers and times.
 
 use std::time::Duration;
 
@@ -8,12 +8,15 @@ use polyv_client::clock::Timestamp;
 
 use super::i18n::Messages;
 
-/// A text from outside, fit to be shown: bounded, and without characters that change what
-/// stands around them. (Markup is escaped where it is written.)
+/// Longer texts are cut.
+const MAX_CHARS: usize = 120;
+
+/// A text from outside, cut to a length and without characters that change the text around them.
+/// (Templates escape markup.)
 pub(super) fn shown(text: &str) -> String {
     let mut fit: String = text
         .chars()
-        .take(LONGEST)
+        .take(MAX_CHARS)
         .map(|c| {
             if c.is_control() || is_invisible(c) {
                 '\u{fffd}'
@@ -22,14 +25,14 @@ pub(super) fn shown(text: &str) -> String {
             }
         })
         .collect();
-    if text.chars().nth(LONGEST).is_some() {
+    if text.chars().nth(MAX_CHARS).is_some() {
         fit.push('…');
     }
     fit
 }
 
-/// The same, so that its direction is its own: a name may be Arabic. What is plain needs no
-/// element for that, of which there would be thousands.
+/// The same with a writing direction of its own: a name may be Arabic. ASCII needs no element
+/// for that, of which there would be thousands.
 pub(super) fn isolated(text: &str) -> Markup {
     let shown = shown(text);
     html! {
@@ -37,11 +40,8 @@ pub(super) fn isolated(text: &str) -> Markup {
     }
 }
 
-/// So many characters of a text are shown.
-const LONGEST: usize = 120;
-
-/// Characters that are not seen and turn the text around them, or hide in it. Those that join
-/// and part letters are none of them: names of some languages, and emoji, need them.
+/// Whether a character is invisible and can reorder or hide text. Joiners are not among them:
+/// emoji and the names of some languages need them.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -51,7 +51,7 @@ fn is_invisible(c: char) -> bool {
     )
 }
 
-/// A bitrate, to three digits.
+/// A bitrate with three digits.
 pub(super) fn bitrate(bps: f64) -> String {
     let (value, unit) = if bps >= 999_500_000.0 {
         (bps / 1e9, "Gbit/s")
@@ -65,12 +65,12 @@ pub(super) fn bitrate(bps: f64) -> String {
     format!("{} {unit}", digits(value))
 }
 
-/// A frame rate, to three digits.
+/// A frame rate with three digits.
 pub(super) fn framerate(fps: f64) -> String {
     digits(fps)
 }
 
-/// Three digits, without decimals that say nothing.
+/// A number with three digits, without trailing zeros.
 fn digits(value: f64) -> String {
     let decimals = if value >= 99.95 {
         0
@@ -87,29 +87,27 @@ fn digits(value: f64) -> String {
     }
 }
 
-/// How long it is from `then` to `now`, in one unit, two where that matters. The script says it
-/// in the same messages.
+/// The time from `then` to `now` in one unit. The script writes it in the same way.
 pub(super) fn age(then: Timestamp, now: Timestamp, messages: &Messages) -> String {
     let seconds = now.since(then).as_secs();
-    let [s, min, h, d] = messages.units;
-    match seconds {
-        0..120 => format!("{seconds} {s}"),
-        120..7200 => format!("{} {min}", seconds / 60),
-        7200..172_800 => format!("{} {h}", seconds / 3600),
-        _ => format!("{} {d}", seconds / 86_400),
-    }
+    let (count, unit) = match seconds {
+        0..120 => (seconds, messages.seconds),
+        120..7200 => (seconds / 60, messages.minutes),
+        7200..172_800 => (seconds / 3600, messages.hours),
+        _ => (seconds / 86_400, messages.days),
+    };
+    format!("{count} {unit}")
 }
 
-/// A short time.
+/// A duration in minutes or seconds.
 pub(super) fn duration(duration: Duration, messages: &Messages) -> String {
-    let [s, min, ..] = messages.units;
     match duration.as_secs() {
-        seconds if seconds % 60 == 0 => format!("{} {min}", seconds / 60),
-        seconds => format!("{seconds} {s}"),
+        seconds if seconds % 60 == 0 => format!("{} {}", seconds / 60, messages.minutes),
+        seconds => format!("{seconds} {}", messages.seconds),
     }
 }
 
-/// A time for those who have no script: UTC.
+/// A time in UTC, for pages without script.
 pub(super) fn utc(time: Timestamp) -> String {
     chrono::DateTime::from_timestamp_millis(time.as_millis())
         .map(|time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
@@ -122,7 +120,7 @@ mod tests {
     use crate::ui::language::Language;
 
     #[test]
-    fn texts_from_outside_are_bounded_and_turn_nothing_around() {
+    fn texts_from_outside_are_cut_and_cleaned() {
         for name in ["Main stage 主舞台", "👨\u{200d}👩\u{200d}👧"] {
             assert_eq!(shown(name), name);
         }
@@ -131,9 +129,9 @@ mod tests {
             "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}"
         );
         let long = shown(&"长".repeat(10_000));
-        assert_eq!(long.chars().count(), LONGEST + 1);
+        assert_eq!(long.chars().count(), MAX_CHARS + 1);
         assert!(long.ends_with('…'));
-        assert_eq!(shown(&"x".repeat(LONGEST)).chars().count(), LONGEST);
+        assert_eq!(shown(&"x".repeat(MAX_CHARS)).chars().count(), MAX_CHARS);
     }
 
     #[test]
@@ -158,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn ages_are_said_in_one_unit() {
+    fn ages_have_one_unit() {
         let messages = Language::English.messages();
         for (seconds, text) in [
             (0, "0 s"),

@@ -292,7 +292,7 @@ async fn it_speaks_the_browsers_language_until_somebody_chooses() {
         browser
             .text("document.body.innerText")
             .await
-            .contains("Last answers")
+            .contains("Last polls")
     );
     nothing_on_the_console(&browser).await;
 }
@@ -319,7 +319,7 @@ async fn a_channels_own_page_has_charts_that_can_be_read_and_the_last_answers() 
     for expected in [
         "Main stage",
         "Expected 1.2 Mbit/s",
-        "Last answers",
+        "Last polls",
         "Expected to be live",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");

@@ -1,0 +1,19 @@
+//! The routes of the page.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+
+use super::{assets, channel_page, overview};
+use crate::http::AppState;
+
+/// The routes of the page, for [`crate::http::router`].
+pub fn routes() -> Router<Arc<AppState>> {
+    Router::new()
+        .route("/", get(overview::page))
+        .route("/channels/{id}", get(channel_page::page))
+        .route("/fragments/channels", get(overview::update))
+        .route("/fragments/channels/{id}", get(channel_page::update))
+        .route("/assets/{name}", get(assets::asset))
+}

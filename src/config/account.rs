@@ -1,4 +1,4 @@
-//! One entry of `accounts`, with the channel files that it names.
+//! An entry of `accounts`, with the channel files that it names.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,255 +7,173 @@ use std::time::Duration;
 use polyv_client::{AppSecret, Credentials};
 
 use super::channel::{self, ChannelIdIndex};
+use super::decoder::{Field, Mapping, Report};
 use super::diagnostic::{Diagnostic, Location};
 use super::discovery;
 use super::fingerprint::SourceFingerprint;
 use super::model::{Account, Channel};
 use super::secret::SecretSource;
-use crate::yaml::{Mapping, Node, Reader};
+use super::values::non_blank;
+use super::yaml;
 
-/// The account's name where none is configured.
+/// The name of an account without a configured name.
 pub(super) const DEFAULT_NAME: &str = "default";
 
-/// What reading accounts needs to know beside their nodes.
-pub(super) struct Context<'a> {
-    /// What relative paths are relative to.
+/// Decodes the accounts of a configuration.
+pub(super) struct AccountDecoder<'a> {
+    /// The directory of relative paths.
     pub(super) directory: &'a Path,
-    /// The live interval of channels that have none of their own.
+    /// The live interval of channels without an interval of their own.
     pub(super) live_interval: Duration,
-    /// The channels read so far.
-    pub(super) seen: &'a mut ChannelIdIndex,
-    /// The names of the accounts read so far, with their places.
-    pub(super) names: &'a mut Vec<(String, Location)>,
-    /// What is valid and perhaps not meant.
-    pub(super) warnings: &'a mut Vec<Diagnostic>,
-    /// Through which files and secrets are read.
+    /// Reads channel files and secrets.
     pub(super) fingerprint: &'a mut SourceFingerprint,
+    /// The channels of all accounts so far.
+    pub(super) ids: ChannelIdIndex,
+    /// The names of all accounts so far.
+    pub(super) names: Vec<(String, Location)>,
 }
 
-/// Reads an account. `None` where it can't be one; the faults are on record.
-pub(super) fn read(node: &Node, reader: &mut Reader, context: &mut Context<'_>) -> Option<Account> {
-    let mut map = reader.mapping(node, "an account")?;
-    let name = read_name(&mut map, reader, context);
-    let app_id = match map.get("app_id") {
-        Some(node) => non_blank(node, "`app_id`", reader),
-        None => {
-            reader.fault(map.place(), "this account has no `app_id`");
-            None
-        }
-    };
-    let secret = read_secret(&mut map, reader, context);
-    let mut channels = match map.get("channels") {
-        Some(node) => channel::read_all(
-            node,
-            "`channels`",
-            context.live_interval,
-            reader,
-            context.seen,
-        ),
-        None => Vec::new(),
-    };
-    let mut watched = Vec::new();
-    if let Some(node) = map.get("channel_files") {
-        for node in reader.list(node, "`channel_files`") {
-            channels.extend(read_files(node, reader, context, &mut watched));
-        }
-    }
-    let discover = map
-        .get("discover")
-        .and_then(|node| discovery::read(node, reader));
-    map.finish(reader);
-    let (source, app_secret) = secret?;
-    Some(Account {
-        name: name?,
-        credentials: Credentials {
-            app_id: app_id?,
-            app_secret,
-        },
-        secret: source,
-        channels,
-        watched_directories: watched,
-        discover,
-    })
-}
+// === impl AccountDecoder ===
 
-fn read_name(
-    map: &mut Mapping<'_>,
-    reader: &mut Reader,
-    context: &mut Context<'_>,
-) -> Option<String> {
-    let (name, place) = match map.get("name") {
-        Some(node) => (non_blank(node, "`name`", reader)?, node.place),
-        None => (DEFAULT_NAME.to_owned(), map.place()),
-    };
-    if let Some((_, before)) = context.names.iter().find(|(other, _)| *other == name) {
-        let message = format!("a second account is called `{name}`: the first is at {before}");
-        reader.fault(place, message);
-        return None;
-    }
-    context.names.push((name.clone(), place));
-    Some(name)
-}
-
-fn read_secret(
-    map: &mut Mapping<'_>,
-    reader: &mut Reader,
-    context: &mut Context<'_>,
-) -> Option<(SecretSource, AppSecret)> {
-    let given: Vec<(&'static str, &Node)> = ["app_secret", "app_secret_file", "app_secret_env"]
-        .into_iter()
-        .filter_map(|key| Some((key, map.get(key)?)))
-        .collect();
-    let (key, node) = match given.as_slice() {
-        [one] => *one,
-        [] => {
-            reader.fault(
-                map.place(),
-                "this account has no secret: give one of `app_secret_file`, `app_secret_env` \
-                 and `app_secret`",
-            );
-            return None;
+impl AccountDecoder<'_> {
+    /// Decodes an account, or records its faults.
+    pub(super) fn decode(&mut self, field: Field<'_>) -> Option<Account> {
+        let mut map = field.mapping()?;
+        let name = self.name(&mut map);
+        let app_id = map.required("app_id").and_then(|id| id.parse(non_blank));
+        let secret = self.secret(&mut map);
+        let mut channels = Vec::new();
+        if let Some(field) = map.get("channels") {
+            channels = channel::decode_all(field, self.live_interval, &mut self.ids);
         }
-        [_, (second, node), ..] => {
-            let message = format!(
-                "`{second}` is a second secret: give one of `app_secret_file`, \
-                 `app_secret_env` and `app_secret`"
-            );
-            reader.fault(node.place, message);
-            return None;
+        let mut watched_directories = Vec::new();
+        let patterns = map.get("channel_files").into_iter();
+        for pattern in patterns.flat_map(|field| field.items("this pattern")) {
+            self.channel_files(pattern, &mut channels, &mut watched_directories);
         }
-    };
-    // The value of `app_secret` may stand in no message, so it is not read like the others.
-    let what = format!("`{key}`");
-    let source = if key == "app_secret" {
-        let text = reader.text(node, &what)?;
-        match AppSecret::new(text) {
-            Ok(secret) => SecretSource::Inline(secret),
-            Err(empty) => {
-                reader.fault(node.place, format!("{what}: {empty}"));
-                return None;
-            }
-        }
-    } else {
-        let text = non_blank(node, &what, reader)?;
-        if key == "app_secret_file" {
-            SecretSource::File(context.directory.join(text))
-        } else {
-            SecretSource::Variable(text)
-        }
-    };
-    match context.fingerprint.secret(&source) {
-        Ok(secret) => Some((source, secret)),
-        Err(why) => {
-            reader.fault(node.place, format!("{what}: {why}"));
-            None
-        }
-    }
-}
-
-/// Reads all files that a pattern names.
-fn read_files(
-    node: &Node,
-    reader: &mut Reader,
-    context: &mut Context<'_>,
-    watched: &mut Vec<PathBuf>,
-) -> Vec<Arc<Channel>> {
-    let Some(pattern) = reader.text(node, "an entry of `channel_files`") else {
-        return Vec::new();
-    };
-    // Patterns stand for names, so the directory's own name must not be read as one.
-    let directory = glob::Pattern::escape(&context.directory.to_string_lossy());
-    let absolute = Path::new(&directory).join(pattern);
-    let paths = match context.fingerprint.expand(&absolute.to_string_lossy()) {
-        Ok(paths) => paths,
-        Err(error) => {
-            let message = format!("`{pattern}` is no pattern: {}", error.msg);
-            reader.fault(node.place, message);
-            return Vec::new();
-        }
-    };
-    watched.push(fixed_part(&context.directory.join(pattern)));
-    if paths.is_empty() {
-        context.warnings.push(Diagnostic {
-            source: Arc::clone(reader.source()),
-            place: Some(node.place),
-            message: format!("`{pattern}` matches no file so far"),
-        });
-    }
-    let mut channels = Vec::new();
-    for path in paths {
-        match path {
-            Ok(path) => {
-                if let Some(directory) = path.parent()
-                    && !watched.iter().any(|other| other == directory)
-                {
-                    watched.push(directory.to_owned());
-                }
-                channels.extend(read_file(&path, reader, context));
-            }
-            Err(error) => reader.fault(node.place, error.to_string()),
-        }
-    }
-    channels
-}
-
-/// Reads a channel file: a list of channels.
-fn read_file(path: &Path, reader: &mut Reader, context: &mut Context<'_>) -> Vec<Arc<Channel>> {
-    let source: Arc<str> = path.to_string_lossy().into();
-    let parsed = context
-        .fingerprint
-        .read(path)
-        .map_err(|error| Diagnostic {
-            source: Arc::clone(&source),
-            place: None,
-            message: format!("this channel file can't be read: {error}"),
+        let discover = map.get("discover").and_then(discovery::decode);
+        map.deny_unknown();
+        let (secret, app_secret) = secret?;
+        Some(Account {
+            name: name?,
+            credentials: Credentials {
+                app_id: app_id?,
+                app_secret,
+            },
+            secret,
+            channels,
+            watched_directories,
+            discover,
         })
-        .and_then(|text| Node::parse(&source, &text));
-    let root = match parsed {
-        Ok(root) => root,
-        Err(fault) => {
-            reader.absorb(&fault.into());
-            return Vec::new();
-        }
-    };
-    let mut inner = Reader::new(source);
-    let channels = if is_empty(&root) {
-        Vec::new()
-    } else {
-        channel::read_all(
-            &root,
-            "a channel file",
-            context.live_interval,
-            &mut inner,
-            context.seen,
-        )
-    };
-    reader.absorb(&inner.into_faults());
-    channels
-}
-
-/// An empty document parses as an empty mapping; as a channel file it is an empty list.
-fn is_empty(root: &Node) -> bool {
-    matches!(&root.value, crate::yaml::Value::Map(entries) if entries.is_empty())
-}
-
-/// The directory of a pattern, as far as it has no wildcards.
-fn fixed_part(pattern: &Path) -> PathBuf {
-    let mut fixed = PathBuf::new();
-    for part in pattern.parent().unwrap_or(pattern).components() {
-        if part.as_os_str().to_string_lossy().contains(['*', '?', '[']) {
-            break;
-        }
-        fixed.push(part);
     }
-    fixed
+
+    fn name(&mut self, map: &mut Mapping<'_>) -> Option<String> {
+        let (name, field) = match map.get("name") {
+            Some(field) => (field.parse(non_blank)?, field),
+            None => (DEFAULT_NAME.to_owned(), map.field()),
+        };
+        if let Some((_, first)) = self.names.iter().find(|(other, _)| *other == name) {
+            field.fault(format!(
+                "a second account is called `{name}`: the first is at {first}"
+            ));
+            return None;
+        }
+        self.names.push((name.clone(), field.location()));
+        Some(name)
+    }
+
+    fn secret(&mut self, map: &mut Mapping<'_>) -> Option<(SecretSource, AppSecret)> {
+        const REMEDY: &str = "give one of `app_secret_file`, `app_secret_env` and `app_secret`";
+        let inline = map.get("app_secret");
+        let file = map.get("app_secret_file");
+        let variable = map.get("app_secret_env");
+        let mut given = [inline, file, variable].into_iter().flatten();
+        let Some(field) = given.next() else {
+            let message = format!("this account has no secret: {REMEDY}");
+            map.field().fault(message);
+            return None;
+        };
+        if let Some(second) = given.next() {
+            second.fault(format!("this is a second secret: {REMEDY}"));
+            return None;
+        }
+        // No message may contain the value of `app_secret`.
+        let source = if inline.is_some() {
+            let secret =
+                |text: &str| AppSecret::new(text).map_err(|empty| format!("is invalid: {empty}"));
+            SecretSource::Inline(field.parse(secret)?)
+        } else if file.is_some() {
+            SecretSource::File(self.directory.join(field.parse(non_blank)?))
+        } else {
+            SecretSource::Variable(field.parse(non_blank)?)
+        };
+        let secret = field.parse(|_| {
+            let secret = self.fingerprint.secret(&source);
+            secret.map_err(|why| format!("is invalid: {why}"))
+        })?;
+        Some((source, secret))
+    }
+
+    /// Decodes the files that match a pattern, and adds their channels and directories.
+    fn channel_files(
+        &mut self,
+        field: Field<'_>,
+        channels: &mut Vec<Arc<Channel>>,
+        directories: &mut Vec<PathBuf>,
+    ) -> Option<()> {
+        let pattern = field.text()?;
+        // The directory's own name may contain the characters of wildcards.
+        let directory = glob::Pattern::escape(&self.directory.to_string_lossy());
+        let absolute = Path::new(&directory).join(pattern);
+        let paths = self.fingerprint.expand(&absolute.to_string_lossy());
+        let paths = paths.map_err(|error| format!("`{pattern}` is not a pattern: {}", error.msg));
+        let paths = field.ok(paths)?;
+        directories.push(directory_without_wildcards(&self.directory.join(pattern)));
+        if paths.is_empty() {
+            field.warn(format!("`{pattern}` matches no file so far"));
+        }
+        for path in paths.into_iter().filter_map(|path| field.ok(path)) {
+            if let Some(directory) = path.parent()
+                && !directories.iter().any(|other| other == directory)
+            {
+                directories.push(directory.to_owned());
+            }
+            match self.channel_file(&path, field.report) {
+                Ok(more) => channels.extend(more),
+                Err(fault) => field.report.fault(fault),
+            }
+        }
+        Some(())
+    }
+
+    /// Decodes a channel file: a list of channels.
+    fn channel_file(
+        &mut self,
+        path: &Path,
+        report: &Report,
+    ) -> Result<Vec<Arc<Channel>>, Diagnostic> {
+        let source = path.to_string_lossy().into();
+        let text = self.fingerprint.read(path).map_err(|error| {
+            let message = format!("this channel file can't be read: {error}");
+            Diagnostic::new(&source, None, message)
+        })?;
+        let root = yaml::parse(&text)
+            .map_err(|(location, message)| Diagnostic::new(&source, Some(location), message))?;
+        let field = Field::root(&root, "a channel file", &source, report);
+        Ok(channel::decode_all(
+            field,
+            self.live_interval,
+            &mut self.ids,
+        ))
+    }
 }
 
-fn non_blank(node: &Node, what: &str, reader: &mut Reader) -> Option<String> {
-    let text = reader.text(node, what)?.trim();
-    if text.is_empty() {
-        reader.fault(node.place, format!("{what} is empty"));
-        return None;
-    }
-    Some(text.to_owned())
+/// The directory of a pattern up to its first wildcard.
+fn directory_without_wildcards(pattern: &Path) -> PathBuf {
+    let parts = pattern.parent().unwrap_or(pattern).components();
+    let has_wildcard = |part: &std::path::Component<'_>| {
+        let part = part.as_os_str().to_string_lossy();
+        part.contains(['*', '?', '['])
+    };
+    parts.take_while(|part| !has_wildcard(part)).collect()
 }

@@ -1,29 +1,29 @@
-//! What is wrong with a document, and where.
+//! Faults of a configuration and their locations.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A position in a document, both counted from 1 as editors do.
+/// A position in a document. Line and column count from 1, as in editors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Location {
-    /// The line.
+    /// Line of the document.
     pub line: usize,
-    /// The column, in characters.
+    /// Column, in characters.
     pub column: usize,
 }
 
-/// One thing that is wrong: where, what, and what to do about it.
+/// A fault or a warning: where, what, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The file (or what stands for it, such as `environment`).
+    /// The file, or another source such as `environment`.
     pub source: Arc<str>,
-    /// Where in the file; `None` where it is the file as a whole.
+    /// The location in the file. `None` stands for the file as a whole.
     pub place: Option<Location>,
-    /// A sentence for a person.
+    /// A sentence for people.
     pub message: String,
 }
 
-/// The faults found so far, in the order in which they were found.
+/// Faults, in the order in which they were found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
@@ -36,8 +36,21 @@ impl fmt::Display for Location {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place {
-            Some(place) => write!(f, "{}:{place}: {}", self.source, self.message),
+            Some(location) => write!(f, "{}:{location}: {}", self.source, self.message),
             None => write!(f, "{}: {}", self.source, self.message),
+        }
+    }
+}
+
+// === impl Diagnostic ===
+
+impl Diagnostic {
+    /// A diagnostic about a source.
+    pub fn new(source: &Arc<str>, location: Option<Location>, message: impl Into<String>) -> Self {
+        Self {
+            source: Arc::clone(source),
+            place: location,
+            message: message.into(),
         }
     }
 }
@@ -46,44 +59,44 @@ impl fmt::Display for Diagnostic {
 
 impl Diagnostics {
     /// Adds a fault.
-    pub fn push(&mut self, fault: Diagnostic) {
-        self.0.push(fault);
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are.
+    /// The number of faults.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The faults one by one.
+    /// Iterates over the faults.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.0.iter()
     }
 
-    /// `value` where nothing was wrong, else all that was, ordered by file and place.
+    /// `value` if there are no faults.
     ///
     /// # Errors
-    /// Where at least one fault was found.
+    /// All faults, ordered by file and location.
     pub fn or<T>(mut self, value: T) -> Result<T, Self> {
         if self.0.is_empty() {
             return Ok(value);
         }
-        // The files stay in the order in which they were read: the main one first.
-        let mut order: Vec<Arc<str>> = Vec::new();
+        // Files stay in the order in which they were read, the main file first.
+        let mut files: Vec<Arc<str>> = Vec::new();
         for fault in &self.0 {
-            if !order.contains(&fault.source) {
-                order.push(Arc::clone(&fault.source));
+            if !files.contains(&fault.source) {
+                files.push(Arc::clone(&fault.source));
             }
         }
         self.0.sort_by_key(|fault| {
-            let file = order.iter().position(|source| *source == fault.source);
+            let file = files.iter().position(|source| *source == fault.source);
             (file, fault.place)
         });
         Err(self)

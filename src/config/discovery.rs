@@ -1,174 +1,127 @@
-//! An account's `discover`: which of its channels are found without being listed.
+//! An account's `discover`: channels that are found in Polyv's channel list.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use polyv_client::LiveStatus;
 use regex::Regex;
 
-use super::values::bounded;
-use crate::yaml::{Node, Reader, Value};
-use polyv_client::LiveStatus;
+use super::decoder::Field;
+use super::values::{choice, expected, within};
 
-/// The section `discover` of an account.
+/// Which channels of an account are discovered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DiscoveryConfig {
-    /// Only channels that Polyv calls one of these; all where there is none.
+    /// The statuses of channels to discover. All if empty.
     pub watch_status: Vec<LiveStatus>,
-    /// Only channels with such a name.
+    /// The names of channels to discover.
     pub name_matches: Option<Pattern>,
-    /// No channels with such a name.
+    /// The names of channels to leave out.
     pub name_excludes: Option<Pattern>,
-    /// How often they are listed.
+    /// Interval between two listings.
     pub every: Duration,
-    /// Which of them have series.
+    /// Which discovered channels have series.
     pub expose: Expose,
 }
 
 /// Which discovered channels have series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Expose {
-    /// Those that are live, or were within the last hour.
+    /// Channels that are live, or were within the last hour.
     #[default]
     Live,
-    /// All of them.
+    /// All channels.
     All,
 }
 
 /// A regular expression that has to match a whole name, as in Prometheus' relabelling.
 #[derive(Debug, Clone)]
-pub struct Pattern {
-    written: String,
-    regex: Regex,
-}
+pub struct Pattern(Regex);
 
-const EVERY: Duration = Duration::from_secs(300);
-const OFTEN: Duration = Duration::from_secs(30);
-const RARELY: Duration = Duration::from_secs(24 * 3600);
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);
+const INTERVAL_RANGE: RangeInclusive<Duration> =
+    Duration::from_secs(30)..=Duration::from_secs(24 * 3600);
 
-/// Reads `discover`.
-pub(super) fn read(node: &Node, reader: &mut Reader) -> Option<DiscoveryConfig> {
-    let mut map = reader.mapping(node, "`discover`")?;
-    let discover = DiscoveryConfig {
-        watch_status: map
-            .get("watch_status")
-            .map(|node| statuses(node, reader))
-            .unwrap_or_default(),
-        name_matches: map
-            .get("name_matches")
-            .and_then(|node| pattern(node, "`name_matches`", reader)),
-        name_excludes: map
-            .get("name_excludes")
-            .and_then(|node| pattern(node, "`name_excludes`", reader)),
+/// Decodes `discover`.
+pub(super) fn decode(field: Field<'_>) -> Option<DiscoveryConfig> {
+    let mut map = field.mapping()?;
+    let expose = [("live", Expose::Live), ("all", Expose::All)];
+    let discovery = DiscoveryConfig {
+        watch_status: map.get("watch_status").map(statuses).unwrap_or_default(),
+        name_matches: map.parse("name_matches", Pattern::parse),
+        name_excludes: map.parse("name_excludes", Pattern::parse),
         every: map
-            .get("every")
-            .and_then(|node| bounded(reader, node, "`every`", OFTEN..=RARELY))
-            .unwrap_or(EVERY),
-        expose: map
-            .get("expose")
-            .and_then(|node| expose(node, reader))
-            .unwrap_or_default(),
+            .parse("every", within(INTERVAL_RANGE))
+            .unwrap_or(DEFAULT_INTERVAL),
+        expose: map.parse("expose", choice(&expose)).unwrap_or_default(),
     };
-    map.finish(reader);
-    Some(discover)
+    map.deny_unknown();
+    Some(discovery)
 }
 
-/// One status, or a list of them.
-fn statuses(node: &Node, reader: &mut Reader) -> Vec<LiveStatus> {
-    let one = [node];
-    let nodes: Vec<&Node> = match &node.value {
-        Value::List(items) => items.iter().collect(),
-        _ => one.to_vec(),
-    };
+/// Decodes one status, or a list of them.
+fn statuses(field: Field<'_>) -> Vec<LiveStatus> {
     let mut statuses = Vec::new();
-    for node in nodes {
-        let Some(word) = reader.text(node, "`watch_status`") else {
-            continue;
-        };
-        match LiveStatus::ALL.into_iter().find(|s| s.as_str() == word) {
-            Some(status) if statuses.contains(&status) => {
-                reader.fault(node.place, format!("`{word}` stands twice"));
-            }
-            Some(status) => statuses.push(status),
-            None => {
-                let known = LiveStatus::ALL.map(|status| format!("`{}`", status.as_str()));
-                let known = known.join(", ");
-                reader.fault(
-                    node.place,
-                    format!("`watch_status` must be one or a list of {known}, not `{word}`"),
-                );
-            }
+    for field in field.item_or_items() {
+        let status = field.parse(status);
+        if status.is_some_and(|status| statuses.contains(&status)) {
+            field.fault("this status stands twice");
         }
+        statuses.extend(status);
     }
     statuses
 }
 
-fn expose(node: &Node, reader: &mut Reader) -> Option<Expose> {
-    match reader.text(node, "`expose`")? {
-        "live" => Some(Expose::Live),
-        "all" => Some(Expose::All),
-        other => {
-            let message = format!("`expose` must be `live` or `all`, not `{other}`");
-            reader.fault(node.place, message);
-            None
-        }
-    }
-}
-
-fn pattern(node: &Node, what: &str, reader: &mut Reader) -> Option<Pattern> {
-    let written = reader.text(node, what)?;
-    match Pattern::new(written) {
-        Ok(pattern) => Some(pattern),
-        Err(error) => {
-            // Its last line says what is wrong; those before draw it.
-            let error = error.to_string();
-            let why = error
-                .lines()
-                .last()
-                .unwrap_or("")
-                .trim_start_matches("error: ");
-            let message = format!("{what} is no regular expression: {why}");
-            reader.fault(node.place, message);
-            None
-        }
-    }
+fn status(text: &str) -> Result<LiveStatus, String> {
+    let mut all = LiveStatus::ALL.into_iter();
+    all.find(|status| status.as_str() == text).map_or_else(
+        || {
+            let words = LiveStatus::ALL.map(|status| format!("`{}`", status.as_str()));
+            expected(format!("one or a list of {}", words.join(", ")), text)
+        },
+        Ok,
+    )
 }
 
 // === impl DiscoveryConfig ===
 
 impl DiscoveryConfig {
-    /// Whether a channel of that name is wanted.
+    /// Whether a channel with this name is discovered.
     #[must_use]
     pub fn wants(&self, name: &str) -> bool {
-        let matches = |pattern: &Option<Pattern>, otherwise| {
-            pattern
-                .as_ref()
-                .map_or(otherwise, |pattern| pattern.matches(name))
-        };
-        matches(&self.name_matches, true) && !matches(&self.name_excludes, false)
+        let matches = |pattern: &Pattern| pattern.matches(name);
+        self.name_matches.as_ref().is_none_or(matches)
+            && !self.name_excludes.as_ref().is_some_and(matches)
     }
 }
 
 // === impl Pattern ===
 
 impl Pattern {
-    fn new(written: &str) -> Result<Self, regex::Error> {
-        // Alone first: one whose parentheses only balance within ours is none.
-        Regex::new(written)?;
-        Ok(Self {
-            written: written.to_owned(),
-            regex: Regex::new(&format!("^(?s:{written})$"))?,
-        })
+    fn parse(text: &str) -> Result<Self, String> {
+        // The text has to be valid without the anchors: `a)(b` is not.
+        Regex::new(text)
+            .and_then(|_| Regex::new(&format!("^(?s:{text})$")))
+            .map(Self)
+            .map_err(|error| {
+                // The lines before the last one show the position in the text.
+                let error = error.to_string();
+                let why = error.lines().last().unwrap_or_default();
+                let why = why.trim_start_matches("error: ");
+                format!("must be a regular expression: {why}")
+            })
     }
 
-    /// Whether it matches the whole of a name.
+    /// Whether the pattern matches a whole name.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        self.regex.is_match(name)
+        self.0.is_match(name)
     }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.written == other.written
+        self.0.as_str() == other.0.as_str()
     }
 }
 
@@ -193,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn one_status_or_several_can_be_given() {
+    fn watch_status_is_one_status_or_a_list() {
         let of = |text| discover(text).unwrap().watch_status;
         assert_eq!(of("{watch_status: live}"), [LiveStatus::Live]);
         assert_eq!(
@@ -203,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_matched_as_wholes_and_across_alphabets() {
+    fn patterns_match_whole_names_of_any_script() {
         let wanted =
             discover(r#"{name_matches: "课堂.*|stage \\d+", name_excludes: ".*测试.*"}"#).unwrap();
         for (name, expected) in [
@@ -220,20 +173,20 @@ mod tests {
     }
 
     #[test]
-    fn faults_say_what_and_where() {
+    fn faults_name_key_and_location() {
         for (text, says) in [
             (
                 "{watch_status: unStart}",
                 "must be one or a list of `not_started`, `live`",
             ),
-            ("{watch_status: [live, live]}", "`live` stands twice"),
+            ("{watch_status: [live, live]}", "this status stands twice"),
             (
                 "{name_matches: \"a(\"}",
-                "`name_matches` is no regular expression: unclosed group",
+                "`name_matches` must be a regular expression: unclosed group",
             ),
             (
                 "{name_excludes: \"a)(b\"}",
-                "`name_excludes` is no regular expression",
+                "`name_excludes` must be a regular expression",
             ),
             (
                 "{every: 5s}",

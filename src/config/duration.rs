@@ -1,13 +1,21 @@
-//! Durations as the Prometheus ecosystem writes them: `15s`, `5m`, `2h55m`.
+//! Durations as Prometheus writes them: `15s`, `5m`, `2h55m`.
 
 use std::time::Duration;
 
-/// The units that Prometheus and humantime read alike, longest first. (A year is 365 days to
-/// the one and 365.25 to the other, so it is left out.)
-const UNITS: [&str; 6] = ["w", "d", "h", "m", "s", "ms"];
+use super::decoder::redact;
 
-/// Reads a duration that Prometheus and humantime both read, and alike: whole numbers with
-/// units, the longest unit first, nothing between them.
+/// Units with their milliseconds, longest first. Prometheus also has years, which are 365 days there
+/// and 365.25 elsewhere.
+const UNITS: [(&str, u64); 6] = [
+    ("w", 604_800_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+
+/// Parses a duration: whole numbers with units, the longest unit first, nothing between them.
 ///
 /// ```
 /// use std::time::Duration;
@@ -18,63 +26,56 @@ const UNITS: [&str; 6] = ["w", "d", "h", "m", "s", "ms"];
 /// ```
 ///
 /// # Errors
-/// A sentence that says what to write instead.
+/// What is expected instead of the text.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let expected = "a duration such as `15s`, `5m` or `1h30m`";
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!("{expected}, not `{text}`: did you mean `{text}s`?"));
-    }
-    let closed_up: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    if closed_up != text && in_prometheus_grammar(&closed_up) {
-        return Err(format!(
-            "{expected}, not `{text}`: write it as `{closed_up}`"
-        ));
-    }
-    if !in_prometheus_grammar(text) {
-        return Err(format!("{expected}, not `{text}`"));
-    }
-    humantime::parse_duration(text).map_err(|error| format!("{expected}: {error}"))
+    let compact: String = text.split_whitespace().collect();
+    let hint = match parse_units(&compact) {
+        Some(duration) if compact == text => return Ok(duration),
+        Some(_) => format!(": write it as `{compact}`"),
+        None if text.parse::<u64>().is_ok() => format!(": did you mean `{text}s`?"),
+        None => String::new(),
+    };
+    Err(format!("{expected}, not {}{hint}", redact(text)))
 }
 
-/// Writes a duration the way [`parse_duration`] reads it, to the millisecond.
+/// Formats a duration as [`parse_duration`] parses it, in milliseconds at the finest.
 #[must_use]
 pub fn format_duration(duration: Duration) -> String {
     let mut rest = duration.as_millis();
     let mut text = String::new();
-    for (unit, millis) in [
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1_000),
-        ("ms", 1),
-    ] {
+    for (unit, millis) in UNITS.into_iter().skip(1) {
+        let millis = u128::from(millis);
         if rest >= millis {
-            text.push_str(&(rest / millis).to_string());
-            text.push_str(unit);
+            text += &format!("{}{unit}", rest / millis);
             rest %= millis;
         }
     }
     if text.is_empty() {
-        text.push_str("0s");
+        "0s".to_owned()
+    } else {
+        text
     }
-    text
 }
 
-fn in_prometheus_grammar(text: &str) -> bool {
+fn parse_units(text: &str) -> Option<Duration> {
+    let mut millis = 0_u64;
     let mut rest = text;
-    let mut units = UNITS.iter();
+    let mut units = UNITS.into_iter();
     while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, behind) = rest.split_at(digits);
-        let letters = behind.bytes().take_while(u8::is_ascii_lowercase).count();
-        let (unit, behind) = behind.split_at(letters);
-        // Going on from the last unit found makes sure that they come in order.
-        if number.is_empty() || !units.any(|known| *known == unit) {
-            return false;
-        }
+        let (number, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let end = behind.find(|c: char| !c.is_ascii_lowercase());
+        let (unit, behind) = behind.split_at(end.unwrap_or(behind.len()));
+        // Continuing after the last unit requires the order of `UNITS`.
+        let (_, factor) = units.find(|(name, _)| *name == unit)?;
+        millis = number
+            .parse::<u64>()
+            .ok()?
+            .checked_mul(factor)?
+            .checked_add(millis)?;
         rest = behind;
     }
-    !text.is_empty()
+    (!text.is_empty()).then(|| Duration::from_millis(millis))
 }
 
 #[cfg(test)]
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_both_read_is_read() {
+    fn valid_durations_are_parsed() {
         for (text, millis) in [
             ("15s", 15_000),
             ("5m", 300_000),
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_one_of_them_reads_is_refused_with_a_remedy() {
+    fn invalid_durations_are_rejected_with_a_remedy() {
         for (text, remedy) in [
             ("15", "did you mean `15s`?"),
             ("1h 30m", "write it as `1h30m`"),
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn formatted_duration_is_parsed_back() {
         for millis in [
             0,
             1,

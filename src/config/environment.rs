@@ -1,17 +1,18 @@
-//! Configuration by environment variables, for a container that has no file.
+//! Configuration by environment variables, for a container without a file.
 
 use std::sync::Arc;
 
-use super::account::DEFAULT_NAME;
 use polyv_client::{AppSecret, Credentials};
 
-use super::api::{self, Api};
-use super::channel::{ChannelIdIndex, check_channel_id};
+use super::account::DEFAULT_NAME;
+use super::api::{Api, parse_base_url, plain_http_warning};
+use super::channel::ChannelIdIndex;
+use super::decoder::Report;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::fingerprint::SourceFingerprint;
-use super::model::{Account, Channel, Config, Expect};
+use super::model::{Account, Channel, Config};
 use super::poll::Poll;
-use super::rate_share;
+use super::rate_share::over_ceiling;
 use super::secret::SecretSource;
 use super::shard::Shard;
 
@@ -19,25 +20,22 @@ const APP_ID: &str = "POLYV_APP_ID";
 const APP_SECRET: &str = "POLYV_APP_SECRET";
 const APP_SECRET_FILE: &str = "POLYV_APP_SECRET_FILE";
 const CHANNELS: &str = "POLYV_CHANNELS";
-/// Not needed for a real account: for the simulator, or a gateway of one's own.
+/// For the simulator or a gateway.
 const BASE_URL: &str = "POLYV_API_BASE_URL";
 
-/// Makes a configuration of the variables that `variable` knows.
+/// Loads the configuration from the variables that `variable` returns.
 pub(super) fn load(
     variable: impl Fn(&str) -> Option<String>,
     shard: Shard,
     fingerprint: &mut SourceFingerprint,
 ) -> Result<Config, Diagnostics> {
     let source: Arc<str> = "environment".into();
-    let mut faults = Diagnostics::default();
-    let mut fault = |message: String| {
-        faults.push(Diagnostic {
-            source: Arc::clone(&source),
-            place: None,
-            message,
-        });
+    let report = Report::default();
+    let fault = |message: String| report.fault(Diagnostic::new(&source, None, message));
+    let get = |name| {
+        let value = variable(name)?.trim().to_owned();
+        (!value.is_empty()).then_some(value)
     };
-    let get = |name| variable(name).filter(|value| !value.trim().is_empty());
 
     let app_id = get(APP_ID);
     if app_id.is_none() {
@@ -47,86 +45,64 @@ pub(super) fn load(
         (Some(secret), None) => AppSecret::new(&secret)
             .map(SecretSource::Inline)
             .map_err(|error| format!("{APP_SECRET}: {error}")),
-        (None, Some(path)) => Ok(SecretSource::File(path.trim().into())),
+        (None, Some(path)) => Ok(SecretSource::File(path.into())),
         (None, None) => Err(format!("neither {APP_SECRET} nor {APP_SECRET_FILE} is set")),
         (Some(_), Some(_)) => Err(format!("{APP_SECRET} and {APP_SECRET_FILE} are both set")),
     };
-    let secret = secret.and_then(|source| Ok((fingerprint.secret(&source)?, source)));
+    let secret = secret
+        .and_then(|source| Ok((fingerprint.secret(&source)?, source)))
+        .map_err(fault);
+
     let mut api = Api::default();
-    let mut warnings = Vec::new();
-    if let Some(text) = get(BASE_URL) {
-        match api::check_base_url(text.trim()) {
-            Ok(url) => {
-                warnings.extend(api::plain_http(&url).map(|warning| Diagnostic {
-                    source: Arc::clone(&source),
-                    place: None,
-                    message: format!("{BASE_URL}: {warning}"),
-                }));
-                api.base_url = url;
+    match get(BASE_URL).map(|text| parse_base_url(&text)) {
+        None => {}
+        Some(Err(why)) => fault(format!("{BASE_URL} {why}")),
+        Some(Ok(url)) => {
+            if let Some(warning) = plain_http_warning(&url) {
+                let message = format!("{BASE_URL}: {warning}");
+                report.warn(Diagnostic::new(&source, None, message));
             }
-            Err(why) => fault(format!("{BASE_URL}: {why}")),
+            api.base_url = url;
         }
     }
-    if let Some(why) = rate_share::over_ceiling(&api, shard) {
+    if let Some(why) = over_ceiling(&api, shard) {
         fault(format!("{why} (in a file, for --config.file)"));
     }
+
     let poll = Poll::default();
     let mut channels = Vec::new();
-    let mut seen = ChannelIdIndex::default();
-    match get(CHANNELS) {
-        None => fault(format!(
+    let mut channel_ids = ChannelIdIndex::default();
+    if let Some(list) = get(CHANNELS) {
+        let ids = list.split(',').map(str::trim);
+        let mut ids = ids.filter(|id| !id.is_empty()).peekable();
+        if ids.peek().is_none() {
+            fault(format!("{CHANNELS} names no channel"));
+        }
+        for id in ids {
+            match channel_ids.insert(id, &CHANNELS.into(), None) {
+                Ok(id) => channels.push(Channel::new(id, poll.live_interval).into()),
+                Err(why) => fault(format!("{CHANNELS}: {why}")),
+            }
+        }
+    } else {
+        fault(format!(
             "{CHANNELS} is not set: give the channels' ids, separated by commas"
-        )),
-        Some(text) => {
-            for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
-                let name: Arc<str> = CHANNELS.into();
-                match check_channel_id(id).and_then(|()| seen.note(id, &name, None)) {
-                    Ok(()) => {
-                        let id: Arc<str> = id.into();
-                        channels.push(Arc::new(Channel {
-                            name: Arc::clone(&id),
-                            id,
-                            labels: std::collections::BTreeMap::new(),
-                            live_interval: poll.live_interval,
-                            expect: Expect::default(),
-                        }));
-                    }
-                    Err(why) => fault(format!("{CHANNELS}: {why}")),
-                }
-            }
-            if !text.contains(|c: char| c != ',' && !c.is_whitespace()) {
-                fault(format!("{CHANNELS} names no channel"));
-            }
-        }
+        ));
     }
-    let (app_secret, secret) = match secret {
-        Ok(secret) => secret,
-        Err(why) => {
-            fault(why);
-            return Err(faults);
-        }
-    };
-    let account = Account {
-        name: DEFAULT_NAME.to_owned(),
-        credentials: Credentials {
-            app_id: app_id.map(|id| id.trim().to_owned()).unwrap_or_default(),
-            app_secret,
-        },
-        secret,
-        channels,
-        watched_directories: Vec::new(),
-        discover: None,
-    };
-    faults
-        .or(Config {
-            api,
-            poll,
-            accounts: vec![account],
-            shard: Shard::ALL,
-            channels_of_other_shards: 0,
-            warnings,
-        })
-        .map(|config| config.keep(shard))
+
+    let account = app_id
+        .zip(secret.ok())
+        .map(|(app_id, (app_secret, secret))| Account {
+            name: DEFAULT_NAME.to_owned(),
+            credentials: Credentials { app_id, app_secret },
+            secret,
+            channels,
+            watched_directories: Vec::new(),
+            discover: None,
+        });
+    let warnings = report.finish()?;
+    let accounts = account.into_iter().collect();
+    Ok(Config::new(api, poll, accounts, shard, warnings))
 }
 
 #[cfg(test)]
@@ -165,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn three_variables_are_configuration_enough() {
+    fn three_variables_are_enough() {
         let config = config(&[
             (APP_ID, "frlr1zazn3"),
             (APP_SECRET, "secret"),
@@ -181,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_missing_or_wrong_is_named() {
+    fn all_missing_or_invalid_variables_are_named() {
         let faults = config(&[]).unwrap_err().to_string();
         for name in [APP_ID, APP_SECRET, APP_SECRET_FILE, CHANNELS] {
             assert!(faults.contains(name), "{name}: {faults}");
@@ -202,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_to_another_host_is_warned_of() {
+    fn plain_http_to_another_host_is_a_warning() {
         let warnings = |base_url| {
             let variables = [
                 (APP_ID, "a"),

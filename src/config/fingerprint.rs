@@ -1,54 +1,51 @@
-//! What a configuration was made of beside its main file.
+//! Notices whether the files and secrets of a configuration changed.
 
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use glob::{GlobResult, PatternError};
-use sha2::{Digest as _, Sha256};
-
 use polyv_client::AppSecret;
+use sha2::{Digest as _, Sha256};
 
 use super::secret::SecretSource;
 
 type ContentHash = [u8; 32];
 
-/// What was read to evaluate a [`Source`](super::Source): the channel files, as a fingerprint,
-/// and the secrets. Whether another evaluation would bring the same can so be told without one,
-/// which is much cheaper.
+/// The channel files and secrets that a [`Source`](super::Source) was loaded with.
+///
+/// Checking whether they are unchanged is much cheaper than loading the source again.
 #[derive(Debug, Clone, Default)]
 pub struct SourceFingerprint {
     patterns: Vec<String>,
-    /// Over the files that match: for each pattern their number, and each one's path and bytes.
-    held: Sha256,
+    files: Vec<(PathBuf, ContentHash)>,
     secrets: Vec<(SecretSource, AppSecret)>,
 }
 
 // === impl SourceFingerprint ===
 
 impl SourceFingerprint {
-    /// Whether all that was read is still the same. `false` where that can't be told.
+    /// Whether all files and secrets are unchanged. `false` if one can't be read.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
-        let secrets_are = self
-            .secrets
-            .iter()
-            .all(|(source, secret)| source.read().as_ref() == Ok(secret));
-        secrets_are && self.held_now().is_some_and(|now| now == self.held())
+        let mut secrets = self.secrets.iter();
+        secrets.all(|(source, secret)| source.read().as_ref() == Ok(secret))
+            && self
+                .current_files()
+                .is_some_and(|files| files == self.files)
     }
 
     /// The files that match a pattern.
     pub(super) fn expand(&mut self, pattern: &str) -> Result<Vec<GlobResult>, PatternError> {
-        let paths: Vec<GlobResult> = glob::glob(pattern)?.collect();
+        let paths = glob::glob(pattern)?.collect();
         self.patterns.push(pattern.to_owned());
-        self.held.update(paths.len().to_be_bytes());
         Ok(paths)
     }
 
     /// Reads a file that matched.
     pub(super) fn read(&mut self, path: &Path) -> io::Result<String> {
         let text = std::fs::read_to_string(path)?;
-        self.hold(path, Sha256::digest(&text).into());
+        let hash = Sha256::digest(&text).into();
+        self.files.push((path.to_owned(), hash));
         Ok(text)
     }
 
@@ -59,44 +56,16 @@ impl SourceFingerprint {
         Ok(secret)
     }
 
-    /// With lengths, so that no two sequences of files look the same.
-    fn hold(&mut self, path: &Path, content: ContentHash) {
-        let path = path.as_os_str().as_encoded_bytes();
-        self.held.update(path.len().to_be_bytes());
-        self.held.update(path);
-        self.held.update(content);
-    }
-
-    fn held(&self) -> ContentHash {
-        self.held.clone().finalize().into()
-    }
-
-    /// The fingerprint of the files as they are now.
-    fn held_now(&self) -> Option<ContentHash> {
-        let mut now = Self::default();
+    fn current_files(&self) -> Option<Vec<(PathBuf, ContentHash)>> {
+        let mut files = Vec::new();
         for pattern in &self.patterns {
-            for path in now.expand(pattern).ok()? {
+            for path in glob::glob(pattern).ok()? {
                 let path = path.ok()?;
-                let content = digest(&path).ok()?;
-                now.hold(&path, content);
+                let hash = Sha256::digest(std::fs::read(&path).ok()?).into();
+                files.push((path, hash));
             }
         }
-        Some(now.held())
-    }
-}
-
-/// Piece by piece: all files together may be large.
-fn digest(path: &Path) -> io::Result<ContentHash> {
-    let mut file = BufReader::new(File::open(path)?);
-    let mut digest = Sha256::new();
-    loop {
-        let piece = file.fill_buf()?;
-        if piece.is_empty() {
-            return Ok(digest.finalize().into());
-        }
-        digest.update(piece);
-        let read = piece.len();
-        file.consume(read);
+        Some(files)
     }
 }
 
@@ -114,7 +83,7 @@ mod tests {
         fn new() -> Self {
             let files = Self(tempfile::tempdir().unwrap());
             files.write("a.yml", "- id: 1\n");
-            // Longer than what is read at once.
+            // Longer than a read buffer.
             files.write("b.yml", &format!("- id: 2\n# {}\n", "x".repeat(100_000)));
             files.write("secret", "the-secret\n");
             files.write(
@@ -139,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_anew_with_the_same_bytes_is_unchanged() {
+    fn rewritten_file_with_the_same_bytes_is_unchanged() {
         let files = TrackedFiles::new();
         let fingerprint = files.fingerprint();
         assert!(fingerprint.is_unchanged());
@@ -148,18 +117,18 @@ mod tests {
         std::fs::rename(&renamed, files.path("a.yml")).unwrap();
         files.write("b.yml.swp", "not ours");
         assert!(fingerprint.is_unchanged());
-        // Asking changes nothing.
+        // The check itself changes nothing.
         assert!(fingerprint.is_unchanged());
     }
 
     #[test]
-    fn whatever_else_becomes_of_them_is_a_change_until_it_is_undone() {
+    fn any_other_change_is_noticed_until_it_is_undone() {
         type SourceChange = fn(&TrackedFiles);
         let changes: [(&str, SourceChange); 8] = [
             ("other bytes, as many", |files| {
                 files.write("a.yml", "- id: 3\n");
             }),
-            ("another end of a large one", |files| {
+            ("another end of a large file", |files| {
                 let text = std::fs::read_to_string(files.path("b.yml")).unwrap();
                 files.write("b.yml", &(text.trim_end().to_owned() + "y"));
             }),
@@ -168,7 +137,7 @@ mod tests {
                 std::fs::create_dir(files.path("more")).unwrap();
                 files.write("more/c.yml", "");
             }),
-            ("a file that went", |files| {
+            ("a removed file", |files| {
                 std::fs::remove_file(files.path("a.yml")).unwrap();
             }),
             ("another name", |files| {
@@ -199,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_from_one_file_to_the_next_is_a_change() {
+    fn channel_moved_to_another_file_is_a_change() {
         let files = TrackedFiles::new();
         files.write("a.yml", "- id: 1\n- id: 2\n");
         files.write("b.yml", "- id: 3\n");

@@ -1,10 +1,10 @@
-//! Labels that users put on channels.
+//! Labels that users add to channels.
 
 use std::collections::BTreeMap;
 
-use crate::yaml::{Node, Reader};
+use super::decoder::{Field, Mapping, redact};
 
-/// Labels that the exporter, Prometheus or the alert rules use for something else.
+/// Labels that the exporter, Prometheus or the alert rules use themselves.
 const RESERVED: [&str; 11] = [
     "account",
     "channel_id",
@@ -19,20 +19,14 @@ const RESERVED: [&str; 11] = [
     "severity",
 ];
 
-/// Reads `labels`.
-pub(super) fn read(node: &Node, reader: &mut Reader) -> BTreeMap<String, String> {
+/// Decodes `labels`.
+pub(super) fn decode(field: Field<'_>) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
-    let Some(map) = reader.mapping(node, "`labels`") else {
-        return labels;
-    };
-    for entry in map.entries() {
-        let name = entry.key.as_str();
+    let map = field.mapping();
+    for (location, name, field) in map.iter().flat_map(Mapping::entries) {
         if let Err(why) = check(name) {
-            reader.fault(entry.place, why);
-            continue;
-        }
-        let what = format!("the label `{name}`");
-        if let Some(value) = reader.text(&entry.value, &what) {
+            field.fault_at(location, why);
+        } else if let Some(value) = field.text() {
             labels.insert(name.to_owned(), value.to_owned());
         }
     }
@@ -50,21 +44,17 @@ fn check(name: &str) -> Result<(), String> {
              own?"
         ));
     }
-    let mut bytes = name.bytes();
-    let valid = bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if valid {
+    let mut valid = name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    if !valid.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+        valid.insert(0, '_');
+    }
+    if name == valid {
         return Ok(());
     }
-    let meant: String = name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect();
     Err(format!(
-        "`{name}` can't be a label: letters, digits and `_` only, and no digit first; did you \
-         mean `{meant}`?"
+        "{} can't be a label: letters, digits and `_` only, and no digit first; did you mean \
+         `{valid}`?",
+        redact(name)
     ))
 }
 
@@ -73,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_suggested_instead_may_be_used() {
+    fn suggested_names_are_valid() {
         for name in RESERVED
             .into_iter()
             .chain(["__x", "exported_", "exported_id", "__"])

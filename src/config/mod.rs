@@ -8,6 +8,7 @@
 mod account;
 mod api;
 mod channel;
+mod decoder;
 mod diagnostic;
 mod discovery;
 mod duration;
@@ -22,6 +23,7 @@ mod shard;
 mod source;
 mod values;
 mod watch;
+mod yaml;
 
 pub use api::Api;
 pub use channel::check_channel_id;

@@ -17,96 +17,105 @@ use super::shard::Shard;
 /// A valid configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// How Polyv is reached.
+    /// How Polyv is called.
     pub api: Api,
-    /// How channels are asked, and how long answers count.
+    /// How channels are polled, and for how long responses are valid.
     pub poll: Poll,
-    /// Whose channels they are, as far as they are this shard's own.
+    /// The accounts, with this shard's channels only.
     pub accounts: Vec<Account>,
-    /// Which of all channels are this exporter's own.
+    /// This exporter's share of the channels.
     pub shard: Shard,
-    /// How many channels are configured that belong to other shards.
+    /// Number of configured channels that belong to other shards.
     pub channels_of_other_shards: usize,
-    /// What is valid and perhaps not meant.
+    /// Settings that are valid and perhaps not intended.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// One of `accounts`.
+/// An account at Polyv.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Account {
     /// The label `account`.
     pub name: String,
-    /// What it signs with.
+    /// The id and secret that sign calls.
     pub credentials: Credentials,
-    /// Where its secret came from.
+    /// Where the secret came from.
     pub secret: SecretSource,
-    /// Its channels, those of its channel files included, as far as they are this shard's own.
+    /// This shard's channels, with those of channel files.
     pub channels: Vec<Arc<Channel>>,
-    /// The directories in which its channel files are.
+    /// The directories of the channel files.
     pub watched_directories: Vec<PathBuf>,
-    /// Which more of its channels are found by asking Polyv.
+    /// Which of the account's channels are discovered.
     pub discover: Option<DiscoveryConfig>,
 }
 
-/// One of an account's `channels`.
+/// A channel of an account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Channel {
     /// The channel's number at Polyv.
     pub id: Arc<str>,
-    /// What it is called; its id where no name is configured.
+    /// The channel's name. Its id if no name is configured.
     pub name: Arc<str>,
     /// The labels on `polyv_channel_info`.
     pub labels: BTreeMap<String, String>,
-    /// How often it is asked while it is live.
+    /// Interval between polls while the channel is live.
     pub live_interval: Duration,
-    /// What is expected of it.
+    /// Expectations that alert rules compare with.
     pub expect: Expect,
 }
 
-/// What is expected of a channel, for alert rules to compare with.
+/// Expectations of a channel that alert rules compare with.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Expect {
-    /// Whether it should be live whenever it is configured.
+    /// Whether the channel should be live all the time.
     pub live: bool,
-    /// Bits per second.
+    /// Video bitrate, in bits per second.
     pub video_bitrate_bps: Option<f64>,
-    /// Frames per second.
+    /// Video frame rate, in frames per second.
     pub video_framerate_fps: Option<f64>,
-    /// Frames per second.
+    /// Audio frame rate, in frames per second.
     pub audio_framerate_fps: Option<f64>,
 }
 
 // === impl Config ===
 
 impl Config {
-    /// How many channels are this exporter's own.
-    #[must_use]
-    pub fn channel_count(&self) -> usize {
-        self.accounts
-            .iter()
-            .map(|account| account.channels.len())
-            .sum()
+    /// A configuration with the channels of one shard.
+    pub(super) fn new(
+        api: Api,
+        poll: Poll,
+        mut accounts: Vec<Account>,
+        shard: Shard,
+        warnings: Vec<Diagnostic>,
+    ) -> Self {
+        let mut channels_of_other_shards = 0;
+        for account in &mut accounts {
+            let all = account.channels.len();
+            account.channels.retain(|channel| shard.owns(&channel.id));
+            channels_of_other_shards += all - account.channels.len();
+        }
+        Self {
+            api,
+            poll,
+            accounts,
+            shard,
+            channels_of_other_shards,
+            warnings,
+        }
     }
 
-    /// Leaves a shard its own channels.
-    pub(super) fn keep(mut self, shard: Shard) -> Self {
-        let all = self.channel_count();
-        for account in &mut self.accounts {
-            account.channels.retain(|channel| shard.owns(&channel.id));
-        }
-        self.channels_of_other_shards = all - self.channel_count();
-        self.shard = shard;
-        self
+    /// The number of this shard's channels.
+    #[must_use]
+    pub fn channel_count(&self) -> usize {
+        let accounts = self.accounts.iter();
+        accounts.map(|account| account.channels.len()).sum()
     }
 
     /// The account that lists a channel.
     #[must_use]
     pub fn account_of(&self, channel_id: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| {
-            account
-                .channels
-                .iter()
-                .any(|channel| *channel.id == *channel_id)
+            let mut channels = account.channels.iter();
+            channels.any(|channel| *channel.id == *channel_id)
         })
     }
 }
@@ -114,7 +123,7 @@ impl Config {
 // === impl Channel ===
 
 impl Channel {
-    /// A channel of which nothing is known but its number.
+    /// A channel with defaults for everything except its id and interval.
     #[must_use]
     pub fn new(id: Arc<str>, live_interval: Duration) -> Self {
         Self {

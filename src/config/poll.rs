@@ -4,42 +4,42 @@ use std::time::Duration;
 
 use chrono::FixedOffset;
 
-use super::values::{HOUR, MINUTE, SECOND, bounded, interval, set};
-use crate::yaml::{Node, Reader};
+use super::decoder::{Field, redact};
+use super::values::{HOUR, MINUTE, SECOND, choice, interval, within};
 
-/// A question reaches so far at most: the call takes 3 hours, and clocks differ.
+/// Polyv returns at most 3 hours of samples, by its own clock, which may differ from the local one.
 const MAX_LOOKBACK: Duration = Duration::from_secs(2 * 3600 + 55 * 60);
 
-/// The section `poll`.
+/// How channels are polled, and for how long responses are valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Poll {
-    /// How often a live channel is asked, where the channel has no interval of its own.
+    /// Interval between polls of a live channel without an interval of its own.
     pub live_interval: Duration,
-    /// How often any other channel is asked.
+    /// Interval between polls of any other channel.
     pub idle_interval: Duration,
-    /// How channels that are not live are asked whether they are.
+    /// How channels that are not live are polled for their status.
     pub status: StatusMode,
-    /// How much history the first question asks for.
+    /// Length of the history that the first poll of a live channel requests.
     pub lookback: Duration,
-    /// A stream that has brought no new sample for so long is no longer exposed.
+    /// A stream without a new sample for this long is hidden.
     pub stale_after: Duration,
-    /// Nor is one whose newest sample is older than this by its own time.
+    /// A stream whose newest sample is older, by the sample's own time, is hidden.
     pub max_sample_age: Duration,
-    /// What the minima look back over.
+    /// Window of the minima.
     pub window: Duration,
-    /// What the maxima look back over.
+    /// Window of the maxima.
     pub sustain: Duration,
-    /// The zone of sample times that carry none.
+    /// Time zone of sample times that carry none.
     pub time_zone: FixedOffset,
 }
 
-/// How channels that are not live are asked whether they are.
+/// How channels that are not live are polled for their status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StatusMode {
-    /// Up to 200 in one call, by their status.
+    /// Up to 200 channels in one call, by their status.
     #[default]
     Batch,
-    /// Each by itself, by its stream.
+    /// One channel in each call, by its stream.
     Single,
 }
 
@@ -56,77 +56,51 @@ impl Default for Poll {
             max_sample_age: Duration::from_secs(15 * 60),
             window: Duration::from_secs(90),
             sustain: Duration::from_secs(30),
-            time_zone: beijing(),
+            time_zone: beijing_offset(),
         }
     }
 }
 
-/// Reads `poll`.
-pub(super) fn read(node: &Node, reader: &mut Reader) -> Poll {
+/// Decodes `poll`.
+pub(super) fn decode(field: Field<'_>) -> Poll {
     let mut poll = Poll::default();
-    let Some(mut map) = reader.mapping(node, "`poll`") else {
+    let Some(mut map) = field.mapping() else {
         return poll;
     };
-    set(&mut poll.live_interval, map.get("live_interval"), |node| {
-        interval(reader, node, "`live_interval`")
-    });
-    set(&mut poll.idle_interval, map.get("idle_interval"), |node| {
-        interval(reader, node, "`idle_interval`")
-    });
-    set(&mut poll.status, map.get("status"), |node| {
-        match reader.text(node, "`status`")? {
-            "batch" => Some(StatusMode::Batch),
-            "single" => Some(StatusMode::Single),
-            other => {
-                let message = format!("`status` must be `batch` or `single`, not `{other}`");
-                reader.fault(node.place, message);
-                None
-            }
-        }
-    });
-    set(&mut poll.lookback, map.get("lookback"), |node| {
-        bounded(reader, node, "`lookback`", SECOND..=MAX_LOOKBACK)
-    });
-    set(&mut poll.stale_after, map.get("stale_after"), |node| {
-        bounded(reader, node, "`stale_after`", SECOND..=24 * HOUR)
-    });
-    set(
-        &mut poll.max_sample_age,
-        map.get("max_sample_age"),
-        |node| bounded(reader, node, "`max_sample_age`", SECOND..=24 * HOUR),
+    map.set("live_interval", &mut poll.live_interval, interval);
+    map.set("idle_interval", &mut poll.idle_interval, interval);
+    let modes = [("batch", StatusMode::Batch), ("single", StatusMode::Single)];
+    map.set("status", &mut poll.status, choice(&modes));
+    map.set(
+        "lookback",
+        &mut poll.lookback,
+        within(SECOND..=MAX_LOOKBACK),
     );
-    set(&mut poll.window, map.get("window"), |node| {
-        bounded(reader, node, "`window`", SECOND..=30 * MINUTE)
-    });
-    set(&mut poll.sustain, map.get("sustain"), |node| {
-        bounded(reader, node, "`sustain`", SECOND..=30 * MINUTE)
-    });
-    set(&mut poll.time_zone, map.get("time_zone"), |node| {
-        zone(reader, node)
-    });
-    map.finish(reader);
+    let day = || within(SECOND..=24 * HOUR);
+    map.set("stale_after", &mut poll.stale_after, day());
+    map.set("max_sample_age", &mut poll.max_sample_age, day());
+    let half_hour = || within(SECOND..=30 * MINUTE);
+    map.set("window", &mut poll.window, half_hour());
+    map.set("sustain", &mut poll.sustain, half_hour());
+    map.set("time_zone", &mut poll.time_zone, time_zone);
+    map.deny_unknown();
     poll
 }
 
-/// UTC+8, as the stream information page's own example shows.
-fn beijing() -> FixedOffset {
+/// UTC+8, as in the example of Polyv's documentation of stream information.
+fn beijing_offset() -> FixedOffset {
     FixedOffset::east_opt(8 * 3600).unwrap_or_else(|| chrono::Offset::fix(&chrono::Utc))
 }
 
-fn zone(reader: &mut Reader, node: &Node) -> Option<FixedOffset> {
-    let text = reader.text(node, "`time_zone`")?;
+fn time_zone(text: &str) -> Result<FixedOffset, String> {
     if matches!(text, "Z" | "UTC") {
-        return Some(chrono::Offset::fix(&chrono::Utc));
+        return Ok(chrono::Offset::fix(&chrono::Utc));
     }
-    let zone = text.parse().ok().filter(|_| text.contains(':'));
-    if zone.is_none() {
-        let message = format!(
-            "`time_zone` must be an offset such as `+08:00`, not `{text}` (names of zones are \
-             not known here)"
-        );
-        reader.fault(node.place, message);
-    }
-    zone
+    let offset = text.parse().ok().filter(|_| text.contains(':'));
+    offset.ok_or_else(|| {
+        let text = redact(text);
+        format!("must be an offset such as `+08:00`, not {text} (names of zones are not supported)")
+    })
 }
 
 #[cfg(test)]

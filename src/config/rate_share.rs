@@ -1,17 +1,31 @@
-//! The share of Polyv's limit that each shard has.
+//! Polyv's rate limit, and the share of it that each shard has.
 
 use polyv_client::is_loopback;
 
 use super::api::Api;
+use super::decoder::Field;
 use super::duration::format_duration;
 use super::shard::Shard;
 
-/// The documented ceiling, for all calls of one client IP.
-pub(super) const CEILING_PER_SECOND: f64 = 150.0;
+/// The documented limit of all calls from one address.
+const CEILING_PER_SECOND: f64 = 150.0;
 
-/// Says, with the numbers and a remedy, where the shards behind one address may together make more
-/// calls than Polyv allows it. Each shard keeps to its own limit and knows nothing of what the
-/// others do, so this is the only place where it can be seen.
+/// Records a rate limit over Polyv's: a fault for shards, a warning for a single exporter.
+pub(super) fn check(api: &Api, shard: Shard, field: Field<'_>) {
+    #[allow(clippy::cast_precision_loss)] // at most a million
+    let rate = api.requests as f64 / api.per.as_secs_f64();
+    if let Some(why) = over_ceiling(api, shard) {
+        field.fault(why);
+    } else if shard.is_all() && rate > CEILING_PER_SECOND && !is_loopback(&api.base_url) {
+        field.warn(
+            "`rate_limit` is over Polyv's ceiling of 1,500 calls in 10 seconds for a client IP; a \
+             client over it is blocked for 5 minutes",
+        );
+    }
+}
+
+/// Why the shards behind one address may together exceed Polyv's limit, with a remedy. A shard does
+/// not know the rate of the others, so only the configuration shows it.
 pub(super) fn over_ceiling(api: &Api, shard: Shard) -> Option<String> {
     if shard.is_all() || is_loopback(&api.base_url) {
         return None;
@@ -50,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    fn said(requests: usize, per: u64, shards_per_ip: Option<u32>, total: u32) -> Option<String> {
+    fn fault(requests: usize, per: u64, shards_per_ip: Option<u32>, total: u32) -> Option<String> {
         let api = Api {
             requests,
             per: Duration::from_secs(per),
@@ -61,27 +75,27 @@ mod tests {
     }
 
     #[test]
-    fn shards_that_are_together_over_the_ceiling_are_told_the_numbers_and_what_to_do() {
+    fn fault_has_numbers_and_remedy() {
         assert_eq!(
-            said(1000, 10, None, 3).unwrap(),
+            fault(1000, 10, None, 3).unwrap(),
             "3 shards x 1000 calls in 10s are 3000, over the 1500 that Polyv allows for one \
              address: set api.rate_limit.requests to 500 or less, or, where each shard has an \
              address of its own, api.rate_limit.shards_per_ip: 1"
         );
-        assert_eq!(said(500, 10, None, 3), None);
-        assert!(said(501, 10, None, 3).is_some());
-        // Half of them behind each address.
-        assert_eq!(said(750, 10, Some(2), 4), None);
-        let two = said(751, 10, Some(2), 4).unwrap();
+        assert_eq!(fault(500, 10, None, 3), None);
+        assert!(fault(501, 10, None, 3).is_some());
+        // Two of four shards behind each address.
+        assert_eq!(fault(750, 10, Some(2), 4), None);
+        let two = fault(751, 10, Some(2), 4).unwrap();
         assert!(
             two.starts_with("2 shards x 751 calls in 10s are 1502"),
             "{two}"
         );
-        // There are no more behind an address than there are.
-        assert_eq!(said(750, 10, Some(9), 2), None);
-        let alone = said(1501, 10, Some(1), 2).unwrap();
+        // An address has at most all shards.
+        assert_eq!(fault(750, 10, Some(9), 2), None);
+        let alone = fault(1501, 10, Some(1), 2).unwrap();
         assert!(alone.ends_with("requests to 1500 or less"), "{alone}");
-        let none = said(1, 1, None, 200).unwrap();
+        let none = fault(1, 1, None, 200).unwrap();
         assert!(
             none.contains("set a longer api.rate_limit.per, or"),
             "{none}"
@@ -89,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn one_exporter_alone_is_nobodys_share() {
-        assert_eq!(said(100_000, 10, None, 1), None);
+    fn single_exporter_has_no_share() {
+        assert_eq!(fault(100_000, 10, None, 1), None);
     }
 }

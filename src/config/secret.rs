@@ -1,17 +1,17 @@
-//! Where an account's secret comes from.
+//! Sources of an account's secret.
 
 use std::path::{Path, PathBuf};
 
 use polyv_client::AppSecret;
 
-/// Where a secret is to be had, now and later.
+/// Where a secret is read from, now and later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
-    /// It stands in the configuration itself.
+    /// The configuration itself.
     Inline(AppSecret),
-    /// It is a file's content; read anew when Polyv refuses it.
+    /// A file, which is read again when Polyv rejects the secret.
     File(PathBuf),
-    /// It is an environment variable's value.
+    /// An environment variable.
     Variable(String),
 }
 
@@ -21,7 +21,7 @@ impl SecretSource {
     /// Reads the secret.
     ///
     /// # Errors
-    /// A sentence that says what is wrong with the source, without what is in it.
+    /// A sentence about the source that does not contain the secret.
     pub fn read(&self) -> Result<AppSecret, String> {
         match self {
             Self::Inline(secret) => Ok(secret.clone()),

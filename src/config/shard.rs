@@ -1,9 +1,9 @@
-//! Which channels are this exporter's own, where several divide them.
+//! Distribution of channels among several exporters.
 //!
-//! Rendezvous hashing: each channel has a weight with each shard, and belongs to the one with the
-//! highest. Nobody has to be asked, and where a shard comes or goes only its own channels move.
-//! The weights are a promise to every version on every platform, because shards may be updated one
-//! by one: `docs/scale.md` says how they are made.
+//! Rendezvous hashing: a channel has a weight for each shard and belongs to the shard with the highest
+//! one. Shards need no coordination, and adding or removing one moves only its own channels. The
+//! weights must be the same in all versions and on all platforms, because shards may be updated one
+//! after the other. `docs/scale.md` documents them.
 
 use std::fmt;
 
@@ -23,24 +23,24 @@ pub struct Shard {
     total: u32,
 }
 
-/// Numbers that make no shard, with a sentence that says why.
+/// The numbers of a shard that does not exist, with a sentence that says why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidShard(String);
 
-/// More would cost every channel that many hashes, and Polyv's limit divided by as many is nothing.
+/// Each channel costs a hash for each shard, and Polyv's rate limit is too low for more shards.
 pub const MAX_SHARDS: u32 = 1000;
 
 // === impl Shard ===
 
 impl Shard {
-    /// The only one: every channel is its own.
+    /// The only shard, which owns every channel.
     pub const ALL: Self = Self { index: 0, total: 1 };
 
     /// Shard `index`, counted from 0, of `total`.
     ///
     /// # Errors
-    /// Where there is no such shard.
+    /// There is no such shard.
     pub fn new(index: u32, total: u32) -> Result<Self, InvalidShard> {
         if !(1..=MAX_SHARDS).contains(&total) {
             return Err(InvalidShard(format!(
@@ -56,19 +56,19 @@ impl Shard {
         Ok(Self { index, total })
     }
 
-    /// How many shards there are.
+    /// The number of shards.
     #[must_use]
     pub const fn total(self) -> u32 {
         self.total
     }
 
-    /// Whether it is the only one.
+    /// Whether this is the only shard.
     #[must_use]
     pub const fn is_all(self) -> bool {
         self.total == 1
     }
 
-    /// Whether a channel is its own. Exactly one shard of each `total` says yes.
+    /// Whether this shard owns a channel. Exactly one shard of each `total` does.
     #[must_use]
     pub fn owns(self, channel_id: &str) -> bool {
         if self.is_all() {
@@ -76,7 +76,7 @@ impl Shard {
         }
         let seed = fnv1a(channel_id.as_bytes());
         let own = weight(seed, self.index);
-        // Of equals the first.
+        // The first of equal weights wins.
         (0..self.index).all(|other| weight(seed, other) < own)
             && (self.index + 1..self.total).all(|other| weight(seed, other) <= own)
     }
@@ -94,9 +94,8 @@ impl fmt::Display for Shard {
     }
 }
 
-/// A channel's weight with a shard: of the numbers that `SplitMix64` gives when it is seeded with the
-/// channel's hash, the one at the shard's place. One hash of the id and a few multiplications for
-/// each shard.
+/// A channel's weight for a shard: the number at the shard's index in the sequence of `SplitMix64`,
+/// seeded with the hash of the channel's id.
 fn weight(seed: u64, index: u32) -> u64 {
     const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
     let steps = u64::from(index) + 1;
@@ -119,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    /// The one shard that owns a channel.
+    /// The shard that owns a channel.
     fn owner(id: &str, total: u32) -> u32 {
         let owners: Vec<u32> = (0..total)
             .filter(|index| Shard::new(*index, total).unwrap().owns(id))
@@ -129,12 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn both_functions_are_the_published_ones() {
-        // From the authors' own vectors (draft-eastlake-fnv).
+    fn hashes_match_published_vectors() {
+        // Vectors of draft-eastlake-fnv.
         assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
-        // What splitmix64.c gives with that seed.
+        // The output of splitmix64.c with this seed.
         let first: Vec<u64> = (0..5).map(|index| weight(1_234_567, index)).collect();
         assert_eq!(
             first,
@@ -149,10 +148,9 @@ mod tests {
         assert_eq!(weight(0, 0), 0xe220_a839_7b1d_cdaf);
     }
 
-    /// What `docs/scale.md` says of some channels: pinned, because shards of two versions have to
-    /// agree.
+    /// The examples of `docs/scale.md`: shards of two versions have to agree.
     #[test]
-    fn the_owners_of_the_documented_channels_never_change() {
+    fn documented_owners_never_change() {
         let page = include_str!("../../docs/scale.md");
         let (_, table) = page
             .split_once("| channel | of 2 | of 3 | of 4 | of 32 |")
@@ -171,13 +169,13 @@ mod tests {
             rows += 1;
         }
         assert!(rows >= 8, "{rows}");
-        // The page may not drift either.
+        // Pins the page as well.
         assert_eq!((owner("3880533", 3), owner("3880534", 32)), (2, 20));
     }
 
     #[test]
-    fn each_shard_has_about_as_many_channels() {
-        // Numbers in a row, as accounts have them, and few of them in all.
+    fn channels_are_spread_evenly() {
+        // Consecutive numbers, as an account has them, and few in total.
         for (total, channels) in [
             (2, 1000_u32),
             (3, 600),
@@ -190,7 +188,7 @@ mod tests {
                 counts[owner(&(3_880_000 + n).to_string(), total) as usize] += 1;
             }
             let mean = f64::from(channels) / f64::from(total);
-            // Five standard deviations of what chance would do.
+            // Five standard deviations of a random distribution.
             let bound = 5.0 * mean.sqrt();
             for count in &counts {
                 assert!(
@@ -202,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_shard_is_refused() {
+    fn invalid_shards_are_rejected() {
         for (index, total) in [(0, 0), (1, 1), (3, 3), (7, 3), (0, MAX_SHARDS + 1)] {
             assert!(Shard::new(index, total).is_err(), "{index} of {total}");
         }
@@ -212,7 +210,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_channel_has_one_owner_and_a_new_shard_only_takes(
+        fn channel_has_one_owner_and_moves_only_to_a_new_shard(
             id in "[0-9]{1,20}",
             total in 1_u32..40,
         ) {
@@ -223,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_shard_takes_its_share_and_no_more() {
+    fn new_shard_takes_its_share() {
         for total in [1, 2, 3, 7, 31] {
             let channels = 20_000;
             let moved = (0..channels)

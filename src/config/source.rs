@@ -3,31 +3,37 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::account::{self, Context};
+use super::account::AccountDecoder;
 use super::api::{self, Api};
 use super::channel::ChannelIdIndex;
+use super::decoder::{Field, Report};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::environment;
 use super::fingerprint::SourceFingerprint;
-use super::model::Config;
+use super::model::{Account, Config};
 use super::poll::{self, Poll};
+use super::rate_share;
 use super::shard::Shard;
-use crate::yaml::{Node, Reader};
+use super::yaml;
 
-/// A configuration as it was last read. The files that it names are read when it is
-/// [evaluated](Self::load), so that a channel file that changed counts, and the main file
-/// only when somebody asks for a [reload](Self::reload).
+/// The text of a configuration.
+///
+/// [Loading](Self::load) it reads channel files and secrets again. The main file is read again by
+/// [`reload`](Self::reload) only, so that a half-finished edit is not picked up together with a
+/// changed channel file.
 #[derive(Debug, Clone)]
 pub struct Source {
-    kind: Kind,
+    /// `None` stands for the environment.
+    document: Option<Document>,
     shard: Shard,
 }
 
 #[derive(Clone)]
-enum Kind {
-    File { path: PathBuf, text: Arc<str> },
-    Text { name: Arc<str>, text: Arc<str> },
-    Environment,
+struct Document {
+    name: Arc<str>,
+    /// The path of a file, which can be read again.
+    path: Option<PathBuf>,
+    text: Arc<str>,
 }
 
 // === impl Source ===
@@ -36,88 +42,85 @@ impl Source {
     /// The configuration file at `path`.
     ///
     /// # Errors
-    /// Where it can't be read.
+    /// The file can't be read.
     pub fn file(path: &Path) -> Result<Self, Diagnostics> {
-        let text = std::fs::read_to_string(path).map_err(|error| Diagnostic {
-            source: path.to_string_lossy().into(),
-            place: None,
-            message: format!("the configuration file can't be read: {error}"),
-        })?;
-        Ok(Self::of(Kind::File {
-            path: path.to_owned(),
+        let name: Arc<str> = path.to_string_lossy().into();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Self::new(Some(Document {
+                name,
+                path: Some(path.to_owned()),
+                text: text.into(),
+            }))),
+            Err(error) => {
+                let message = format!("the configuration file can't be read: {error}");
+                Err(Diagnostic::new(&name, None, message).into())
+            }
+        }
+    }
+
+    /// The environment variables `POLYV_APP_ID`, `POLYV_APP_SECRET` (or `POLYV_APP_SECRET_FILE`) and
+    /// `POLYV_CHANNELS`.
+    #[must_use]
+    pub fn environment() -> Self {
+        Self::new(None)
+    }
+
+    /// A text. Its relative paths start at the working directory.
+    #[must_use]
+    pub fn text(name: &str, text: &str) -> Self {
+        Self::new(Some(Document {
+            name: name.into(),
+            path: None,
             text: text.into(),
         }))
     }
 
-    /// The variables `POLYV_APP_ID`, `POLYV_APP_SECRET` (or `POLYV_APP_SECRET_FILE`) and
-    /// `POLYV_CHANNELS`.
-    #[must_use]
-    pub fn environment() -> Self {
-        Self::of(Kind::Environment)
-    }
-
-    /// A configuration at hand; its relative paths are the working directory's.
-    #[must_use]
-    pub fn text(name: &str, text: &str) -> Self {
-        Self::of(Kind::Text {
-            name: name.into(),
-            text: text.into(),
-        })
-    }
-
-    fn of(kind: Kind) -> Self {
+    fn new(document: Option<Document>) -> Self {
         let shard = Shard::ALL;
-        Self { kind, shard }
+        Self { document, shard }
     }
 
-    /// The same, of which only a shard's own channels count. All of it has to be valid all the
-    /// same.
+    /// The same source for one shard: its configuration has that shard's channels only. The channels
+    /// of other shards are checked as well.
     #[must_use]
     pub fn sharded(self, shard: Shard) -> Self {
         Self { shard, ..self }
     }
 
-    /// Reads the main file anew.
+    /// Reads the main file again.
     ///
     /// # Errors
-    /// Where it can't be read.
+    /// The file can't be read.
     pub fn reload(&self) -> Result<Self, Diagnostics> {
-        match &self.kind {
-            Kind::File { path, .. } => Ok(Self::file(path)?.sharded(self.shard)),
-            Kind::Text { .. } | Kind::Environment => Ok(self.clone()),
-        }
+        let path = self
+            .document
+            .as_ref()
+            .and_then(|document| document.path.as_ref());
+        path.map_or_else(
+            || Ok(self.clone()),
+            |path| Ok(Self::file(path)?.sharded(self.shard)),
+        )
     }
 
-    /// Makes a configuration of it, reading the channel files and secrets that it names.
+    /// Loads the configuration, with the channel files and secrets that it names.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All faults of the configuration.
     pub fn load(&self) -> Result<Config, Diagnostics> {
         Ok(self.load_with_fingerprint()?.0)
     }
 
-    /// The same, with what was read: as long as [that is unchanged](SourceFingerprint::is_unchanged),
-    /// another evaluation brings nothing new.
+    /// Like [`load`](Self::load), with a fingerprint of the files and secrets. Loading again gives
+    /// the same configuration as long as [that is unchanged](SourceFingerprint::is_unchanged).
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All faults of the configuration.
     pub fn load_with_fingerprint(&self) -> Result<(Config, SourceFingerprint), Diagnostics> {
         let mut fingerprint = SourceFingerprint::default();
-        let config = match &self.kind {
-            Kind::File { path, text } => {
-                let directory = path.parent().unwrap_or(Path::new(""));
-                let name = path.to_string_lossy().into();
-                load_text(name, text, directory, self.shard, &mut fingerprint)
-            }
-            Kind::Text { name, text } => load_text(
-                Arc::clone(name),
-                text,
-                Path::new(""),
-                self.shard,
-                &mut fingerprint,
-            ),
-            // Its variables are the process' own: they stay as they are.
-            Kind::Environment => environment::load(
+        let config = match &self.document {
+            Some(document) => document.load(self.shard, &mut fingerprint),
+            // The variables of the own process do not change.
+            None => environment::load(
                 |name| std::env::var(name).ok(),
                 self.shard,
                 &mut fingerprint,
@@ -127,86 +130,82 @@ impl Source {
     }
 }
 
-// The text may hold a secret.
-impl std::fmt::Debug for Kind {
+// === impl Document ===
+
+// The text may contain a secret.
+impl std::fmt::Debug for Document {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File { path, .. } => write!(f, "file {}", path.display()),
-            Self::Text { name, .. } => write!(f, "text {name}"),
-            Self::Environment => f.write_str("environment"),
-        }
+        f.write_str(&self.name)
     }
 }
 
-fn load_text(
-    name: Arc<str>,
-    text: &str,
+impl Document {
+    fn load(
+        &self,
+        shard: Shard,
+        fingerprint: &mut SourceFingerprint,
+    ) -> Result<Config, Diagnostics> {
+        let report = Report::default();
+        let directory = self.path.as_deref().and_then(Path::parent);
+        let sections = match yaml::parse(&self.text) {
+            Ok(root) => {
+                let root = Field::root(&root, "a configuration", &self.name, &report);
+                decode(root, directory.unwrap_or(Path::new("")), shard, fingerprint)
+            }
+            Err((location, message)) => {
+                report.fault(Diagnostic::new(&self.name, Some(location), message));
+                None
+            }
+        };
+        let warnings = report.finish()?;
+        let (api, poll, accounts) = sections.unwrap_or_default();
+        Ok(Config::new(api, poll, accounts, shard, warnings))
+    }
+}
+
+/// Decodes the sections of a configuration, or records its faults.
+fn decode(
+    root: Field<'_>,
     directory: &Path,
     shard: Shard,
     fingerprint: &mut SourceFingerprint,
-) -> Result<Config, Diagnostics> {
-    let root = Node::parse(&name, text)?;
-    let mut reader = Reader::new(name);
-    let Some(mut map) = reader.mapping(&root, "a configuration") else {
-        return Err(reader.into_faults());
+) -> Option<(Api, Poll, Vec<Account>)> {
+    let mut map = root.mapping()?;
+    let (api, rate_limit) = map
+        .get("api")
+        .map_or_else(|| (Api::default(), root), api::decode);
+    rate_share::check(&api, shard, rate_limit);
+    let poll = map.get("poll").map(poll::decode).unwrap_or_default();
+    let mut decoder = AccountDecoder {
+        directory,
+        live_interval: poll.live_interval,
+        fingerprint,
+        ids: ChannelIdIndex::default(),
+        names: Vec::new(),
     };
-    let mut warnings = Vec::new();
-    let api = match map.get("api") {
-        Some(node) => api::read(node, shard, &mut reader, &mut warnings),
-        None => {
-            let api = Api::default();
-            api::check_share(&api, shard, root.place, &mut reader);
-            api
-        }
+    let Some(field) = map.get("accounts") else {
+        root.fault("there are no `accounts`: whose channels should be watched?");
+        map.deny_unknown();
+        return None;
     };
-    let poll = map
-        .get("poll")
-        .map_or_else(Poll::default, |node| poll::read(node, &mut reader));
-    let mut accounts = Vec::new();
-    if let Some(node) = map.get("accounts") {
-        let mut context = Context {
-            directory,
-            live_interval: poll.live_interval,
-            seen: &mut ChannelIdIndex::default(),
-            names: &mut Vec::new(),
-            warnings: &mut warnings,
-            fingerprint,
-        };
-        let nodes = reader.list(node, "`accounts`");
-        if nodes.is_empty() {
-            reader.fault(node.place, "`accounts` lists no account");
-        }
-        for node in nodes {
-            accounts.extend(account::read(node, &mut reader, &mut context));
-        }
-        let unfilled = accounts.iter().all(|account| {
-            account.channels.is_empty()
-                && account.watched_directories.is_empty()
-                && account.discover.is_none()
-        });
-        if !accounts.is_empty() && unfilled {
-            reader.fault(
-                node.place,
-                "there is no channel to watch: list some under `channels` or `channel_files`, \
-                 or have them found by `discover`",
-            );
-        }
-    } else {
-        reader.fault(
-            root.place,
-            "there are no `accounts`: whose channels should be watched?",
+    map.deny_unknown();
+    let mut entries = field.items("this account").peekable();
+    if entries.peek().is_none() {
+        field.fault("`accounts` lists no account");
+    }
+    let accounts: Vec<_> = entries
+        .filter_map(|account| decoder.decode(account))
+        .collect();
+    let is_empty = |account: &Account| {
+        account.channels.is_empty()
+            && account.watched_directories.is_empty()
+            && account.discover.is_none()
+    };
+    if !accounts.is_empty() && accounts.iter().all(is_empty) {
+        field.fault(
+            "there is no channel to watch: list some under `channels` or `channel_files`, or have \
+             them found by `discover`",
         );
     }
-    map.finish(&mut reader);
-    reader
-        .into_faults()
-        .or(Config {
-            api,
-            poll,
-            accounts,
-            shard: Shard::ALL,
-            channels_of_other_shards: 0,
-            warnings,
-        })
-        .map(|config| config.keep(shard))
+    Some((api, poll, accounts))
 }

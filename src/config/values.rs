@@ -1,54 +1,82 @@
-//! Values that several sections have.
+//! Parsers of scalar values. An error is the rest of a sentence that begins with the key, such as
+//! `must be a number`.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
-use super::duration::format_duration;
-use crate::yaml::{Node, Reader};
+use super::decoder::redact;
+use super::duration::{format_duration, parse_duration};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
-/// Reads an interval between two polls.
-pub(super) fn interval(reader: &mut Reader, node: &Node, what: &str) -> Option<Duration> {
-    bounded(reader, node, what, SECOND..=HOUR)
+/// An error about a text that is not what was expected.
+pub(super) fn expected<T>(what: impl Display, text: &str) -> Result<T, String> {
+    Err(format!("must be {what}, not {}", redact(text)))
 }
 
-pub(super) fn bounded(
-    reader: &mut Reader,
-    node: &Node,
-    what: &str,
-    range: RangeInclusive<Duration>,
-) -> Option<Duration> {
-    let duration = reader.duration(node, what)?;
-    if range.contains(&duration) {
-        return Some(duration);
+/// A text that is not blank.
+pub(super) fn non_blank(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("is empty".to_owned()),
+        text => Ok(text.to_owned()),
     }
-    let message = format!(
-        "{what} must be between {} and {}, not `{}`",
-        format_duration(*range.start()),
-        format_duration(*range.end()),
-        format_duration(duration)
-    );
-    reader.fault(node.place, message);
-    None
 }
 
-pub(super) fn count(reader: &mut Reader, node: &Node, what: &str, max: usize) -> Option<usize> {
-    let expected = format!("a whole number between 1 and {max}");
-    let number: usize = reader.parsed(node, what, &expected)?;
-    if (1..=max).contains(&number) {
-        return Some(number);
-    }
-    let message = format!("{what} must be {expected}, not `{number}`");
-    reader.fault(node.place, message);
-    None
+/// `true` or `false`.
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    choice(&[("true", true), ("false", false)])(text)
 }
 
-/// Replaces a default by what is configured, if it is configured and valid.
-pub(super) fn set<T>(target: &mut T, node: Option<&Node>, read: impl FnOnce(&Node) -> Option<T>) {
-    if let Some(value) = node.and_then(read) {
-        *target = value;
+/// One of several words.
+pub(super) fn choice<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
+    move |text| match words.iter().find(|(word, _)| *word == text) {
+        Some((_, value)) => Ok(*value),
+        None => {
+            let words: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+            expected(words.join(" or "), text)
+        }
     }
+}
+
+/// A positive number.
+pub(super) fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => expected("a number above 0, without a unit", text),
+    }
+}
+
+/// A whole number from 1 to `max`.
+pub(super) fn count<T>(max: T) -> impl Fn(&str) -> Result<T, String>
+where
+    T: From<u8> + FromStr + PartialOrd + Display,
+{
+    move |text| match text.parse::<T>() {
+        Ok(number) if number >= T::from(1) && number <= max => Ok(number),
+        _ => expected(format!("a whole number between 1 and {max}"), text),
+    }
+}
+
+/// A duration within a range.
+pub(super) fn within(range: RangeInclusive<Duration>) -> impl Fn(&str) -> Result<Duration, String> {
+    move |text| {
+        let duration = parse_duration(text).map_err(|expected| format!("must be {expected}"))?;
+        if range.contains(&duration) {
+            return Ok(duration);
+        }
+        let (min, max) = (
+            format_duration(*range.start()),
+            format_duration(*range.end()),
+        );
+        expected(format!("between {min} and {max}"), text)
+    }
+}
+
+/// An interval between two polls.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    within(SECOND..=HOUR)(text)
 }

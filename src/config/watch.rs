@@ -1,4 +1,4 @@
-//! Notices that files changed.
+//! Notices that files may have changed.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -9,52 +9,52 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::warn;
 
-/// Files are often written in several steps; what comes within this time is one change.
-const SETTLE: Duration = Duration::from_millis(300);
-/// What was looked at in vain is looked at less and less often while things go on happening:
-/// somebody writes a file there that is none of ours.
-const REST: Duration = Duration::from_secs(5);
-/// Network file systems tell nothing, so once in a while somebody has to look.
-const LOOK: Duration = Duration::from_secs(60);
+/// Files are often written in several steps. Events within this time are one change.
+const SETTLE_TIME: Duration = Duration::from_millis(300);
+/// The longest pause between two checks while events go on. Checks that find no change become rarer,
+/// because another program writes files of its own there.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// Interval of checks without an event: network file systems report none.
+const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Watches the directories in which some files are.
+/// Watches the directories of some files.
 ///
-/// Directories and not files: an atomic rename and Kubernetes' swap of a symbolic link leave
-/// the old file where it was, and only the directory changes.
+/// It watches directories instead of files, because an atomic rename or Kubernetes' swap of a symbolic
+/// link changes the directory and not the old file.
 #[derive(Debug)]
 pub struct Watcher {
     notify: Option<notify::RecommendedWatcher>,
     directories: Vec<PathBuf>,
-    /// Those of which it was said that they can't be watched.
+    /// Directories for which a warning was logged.
     warned: HashSet<PathBuf>,
     events: watch::Receiver<()>,
     debounce: Debounce,
 }
 
-/// When to look.
+/// Decides when to check.
 #[derive(Debug, Clone, Copy)]
 struct Debounce {
-    last: Instant,
-    /// So long after the last look is the next one at the earliest.
+    last_check: Instant,
+    /// Shortest time between two checks.
     pause: Duration,
 }
 
 // === impl Watcher ===
 
 impl Watcher {
-    /// Watches nothing yet.
+    /// A watcher without directories.
     #[must_use]
     pub fn new() -> Self {
         let (sender, events) = watch::channel(());
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a file is an event as well, and we read them all.
+            // Reading a file is an event as well.
             if !event.is_ok_and(|event| event.kind.is_access()) {
                 sender.send_replace(());
             }
         });
         let watcher = watcher
             .inspect_err(|error| {
-                warn!(%error, "files cannot be watched; looking every minute instead");
+                warn!(%error, "files cannot be watched; checking every minute instead");
             })
             .ok();
         Self {
@@ -66,12 +66,12 @@ impl Watcher {
         }
     }
 
-    /// Watches these directories, and no others.
+    /// Watches these directories instead of the previous ones.
     pub fn watch(&mut self, directories: impl IntoIterator<Item = PathBuf>) {
         let directories: Vec<PathBuf> = directories.into_iter().collect();
         if let Some(watcher) = &mut self.notify {
             for gone in self.directories.iter().filter(|d| !directories.contains(d)) {
-                // It may be gone itself.
+                // The directory may no longer exist.
                 _ = watcher.unwatch(gone);
             }
             for directory in &directories {
@@ -80,7 +80,7 @@ impl Watcher {
                 } else {
                     directory
                 };
-                // Watching one again sees to it that it is the one which has the name now.
+                // Another directory may have the name by now, so it is watched again.
                 match watcher.watch(path, RecursiveMode::NonRecursive) {
                     Ok(()) => {
                         self.warned.remove(directory);
@@ -89,7 +89,7 @@ impl Watcher {
                         if self.warned.insert(directory.clone()) {
                             warn!(
                                 directory = %path.display(), %error,
-                                "this directory cannot be watched; looking every minute instead"
+                                "this directory cannot be watched; checking every minute instead"
                             );
                         }
                     }
@@ -99,28 +99,27 @@ impl Watcher {
         self.directories = directories;
     }
 
-    /// Waits until something may have changed. Never ends where there is nothing to watch.
-    /// Nothing is missed where the future is dropped before its end.
+    /// Waits until a file may have changed. Never returns without directories to watch. Cancel safe.
     pub async fn changed(&mut self) {
         if self.directories.is_empty() {
             std::future::pending::<()>().await;
         }
-        let look = self.debounce.last + LOOK;
+        let next_check = self.debounce.last_check + CHECK_INTERVAL;
         if self.notify.is_none() {
-            sleep_until(look).await;
+            sleep_until(next_check).await;
             return;
         }
-        // A clone has its own mark of what was seen: ours is only set at the end.
+        // A clone keeps its own version: an event counts as seen at the end only.
         let mut events = self.events.clone();
-        if timeout_at(look, events.changed()).await.is_ok() {
+        if timeout_at(next_check, events.changed()).await.is_ok() {
             sleep_until(self.debounce.after(Instant::now())).await;
             self.events.borrow_and_update();
         }
     }
 
-    /// To be warned after each look; `news` is whether something had changed.
-    pub fn record_check(&mut self, news: bool) {
-        self.debounce.record_check(Instant::now(), news);
+    /// Has to be called after each check, with whether something had changed.
+    pub fn record_check(&mut self, changed: bool) {
+        self.debounce.record_check(Instant::now(), changed);
     }
 }
 
@@ -129,24 +128,24 @@ impl Watcher {
 impl Debounce {
     fn new(now: Instant) -> Self {
         Self {
-            last: now,
-            pause: SETTLE,
+            last_check: now,
+            pause: SETTLE_TIME,
         }
     }
 
-    /// When to look after something that happened now.
+    /// When to check after an event that happens now.
     fn after(&self, now: Instant) -> Instant {
-        (now + SETTLE).max(self.last + self.pause)
+        (now + SETTLE_TIME).max(self.last_check + self.pause)
     }
 
-    fn record_check(&mut self, now: Instant, news: bool) {
-        let quiet = now.saturating_duration_since(self.last) > REST + SETTLE;
-        self.pause = if news || quiet {
-            SETTLE
+    fn record_check(&mut self, now: Instant, changed: bool) {
+        let quiet = now.saturating_duration_since(self.last_check) > MAX_PAUSE + SETTLE_TIME;
+        self.pause = if changed || quiet {
+            SETTLE_TIME
         } else {
-            (self.pause * 2).min(REST)
+            (self.pause * 2).min(MAX_PAUSE)
         };
-        self.last = now;
+        self.last_check = now;
     }
 }
 
@@ -160,31 +159,34 @@ impl Default for Watcher {
 mod tests {
     use super::*;
 
-    /// How many looks there are in a minute in which something happens all the time.
-    fn looks(news: bool) -> (usize, Debounce, Instant) {
+    /// The number of checks in a minute in which events go on all the time.
+    fn checks(changed: bool) -> (usize, Debounce, Instant) {
         let begin = Instant::now();
         let mut debounce = Debounce::new(begin);
-        let (mut now, mut looks) = (begin, 0);
+        let (mut now, mut checks) = (begin, 0);
         while now < begin + Duration::from_secs(60) {
             now = debounce.after(now);
-            debounce.record_check(now, news);
-            looks += 1;
+            debounce.record_check(now, changed);
+            checks += 1;
         }
-        (looks, debounce, now)
+        (checks, debounce, now)
     }
 
     #[test]
-    fn what_is_looked_at_in_vain_is_looked_at_less_and_less_often_while_things_happen() {
-        let (in_vain, mut debounce, now) = looks(false);
-        assert!((10..20).contains(&in_vain), "{in_vain}");
-        assert_eq!(looks(true).0, 200);
-        // After a quiet time a change is seen at once, and so is what follows it.
-        let later = now + 3 * REST;
-        assert_eq!(debounce.after(later), later + SETTLE);
-        debounce.record_check(later + SETTLE, true);
-        assert_eq!(debounce.after(later + SETTLE), later + 2 * SETTLE);
-        // Nor does a single look in vain before it delay it by much.
-        debounce.record_check(later + 2 * SETTLE, false);
-        assert_eq!(debounce.after(later + 2 * SETTLE), later + 4 * SETTLE);
+    fn checks_without_a_change_become_rarer() {
+        let (without_change, mut debounce, now) = checks(false);
+        assert!((10..20).contains(&without_change), "{without_change}");
+        assert_eq!(checks(true).0, 200);
+        // After a quiet time the next changes are noticed at once.
+        let later = now + 3 * MAX_PAUSE;
+        assert_eq!(debounce.after(later), later + SETTLE_TIME);
+        debounce.record_check(later + SETTLE_TIME, true);
+        assert_eq!(debounce.after(later + SETTLE_TIME), later + 2 * SETTLE_TIME);
+        // A single check without a change hardly delays the next one.
+        debounce.record_check(later + 2 * SETTLE_TIME, false);
+        assert_eq!(
+            debounce.after(later + 2 * SETTLE_TIME),
+            later + 4 * SETTLE_TIME
+        );
     }
 }

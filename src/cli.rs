@@ -19,6 +19,7 @@ pub use shard::ShardArgs;
 /// Where the exporter listens.
 pub const LISTEN_ADDRESS: &str = ":9847";
 /// Where the demonstration listens: on this host alone.
+#[cfg(feature = "simulator")]
 pub const DEMO_LISTEN_ADDRESS: &str = "127.0.0.1:9847";
 
 const VERSION: &str = concat!(
@@ -50,8 +51,10 @@ pub enum Command {
     /// Polls the configured channels and serves their metrics
     Serve(ServeArgs),
     /// Shows the exporter with a simulated Polyv: no account, no network, no configuration
+    #[cfg(feature = "simulator")]
     Demo(DemoArgs),
     /// Plays Polyv's side alone, for tests and rehearsals
+    #[cfg(feature = "simulator")]
     Simulate(SimulateArgs),
     /// Validates a configuration and names every fault with its place
     CheckConfig(CheckConfigArgs),
@@ -171,6 +174,7 @@ pub struct LogArgs {
 }
 
 /// Flags of `demo`.
+#[cfg(feature = "simulator")]
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
     /// Where to listen; repeatable
@@ -191,6 +195,7 @@ pub struct DemoArgs {
 }
 
 /// Flags of `simulate`.
+#[cfg(feature = "simulator")]
 #[derive(Debug, Clone, Args)]
 pub struct SimulateArgs {
     /// Where to listen

@@ -13,7 +13,7 @@
 //! - [`metrics`]: the catalogue of metrics, and how channels become text
 //! - [`scheduler`]: which channel is asked when
 //! - [`polyv_client`]: a client for Polyv's API, with the one limiter
-//! - [`simulator`]: a Polyv that behaves as documented, for tests and rehearsals
+//! - `polyv_simulator`: a Polyv that behaves as documented, for tests and rehearsals
 //! - [`telemetry`]: the exporter's own metrics, and its log
 //! - [`http`]: the HTTP server: metrics, health checks, JSON
 //! - [`ui`]: the status page
@@ -25,7 +25,6 @@ pub mod config;
 pub mod http;
 pub mod metrics;
 pub mod scheduler;
-pub mod simulator;
 pub mod state;
 pub mod telemetry;
 pub mod ui;

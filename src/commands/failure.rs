@@ -62,10 +62,11 @@ pub(super) fn faulty_web_configuration(faults: web_config::Diagnostics) -> Failu
 }
 
 /// The scenario is wrong.
-pub(super) fn faulty_scenario(faults: Diagnostics) -> Failure {
+#[cfg(feature = "simulator")]
+pub(super) fn faulty_scenario(error: polyv_simulator::ScenarioError) -> Failure {
     Failure::Faulty {
         what: "scenario",
-        faults: faults.to_string(),
+        faults: error.to_string(),
     }
 }
 

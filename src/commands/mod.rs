@@ -4,6 +4,7 @@ mod asking;
 mod check_config;
 mod completions;
 mod configuration;
+#[cfg(feature = "simulator")]
 mod demo;
 mod doorkeeper;
 mod exporter;
@@ -17,6 +18,7 @@ mod reloader;
 mod serve;
 mod shard;
 mod signals;
+#[cfg(feature = "simulator")]
 mod simulate;
 mod supervisor;
 
@@ -31,7 +33,9 @@ use failure::Failure;
 pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(arguments) => serve::run(&arguments),
+        #[cfg(feature = "simulator")]
         Command::Demo(arguments) => demo::run(&arguments),
+        #[cfg(feature = "simulator")]
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),

@@ -10,9 +10,8 @@ use super::failure::faulty_scenario;
 use super::{Failure, output, serve, signals};
 use crate::cli::SimulateArgs;
 use crate::http::Listener;
-use crate::simulator::{Scenario, Simulator};
 use crate::telemetry::start_log;
-use polyv_client::clock::Clock;
+use polyv_simulator::{Scenario, Simulator};
 
 /// Runs until a signal stops it.
 pub(super) fn run(arguments: &SimulateArgs) -> Result<(), Failure> {
@@ -35,7 +34,7 @@ pub(super) fn run(arguments: &SimulateArgs) -> Result<(), Failure> {
         let shutdown = CancellationToken::new();
         signals::stop_on_signal(&shutdown)?;
         let listeners = serve::listen(std::slice::from_ref(&arguments.listen)).await?;
-        let simulator = Simulator::new(scenario, Clock::default());
+        let simulator = Simulator::new(scenario);
         output::show(&announcement(&simulator, &listeners))?;
         play(&simulator, listeners, &shutdown).await
     })

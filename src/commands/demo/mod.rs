@@ -12,9 +12,8 @@ use super::{Failure, configuration, output, serve, signals, simulate};
 use crate::cli::DemoArgs;
 use crate::config::Source;
 use crate::http::{self, Listener};
-use crate::simulator::{Scenario, Simulator};
 use crate::telemetry::start_log;
-use polyv_client::clock::Clock;
+use polyv_simulator::{Scenario, Simulator};
 
 const SCENARIO: &str = include_str!("scenario.yml");
 const CONFIG: &str = include_str!("config.yml");
@@ -50,7 +49,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
         ))?;
         output::show(&plot)?;
 
-        let simulator = Simulator::new(scenario, Clock::default());
+        let simulator = Simulator::new(scenario);
         let setup = Setup {
             source,
             config,
@@ -102,7 +101,7 @@ fn plot(scenario: &Scenario) -> String {
             "1000014" => ", and Polyv fails for it 40 s in every 2 minutes",
             _ => "",
         };
-        let (id, name, life) = (channel.id(), channel.name(), channel.life());
+        let (id, name, life) = (channel.id(), channel.name(), channel.script());
         _ = writeln!(text, "  {id}  {name:<22}  {life}{aside}");
     }
     text.push_str("\nCtrl-C ends it.\n\n");

@@ -403,7 +403,7 @@ async fn probe(polyv: &Served, config: &str, arguments: &[&str]) -> (Option<i32>
         .await
         .unwrap();
     assert!(!said(&output).contains("simulated-secret"));
-    assert!(!polyv.simulator.received().is_empty());
+    assert!(!polyv.simulator.requests().is_empty());
     (output.status.code(), said(&output))
 }
 

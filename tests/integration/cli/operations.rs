@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
-use polyv_exporter::simulator::Remembered;
+use polyv_simulator::WrittenState;
 use serde_json::Value;
 
 use crate::support::exporter_process::{
@@ -56,13 +56,13 @@ impl Setup {
     }
 
     /// What Polyv remembers of the channel.
-    fn remembered(&self) -> Remembered {
-        self.polyv.simulator.remembered("3880533").unwrap()
+    fn remembered(&self) -> WrittenState {
+        self.polyv.simulator.written_state("3880533").unwrap()
     }
 
     /// The calls that Polyv received, by name.
     fn received(&self) -> Vec<String> {
-        let calls = self.polyv.simulator.received();
+        let calls = self.polyv.simulator.requests();
         calls
             .into_iter()
             .map(|call| call.endpoint.into_owned())
@@ -650,7 +650,7 @@ async fn a_dry_run_shows_the_request_without_its_signature_and_changes_nothing()
         assert_eq!(json["result"], "dry_run");
         assert!(json["requests"][0]["url"].as_str().unwrap().contains(path));
     }
-    assert_eq!(setup.remembered(), Remembered::default());
+    assert_eq!(setup.remembered(), WrittenState::default());
     assert!(
         setup.received().iter().all(|call| call.contains("get")),
         "{:?}",
@@ -659,7 +659,7 @@ async fn a_dry_run_shows_the_request_without_its_signature_and_changes_nothing()
 }
 
 /// Each write, the name of its call, and how to see whether it took effect.
-type Taken = fn(&Remembered) -> bool;
+type Taken = fn(&WrittenState) -> bool;
 const WRITES: [(&[&str], &str, Taken); 4] = [
     (LINK, "session_relevance", |r| {
         !r.external_session_ids.is_empty()

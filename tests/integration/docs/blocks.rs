@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use polyv_exporter::config::Source;
-use polyv_exporter::simulator::Scenario;
 use polyv_exporter::yaml::{Node, Reader};
+use polyv_simulator::Scenario;
 use web_config::WebConfigFile;
 
 use crate::support::certificates::Authority;

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use clap::CommandFactory;
-use polyv_client::clock::Clock;
 use polyv_exporter::cli::Cli;
-use polyv_exporter::simulator::{Request, Scenario, Simulator};
+use polyv_simulator::{Request, Scenario, Simulator};
 
 use crate::docs::programs::{PROGRAMS, a_call, a_chore, is_a_variable, our_own_in_part};
 use crate::support::curl::{Call, Server};
@@ -184,14 +183,14 @@ async fn every_call_to_the_exporter_or_to_the_simulated_polyv_is_answered() {
                     let scenario =
                         "channels: [{id: 3880533}, {id: 3880534}, {id: 1000001, count: 14}]";
                     let scenario = Scenario::parse(&page, scenario).unwrap();
-                    simulated = Some((page.clone(), Simulator::new(scenario, Clock::default())));
+                    simulated = Some((page.clone(), Simulator::new(scenario)));
                 }
                 let (_, simulator) = simulated.as_ref().unwrap();
                 let method = call.method.parse().unwrap();
                 let body = call.body.clone().into_bytes();
                 let request = Request::new(method, &call.path_and_query(), body);
-                let reaction = simulator.react(&request);
-                let answer = reaction.answer().unwrap();
+                let reaction = simulator.handle(&request);
+                let answer = reaction.response().unwrap();
                 assert_eq!(answer.status, 200, "{place}: {call:?}: {}", answer.text());
                 controlled += 1;
             }

@@ -175,7 +175,7 @@ async fn a_signal_stops_it_cleanly_within_five_seconds_whatever_hangs() {
         let _idle = TcpStream::connect(exporter.address).await.unwrap();
         let mut half = TcpStream::connect(exporter.address).await.unwrap();
         half.write_all(b"GET /metrics HTT").await.unwrap();
-        while polyv.simulator.received().is_empty() {
+        while polyv.simulator.requests().is_empty() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let begin = Instant::now();

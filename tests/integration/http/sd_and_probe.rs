@@ -101,7 +101,7 @@ async fn a_probe_is_that_channels_part_of_the_metrics_in_either_format() {
 #[tokio::test]
 async fn a_probe_of_a_thousand_times_never_asks_polyv() {
     let (polyv, exporter) = setup().await;
-    let polls = async || polyv.simulator.received().len();
+    let polls = async || polyv.simulator.requests().len();
     let (before, begin) = (polls().await, Instant::now());
     for _ in 0..1000 {
         assert_eq!(exporter.get("/probe?target=1").await.status(), 200);

@@ -112,7 +112,7 @@ async fn nothing_is_ever_asked_at_the_address_of_a_redirect() {
             s.calls("main", "bad_response") + s.calls("main", "rejected") >= 2
         })
         .await;
-    let received = polyv.simulator.received();
+    let received = polyv.simulator.requests();
     let ours = ["stream_info", "live_status"];
     assert!(
         received.iter().all(|call| ours.contains(&&*call.endpoint)),

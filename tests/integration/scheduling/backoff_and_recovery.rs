@@ -52,11 +52,11 @@ troubles: {troubles}"
 
 /// When a channel was asked for its stream after that moment.
 fn streams_asked(world: &World, channel: &str, after: u64) -> Vec<u64> {
-    let calls = world.simulator.received().into_iter();
+    let calls = world.simulator.requests().into_iter();
     let calls = calls.filter(|call| call.endpoint == "stream_info");
     calls
         .filter(|call| call.channel_id.as_deref() == Some(channel))
-        .map(|call| call.moment.as_millis())
+        .map(|call| call.monotonic_ms)
         .filter(|at| *at > after)
         .collect()
 }
@@ -81,11 +81,11 @@ async fn after_a_quarter_of_an_hour_without_polyv_all_are_right_again_in_time() 
         let world = fleet("[]");
         pass(100.0).await;
         assert_all_right(&world, "before");
-        let before = world.simulator.received().len();
+        let before = world.simulator.requests().len();
         world.trouble(&format!("[{trouble}]"));
         pass(600.0).await;
         assert_eq!(world.scrape().state("1000"), "unknown", "{trouble}");
-        let in_ten_minutes = world.simulator.received().len() - before;
+        let in_ten_minutes = world.simulator.requests().len() - before;
         // Those under way or due until it was noticed, then one probe at a time.
         let most = if trouble == "hang" { 128 } else { 2 } + 30;
         assert!(in_ten_minutes <= most, "{trouble}: {in_ten_minutes}");
@@ -202,16 +202,16 @@ async fn the_round_after_an_outage_is_spread_as_evenly_as_any() {
     pass(100.0).await;
     world.trouble("[bad_gateway]");
     pass(900.0).await;
-    let before = world.simulator.received().len();
+    let before = world.simulator.requests().len();
     world.trouble("[]");
     pass(120.0).await;
-    let received = world.simulator.received();
+    let received = world.simulator.requests();
     let mut counts = std::collections::BTreeMap::new();
     for call in received[before..]
         .iter()
-        .filter(|call| call.answered != "bad_gateway")
+        .filter(|call| call.outcome != "bad_gateway")
     {
-        *counts.entry(call.moment.as_millis() / 1000).or_insert(0) += 1;
+        *counts.entry(call.monotonic_ms / 1000).or_insert(0) += 1;
     }
     // 80 every 15 seconds and 20 every 30 are 6 a second.
     let fullest = counts.values().max().unwrap();
@@ -286,7 +286,7 @@ troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
         )]),
     );
     pass(120.0).await;
-    let calls = world.simulator.received().len();
+    let calls = world.simulator.requests().len();
     assert!((2..=4).contains(&calls), "{calls}");
     let scrape = world.scrape();
     assert_eq!(
@@ -297,7 +297,7 @@ troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
     let lag = scrape.get("polyv_exporter_poll_lag_seconds", &[]).unwrap();
     assert_eq!(lag, 0.0, "a back-off plans anew");
     pass(1680.0).await;
-    let calls = world.simulator.received().len();
+    let calls = world.simulator.requests().len();
     assert!(calls <= 11, "in half an hour: {calls}");
 
     // The right one is found without a restart, at the next probe.
@@ -323,10 +323,10 @@ async fn one_throttled_call_pauses_everything_and_the_return_is_gentle() {
     assert_eq!(scrape.get("polyv_api_paused", &[]), Some(1.0));
     let paused = world.moment();
     let calls = || {
-        let received = world.simulator.received();
+        let received = world.simulator.requests();
         let calls: Vec<_> = received
             .iter()
-            .map(|call| call.moment.as_millis())
+            .map(|call| call.monotonic_ms)
             .filter(|at| *at > paused)
             .collect();
         calls
@@ -362,10 +362,10 @@ async fn a_block_is_waited_out_in_each_of_its_forms() {
     for form in ["reset", "timeout", "403", "405", "429"] {
         let world = fleet("[{trouble: latency, median: 200ms, p99: 500ms}]");
         pass(100.0).await;
-        let before = world.simulator.received().len();
+        let before = world.simulator.requests().len();
         world.trouble(&format!("[{{trouble: block, as: {form}, for: 5m}}]"));
         pass(299.0).await;
-        let calls = world.simulator.received().len() - before;
+        let calls = world.simulator.requests().len() - before;
         let most = if form == "timeout" { 160 } else { 25 };
         assert!(calls <= most, "{form}: {calls} calls into the block");
         let throttled = !matches!(form, "reset" | "timeout");
@@ -408,9 +408,9 @@ async fn while_a_third_of_the_calls_fails_the_rate_halves_and_nobody_starves() {
         pass(300.0).await;
         let calls = world
             .simulator
-            .received()
+            .requests()
             .iter()
-            .filter(|call| call.moment.as_millis() > since)
+            .filter(|call| call.monotonic_ms > since)
             .count();
         // At the full rate there would be 1,800.
         assert!((500..=1300).contains(&calls), "{trouble}: {calls}");
@@ -437,9 +437,9 @@ async fn while_a_third_of_the_calls_fails_the_rate_halves_and_nobody_starves() {
         pass(300.0).await;
         let calls = world
             .simulator
-            .received()
+            .requests()
             .iter()
-            .filter(|call| call.moment.as_millis() > back)
+            .filter(|call| call.monotonic_ms > back)
             .count();
         assert!((1770..=1810).contains(&calls), "{trouble}: {calls}");
         assert_all_right(&world, trouble);

@@ -98,15 +98,14 @@ async fn a_channel_that_turns_live_is_asked_for_its_stream_at_once_and_the_end_i
 
     // While it is live it is asked for its stream alone.
     pass(300.0).await;
-    let with_it = world.simulator.received().into_iter().filter(|call| {
+    let with_it = world.simulator.requests().into_iter().filter(|call| {
         let channels = call.channel_id.as_deref().unwrap_or_default();
         call.endpoint == "live_status" && channels.split(',').any(|id| id == "1")
     });
     let last = with_it
-        .max_by_key(|call| call.moment)
+        .max_by_key(|call| call.monotonic_ms)
         .unwrap()
-        .moment
-        .as_millis();
+        .monotonic_ms;
     assert!(last <= *told, "{last}");
     assert_eq!(status(&world.scrape(), "1").unwrap(), "live");
 

@@ -348,11 +348,8 @@ troubles: [{trouble: latency, median: 100ms, p99: 1s}]",
         .get("polyv_account_channels", &[("status", "unknown")]);
     assert_eq!(unknown, Some(0.0));
     assert_eq!(exposed(&world.scrape()), [""; 0]);
-    let received = world.simulator.received();
-    assert!(received.iter().all(|call| call.answered != "blocked"));
-    let at: Vec<u64> = received
-        .iter()
-        .map(|call| call.moment.as_millis())
-        .collect();
+    let received = world.simulator.requests();
+    assert!(received.iter().all(|call| call.outcome != "blocked"));
+    let at: Vec<u64> = received.iter().map(|call| call.monotonic_ms).collect();
     assert!(fullest_window(&at, 10_000) <= 500);
 }

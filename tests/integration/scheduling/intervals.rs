@@ -15,8 +15,8 @@ fn config(poll: &str, channels: impl Iterator<Item = u32>) -> String {
 /// How many calls came in each second, from the first one to `until` (milliseconds).
 fn by_second(world: &World, until: u64) -> Vec<usize> {
     let mut counts = BTreeMap::new();
-    for call in world.simulator.received() {
-        let moment = call.moment.as_millis();
+    for call in world.simulator.requests() {
+        let moment = call.monotonic_ms;
         if moment < until {
             *counts.entry(moment / 1000).or_insert(0) += 1;
         }
@@ -160,14 +160,14 @@ async fn a_question_has_a_start_and_no_end_and_overlaps_by_a_minute() {
         &config("{}", 1..2),
     );
     pass(120.0).await;
-    let mut received = world.simulator.received();
+    let mut received = world.simulator.requests();
     received.retain(|call| call.endpoint == "stream_info");
     assert!(received.iter().all(|call| call.end_time.is_none()));
     let first = &received[0];
-    let back = first.polyv.as_millis() - first.start_time.unwrap();
+    let back = first.polyv_ms - first.start_time.unwrap();
     assert!((back - 35 * 60_000).abs() <= 600, "{back}");
     for call in &received[1..] {
-        let back = call.polyv.as_millis() - call.start_time.unwrap();
+        let back = call.polyv_ms - call.start_time.unwrap();
         // The newest sample is 20 s late, up to an interval older, and a minute is added.
         assert!((79_000..=101_000).contains(&back), "{back}");
     }
@@ -182,14 +182,14 @@ async fn after_an_outage_the_gap_is_closed_as_far_as_polyv_reaches() {
             .scrape()
             .of("polyv_stream_samples_total", "1")
             .unwrap();
-        let calls = world.simulator.received().len();
+        let calls = world.simulator.requests().len();
         world.trouble("[bad_gateway]");
         pass(f64::from(outage)).await;
         world.trouble("[]");
         pass(60.0).await;
-        let since = &world.simulator.received()[calls..];
+        let since = &world.simulator.requests()[calls..];
         for call in since.iter().filter(|call| call.endpoint == "stream_info") {
-            let back = call.polyv.as_millis() - call.start_time.unwrap();
+            let back = call.polyv_ms - call.start_time.unwrap();
             assert!(
                 (60_000..=3 * 3_600_000 - 300_000 + 600).contains(&back),
                 "{back}"
@@ -217,10 +217,10 @@ async fn an_answer_that_is_too_large_is_asked_for_by_halves() {
     pass(120.0).await;
     let ranges: Vec<_> = world
         .simulator
-        .received()
+        .requests()
         .iter()
         .filter(|call| call.endpoint == "stream_info")
-        .map(|call| (call.polyv.as_millis() - call.start_time.unwrap() + 500) / 1000)
+        .map(|call| (call.polyv_ms - call.start_time.unwrap() + 500) / 1000)
         .collect();
     // 420 samples of 20 kB are over 4 MiB, 210 are so too, if barely; 105 are not.
     assert_eq!(ranges[..3], [2100, 1050, 525], "{ranges:?}");

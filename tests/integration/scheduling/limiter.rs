@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use polyv_exporter::simulator::Simulator;
+use polyv_simulator::Simulator;
 
 use crate::support::exporter_process::{DEADLINE, Exporter, quick_config, replace};
 use crate::support::simulator_server::Served;
@@ -36,12 +36,9 @@ fn received(world: &World) -> Vec<u64> {
 
 /// When Polyv received calls, none of which it found too many.
 fn received_of(simulator: &Simulator) -> Vec<u64> {
-    let received = simulator.received();
-    assert!(received.iter().all(|call| call.answered != "blocked"));
-    received
-        .iter()
-        .map(|call| call.moment.as_millis())
-        .collect()
+    let received = simulator.requests();
+    assert!(received.iter().all(|call| call.outcome != "blocked"));
+    received.iter().map(|call| call.monotonic_ms).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,7 +151,7 @@ troubles: [{trouble: latency, median: 20ms, p99: 300ms}]",
         )
     };
     let mut exporter = Exporter::start(&config(40)).await;
-    let calls = || polyv.simulator.received().len();
+    let calls = || polyv.simulator.requests().len();
     let until = async |count: usize| {
         let begin = Instant::now();
         while calls() < count {

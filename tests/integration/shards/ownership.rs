@@ -68,16 +68,16 @@ accounts: [{{name: main, app_id: simulated, app_secret: simulated-secret, channe
     }
     assert_eq!(owners.len(), CHANNELS, "every channel has a shard");
     assert!(owners.values().all(|count| *count == 1), "{owners:?}");
-    let received = polyv.simulator.received();
+    let received = polyv.simulator.requests();
     let streams = received
         .iter()
         .filter(|call| call.endpoint == "stream_info");
     assert!(streams.count() >= CHANNELS);
     for (at, call) in received.iter().enumerate() {
-        assert!(["samples", "ok"].contains(&call.answered), "{call:?}");
+        assert!(["samples", "ok"].contains(&&*call.outcome), "{call:?}");
         let window = received[at..]
             .iter()
-            .take_while(|later| later.moment.as_millis() <= call.moment.as_millis() + 10_000);
+            .take_while(|later| later.monotonic_ms <= call.monotonic_ms + 10_000);
         assert!(window.count() <= 1350);
     }
 }

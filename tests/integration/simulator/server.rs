@@ -87,7 +87,7 @@ async fn it_stops_at_once_whatever_hangs() {
     half.write_all(b"GET / HTTP/1.1\r\nHo").await.unwrap();
     connections.push(half);
     within_deadline(async {
-        while served.simulator.received().len() < 3 {
+        while served.simulator.requests().len() < 3 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })
@@ -129,7 +129,7 @@ async fn an_answer_under_way_is_given_before_the_end() {
     let url = format!("http://{}{}", served.address, served.question("1"));
     let asked = tokio::spawn(served.client.get(url).send());
     within_deadline(async {
-        while served.simulator.received().is_empty() {
+        while served.simulator.requests().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })

@@ -412,7 +412,7 @@ async fn steps_of_the_hosts_clock_change_no_state_and_cost_at_most_one_poll() {
         pass(300.0).await;
         let before = world.scrape();
         world.wall.step_millis(step);
-        let calls = world.simulator.received().len();
+        let calls = world.simulator.requests().len();
         for _ in 0..120 {
             pass(1.0).await;
             let scrape = world.scrape();
@@ -425,7 +425,7 @@ async fn steps_of_the_hosts_clock_change_no_state_and_cost_at_most_one_poll() {
             );
         }
         // Two minutes: 8 polls of the one, 4 of the other, and at most one more.
-        let calls = world.simulator.received().len() - calls;
+        let calls = world.simulator.requests().len() - calls;
         assert!((11..=13).contains(&calls), "{step}: {calls}");
         let scrape = world.scrape();
         for outcome in ["clock_skew", "auth_failed", "rejected"] {

@@ -6,8 +6,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use md5::{Digest, Md5};
-use polyv_client::clock::Clock;
-use polyv_exporter::simulator::{Scenario, Simulator};
+use polyv_simulator::{Scenario, Simulator};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -36,7 +35,7 @@ impl Served {
         // An error only says that another test was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let scenario = Scenario::parse("test", yaml).unwrap();
-        let simulator = Simulator::new(scenario, Clock::default());
+        let simulator = Simulator::new(scenario);
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
@@ -64,7 +63,7 @@ impl Served {
 
     /// These parameters and the common ones, signed; none of them needs encoding.
     pub fn signed(&self, parameters: &[(&str, &str)]) -> String {
-        let now = self.simulator.polyv_now().as_millis().to_string();
+        let now = self.simulator.polyv_now_ms().to_string();
         let common = [("appId", "simulated"), ("timestamp", now.as_str())];
         let parameters: BTreeMap<&str, &str> = common
             .into_iter()

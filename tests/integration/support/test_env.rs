@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use polyv_client::clock::{Clock, SettableWallClock, TimeSnapshot, Timestamp};
 use polyv_client::{
@@ -14,9 +14,11 @@ use polyv_client::{
 use polyv_exporter::config::Source;
 use polyv_exporter::metrics::{self, Format, RenderedChannels};
 use polyv_exporter::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
-use polyv_exporter::simulator::{Delivery, Reaction, Request, Scenario, Simulator, Trouble};
 use polyv_exporter::state::ChannelStore;
 use polyv_exporter::telemetry::Metrics;
+use polyv_simulator::{
+    ChannelScript, ConnectionAction, Delivery, Fault, Request, Scenario, Simulator,
+};
 use prometheus::proto::MetricFamily;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -58,7 +60,10 @@ impl World {
         let wall = Arc::new(SettableWallClock::starting_at(beginning));
         let clock = Clock::new(Arc::clone(&wall) as _);
         let scenario = Scenario::parse("scenario", scenario).unwrap_or_else(|e| panic!("{e}"));
-        let simulator = Simulator::new(scenario, clock.clone());
+        let simulator = Simulator::starting_at(
+            scenario,
+            UNIX_EPOCH + Duration::from_millis(BEGINNING.unsigned_abs()),
+        );
         Self {
             transport: Arc::new(InMemory {
                 simulator: simulator.clone(),
@@ -197,15 +202,14 @@ impl World {
 
     /// Makes things go wrong, as a list of troubles in a scenario's words.
     pub fn trouble(&self, troubles: &str) {
-        let troubles = Trouble::parse_list("troubles", troubles).unwrap_or_else(|e| panic!("{e}"));
-        self.simulator.set_troubles(troubles);
+        let troubles = Fault::parse_list("troubles", troubles).unwrap_or_else(|e| panic!("{e}"));
+        self.simulator.set_faults(troubles);
     }
 
     /// Changes a channel's life, in a scenario's words.
     pub fn life(&self, channel: &str, life: &str) {
-        let life = polyv_exporter::simulator::Life::parse("life", life)
-            .unwrap_or_else(|faults| panic!("{faults}"));
-        self.simulator.set_life(channel, life).unwrap();
+        let life = ChannelScript::parse("life", life).unwrap_or_else(|faults| panic!("{faults}"));
+        self.simulator.set_script(channel, life).unwrap();
     }
 
     /// Seconds since 1970 by the host's clock.
@@ -227,11 +231,11 @@ impl World {
     /// channel: for its stream, or for its status with others.
     pub fn received(&self) -> HashMap<String, Vec<u64>> {
         let mut by_channel: HashMap<String, Vec<u64>> = HashMap::new();
-        for call in self.simulator.received() {
+        for call in self.simulator.requests() {
             let channels = call.channel_id.unwrap_or_default();
             for channel in channels.split(',') {
                 let calls = by_channel.entry(channel.to_owned()).or_default();
-                calls.push(call.moment.as_millis());
+                calls.push(call.monotonic_ms);
             }
         }
         by_channel
@@ -239,9 +243,9 @@ impl World {
 
     /// When Polyv received calls at an endpoint.
     pub fn received_at(&self, endpoint: &str) -> Vec<u64> {
-        let calls = self.simulator.received().into_iter();
+        let calls = self.simulator.requests().into_iter();
         let at = calls.filter(|call| call.endpoint == endpoint);
-        at.map(|call| call.moment.as_millis()).collect()
+        at.map(|call| call.monotonic_ms).collect()
     }
 
     /// When Polyv received calls for one channel.
@@ -279,14 +283,14 @@ impl Transport for InMemory {
             assert_eq!(call.content, RequestBody::Get);
             let url = call.url;
             let path = format!("{}?{}", url.path(), url.query().unwrap_or(""));
-            let answer = match self.simulator.react(&Request::get(&path)) {
-                Reaction::Answer(answer) => answer,
-                Reaction::Hang => std::future::pending().await,
-                Reaction::Reset => {
+            let answer = match self.simulator.handle(&Request::get(&path)) {
+                ConnectionAction::Respond(answer) => answer,
+                ConnectionAction::Hang => std::future::pending().await,
+                ConnectionAction::Reset => {
                     return Err(TransportError::Connection("connection reset".to_owned()));
                 }
             };
-            tokio::time::sleep(answer.after).await;
+            tokio::time::sleep(answer.delay).await;
             if matches!(answer.delivery, Delivery::CutOff { .. }) {
                 return Err(TransportError::Connection("cut off".to_owned()));
             }

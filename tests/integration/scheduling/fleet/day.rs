@@ -1,6 +1,6 @@
 //! A fleet of channels, and when each of them is live.
 
-use polyv_exporter::simulator::{Life, Phase, Simulator};
+use polyv_simulator::{ChannelScript, Phase, Simulator};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -142,8 +142,8 @@ pub fn play(broadcasts: &[Broadcast], simulator: &Simulator) {
         *at = broadcast.ends;
     }
     for (channel, (_, phases)) in lives {
-        let life = Life::once(phases, offline.clone());
-        simulator.set_life(&channel.to_string(), life).unwrap();
+        let life = ChannelScript::once(phases, offline.clone());
+        simulator.set_script(&channel.to_string(), life).unwrap();
     }
 }
 

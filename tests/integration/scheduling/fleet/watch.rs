@@ -108,9 +108,9 @@ impl fmt::Display for Spread {
 impl Calls {
     /// Takes note of what Polyv has received since.
     fn follow(&mut self, world: &World, seen: &mut Seen) {
-        for call in world.simulator.received_since(self.next) {
+        for call in world.simulator.requests_since(self.next) {
             self.next = call.sequence + 1;
-            let at = call.moment.as_millis();
+            let at = call.monotonic_ms;
             self.window.push_back(at);
             while self
                 .window
@@ -120,7 +120,7 @@ impl Calls {
                 self.window.pop_front();
             }
             seen.busiest = seen.busiest.max(self.window.len());
-            seen.blocked += usize::from(call.answered == "blocked");
+            seen.blocked += usize::from(call.outcome == "blocked");
             *seen.calls.entry(call.endpoint.into_owned()).or_default() += 1;
         }
     }

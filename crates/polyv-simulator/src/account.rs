@@ -1,0 +1,44 @@
+//! The accounts of the simulated Polyv.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::fields::non_empty;
+
+/// An account of the simulated Polyv.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// `appId`.
+    #[serde(deserialize_with = "non_empty")]
+    pub app_id: String,
+    /// `appSecret`. It is kept as a secret because a scenario file may contain a real one.
+    #[serde(deserialize_with = "non_empty")]
+    pub app_secret: SecretString,
+    /// Whether the account has the optional feature video moderation.
+    #[serde(default = "enabled")]
+    pub(crate) video_moderation: bool,
+}
+
+fn enabled() -> bool {
+    true
+}
+
+impl Account {
+    /// An account with these credentials.
+    #[must_use]
+    pub fn new(app_id: &str, app_secret: &str) -> Self {
+        Self {
+            app_id: app_id.to_owned(),
+            app_secret: SecretString::from(app_secret),
+            video_moderation: true,
+        }
+    }
+}
+
+impl Default for Account {
+    /// The account of a scenario that lists none.
+    fn default() -> Self {
+        Self::new("simulated", "simulated-secret")
+    }
+}

@@ -1,0 +1,88 @@
+//! Responses that the gateway sends instead of passing a call on.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::action::FaultAction;
+use super::active::ReplacedResponse;
+use super::gzip_bomb;
+use crate::envelope::{Envelope, EnvelopeOptions, Refusal};
+use crate::limits::BlockForm;
+use crate::response::{ConnectionAction, Delivery, HttpResponse};
+
+const SAMPLE: &str = "{\"streamUrl\":\"recordf\",\"bitRate\":\"1157120\",\
+     \"audioFrameRate\":\"46\",\"videoFrameRate\":\"13\",\
+     \"time\":\"2023-04-07 09:45:24.443\",\"timestamp\":null},";
+
+impl ReplacedResponse {
+    /// The connection's part. `refuse` turns a refusal into a response.
+    pub(crate) fn action(
+        &self,
+        envelope: Envelope,
+        request_id: &str,
+        refuse: impl FnOnce(&Refusal) -> HttpResponse,
+    ) -> ConnectionAction {
+        ConnectionAction::Respond(match &self.action {
+            FaultAction::Hang { .. } => return ConnectionAction::Hang,
+            FaultAction::Reset { .. } => return ConnectionAction::Reset,
+            FaultAction::Block { r#as } => return blocked(r#as.unwrap_or_default()),
+            FaultAction::Throttled {} => refuse(&Refusal::throttled()),
+            FaultAction::Html { .. } => HttpResponse::new(
+                200,
+                "text/html;charset=UTF-8",
+                "<!DOCTYPE html>\n<html><body><h1>系统维护中</h1></body></html>\n",
+            ),
+            FaultAction::Answer {
+                status,
+                body,
+                content_type,
+                ..
+            } => HttpResponse::new(
+                status.unwrap_or(200),
+                content_type.as_deref().unwrap_or(HttpResponse::JSON),
+                body.clone().unwrap_or_default(),
+            ),
+            FaultAction::Redirect { to } => HttpResponse::bare(302, "Found")
+                .with_header("location", to.as_deref().unwrap_or("/redirected")),
+            FaultAction::EnvelopedRedirect { to } => {
+                let to = to.as_deref().unwrap_or("https://redirected.invalid/");
+                HttpResponse::json(200, envelope.redirect(to, request_id))
+            }
+            FaultAction::GzipBomb { .. } => {
+                HttpResponse::json(200, gzip_bomb::bytes()).with_header("content-encoding", "gzip")
+            }
+            FaultAction::Endless { chunk, pause, .. } => endless(
+                envelope,
+                chunk.map_or(65_536, |chunk| chunk.0),
+                pause.map_or(Duration::from_millis(10), |pause| pause.0),
+            ),
+            // `BadGateway`; the others are never the action of a replaced response.
+            _ => HttpResponse::bare(502, "Bad Gateway"),
+        })
+    }
+}
+
+/// The result of a call of a blocked client.
+pub(crate) fn blocked(form: BlockForm) -> ConnectionAction {
+    ConnectionAction::Respond(match form {
+        BlockForm::Reset => return ConnectionAction::Reset,
+        BlockForm::Timeout => return ConnectionAction::Hang,
+        BlockForm::Forbidden => HttpResponse::bare(403, "Forbidden"),
+        BlockForm::MethodNotAllowed => HttpResponse::bare(405, "Not Allowed"),
+        BlockForm::TooManyRequests => HttpResponse::bare(429, "Too Many Requests"),
+    })
+}
+
+/// A success whose samples never end.
+fn endless(envelope: Envelope, chunk: usize, pause: Duration) -> HttpResponse {
+    let complete = envelope.success("[]", "endless", EnvelopeOptions::default());
+    let beginning = complete.split_once("[]").map_or("", |(before, _)| before);
+    let repeated: String = SAMPLE.chars().cycle().take(chunk).collect();
+    let mut response = HttpResponse::json(200, format!("{beginning}["));
+    response.delivery = Delivery::Endless {
+        chunk: Bytes::from(repeated),
+        pause,
+    };
+    response
+}

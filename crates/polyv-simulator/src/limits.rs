@@ -1,0 +1,244 @@
+//! Polyv's request limits.
+//!
+//! Public docs: at most 1,500 requests in 10 s for the whole domain and a single IP address;
+//! access beyond that is blocked for 5 minutes. Undocumented: the response during a block, whether
+//! a request during the block counts, and whether it extends the block. Readings: the block has
+//! one of several forms, requests during it do not count, and the count restarts after it.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+use super::fields::{HumanDuration, MinDuration, PositiveDuration, Text, name_or_fields};
+
+/// Clients tracked before those without recent requests are dropped.
+const MAX_TRACKED_CLIENTS: usize = 1_024;
+
+/// The limits in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) hard: Option<HardLimit>,
+    pub(crate) soft: Option<Rate>,
+}
+
+/// At most `requests` in any window of length `per`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rate {
+    pub(crate) requests: usize,
+    pub(crate) per: Duration,
+}
+
+/// The limit for a client's IP address, and the block that follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HardLimit {
+    pub(crate) rate: Rate,
+    pub(crate) block_for: Duration,
+    pub(crate) form: BlockForm,
+}
+
+/// The result of a call of a blocked client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "Text")]
+pub(crate) enum BlockForm {
+    /// The connection is reset.
+    #[default]
+    Reset,
+    /// No response.
+    Timeout,
+    /// HTTP 403 without envelope.
+    Forbidden,
+    /// HTTP 405 without envelope.
+    MethodNotAllowed,
+    /// HTTP 429 without envelope.
+    TooManyRequests,
+}
+
+/// The requests of the last window.
+#[derive(Debug, Clone, Default)]
+struct Window(VecDeque<Duration>);
+
+/// Counts requests, and knows which clients are blocked. Time is the time since the simulation
+/// started.
+#[derive(Debug, Default)]
+pub(crate) struct LimitTracker {
+    clients: HashMap<IpAddr, Client>,
+    accounts: HashMap<String, Window>,
+}
+
+#[derive(Debug, Default)]
+struct Client {
+    window: Window,
+    blocked_until: Option<Duration>,
+}
+
+/// Whether a request is within the hard limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Admitted,
+    /// `begins`: this request started the block.
+    Blocked {
+        form: BlockForm,
+        begins: bool,
+    },
+}
+
+/// The keys of `limits:`. The hidden key `preset` is the value of `limits: none`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct LimitFields {
+    preset: Preset,
+    requests: Option<usize>,
+    per: Option<PositiveDuration>,
+    r#for: Option<HumanDuration>,
+    r#as: BlockForm,
+    soft: Option<RateFields>,
+}
+
+#[derive(Default, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Preset {
+    #[default]
+    #[serde(skip)]
+    Custom,
+    None,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RateFields {
+    requests: Option<usize>,
+    per: Option<PositiveDuration>,
+}
+
+impl Default for Limits {
+    /// The documented limit.
+    fn default() -> Self {
+        LimitFields::default().into()
+    }
+}
+
+impl From<LimitFields> for Limits {
+    fn from(fields: LimitFields) -> Self {
+        let seconds = |seconds| MinDuration(Duration::from_secs(seconds));
+        let hard = HardLimit {
+            rate: Rate {
+                requests: fields.requests.unwrap_or(1_500),
+                per: fields.per.unwrap_or(seconds(10)).0,
+            },
+            block_for: fields
+                .r#for
+                .unwrap_or(MinDuration(Duration::from_secs(300)))
+                .0,
+            form: fields.r#as,
+        };
+        let soft = fields.soft.map(|soft| Rate {
+            requests: soft.requests.unwrap_or(40),
+            per: soft.per.unwrap_or(seconds(1)).0,
+        });
+        Self {
+            hard: (fields.preset == Preset::Custom).then_some(hard),
+            soft,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Limits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        name_or_fields(deserializer, "preset").map(|fields: LimitFields| fields.into())
+    }
+}
+
+impl TryFrom<Text> for BlockForm {
+    type Error = String;
+
+    fn try_from(Text(name): Text) -> Result<Self, String> {
+        Ok(match name.as_str() {
+            "reset" => Self::Reset,
+            "timeout" => Self::Timeout,
+            "403" => Self::Forbidden,
+            "405" => Self::MethodNotAllowed,
+            "429" => Self::TooManyRequests,
+            _ => {
+                return Err(format!(
+                    "`{name}` is not one of reset, timeout, 403, 405, 429"
+                ));
+            }
+        })
+    }
+}
+
+impl Window {
+    /// Counts a request if it fits; one exactly `per` ago is no longer in the window.
+    fn admit(&mut self, now: Duration, rate: Rate) -> bool {
+        self.drop_before(now, rate.per);
+        if self.0.len() >= rate.requests {
+            return false;
+        }
+        self.0.push_back(now);
+        true
+    }
+
+    fn drop_before(&mut self, now: Duration, per: Duration) {
+        while self
+            .0
+            .front()
+            .is_some_and(|sent| now.saturating_sub(*sent) >= per)
+        {
+            self.0.pop_front();
+        }
+    }
+}
+
+impl LimitTracker {
+    /// Counts a request of a client against the hard limit.
+    pub(crate) fn admit(&mut self, client: IpAddr, now: Duration, limit: HardLimit) -> Admission {
+        self.drop_inactive_clients(now, limit.rate.per);
+        let client = self.clients.entry(client.to_canonical()).or_default();
+        if client.blocked_until.is_some_and(|until| now < until) {
+            return Admission::Blocked {
+                form: limit.form,
+                begins: false,
+            };
+        }
+        client.blocked_until = None;
+        if client.window.admit(now, limit.rate) {
+            return Admission::Admitted;
+        }
+        client.window.0.clear();
+        client.blocked_until = Some(now.saturating_add(limit.block_for));
+        Admission::Blocked {
+            form: limit.form,
+            begins: true,
+        }
+    }
+
+    /// Counts a request of an account against the soft limit; a refused one does not count.
+    pub(crate) fn check_soft_limit(&mut self, app_id: &str, now: Duration, rate: Rate) -> bool {
+        // Unknown app ids beyond the maximum share one count, so that they do not fill memory.
+        let known = self.accounts.contains_key(app_id) || self.accounts.len() < MAX_TRACKED_CLIENTS;
+        let key = if known { app_id } else { "" };
+        let window = self.accounts.entry(key.to_owned()).or_default();
+        window.admit(now, rate)
+    }
+
+    /// Ends all blocks and resets all counts.
+    pub(crate) fn reset(&mut self) {
+        self.clients.clear();
+        self.accounts.clear();
+    }
+
+    fn drop_inactive_clients(&mut self, now: Duration, per: Duration) {
+        if self.clients.len() < MAX_TRACKED_CLIENTS {
+            return;
+        }
+        self.clients.retain(|_, client| {
+            client.window.drop_before(now, per);
+            !client.window.0.is_empty() || client.blocked_until.is_some_and(|until| now < until)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! The stream information: `GET /live/v3/channel/monitor/list-tencent-stream-info`.
+//!
+//! Only for channels on Tencent's CDN, only while they are live (the page). At most 3 hours
+//! between start and end, and 7 days back (Tencent).
+
+use hyper::Method;
+
+use super::operation::{BodyKind, Operation, OperationRequest, Success};
+use crate::channels::Channels;
+use crate::encode::Encoding;
+use crate::envelope::{Envelope, Refusal};
+use crate::phase::Phase;
+use crate::request::Parameters;
+use crate::settings::SampleOrder;
+use crate::stream::{Sample, StreamName};
+use crate::time::{MediaTime, signed_millis};
+
+pub(crate) const OPERATION: Operation = Operation {
+    method: Method::GET,
+    path: "/live/v3/channel/monitor/list-tencent-stream-info",
+    endpoint: "stream_info",
+    envelope: Envelope::V3,
+    body: BodyKind::Ignored,
+    required: &["channelId"],
+    perform,
+};
+
+const MAX_RANGE_MS: i64 = 3 * 3_600_000;
+const MAX_AGE_MS: i64 = 7 * 24 * 3_600_000;
+
+fn perform(request: &OperationRequest<'_>, channels: &mut Channels) -> Result<Success, Refusal> {
+    let default_delay = channels.sample_delay;
+    let now = request.now;
+    let channel = request.channel(channels)?;
+    let (start, end) = range(request.parameters, now.to_reported(request.skew_ms))?;
+    let phase = channel.phase(now);
+    if !phase.is_live() {
+        return Err(Refusal::not_live());
+    }
+    let sampling = request.settings.sampling();
+    let mut samples = Vec::new();
+    if *phase != Phase::Empty {
+        let media = |reported_ms| MediaTime::from_reported(reported_ms, request.skew_ms);
+        let visible_until = channel.visible_until(now, default_delay);
+        samples = sampling.between(channel, media(start), media(end).min(visible_until));
+        channel.record_sent(&samples);
+    }
+    if let Some(count) = request.corruptions.many_streams {
+        samples = with_many_names(&samples, count);
+    }
+    match request.settings.order {
+        SampleOrder::OldestFirst => {}
+        SampleOrder::NewestFirst => samples.reverse(),
+        SampleOrder::Shuffled => samples.sort_by_key(|sample| {
+            let rng = channel.rng.with_signed(sample.at.as_millis());
+            rng.with_text(sample.stream.text()).with(4).bits()
+        }),
+    }
+    let ahead_ms = signed_millis(request.corruptions.ahead);
+    let encoding = Encoding {
+        decimals: request.settings.decimals,
+        shift_ms: request.skew_ms.saturating_add(ahead_ms),
+        sampling,
+        wrong_type: request.corruptions.wrong_type,
+        bad_values: request.corruptions.bad_values.as_ref(),
+        padding: request.corruptions.sample_padding,
+    };
+    Ok(Success {
+        data: encoding.array(&samples),
+        outcome: match samples.is_empty() {
+            true => "no_samples",
+            false => "samples",
+        },
+    })
+}
+
+/// The requested range in milliseconds since 1970; by default the last 3 hours.
+fn range(parameters: &Parameters, now_ms: i64) -> Result<(i64, i64), Refusal> {
+    let bound = |name| parameters.get(name).map(millis).transpose();
+    let start = bound("startTime")?.unwrap_or(now_ms - MAX_RANGE_MS);
+    let end = bound("endTime")?.unwrap_or(now_ms);
+    if (1..=MAX_RANGE_MS).contains(&(end - start)) && now_ms - start <= MAX_AGE_MS {
+        Ok((start, end))
+    } else {
+        Err(Refusal::parameters())
+    }
+}
+
+/// 13 digits: milliseconds, as in the page's example. (Undocumented: whether Polyv accepts a
+/// formatted date as well. The simulator does not.)
+fn millis(text: &str) -> Result<i64, Refusal> {
+    let digits = text.len() == 13 && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits
+        .then(|| text.parse().ok())
+        .flatten()
+        .ok_or_else(Refusal::parameters)
+}
+
+/// Each sample of the first stream under `count` names.
+fn with_many_names(samples: &[Sample], count: usize) -> Vec<Sample> {
+    let names: Vec<StreamName> = (1..=count)
+        .map(|number| StreamName::new(&format!("stream{number:02}")))
+        .collect();
+    let first = samples.first().map(|sample| &sample.stream);
+    samples
+        .iter()
+        .filter(|sample| Some(&sample.stream) == first)
+        .flat_map(|sample| {
+            names.iter().map(|name| Sample {
+                stream: name.clone(),
+                ..sample.clone()
+            })
+        })
+        .collect()
+}

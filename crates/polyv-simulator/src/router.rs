@@ -1,0 +1,322 @@
+//! A call's path through Polyv: limits, faults, validation, the operation, and the response.
+
+use std::borrow::Cow;
+
+use super::control;
+use super::delivery::deliver;
+use super::envelope::{Envelope, EnvelopeOptions, Refusal};
+use super::faults::{ActiveFaults, Corruptions, Effect, Target, WrongType, blocked};
+use super::limits::Admission;
+use super::operations::{self, BodyKind, FORM, Operation, OperationRequest};
+use super::request::{Parameters, Request, Undecodable};
+use super::request_log::{LoggedRequest, truncate};
+use super::request_validation;
+use super::response::{ConnectionAction, HttpResponse};
+use super::rng::DeterministicRng;
+use super::simulator::Simulator;
+use super::state::{Inner, SimulatorState};
+use super::time::{TimePoint, http_date};
+
+/// The longest body that is passed on: nginx's default.
+const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// A call and everything known about it.
+struct IncomingCall<'a> {
+    request: &'a Request,
+    parameters: Result<&'a Parameters, Undecodable>,
+    operation: Option<&'static Operation>,
+    envelope: Envelope,
+    now: TimePoint,
+    skew_ms: i64,
+    request_id: String,
+    faults: ActiveFaults,
+    simulation: &'a SimulatorState,
+}
+
+/// The result of a call, with the outcome for the request log.
+type CallResult = (ConnectionAction, Cow<'static, str>);
+
+impl Simulator {
+    /// Handles a request at the current time, without I/O and without waiting.
+    ///
+    /// ```
+    /// use polyv_simulator::{Request, Scenario, Simulator};
+    ///
+    /// let simulator = Simulator::new(Scenario::default());
+    /// let path = "/live/v3/channel/monitor/list-tencent-stream-info?channelId=1000001";
+    /// let action = simulator.handle(&Request::get(path));
+    /// assert_eq!(
+    ///     action.response().unwrap().text(),
+    ///     r#"{"code":400,"status":"error","message":"appId is required.","data":""}"#
+    /// );
+    /// ```
+    #[must_use]
+    pub fn handle(&self, request: &Request) -> ConnectionAction {
+        let (mut action, polyv_now_ms) = if control::is_control(&request.path) {
+            let response = control::handle(self, request);
+            (response.into(), self.polyv_now_ms())
+        } else {
+            handle_call(&self.state, request)
+        };
+        if let ConnectionAction::Respond(response) = &mut action {
+            response.headers.push(("date", http_date(polyv_now_ms)));
+        }
+        action
+    }
+}
+
+/// The result of a call, and the time of Polyv's clock for it.
+fn handle_call(simulation: &SimulatorState, request: &Request) -> (ConnectionAction, i64) {
+    let operation = operations::at(&request.path);
+    let parameters = parameters(request, operation);
+    let mut state = simulation.lock();
+    // Read under the lock, so that time increases in the log and in the limits.
+    let now = simulation.now();
+
+    let sequence = state.log.next();
+    let endpoint = operation.map_or(request.path.as_str(), |operation| operation.endpoint);
+    let parameter = |name| parameters.as_ref().ok().and_then(|known| known.get(name));
+    let channels = ["channelId", "channelIds", "channels"]
+        .into_iter()
+        .find_map(parameter);
+    let seed = simulation.settings.seed;
+    let target = target(seed, &mut state, endpoint, parameter("appId"), channels);
+    let faults = state.faults.matching(target, now.elapsed);
+    let skew_ms = state.skew_ms.saturating_add(faults.skew_ms);
+    let polyv_now_ms = now.media.to_reported(skew_ms);
+
+    let call = IncomingCall {
+        request,
+        parameters: parameters.as_ref().map_err(|error| *error),
+        operation,
+        envelope: Envelope::of_path(&request.path),
+        now,
+        skew_ms,
+        request_id: request_id(seed, sequence),
+        faults,
+        simulation,
+    };
+    let (action, outcome) = call.handle(&mut state);
+    tracing::debug!(
+        endpoint,
+        channel = channels,
+        outcome = &*outcome,
+        "call received"
+    );
+    state.log.push(LoggedRequest {
+        sequence,
+        polyv_ms: polyv_now_ms,
+        monotonic_ms: u64::try_from(now.elapsed.as_millis()).unwrap_or(u64::MAX),
+        client: request.client,
+        endpoint: operation.map_or_else(
+            || truncate(&request.path).into(),
+            |operation| operation.endpoint.into(),
+        ),
+        app_id: parameter("appId").map(truncate),
+        channel_id: channels.map(truncate),
+        start_time: parameter("startTime").and_then(|text| text.parse().ok()),
+        end_time: parameter("endTime").and_then(|text| text.parse().ok()),
+        outcome,
+    });
+    (action, polyv_now_ms)
+}
+
+/// The parameters of the query, and of the form if the operation takes one.
+fn parameters(request: &Request, operation: Option<&Operation>) -> Result<Parameters, Undecodable> {
+    let query = Parameters::parse(&request.query)?;
+    let takes_form = operation.is_some_and(|operation| {
+        operation.body == BodyKind::Form && operation.method == request.method
+    });
+    if takes_form && request.media_type() == FORM && request.body.len() <= MAX_BODY_BYTES {
+        query.with_form(&request.body)
+    } else {
+        Ok(query)
+    }
+}
+
+/// The properties of the call that faults match. Counts the call.
+fn target<'a>(
+    seed: u64,
+    state: &mut Inner,
+    endpoint: &'a str,
+    app_id: Option<&'a str>,
+    channels: Option<&'a str>,
+) -> Target<'a> {
+    // Calls are counted per channel, so that calls for other channels in between do not change
+    // the random numbers of a channel's next call.
+    let first = channels.and_then(|ids| ids.split(',').next());
+    let channel = first.and_then(|id| state.channels.by_id.get_mut(id));
+    let (count, rng) = match channel {
+        Some(channel) => (&mut channel.calls, channel.rng),
+        None => (
+            &mut state.calls_without_channel,
+            DeterministicRng::new(seed),
+        ),
+    };
+    let number = *count;
+    *count += 1;
+    Target {
+        app_id,
+        channels,
+        endpoint,
+        rng: rng.with_text("call").with(number),
+        number,
+    }
+}
+
+impl IncomingCall<'_> {
+    fn handle(&self, state: &mut Inner) -> CallResult {
+        if let Some(limit) = self.simulation.settings.limits.hard {
+            let client = self.request.client;
+            match state.limits.admit(client, self.now.elapsed, limit) {
+                Admission::Admitted => {}
+                Admission::Blocked { form, begins } => {
+                    if begins {
+                        tracing::info!(%client, "over the request limit: blocked");
+                    }
+                    return (blocked(form), "blocked".into());
+                }
+            }
+        }
+        let (mut action, outcome) = self.handle_admitted(state);
+        if let ConnectionAction::Respond(response) = &mut action {
+            response.delay = self.faults.delay;
+        }
+        (action, outcome)
+    }
+
+    fn handle_admitted(&self, state: &mut Inner) -> CallResult {
+        let refuse = |refusal: &Refusal| {
+            let action = self.refusal(refusal).into();
+            (action, refusal.outcome.into())
+        };
+        let app_id = self.parameters.ok().and_then(|known| known.get("appId"));
+        if let Some(rate) = self.simulation.settings.limits.soft {
+            let app_id = app_id.unwrap_or_default();
+            if !state
+                .limits
+                .check_soft_limit(app_id, self.now.elapsed, rate)
+            {
+                return refuse(&Refusal::throttled());
+            }
+        }
+        let too_long = self.request.body.len() > MAX_BODY_BYTES;
+        if let Some(replaced) = &self.faults.replaced {
+            if replaced.effect == Effect::Taken
+                && !too_long
+                && let (Ok(parameters), Some(operation)) = (self.parameters, self.operation)
+            {
+                // The response is replaced in any case.
+                let _ = self.perform(state, parameters, operation);
+            }
+            let refuse = |refusal: &Refusal| self.refusal(refusal);
+            let action = replaced.action(self.envelope, &self.request_id, refuse);
+            return (action, replaced.name.clone().into());
+        }
+        let bare = |status, reason, outcome: &'static str| {
+            (HttpResponse::bare(status, reason).into(), outcome.into())
+        };
+        if too_long {
+            return bare(413, "Request Entity Too Large", "too_large");
+        }
+        let Ok(parameters) = self.parameters else {
+            return bare(400, "Bad Request", "undecodable");
+        };
+        let Some(operation) = self.operation else {
+            // The response of Polyv's gateway is undocumented.
+            return bare(404, "Not Found", "not_found");
+        };
+        match self.perform(state, parameters, operation) {
+            Ok((response, outcome)) => (response.into(), outcome),
+            Err(refusal) => refuse(&refusal),
+        }
+    }
+
+    /// Checks the call and carries it out.
+    fn perform(
+        &self,
+        state: &mut Inner,
+        parameters: &Parameters,
+        operation: &Operation,
+    ) -> Result<(HttpResponse, Cow<'static, str>), Refusal> {
+        let settings = &self.simulation.settings;
+        let corruptions = &self.faults.corruptions;
+        if self.request.method != operation.method {
+            // A reading: Spring's message, in the envelope, because an HTTP 405 without one may
+            // be a block.
+            let message = format!("Request method '{}' not supported", self.request.method);
+            return Err(Refusal::invalid(message, "wrong_method"));
+        }
+        operation.body.check(self.request)?;
+        let account = request_validation::authenticate(
+            parameters,
+            operation.required,
+            &self.simulation.accounts,
+            self.now.media.to_reported(self.skew_ms),
+            settings.invalid_signature_code.0,
+        )?;
+        let request = OperationRequest {
+            account,
+            parameters,
+            body: &self.request.body,
+            now: self.now.media,
+            skew_ms: self.skew_ms,
+            settings,
+            corruptions,
+        };
+        if let Some((refusal, effect)) = &self.faults.refusal {
+            if *effect == Effect::Taken {
+                let _ = (operation.perform)(&request, &mut state.channels);
+            }
+            return Err(refusal.clone());
+        }
+        let success = (operation.perform)(&request, &mut state.channels)?;
+        let data = match corruptions.wrong_type {
+            Some(wrong_type) => wrong_type.reshape(success.data),
+            None => success.data,
+        };
+        let options = EnvelopeOptions {
+            code_as_text: corruptions.wrong_type == Some(WrongType::CodeAsText),
+            padding: corruptions.padding,
+        };
+        let envelope = operation.envelope;
+        let body = envelope.success(&data, &self.request_id, options);
+        let outcome = match &corruptions.name {
+            Some(name) => name.clone().into(),
+            None => success.outcome.into(),
+        };
+        Ok((self.deliver(200, body), outcome))
+    }
+
+    fn refusal(&self, refusal: &Refusal) -> HttpResponse {
+        let settings = &self.simulation.settings;
+        let status = match refusal.code {
+            // Not every code that a scenario invents is an HTTP status.
+            code @ 200..=599 if settings.http_status_is_code => code,
+            _ => 200,
+        };
+        let empty_data = settings.refusal_data;
+        let body = self.envelope.failure(refusal, &self.request_id, empty_data);
+        self.deliver(status, body)
+    }
+
+    fn deliver(&self, status: u16, body: String) -> HttpResponse {
+        let corruptions: &Corruptions = &self.faults.corruptions;
+        let gzip = self.simulation.settings.gzip;
+        deliver(gzip, self.request, status, body, corruptions)
+    }
+}
+
+/// A request id in the format of the pages' samples.
+fn request_id(seed: u64, number: u64) -> String {
+    let rng = DeterministicRng::new(seed)
+        .with_text("request")
+        .with(number);
+    format!(
+        "{:016x}{:016x}.{}.{:017}",
+        rng.with(1).bits(),
+        rng.with(2).bits(),
+        rng.with(3).below(200),
+        16_000_000_000_000_000 + rng.with(4).below(1_000_000_000_000_000)
+    )
+}

@@ -1,0 +1,166 @@
+//! Accepts connections and carries out each [`ConnectionAction`] on its connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Response, http};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{SockRef, Socket};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::payload::{BodyAborted, Payload};
+use crate::request::Request;
+use crate::response::{ConnectionAction, HttpResponse};
+use crate::simulator::Simulator;
+
+/// Time for responses in flight to finish when the server stops.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
+/// Maximum idle time of a connection: nginx's default, and longer than that of clients, so that
+/// they are the ones that close.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// A control call's body may be a large scenario. The router has a lower limit for other calls.
+const MAX_BODY_BYTES: usize = 4 << 20;
+/// Failed accepts in a row before the listener counts as broken, and the pause after each (if
+/// file descriptors run out, some may become free).
+const MAX_ACCEPT_FAILURES: u32 = 100;
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+
+impl Simulator {
+    /// Serves HTTP until `shutdown`, then closes every connection and returns within a second.
+    ///
+    /// # Errors
+    /// The listener fails permanently.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> io::Result<()> {
+        let connections = TaskTracker::new();
+        let end = shutdown.child_token();
+        // The connections are tasks that end when this future is dropped.
+        let _end_on_drop = end.clone().drop_guard();
+        let accepted = accept(self, listener, &end, &connections).await;
+        // If the listener is broken, the connections have to end as well.
+        end.cancel();
+        connections.close();
+        connections.wait().await;
+        accepted
+    }
+}
+
+async fn accept(
+    simulator: &Simulator,
+    listener: TcpListener,
+    shutdown: &CancellationToken,
+    connections: &TaskTracker,
+) -> io::Result<()> {
+    let mut failures = 0;
+    loop {
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                failures = 0;
+                let (simulator, shutdown) = (simulator.clone(), shutdown.clone());
+                connections.spawn(serve_connection(simulator, stream, peer, shutdown));
+            }
+            Err(error) if failures >= MAX_ACCEPT_FAILURES => return Err(error),
+            Err(error) => {
+                failures += 1;
+                tracing::debug!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
+            }
+        }
+    }
+}
+
+async fn serve_connection(
+    simulator: Simulator,
+    stream: TcpStream,
+    peer: SocketAddr,
+    shutdown: CancellationToken,
+) {
+    // Without it, responses are only slower.
+    let _ = stream.set_nodelay(true);
+    let Ok(socket) = SockRef::from(&stream).try_clone() else {
+        return;
+    };
+    let service = service_fn(|request| respond(&simulator, request, peer, &socket, &shutdown));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            match tokio::time::timeout(SHUTDOWN_TIMEOUT, connection).await {
+                Ok(ended) => ended,
+                Err(_) => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::trace!(%peer, %error, "connection ended");
+    }
+}
+
+/// Responds to a request, or ends its connection.
+async fn respond(
+    simulator: &Simulator,
+    request: http::Request<Incoming>,
+    peer: SocketAddr,
+    socket: &Socket,
+    shutdown: &CancellationToken,
+) -> Result<Response<Payload>, BodyAborted> {
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
+    let request = Request {
+        method: parts.method,
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
+        body: body.map_err(|_| BodyAborted)?.to_bytes().into(),
+        client: peer.ip(),
+    };
+    match simulator.handle(&request) {
+        ConnectionAction::Respond(response) => {
+            if !response.delay.is_zero() {
+                tokio::time::sleep(response.delay).await;
+            }
+            into_hyper(response)
+        }
+        ConnectionAction::Hang => {
+            // hyper drops this future when the client closes the connection.
+            shutdown.cancelled().await;
+            Err(BodyAborted)
+        }
+        ConnectionAction::Reset => {
+            // A socket that does not linger is closed with RST. If that cannot be set, the
+            // connection still ends without a response.
+            let _ = socket.set_linger(Some(Duration::ZERO));
+            Err(BodyAborted)
+        }
+    }
+}
+
+fn into_hyper(response: HttpResponse) -> Result<Response<Payload>, BodyAborted> {
+    let mut builder = Response::builder().status(response.status);
+    for (name, value) in &response.headers {
+        builder = builder.header(*name, value);
+    }
+    let payload = Payload::new(response.body, response.delivery);
+    // Only a scenario could have an invalid header, and scenarios are checked.
+    builder.body(payload).map_err(|_| BodyAborted)
+}

@@ -1,0 +1,4 @@
+//! The simulated Polyv on a TCP socket.
+
+mod listener;
+mod payload;

@@ -1,0 +1,238 @@
+//! Faults in what is answered.
+
+use super::*;
+
+/// The text that a troubled channel's stream information has.
+fn troubled(yaml: &str) -> (Simulator, HttpResponse) {
+    let simulator = simulator("{noise: 0, channels: [{id: 1, live_for: 1m}]}");
+    simulator.set_faults(Fault::parse_list("test", &format!("[{yaml}]")).unwrap());
+    let answer = ask(&simulator, STREAM_INFO, "channelId=1");
+    (simulator, answer)
+}
+
+fn text(yaml: &str) -> String {
+    troubled(yaml).1.text()
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_have_their_documented_bodies() {
+    for (fault, body) in [
+        (
+            "throttled",
+            r#"{"code":400,"status":"error","message":"qps exceeds number of calls","data":""}"#,
+        ),
+        (
+            "forbidden",
+            r#"{"code":500,"status":"fail","message":"access forbidden","data":""}"#,
+        ),
+        (
+            "error_500",
+            r#"{"code":500,"status":"fail","message":"undefined error","data":""}"#,
+        ),
+        (
+            "{trouble: rejected, message: \"param length is incorrect: x\", code: 403}",
+            r#"{"code":403,"status":"error","message":"param length is incorrect: x","data":""}"#,
+        ),
+        (
+            "{trouble: enveloped_redirect, to: \"http://x/\"}",
+            r#"{"code":400,"status":"error","message":"redirect","data":{"url":"http://x/"}}"#,
+        ),
+    ] {
+        assert_eq!(text(fault), body, "{fault}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_gateways_answer_is_no_envelope() {
+    for (fault, status) in [
+        ("bad_gateway", 502),
+        ("html", 200),
+        ("redirect", 302),
+        ("{trouble: block, as: 429}", 429),
+        (
+            "{trouble: answer, status: 418, body: teapot, content_type: text/plain}",
+            418,
+        ),
+    ] {
+        let (_, answer) = troubled(fault);
+        assert_eq!(answer.status, status, "{fault}");
+        assert!(
+            serde_json::from_slice::<Value>(&answer.body).is_err(),
+            "{fault}"
+        );
+    }
+    assert_eq!(
+        troubled("redirect").1.header("location"),
+        Some("/redirected")
+    );
+    let (_, answer) = troubled("{trouble: answer, body: teapot, content_type: text/plain}");
+    assert_eq!(answer.text(), "teapot");
+    assert_eq!(answer.header("content-type"), Some("text/plain"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trouble_that_refuses_comes_after_the_signature_and_one_at_the_gate_before() {
+    let simulator = simulator("channels: [{id: 1}]");
+    let wrong = signed_by(&simulator, "simulated", "wrong", STREAM_INFO, "channelId=1");
+    let message = |fault: &str| {
+        simulator.set_faults(Fault::parse_list("test", &format!("[{fault}]")).unwrap());
+        simulator.handle(&wrong).response().unwrap().text()
+    };
+    assert!(message("forbidden").contains("invalid signature."));
+    assert!(message("throttled").contains("qps exceeds"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn truncated_json_is_cut_in_the_middle_and_a_cut_off_body_promises_more() {
+    let whole = text("{trouble: latency, median: 1ms}");
+    let truncated = troubled("truncated_json").1;
+    assert_eq!(truncated.delivery, Delivery::Whole);
+    assert!(whole.starts_with(&truncated.text()) && truncated.text() != whole);
+    let cut = troubled("cut_off").1;
+    let promised = whole.len() as u64;
+    assert_eq!(cut.delivery, Delivery::CutOff { promised });
+    assert!(whole.starts_with(&cut.text()) && cut.text() != whole);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_types_come_in_turn_and_each_can_be_had_alone() {
+    for (what, expected) in [
+        ("code_as_text", "{\"code\":\"200\",\"status\""),
+        (
+            "numbers",
+            "\"bitRate\":1200000,\"audioFrameRate\":43,\"videoFrameRate\":15,",
+        ),
+        ("nested_value", "\"bitRate\":{\"value\":\"1200000\"}"),
+        ("data_object", "\"data\":{\"contents\":[{\"streamUrl\""),
+        ("data_text", "\"data\":\"unexpected\"}"),
+        ("data_null", "\"data\":null}"),
+        ("data_empty_object", "\"data\":{}}"),
+        ("data_empty_text", "\"data\":\"\"}"),
+        ("null_element", "\"data\":[null,{\"streamUrl\""),
+        ("text_element", "\"data\":[\"unexpected\",{\"streamUrl\""),
+    ] {
+        let text = text(&format!("{{trouble: wrong_types, what: [{what}]}}"));
+        assert!(text.contains(expected), "{what}: {text}");
+        assert!(serde_json::from_str::<Value>(&text).is_ok(), "{what}");
+    }
+    let (simulator, first) = troubled("wrong_types");
+    let mut bodies = vec![first.text()];
+    for _ in 1..10 {
+        bodies.push(ask(&simulator, STREAM_INFO, "channelId=1").text());
+    }
+    let turns = bodies.clone();
+    bodies.sort_unstable();
+    bodies.dedup();
+    assert_eq!(bodies.len(), 10);
+    assert_eq!(ask(&simulator, STREAM_INFO, "channelId=1").text(), turns[0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_values_spoil_what_they_are_told_to() {
+    let text = text(
+        "{trouble: bad_values, defects: [infinite], fields: [bitRate], as: numbers, one_in: 3}",
+    );
+    assert_eq!(text.matches("\"bitRate\":1e400").count(), 4);
+    assert_eq!(text.matches("\"bitRate\":\"1200000\"").count(), 8);
+    let simulator = simulator("{noise: 0, channels: [{id: 1, live_for: 3h}]}");
+    simulator.set_faults(Fault::parse_list("test", "[bad_values]").unwrap());
+    let all = ask(&simulator, STREAM_INFO, "channelId=1").text();
+    for spoiled in [
+        "\"bitRate\":null",
+        "\"bitRate\":\"\"",
+        "\"audioFrameRate\":\"-1\"",
+        "\"videoFrameRate\":-1",
+        "\"bitRate\":\"1e400\"",
+        "\"audioFrameRate\":1e400",
+        "\"videoFrameRate\":\"NaN\"",
+        "\"bitRate\":\"fast\"",
+        "\"streamUrl\":\"recordf\",\"audioFrameRate\"",
+        "\"time\":\"yesterday\"",
+        "\"videoFrameRate\":\"15\",\"timestamp\"",
+    ] {
+        assert!(all.contains(spoiled), "{spoiled}");
+    }
+    assert_eq!(ask(&simulator, STREAM_INFO, "channelId=1").text(), all);
+}
+
+#[tokio::test(start_paused = true)]
+async fn samples_from_the_future_and_too_many_streams_and_huge_answers() {
+    let (simulator, answer) = troubled("{trouble: future, by: 10m}");
+    let answer: Value = serde_json::from_str(&answer.text()).unwrap();
+    let newest = time(answer["data"].as_array().unwrap().last().unwrap());
+    assert!((590_000..600_000).contains(&(newest - simulator.polyv_now_ms()).abs()));
+
+    let many: Value = serde_json::from_str(&text("many_streams")).unwrap();
+    let mut names: Vec<&str> = many["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sample| sample["streamUrl"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 20);
+
+    let huge = text("huge");
+    assert!(huge.len() > 5 << 20);
+    assert!(serde_json::from_str::<Value>(&huge).is_ok());
+    let samples = text("{trouble: huge_samples, bytes: 100000}");
+    assert!(samples.len() > 12 * 100_000);
+    assert!(serde_json::from_str::<Value>(&samples).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn bombs_endless_bodies_hangs_and_resets_are_reactions() {
+    let (simulator, bomb) = troubled("gzip_bomb");
+    assert_eq!(bomb.header("content-encoding"), Some("gzip"));
+    simulator.set_faults(Fault::parse_list("test", "[endless]").unwrap());
+    let endless = ask(&simulator, STREAM_INFO, "channelId=1");
+    assert!(matches!(endless.delivery, Delivery::Endless { .. }));
+    assert!(endless.text().ends_with("\"data\":["), "{}", endless.text());
+    for (fault, action) in [
+        ("hang", ConnectionAction::Hang),
+        ("reset", ConnectionAction::Reset),
+    ] {
+        let faults = Fault::parse_list("test", &format!("[{fault}]")).unwrap();
+        simulator.set_faults(faults);
+        let request = signed(&simulator, STREAM_INFO, "channelId=1");
+        assert_eq!(simulator.handle(&request), action);
+        assert_eq!(simulator.requests().last().unwrap().outcome, fault);
+    }
+    simulator.clear_faults();
+    let _ = ask(&simulator, STREAM_INFO, "channelId=1");
+    assert_eq!(simulator.requests().last().unwrap().outcome, "samples");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trouble_of_one_account_leaves_the_others_alone() {
+    let simulator = simulator(
+        "accounts: [{app_id: a, app_secret: x}, {app_id: b, app_secret: y}]\n\
+         channels: [{id: 1, account: a}, {id: 2, account: b}]\n\
+         troubles: [{trouble: hang, account: a}, {trouble: latency, median: 2s, p99: 2s}]",
+    );
+    let hanging = signed_by(&simulator, "a", "x", STREAM_INFO, "channelId=1");
+    assert_eq!(simulator.handle(&hanging), ConnectionAction::Hang);
+    let fine = signed_by(&simulator, "b", "y", STREAM_INFO, "channelId=2");
+    let action = simulator.handle(&fine);
+    assert_eq!(action.response().unwrap().delay, Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_counts_from_when_the_trouble_was_set() {
+    let simulator = simulator("{channels: [{id: 1}], troubles: [{trouble: hang, after: 30s}]}");
+    let hangs = || {
+        let request = signed(&simulator, STREAM_INFO, "channelId=1");
+        simulator.handle(&request) == ConnectionAction::Hang
+    };
+    assert!(!hangs());
+    pass(30).await;
+    assert!(hangs());
+    let faults = Fault::parse_list("test", "[{trouble: hang, after: 10s, for: 10s}]");
+    simulator.set_faults(faults.unwrap());
+    assert!(!hangs());
+    pass(10).await;
+    assert!(hangs());
+    pass(10).await;
+    assert!(!hangs());
+}

@@ -90,7 +90,6 @@ fn live() -> (Arc<ChannelStore>, RenderedChannels, Vec<ChannelKey>) {
         max_sample_age: Duration::from_secs(15 * 60),
         window: Duration::from_secs(90),
         sustain: Duration::from_secs(30),
-        history_bucket_width: Duration::from_secs(20),
     };
     let store = Arc::new(ChannelStore::new(rules, 1_700_000_000_000));
     let info = info(0, 300);

@@ -114,7 +114,6 @@ mod tests {
             max_sample_age: Duration::from_secs(900),
             window: Duration::from_secs(90),
             sustain: Duration::from_secs(30),
-            history_bucket_width: Duration::from_secs(10),
         };
         let store = ChannelStore::new(rules, 0);
         for id in 0..count {

@@ -64,7 +64,6 @@ mod tests {
             max_sample_age: SECOND,
             window: SECOND,
             sustain: SECOND,
-            history_bucket_width: SECOND,
         };
         ChannelStore::new(rules, 0)
     }

@@ -13,7 +13,7 @@ use super::rate_budget::{self, capacity_warning};
 use super::response::{exposure, listed_channel_meta};
 use crate::config::{self, Config, StatusMode};
 use crate::state::{ChannelKey, ChannelMeta, Exposure};
-use crate::state::{FreshnessPolicy, IntervalScale, history_bucket_width};
+use crate::state::{FreshnessPolicy, IntervalScale};
 use crate::telemetry::Endpoint;
 use polyv_client::Client;
 use polyv_client::clock::TimeSnapshot;
@@ -318,19 +318,6 @@ fn channel_meta(account: &Arc<str>, channel: &Arc<config::Channel>) -> ChannelMe
     }
 }
 
-/// So many of the channels that are found are taken to be live at once, and to have a history:
-/// more than the usual budget of calls can ask about.
-const ASSUMED_LIVE_DISCOVERED: usize = 2000;
-
-fn assumed_live_discovered(config: &Config) -> usize {
-    let discovers = config.accounts.iter().any(|a| a.discover.is_some());
-    if discovers {
-        ASSUMED_LIVE_DISCOVERED
-    } else {
-        0
-    }
-}
-
 /// The part of a configuration that is about truth and not about asking.
 #[must_use]
 pub fn freshness_policy(config: &Config) -> FreshnessPolicy {
@@ -342,8 +329,5 @@ pub fn freshness_policy(config: &Config) -> FreshnessPolicy {
         max_sample_age: poll.max_sample_age,
         window: poll.window,
         sustain: poll.sustain,
-        history_bucket_width: history_bucket_width(
-            config.channel_count() + assumed_live_discovered(config),
-        ),
     }
 }

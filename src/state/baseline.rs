@@ -1,32 +1,28 @@
-//! A stream's own level of bitrate, from which a fall can be told without configuration.
+//! A stream's usual bitrate, by which a drop is detected where no bitrate is configured.
 
 use std::time::Duration;
 
-use super::points::Points;
 use polyv_client::clock::Timestamp;
 
-/// The level is the median of so much history,
-const HISTORY: Duration = Duration::from_secs(30 * 60);
-/// is unknown until there is so much of it,
-const AT_LEAST: Duration = Duration::from_secs(2 * 60);
-/// and is held for so long at most while the bitrate stays under half of it.
-const HELD: Duration = Duration::from_secs(30 * 60);
-/// Samples may come so late without making a difference: what is asked for twice.
-const SETTLES: Duration = Duration::from_secs(60);
-/// History is bounded whatever is sent; at one sample every 5 seconds it holds 372.
-const MAX_POINTS: usize = 1024;
+/// The samples whose median is the baseline.
+const MEDIAN_SPAN: Duration = Duration::from_secs(30 * 60);
+/// The baseline is unknown until the session's samples span this.
+const MIN_SPAN: Duration = Duration::from_secs(2 * 60);
+/// The longest time for which the baseline is held while the bitrate is under half of it.
+const MAX_HOLD: Duration = Duration::from_secs(30 * 60);
+/// Samples that arrive late by up to this make no difference; responses overlap by as much.
+const SETTLE_TIME: Duration = Duration::from_secs(60);
+/// The samples that the next [`Baseline::update`] needs, counted back from the newest one.
+pub(super) const RETENTION: Duration = MEDIAN_SPAN.saturating_add(SETTLE_TIME);
 
-/// The bitrates of one broadcast's stream, and their level.
+/// The baseline of one session's bitrates.
 ///
-/// The level depends on the samples in the order of their *time*: it is stepped from sample to
-/// sample, but only over those old enough that nothing comes in between any more. The level at
-/// the newest sample is found by stepping a copy on, so the order in which samples *arrived*
+/// It depends on the samples in the order of their *time*: it advances from sample to sample,
+/// but only over those that are so old that no late sample comes before them. The baseline at
+/// the newest sample is found by advancing a copy, so the order in which samples *arrived*
 /// makes no difference.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Baseline {
-    points: Points,
-    /// Whether samples were taken since the level was found.
-    outdated: bool,
     first: Option<Timestamp>,
     settled: BaselineState,
     settled_until: Option<Timestamp>,
@@ -42,41 +38,25 @@ struct BaselineState {
 // === impl Baseline ===
 
 impl Baseline {
-    /// The level at the newest sample.
+    /// The baseline at the newest sample.
     pub(super) fn value(&self) -> Option<f64> {
         self.newest.value
     }
 
-    /// Takes a sample (or its correction). [`Self::settle`] has to follow.
-    #[allow(clippy::cast_possible_truncation)] // a median needs no more than 7 digits
-    pub(super) fn insert(&mut self, time: Timestamp, bitrate: Option<f64>) {
-        self.outdated = true;
-        match bitrate {
-            Some(bitrate) => {
-                self.points.insert(time, bitrate as f32);
-                self.first = Some(self.first.map_or(time, |first| first.min(time)));
-            }
-            None => self.points.remove(time),
-        }
-    }
-
-    /// Finds the level anew after samples were taken.
-    pub(super) fn settle(&mut self) {
-        if !std::mem::take(&mut self.outdated) {
-            return;
-        }
-        let Some(newest) = self.points.last() else {
+    /// Advances to the newest of the session's bitrates, which are sorted by time and reach
+    /// back at least by [`RETENTION`] from the newest one of the update before.
+    pub(super) fn update(&mut self, bitrates: Vec<(Timestamp, f32)>) {
+        let (Some((oldest, _)), Some((newest, _))) = (bitrates.first(), bitrates.last()) else {
             return;
         };
-        self.points.keep(newest - HISTORY - 2 * SETTLES, MAX_POINTS);
-        let Some(first) = self.first else {
-            return;
-        };
-        let settled_until = newest - SETTLES;
-        let mut walk = MedianWindow::new(&self.points, self.settled_until, first);
-        walk.step_until(settled_until, &mut self.settled);
+        let (oldest, newest) = (*oldest, *newest);
+        let first = self.first.map_or(oldest, |first| first.min(oldest));
+        self.first = Some(first);
+        let settled_until = newest - SETTLE_TIME;
+        let mut window = MedianWindow::new(bitrates, self.settled_until, first);
+        window.advance(settled_until, &mut self.settled);
         self.newest = self.settled;
-        walk.step_until(newest, &mut self.newest);
+        window.advance(newest, &mut self.newest);
         self.settled_until = self.settled_until.max(Some(settled_until));
     }
 }
@@ -84,13 +64,13 @@ impl Baseline {
 // === impl BaselineState ===
 
 impl BaselineState {
-    /// Goes on to the next sample, `median` being that of the history up to it.
-    fn step(&mut self, time: Timestamp, bitrate: f64, median: f64, enough: bool) {
+    /// Advances to the next sample, `median` being that of the samples up to it.
+    fn advance(&mut self, time: Timestamp, bitrate: f64, median: f64, enough: bool) {
         match self.value {
             None if !enough => {}
             Some(value) if bitrate < value / 2.0 => {
                 let since = *self.held_since.get_or_insert(time);
-                if time.since(since) > HELD {
+                if time.since(since) > MAX_HOLD {
                     self.value = Some(median);
                     self.held_since = None;
                 }
@@ -103,21 +83,20 @@ impl BaselineState {
     }
 }
 
-/// Walks over the points from one on, with the median of the history before each.
+/// Advances over bitrates with the median of the last half hour before each.
 struct MedianWindow {
     points: Vec<(Timestamp, f32)>,
     first: Timestamp,
-    /// The next point to step to.
+    /// The index of the next bitrate.
     next: usize,
-    /// The oldest point in the window.
+    /// The index of the oldest bitrate in the window.
     oldest: usize,
-    /// The window's values, sorted.
+    /// The window's bitrates, sorted.
     window: Vec<f32>,
 }
 
 impl MedianWindow {
-    fn new(points: &Points, after: Option<Timestamp>, first: Timestamp) -> Self {
-        let points: Vec<_> = points.iter().collect();
+    fn new(points: Vec<(Timestamp, f32)>, after: Option<Timestamp>, first: Timestamp) -> Self {
         let next = after.map_or(0, |after| {
             points.partition_point(|(time, _)| *time <= after)
         });
@@ -132,7 +111,7 @@ impl MedianWindow {
         }
     }
 
-    fn step_until(&mut self, until: Timestamp, level: &mut BaselineState) {
+    fn advance(&mut self, until: Timestamp, state: &mut BaselineState) {
         while let Some((time, value)) = self.points.get(self.next).copied()
             && time <= until
         {
@@ -140,14 +119,14 @@ impl MedianWindow {
             let position = self.window.partition_point(|other| *other < value);
             self.window.insert(position, value);
             while let Some((old, gone)) = self.points.get(self.oldest).copied()
-                && old + HISTORY <= time
+                && old + MEDIAN_SPAN <= time
             {
                 self.oldest += 1;
                 let position = self.window.partition_point(|other| *other < gone);
                 self.window.remove(position);
             }
-            let enough = time.since(self.first) >= AT_LEAST;
-            level.step(time, f64::from(value), median(&self.window), enough);
+            let enough = time.since(self.first) >= MIN_SPAN;
+            state.advance(time, f64::from(value), median(&self.window), enough);
         }
     }
 }
@@ -166,23 +145,47 @@ fn median(sorted: &[f32]) -> f64 {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::sample_window::SampleWindow;
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(1_700_000_000_000 + seconds * 1000)
     }
 
-    /// Takes a sample every 5 seconds from `from` until `until` and settles after each.
-    fn play(baseline: &mut Baseline, from: i64, until: i64, bitrate: f64) {
+    /// A stream's samples and their baseline.
+    #[derive(Default)]
+    struct Played {
+        samples: SampleWindow<f32>,
+        baseline: Baseline,
+    }
+
+    impl Played {
+        fn insert(&mut self, time: Timestamp, bitrate: f32) {
+            self.samples.insert(time, bitrate);
+        }
+
+        fn update(&mut self) {
+            self.baseline.update(self.samples.iter().collect());
+            let newest = self.samples.newest_time().unwrap();
+            self.samples.expire(newest - RETENTION, 1024, |_, _| {});
+        }
+
+        fn value(&self) -> Option<f64> {
+            self.baseline.value()
+        }
+    }
+
+    /// Plays a sample every 5 seconds from `from` until `until`, each in its own response.
+    fn play(played: &mut Played, from: i64, until: i64, bitrate: f32) {
         for step in 0..(until - from) / 5 {
-            baseline.insert(at(from + step * 5), Some(bitrate));
-            baseline.settle();
+            played.insert(at(from + step * 5), bitrate);
+            played.update();
         }
     }
 
     #[test]
-    fn there_is_none_in_the_first_two_minutes() {
-        let mut baseline = Baseline::default();
+    fn baseline_is_unknown_in_the_first_two_minutes() {
+        let mut baseline = Played::default();
         play(&mut baseline, 0, 120, 1_200_000.0);
         assert_eq!(baseline.value(), None);
         play(&mut baseline, 120, 125, 1_200_000.0);
@@ -190,10 +193,10 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_median_of_the_last_half_hour() {
-        let mut baseline = Baseline::default();
+    fn baseline_is_the_median_of_the_last_half_hour() {
+        let mut baseline = Played::default();
         play(&mut baseline, 0, 1800, 1_000_000.0);
-        // Not under half: it is learnt as the half hour goes by.
+        // Not under half: the median follows.
         play(&mut baseline, 1800, 2695, 600_000.0);
         assert_eq!(baseline.value(), Some(1_000_000.0));
         play(&mut baseline, 2695, 2710, 600_000.0);
@@ -201,21 +204,21 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_not_learnt_for_half_an_hour_and_then_it_is() {
-        let mut baseline = Baseline::default();
+    fn drop_changes_the_baseline_after_half_an_hour() {
+        let mut baseline = Played::default();
         play(&mut baseline, 0, 600, 1_000_000.0);
         play(&mut baseline, 600, 2400, 300_000.0);
         assert_eq!(baseline.value(), Some(1_000_000.0));
         play(&mut baseline, 2400, 2410, 300_000.0);
         assert_eq!(baseline.value(), Some(300_000.0));
-        // And once learnt it is the level.
+        // From then on it is the baseline.
         play(&mut baseline, 2410, 4000, 300_000.0);
         assert_eq!(baseline.value(), Some(300_000.0));
     }
 
     #[test]
-    fn a_recovery_ends_the_holding() {
-        let mut baseline = Baseline::default();
+    fn recovery_ends_the_hold() {
+        let mut baseline = Played::default();
         play(&mut baseline, 0, 600, 1_000_000.0);
         play(&mut baseline, 600, 1500, 300_000.0);
         play(&mut baseline, 1500, 2600, 1_000_000.0);
@@ -224,40 +227,28 @@ mod tests {
     }
 
     #[test]
-    fn history_taken_at_once_gives_the_same_as_sample_by_sample() {
-        let mut live = Baseline::default();
+    fn one_response_gives_the_same_as_one_for_each_sample() {
+        let mut live = Played::default();
         play(&mut live, 0, 600, 1_000_000.0);
         play(&mut live, 600, 1900, 200_000.0);
-        let mut late = Baseline::default();
+        let mut late = Played::default();
         for step in (0..380).rev() {
             let bitrate = if step * 5 < 600 {
                 1_000_000.0
             } else {
                 200_000.0
             };
-            late.insert(at(step * 5), Some(bitrate));
+            late.insert(at(step * 5), bitrate);
         }
-        late.settle();
+        late.update();
         assert_eq!(late.value(), live.value());
         assert_eq!(late.value(), Some(1_000_000.0));
     }
 
-    #[test]
-    fn what_is_kept_is_bounded_whatever_is_sent() {
-        let mut baseline = Baseline::default();
-        for millis in 0..10_000 {
-            baseline.insert(at(0).plus_millis(millis), Some(1.0));
-        }
-        baseline.settle();
-        assert!(baseline.points.len() <= MAX_POINTS);
-        play(&mut baseline, 100, 10_000, 1.0);
-        assert!(baseline.points.len() <= 30 * 12 + 24 + 1);
-    }
-
     proptest! {
-        /// Samples that arrive up to a minute late, in any order, give the same level.
+        /// Samples that arrive up to a minute late, in any order, give the same baseline.
         #[test]
-        fn lateness_makes_no_difference(
+        fn late_samples_make_no_difference(
             bitrates in proptest::collection::vec(
                 prop_oneof![Just(1_000_000.0), Just(900_000.0), Just(100_000.0)], 1..600,
             ),
@@ -272,16 +263,16 @@ mod tests {
                     (moved[from], moved[to]) = (true, true);
                 }
             }
-            let mut in_order = Baseline::default();
-            let mut late = Baseline::default();
+            let mut in_order = Played::default();
+            let mut late = Played::default();
             for index in 0..bitrates.len() {
                 let time = |index: usize| at(i64::try_from(index).unwrap() * 5);
-                in_order.insert(time(index), Some(bitrates[index]));
-                in_order.settle();
-                late.insert(time(order[index]), Some(bitrates[order[index]]));
-                late.settle();
+                in_order.insert(time(index), bitrates[index]);
+                in_order.update();
+                late.insert(time(order[index]), bitrates[order[index]]);
+                late.update();
             }
-            prop_assert_eq!(in_order.newest, late.newest);
+            prop_assert_eq!(in_order.baseline.newest, late.baseline.newest);
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The record of one channel: where state, streams and screening come together.
+//! The state of one channel, and how a response changes it.
 
 use std::time::Duration;
 
 use super::MAX_STREAMS;
 use super::freshness::{FreshnessPolicy, IntervalScale};
-use super::history::{HistoryPoint, shared_bucket_width};
+use super::history::HistoryPoint;
 use super::liveness::{LiveState, Liveness};
 use super::poll_log::{PollLog, PollLogEntry};
 use super::sample_validation::{DiscardCounts, DiscardReason, SampleValidator, ValidSample};
@@ -13,48 +13,48 @@ use super::update::{ChannelActivity, NewSample, NextRange, RANGE_OVERLAP};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{LiveStatus, Outcome, Range, StreamInfo, StreamName};
 
-/// What is known of one channel.
+/// The state of one channel: its liveness, its streams and its latest polls.
 #[derive(Debug, Clone)]
 pub struct ChannelState {
-    /// How often it is asked while it is live.
+    /// The poll interval while the channel is live.
     live_interval: Duration,
     liveness: Liveness,
     last_outcome: Option<Outcome>,
     poll_log: PollLog,
     last_success: Option<MonotonicInstant>,
-    /// What Polyv calls its status, and when it last said so.
+    /// The status that Polyv reported last, and when.
     reported: Option<(LiveStatus, MonotonicInstant)>,
-    /// When it was last known to be live.
+    /// When the channel was last known to be live.
     last_live: Option<MonotonicInstant>,
     last_new_sample: Option<MonotonicInstant>,
     last_sample: Option<Timestamp>,
-    /// How old the newest sample was when it was first seen.
+    /// The age of the newest sample when it was received.
     sample_delay: Duration,
-    /// When the first answer came, by Polyv's clock.
+    /// The server time of the first successful poll.
     first_response_at: Option<Timestamp>,
     /// Sorted by name.
     streams: Vec<Stream>,
     validator: SampleValidator,
-    /// The longest range to ask for, after an answer that was too large.
+    /// The longest range to request, after a response that was too large.
     max_range: Option<Duration>,
 }
 
-/// What an answer brought.
+/// What a response changed: the samples that it added and those that were discarded.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdateSummary {
     /// The samples that were not known before.
     pub new_samples: Vec<NewSample>,
-    /// What could not be used.
+    /// The samples and fields that were discarded.
     pub discarded: DiscardCounts,
 }
 
-/// A broadcast that has ended is of interest for so long.
-const OF_INTEREST: Duration = Duration::from_secs(3600);
+/// How long a channel counts as recently live after its session has ended.
+const RECENTLY_LIVE_SPAN: Duration = Duration::from_secs(3600);
 
 // === impl ChannelState ===
 
 impl ChannelState {
-    /// A channel that was not asked yet.
+    /// The state of a channel that was not polled yet.
     #[must_use]
     pub fn new(live_interval: Duration, now: MonotonicInstant) -> Self {
         Self {
@@ -75,86 +75,86 @@ impl ChannelState {
         }
     }
 
-    /// Changes how often it is asked while it is live.
+    /// Sets the poll interval while the channel is live.
     pub fn set_live_interval(&mut self, live_interval: Duration) {
         self.live_interval = live_interval;
     }
 
-    /// Whether it is live, since when, and how often that changed.
+    /// Whether the channel is live, since when, and how often that changed.
     #[must_use]
     pub fn liveness(&self) -> &Liveness {
         &self.liveness
     }
 
-    /// How the last poll ended; `None` before the first.
+    /// The outcome of the last poll; `None` before the first.
     #[must_use]
     pub fn last_outcome(&self) -> Option<Outcome> {
         self.last_outcome
     }
 
-    /// How the last polls ended, newest first.
+    /// The outcomes of the last polls, newest first.
     pub fn poll_log(&self) -> impl Iterator<Item = &PollLogEntry> {
         self.poll_log.recent()
     }
 
-    /// When a poll last brought an answer.
+    /// When a poll last succeeded.
     #[must_use]
     pub fn last_success(&self) -> Option<MonotonicInstant> {
         self.last_success
     }
 
-    /// What Polyv calls its status, where that was said lately enough to be true.
+    /// The status that Polyv reports, unless that report is stale.
     #[must_use]
     pub fn reported_status(
         &self,
         now: TimeSnapshot,
-        rules: &FreshnessPolicy,
+        policy: &FreshnessPolicy,
         scale: IntervalScale,
     ) -> Option<LiveStatus> {
         let (status, _) = self.reported?;
-        let until = self.reported_until(rules, scale)?;
+        let until = self.reported_until(policy, scale)?;
         (now.monotonic < until).then_some(status)
     }
 
-    /// Until when a channel that is shown for the sake of its broadcast is shown: an hour after
-    /// it was last known to be live. `None` where it never was.
+    /// Until when the channel counts as recently live: an hour after it was last known to be
+    /// live. `None` where it never was.
     #[must_use]
     pub fn recently_live_until(&self) -> Option<MonotonicInstant> {
-        self.last_live.map(|last| last + OF_INTEREST)
+        self.last_live.map(|last| last + RECENTLY_LIVE_SPAN)
     }
 
-    /// When a sample that was not known before was last seen.
+    /// When a new sample was last received.
     #[must_use]
     pub fn last_new_sample(&self) -> Option<MonotonicInstant> {
         self.last_new_sample
     }
 
-    /// The newest sample of any stream ever, by its own time.
+    /// The own time of the newest sample that any stream ever had.
     #[must_use]
     pub fn last_sample(&self) -> Option<Timestamp> {
         self.last_sample
     }
 
-    /// How old the newest sample was when it was first seen; zero where that says nothing.
+    /// The age of the newest sample when it was received; zero where that is not known.
     pub(super) fn sample_delay(&self) -> Duration {
         self.sample_delay
     }
 
-    /// How many polls in a row have brought no answer.
+    /// The number of consecutive failed polls.
     pub(super) fn failures(&self) -> u64 {
         self.poll_log.failures()
     }
 
-    /// How often it is asked, as things are.
+    /// The poll interval in the channel's present state.
     #[must_use]
-    pub fn interval(&self, rules: &FreshnessPolicy) -> Duration {
+    pub fn interval(&self, policy: &FreshnessPolicy) -> Duration {
         match self.liveness.state() {
             LiveState::Live => self.live_interval,
-            LiveState::NotLive | LiveState::Unknown => rules.idle_interval,
+            LiveState::NotLive | LiveState::Unknown => policy.idle_interval,
         }
     }
 
-    /// Whether it is live, or was within the last hour.
+    /// Whether the channel is live, or was within the last hour.
     #[must_use]
     pub fn is_recently_live(&self, now: TimeSnapshot) -> bool {
         let until = self.recently_live_until();
@@ -172,7 +172,7 @@ impl ChannelState {
 
     /// How active the channel is.
     #[must_use]
-    pub fn activity(&self, rules: &FreshnessPolicy) -> ChannelActivity {
+    pub fn activity(&self, policy: &FreshnessPolicy) -> ChannelActivity {
         let reported_live = self
             .reported
             .filter(|(status, _)| *status == LiveStatus::Live);
@@ -181,16 +181,16 @@ impl ChannelState {
             live_interval: self.live_interval,
             recently_live_until: self.recently_live_until(),
             reported_live_until: reported_live
-                .and_then(|_| self.reported_until(rules, IntervalScale::NONE)),
+                .and_then(|_| self.reported_until(policy, IntervalScale::NONE)),
         }
     }
 
-    /// The channel is live, and this is what Polyv knows of its streams.
+    /// Applies the stream information of a channel that is live.
     pub fn apply_stream_info(
         &mut self,
         now: TimeSnapshot,
         info: &StreamInfo,
-        rules: &FreshnessPolicy,
+        policy: &FreshnessPolicy,
     ) -> UpdateSummary {
         self.record_success(Outcome::Ok, now);
         self.liveness.observe_live(now);
@@ -217,135 +217,126 @@ impl ChannelState {
                 let name = of_stream.first().map(|sample| &sample.stream);
                 name.is_some_and(|name| self.position(name).is_ok())
             });
-        // Observation streams first, so that one of them which has just come back to life is not
-        // taken for dead; of the others those with the newest samples.
+        // Known streams first, so that no new stream replaces one that has new samples in this
+        // response; then those with the newest samples.
         unknown.sort_by_key(|samples| std::cmp::Reverse(samples.last().map(|last| last.time)));
         known.append(&mut unknown);
         for of_stream in known {
-            self.ingest(of_stream, now, rules, &mut digest);
+            self.ingest(of_stream, now, policy, &mut digest);
         }
-        self.validator.settle();
+        self.validator.finish_response();
         if !digest.new_samples.is_empty() {
             self.last_new_sample = Some(now.monotonic);
             self.max_range = None;
         }
-        self.forget_old_streams(now, rules);
+        self.compact(now, policy);
         let new_samples = u64::try_from(digest.new_samples.len()).unwrap_or(u64::MAX);
         self.poll_log
             .push(Outcome::Ok, None, new_samples, now.monotonic);
         digest
     }
 
-    /// The channel is not live.
-    pub fn apply_not_live(&mut self, now: TimeSnapshot, rules: &FreshnessPolicy) {
+    /// Applies a response by which the channel is not live.
+    pub fn apply_not_live(&mut self, now: TimeSnapshot, policy: &FreshnessPolicy) {
         self.record_success(Outcome::NotLive, now);
         self.poll_log.push(Outcome::NotLive, None, 0, now.monotonic);
         if self.liveness.state() == LiveState::Live {
             self.last_live = Some(now.monotonic);
         }
-        // That it is called live is over, or not true yet.
+        // A reported `live` is outdated, or ahead of the stream.
         self.reported = self
             .reported
             .filter(|(status, _)| *status != LiveStatus::Live);
         self.liveness.observe_not_live(now);
-        let step = self.history_bucket_width(rules);
         for stream in &mut self.streams {
-            stream.end_session(step);
+            stream.end_session();
         }
-        self.forget_old_streams(now, rules);
+        self.compact(now, policy);
     }
 
-    /// Polyv calls its status this. That alone says nothing of its being live: the stream does.
+    /// Applies the status that Polyv reports. Whether the channel is live depends on its stream
+    /// information alone.
     pub fn apply_reported_status(&mut self, status: LiveStatus, now: TimeSnapshot) {
         self.reported = Some((status, now.monotonic));
     }
 
-    /// There was no answer; `message` say why.
+    /// Applies a failed poll; `message` is the error's.
     pub fn apply_error(&mut self, outcome: Outcome, message: &str, now: MonotonicInstant) {
         self.last_outcome = Some(outcome);
         self.poll_log.push(outcome, Some(message), 0, now);
     }
 
-    /// The answer to `asked` was too large: the next next_query_range asks for half of it.
-    pub fn shrink_query_range(&mut self, asked: Range, now: TimeSnapshot) {
-        if let Some(start) = asked.start {
+    /// Halves the range of the next query, because the response to this one was too large.
+    pub fn shrink_query_range(&mut self, requested: Range, now: TimeSnapshot) {
+        if let Some(start) = requested.start {
             self.max_range = Some((now.server_time.since(start) / 2).max(RANGE_OVERLAP));
         }
     }
 
-    /// Lets time pass; whether the channel's state changed by that alone.
+    /// Turns the channel's state to unknown if the last response is stale; whether it did.
     pub fn expire(
         &mut self,
         now: TimeSnapshot,
-        rules: &FreshnessPolicy,
+        policy: &FreshnessPolicy,
         scale: IntervalScale,
     ) -> bool {
-        let staleness_timeout = self.staleness_timeout(rules, scale);
+        let staleness_timeout = self.staleness_timeout(policy, scale);
         self.liveness.expire(now.monotonic, staleness_timeout)
     }
 
-    /// When time alone next changes something that is shown.
+    /// When something visible next expires, if no further response arrives.
     #[must_use]
     pub fn next_expiry(
         &self,
         now: TimeSnapshot,
-        rules: &FreshnessPolicy,
+        policy: &FreshnessPolicy,
         scale: IntervalScale,
     ) -> Option<MonotonicInstant> {
         let valid_until = self
             .liveness
-            .valid_until(self.staleness_timeout(rules, scale));
+            .valid_until(self.staleness_timeout(policy, scale));
         let streams = self
             .streams
             .iter()
-            .filter_map(|stream| self.visible_until(stream, now, rules, scale))
+            .filter_map(|stream| self.visible_until(stream, now, policy, scale))
             .filter(|until| *until > now.monotonic);
         let missed_from = self.missed_from();
-        let later = [missed_from, self.reported_until(rules, scale)];
+        let later = [missed_from, self.reported_until(policy, scale)];
         let later = later.into_iter().flatten().filter(|at| *at > now.monotonic);
         valid_until.into_iter().chain(later).chain(streams).min()
     }
 
-    /// The streams that are true at present, with their figures.
+    /// The streams that are live and fresh, with their aggregates.
     pub fn visible_streams<'a>(
         &'a self,
         now: TimeSnapshot,
-        rules: &'a FreshnessPolicy,
+        policy: &'a FreshnessPolicy,
         scale: IntervalScale,
     ) -> impl Iterator<Item = (&'a Stream, StreamAggregates)> {
-        self.fresh_streams(now, rules, scale)
-            .filter_map(|stream| Some((stream, stream.aggregates(rules)?)))
+        self.fresh_streams(now, policy, scale)
+            .filter_map(|stream| Some((stream, stream.aggregates(policy)?)))
     }
 
     fn fresh_streams(
         &self,
         now: TimeSnapshot,
-        rules: &FreshnessPolicy,
+        policy: &FreshnessPolicy,
         scale: IntervalScale,
     ) -> impl Iterator<Item = &Stream> {
         self.streams.iter().filter(move |stream| {
-            self.visible_until(stream, now, rules, scale)
+            self.visible_until(stream, now, policy, scale)
                 .is_some_and(|until| until > now.monotonic)
         })
     }
 
-    /// What each of its streams was like over the last half hour, those that are not shown any
-    /// more included.
-    pub fn histories<'a>(
-        &'a self,
-        rules: &FreshnessPolicy,
-    ) -> impl Iterator<Item = (&'a StreamName, Vec<HistoryPoint>)> {
-        let step = self.history_bucket_width(rules);
-        self.streams
-            .iter()
-            .map(move |stream| (stream.name(), stream.history(step)))
-    }
-
-    /// In what steps its streams' histories are.
-    #[must_use]
-    pub fn history_bucket_width(&self, rules: &FreshnessPolicy) -> Duration {
-        let streams = self.streams.iter().filter(|s| s.has_history()).count();
-        shared_bucket_width(rules.history_bucket_width, streams)
+    /// The history of each stream for the half hour before `server_time`, of streams that are
+    /// not visible any more as well.
+    pub fn histories(
+        &self,
+        server_time: Timestamp,
+    ) -> impl Iterator<Item = (&StreamName, Vec<HistoryPoint>)> {
+        let streams = self.streams.iter();
+        streams.map(move |stream| (stream.name(), stream.history(server_time)))
     }
 
     fn record_success(&mut self, outcome: Outcome, now: TimeSnapshot) {
@@ -354,41 +345,41 @@ impl ChannelState {
         self.first_response_at.get_or_insert(now.server_time);
     }
 
-    /// Until when its status is what Polyv called it last, if it says nothing more.
+    /// Until when the reported status is valid, if Polyv reports nothing else.
     fn reported_until(
         &self,
-        rules: &FreshnessPolicy,
+        policy: &FreshnessPolicy,
         scale: IntervalScale,
     ) -> Option<MonotonicInstant> {
         let (_, at) = self.reported?;
-        let interval = self.interval(rules).max(rules.idle_interval);
-        // It is asked for in bulk, or not at all.
-        Some(at + rules.staleness_timeout(interval, scale.all))
+        let interval = self.interval(policy).max(policy.idle_interval);
+        // Statuses are requested in batches, at the idle interval.
+        Some(at + policy.staleness_timeout(interval, scale.all))
     }
 
-    fn staleness_timeout(&self, rules: &FreshnessPolicy, scale: IntervalScale) -> Duration {
+    fn staleness_timeout(&self, policy: &FreshnessPolicy, scale: IntervalScale) -> Duration {
         let scale = match self.liveness.state() {
             LiveState::Live => scale.all,
             LiveState::NotLive | LiveState::Unknown => scale.idle,
         };
-        rules.staleness_timeout(self.interval(rules), scale)
+        policy.staleness_timeout(self.interval(policy), scale)
     }
 
-    /// Until when a stream is true, as things are.
+    /// Until when a stream is visible, if no further response arrives.
     fn visible_until(
         &self,
         stream: &Stream,
         now: TimeSnapshot,
-        rules: &FreshnessPolicy,
+        policy: &FreshnessPolicy,
         scale: IntervalScale,
     ) -> Option<MonotonicInstant> {
         if self.liveness.state() != LiveState::Live {
             return None;
         }
         let newest = stream.newest_time()?;
-        let heard_until = stream.last_new() + self.staleness_timeout(rules, scale);
-        let left = (newest + rules.max_sample_age).millis_after(now.server_time);
-        // The very millisecond at which it is that old still counts.
+        let heard_until = stream.last_new() + self.staleness_timeout(policy, scale);
+        let left = (newest + policy.max_sample_age).millis_after(now.server_time);
+        // A sample of exactly the maximal age is still fresh.
         let young_until = match u64::try_from(left + 1) {
             Ok(left) => now.monotonic + Duration::from_millis(left),
             Err(_) => now.monotonic,
@@ -396,18 +387,18 @@ impl ChannelState {
         Some(heard_until.min(young_until))
     }
 
-    /// Takes the samples of one stream, sorted by time.
+    /// Adds the samples of one stream, sorted by time.
     fn ingest(
         &mut self,
         samples: &[ValidSample],
         now: TimeSnapshot,
-        rules: &FreshnessPolicy,
+        policy: &FreshnessPolicy,
         digest: &mut UpdateSummary,
     ) {
         let Some(first) = samples.first() else {
             return;
         };
-        let Some(index) = self.stream_for(&first.stream, now, rules) else {
+        let Some(index) = self.stream_for(&first.stream, now, policy) else {
             for sample in samples {
                 self.validator.discard(
                     DiscardReason::TooManyStreams,
@@ -419,13 +410,11 @@ impl ChannelState {
             return;
         };
         let not_before = self.liveness.not_before();
-        let step = self.history_bucket_width(rules);
         let Some(stream) = self.streams.get_mut(index) else {
             return;
         };
         for sample in samples {
-            let current = not_before.is_none_or(|before| sample.time > before);
-            match stream.ingest(sample.time, sample.values, current, now.monotonic, step) {
+            match stream.ingest(sample.time, sample.values, not_before, now.monotonic) {
                 IngestResult::New => {
                     let delay = self
                         .first_response_at
@@ -440,7 +429,7 @@ impl ChannelState {
                     });
                     self.last_sample = self.last_sample.max(Some(sample.time));
                 }
-                IngestResult::Again => {}
+                IngestResult::Repeated => {}
                 IngestResult::TooOld => self.validator.discard(
                     DiscardReason::TooOld,
                     &sample.stream,
@@ -449,22 +438,21 @@ impl ChannelState {
                 ),
             }
         }
-        stream.settle(rules, now.server_time, step);
     }
 
-    /// Where a stream stands, after making a place for it if it is new and there is one: its
-    /// own, or that of the stream that was silent longest, if it is not shown any more.
+    /// The index of a stream. A new one is inserted, or replaces the stream that had no new
+    /// samples for longest, if that is stale; `None` where none is.
     fn stream_for(
         &mut self,
         name: &StreamName,
         now: TimeSnapshot,
-        rules: &FreshnessPolicy,
+        policy: &FreshnessPolicy,
     ) -> Option<usize> {
         if let Ok(known) = self.position(name) {
             return Some(known);
         }
         if self.streams.len() == MAX_STREAMS {
-            let staleness_timeout = rules.staleness_timeout(self.live_interval, 1.0);
+            let staleness_timeout = policy.staleness_timeout(self.live_interval, 1.0);
             let (silent, _) = self
                 .streams
                 .iter()
@@ -475,7 +463,7 @@ impl ChannelState {
         }
         let place = self.position(name).unwrap_or_else(|place| place);
         let stream = Stream::new(name.clone(), now.monotonic);
-        // Most channels have one, and four of them at once would take a kilobyte more.
+        // Most channels have one stream: a capacity of four would waste a kilobyte.
         self.streams.reserve_exact(1);
         self.streams.insert(place, stream);
         Some(place)
@@ -486,12 +474,12 @@ impl ChannelState {
             .binary_search_by(|stream| stream.name().cmp(name))
     }
 
-    /// Streams of which not even an identity is left need no place.
-    fn forget_old_streams(&mut self, now: TimeSnapshot, rules: &FreshnessPolicy) {
-        let step = self.history_bucket_width(rules);
+    /// Compacts the streams, and removes expired ones.
+    fn compact(&mut self, now: TimeSnapshot, policy: &FreshnessPolicy) {
+        let not_before = self.liveness.not_before();
         self.streams.retain_mut(|stream| {
-            stream.settle(rules, now.server_time, step);
-            !stream.is_expired()
+            stream.compact(policy, not_before, now.server_time);
+            !stream.is_expired(now.server_time)
         });
     }
 }

@@ -1,49 +1,45 @@
-//! How long things count.
+//! How long responses and samples are fresh.
 
 use std::time::Duration;
 
-/// What all channels go by: the configuration's `poll` section, as far as it is about truth
-/// and not about asking.
+/// The settings of the configuration's `poll` section that all channels share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FreshnessPolicy {
-    /// How much history the first next_query_range asks for.
+    /// The history that a channel's first query requests.
     pub lookback: Duration,
-    /// How often a channel is asked that is not live.
+    /// The poll interval of channels that are not live.
     pub idle_interval: Duration,
-    /// A stream without a new sample, and a channel without an answer, is no longer known
-    /// after so long (or three of the channel's intervals, where that is longer).
+    /// How long a stream stays fresh without a new sample, and a channel without a response (or
+    /// three of the channel's intervals, where that is longer).
     pub stale_after: Duration,
-    /// A stream whose newest sample is older than this is not shown.
+    /// The age of the newest sample beyond which a stream is stale.
     pub max_sample_age: Duration,
-    /// What the minima look back over.
+    /// The span of the minima.
     pub window: Duration,
-    /// What the maxima look back over.
+    /// The span of the maxima.
     pub sustain: Duration,
-    /// In what steps a channel's history is kept, where it has one stream
-    /// ([`history_bucket_width`](super::history_bucket_width)).
-    pub history_bucket_width: Duration,
 }
 
-/// How far intervals are stretched at present: present over configured, 1 or more.
+/// The ratio of present to configured poll intervals, 1 or more.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct IntervalScale {
-    /// All of them.
+    /// The ratio for all channels.
     pub all: f64,
-    /// Those of channels that are not live: as much, or more where they are asked each by itself
-    /// with the calls that are left.
+    /// The ratio for channels that are not live: higher where they are polled individually with
+    /// the calls that are left.
     pub idle: f64,
 }
 
 // === impl IntervalScale ===
 
 impl IntervalScale {
-    /// As configured.
+    /// Intervals as configured.
     pub const NONE: Self = Self {
         all: 1.0,
         idle: 1.0,
     };
 
-    /// The more patient of both.
+    /// The larger of both, ratio by ratio.
     #[must_use]
     pub const fn max(self, other: Self) -> Self {
         Self {
@@ -62,8 +58,8 @@ impl Default for IntervalScale {
 // === impl FreshnessPolicy ===
 
 impl FreshnessPolicy {
-    /// How long silence is borne from a channel that is asked every `interval`, which is
-    /// stretched by `scale` at present.
+    /// How long a channel that is polled every `interval` times `scale` stays fresh without a
+    /// response.
     #[must_use]
     pub fn staleness_timeout(&self, interval: Duration, scale: f64) -> Duration {
         self.stale_after.max(interval.mul_f64(3.0 * scale.max(1.0)))

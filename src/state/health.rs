@@ -1,7 +1,7 @@
-//! What is wrong with a channel, judged as the alert rules judge it by default.
+//! Health issues of channels, by the default thresholds of the alert rules.
 //!
-//! The rules are the ones that wake people, and can be changed; this is for those who have
-//! nothing but the status page. `alerts/polyv.rules.yml` is where the numbers come from.
+//! The alert rules notify people and can be changed; health issues are for the status page and
+//! need no Prometheus. The thresholds are those of `alerts/polyv.rules.yml`.
 
 use std::time::Duration;
 
@@ -12,76 +12,76 @@ use crate::config::Expect;
 use polyv_client::StreamName;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 
-/// How bad it is.
+/// The severity of a health issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// To be looked at.
+    /// An operator should look at it soon.
     Warning,
-    /// Viewers notice.
+    /// Viewers are affected.
     Critical,
 }
 
-/// What can be wrong.
+/// The kind of a health issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HealthIssueKind {
-    /// It should be live, and is not.
+    /// The channel is expected to be live, and is not.
     OfflineUnexpectedly,
-    /// It is live, and samples stopped coming.
+    /// The channel is live, and no new samples arrive.
     SamplesMissing,
-    /// Samples go on without video frames.
+    /// Samples arrive without video frames.
     VideoFrozen,
-    /// Samples go on without audio frames.
+    /// Samples arrive without audio frames.
     AudioLost,
-    /// The bitrate is far under what it should be.
+    /// The bitrate is far under the expected one, or the baseline.
     BitrateDropped,
-    /// The bitrate is under what it should be.
+    /// The bitrate is under the expected one, or the baseline.
     BitrateLow,
-    /// The video frame rate is under what it should be.
+    /// The video frame rate is under the expected one.
     VideoFramerateLow,
-    /// It has been live for minutes and never had a sample.
+    /// The channel has been live for minutes and never had a sample.
     WithoutSamples,
-    /// Nobody knows any more whether it is live.
+    /// Whether the channel is live is not known.
     StateUnknown,
-    /// The last poll brought no answer.
+    /// The last polls failed.
     PollFailed,
 }
 
-/// Something that is wrong.
+/// A health issue of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthIssue {
-    /// What.
+    /// The kind of the issue.
     pub kind: HealthIssueKind,
-    /// With which stream; `None` where it is about the channel.
+    /// The affected stream; `None` where the channel is affected.
     pub stream: Option<StreamName>,
 }
 
-/// Under this share of the expected bitrate (or else of the baseline) it has dropped,
-const DROPPED: (f64, f64) = (0.5, 0.25);
-/// and under this one it is low.
-const LOW: (f64, f64) = (0.75, 0.5);
-/// Under this share of the expected one a frame rate is low.
-const FRAMERATE_LOW: f64 = 0.7;
-/// The last frame may be so far behind the newest sample.
-const FRAMES: Duration = Duration::from_secs(20);
-/// The first frame may take so long.
-const FIRST_FRAME: Duration = Duration::from_secs(60);
-/// The last new sample may be so far behind the last answer,
-const SAMPLES: Duration = Duration::from_secs(60);
-/// and Polyv's usual delay counts for so much at most.
-const LONGEST_DELAY: Duration = Duration::from_secs(5 * 60);
-/// The very first sample may take so long.
-const FIRST_SAMPLE: Duration = Duration::from_secs(5 * 60);
-/// Two answers so far apart have to say that a channel is offline: an encoder reconnects.
-const OFFLINE: Duration = Duration::from_secs(15);
-/// A channel may wait for so long to be asked for the first time.
-const FIRST_POLL: Duration = Duration::from_secs(2 * 60);
-/// A single poll may fail.
-const FAILURES: u64 = 2;
+/// A bitrate under this share of the expected one (or else of the baseline) has dropped.
+const DROPPED_BELOW: (f64, f64) = (0.5, 0.25);
+/// A bitrate under this share of the expected one (or else of the baseline) is low.
+const LOW_BELOW: (f64, f64) = (0.75, 0.5);
+/// A frame rate under this share of the expected one is low.
+const FRAMERATE_LOW_BELOW: f64 = 0.7;
+/// How far the last frame may be behind the newest sample.
+const MAX_FRAME_GAP: Duration = Duration::from_secs(20);
+/// The time for the first frame, where frames are expected.
+const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(60);
+/// How far the last new sample may be behind the last response.
+const MAX_SAMPLE_GAP: Duration = Duration::from_secs(60);
+/// The most that Polyv's delay may add to that at the start of a session.
+const MAX_SAMPLE_DELAY: Duration = Duration::from_secs(5 * 60);
+/// The time for a channel's first sample.
+const FIRST_SAMPLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+/// How long responses have to say that a channel is not live: encoders reconnect.
+const MIN_OFFLINE: Duration = Duration::from_secs(15);
+/// The time for a channel's first poll.
+const FIRST_POLL_TIMEOUT: Duration = Duration::from_secs(2 * 60);
+/// Consecutive failed polls that are an issue: a single one may fail.
+const MIN_FAILURES: u64 = 2;
 
 // === impl HealthIssueKind ===
 
 impl HealthIssueKind {
-    /// All of them, the worst first.
+    /// All kinds, the most severe first.
     pub const ALL: [Self; 10] = [
         Self::OfflineUnexpectedly,
         Self::SamplesMissing,
@@ -95,7 +95,7 @@ impl HealthIssueKind {
         Self::PollFailed,
     ];
 
-    /// Its name in JSON.
+    /// The name in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -112,7 +112,7 @@ impl HealthIssueKind {
         }
     }
 
-    /// How bad it is.
+    /// The severity of issues of this kind.
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
@@ -133,7 +133,7 @@ impl HealthIssueKind {
 // === impl Severity ===
 
 impl Severity {
-    /// Its name in JSON.
+    /// The name in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -144,10 +144,10 @@ impl Severity {
 }
 
 impl ChannelState {
-    /// What is wrong with it, the worst first. `shown` are its streams that are true now.
+    /// The channel's health issues, the most severe first. `shown` are its visible streams.
     ///
-    /// All but a channel that was never asked is judged by answers and by nothing that passes
-    /// between them, so what is said changes only where the channel does.
+    /// Issues depend on responses and not on the time that passed since, except for a channel
+    /// that was never polled: they change only when the channel does.
     #[must_use]
     pub fn health_issues(
         &self,
@@ -165,12 +165,14 @@ impl ChannelState {
         let since = self.liveness().since();
         match self.liveness().state() {
             LiveState::NotLive => {
-                if expect.live && self.is_sustained() >= OFFLINE {
+                if expect.live && self.sustained_for() >= MIN_OFFLINE {
                     add(HealthIssueKind::OfflineUnexpectedly, None);
                 }
             }
             LiveState::Unknown => {
-                let staleness_timeout = self.last_outcome().map_or(FIRST_POLL, |_| Duration::ZERO);
+                let staleness_timeout = self
+                    .last_outcome()
+                    .map_or(FIRST_POLL_TIMEOUT, |_| Duration::ZERO);
                 if now.monotonic.since(since) >= staleness_timeout {
                     add(HealthIssueKind::StateUnknown, None);
                 }
@@ -187,28 +189,28 @@ impl ChannelState {
                 }
             }
         }
-        if self.failures() >= FAILURES && self.liveness().state() != LiveState::Unknown {
+        if self.failures() >= MIN_FAILURES && self.liveness().state() != LiveState::Unknown {
             add(HealthIssueKind::PollFailed, None);
         }
         problems.sort_by_key(|problem| problem.kind);
         problems
     }
 
-    /// When time alone makes it one that should have been asked.
+    /// When a channel that was never polled becomes an issue.
     pub(super) fn missed_from(&self) -> Option<MonotonicInstant> {
         let unasked = self.last_outcome().is_none();
-        unasked.then(|| self.liveness().since() + FIRST_POLL)
+        unasked.then(|| self.liveness().since() + FIRST_POLL_TIMEOUT)
     }
 
-    /// For how long answers have said what its state is.
-    fn is_sustained(&self) -> Duration {
+    /// How long responses have confirmed the present state.
+    fn sustained_for(&self) -> Duration {
         let since = self.liveness().since();
         self.last_success()
             .map_or(Duration::ZERO, |last| last.since(since))
     }
 
-    /// Whether the newest sample of one of its streams says what would be a problem if it
-    /// lasted: it is too early to say that all is right.
+    /// Whether the newest sample of a stream shows what would be an issue if it lasted: the
+    /// channel is not reported as healthy meanwhile.
     #[must_use]
     pub fn has_transient_issue(
         &self,
@@ -226,22 +228,22 @@ impl ChannelState {
         })
     }
 
-    /// Whether a live channel's samples are missing. Against the last answer: where there is
-    /// none, nobody knows.
+    /// Whether a live channel's samples are missing, as of the last response.
     fn stale_stream(&self) -> Option<HealthIssueKind> {
         let Some(last) = self.last_new_sample() else {
-            return (self.is_sustained() >= FIRST_SAMPLE)
+            return (self.sustained_for() >= FIRST_SAMPLE_TIMEOUT)
                 .then_some(HealthIssueKind::WithoutSamples);
         };
         let quiet = self.last_success()?.since(last);
-        // A broadcast that has just begun has no samples until Polyv's delay is over.
-        let allowed = SAMPLES + self.sample_delay().min(LONGEST_DELAY);
-        (quiet > SAMPLES && (last > self.liveness().since() || self.is_sustained() > allowed))
+        // A session that has just begun has no samples until Polyv's delay is over.
+        let allowed = MAX_SAMPLE_GAP + self.sample_delay().min(MAX_SAMPLE_DELAY);
+        (quiet > MAX_SAMPLE_GAP
+            && (last > self.liveness().since() || self.sustained_for() > allowed))
             .then_some(HealthIssueKind::SamplesMissing)
     }
 }
 
-/// What is wrong with a stream of a channel that has been live since `began`, by Polyv's clock.
+/// The issues of a stream whose channel has been live since `began`, in server time.
 fn of_stream(
     figures: &StreamAggregates,
     expect: &Expect,
@@ -251,8 +253,8 @@ fn of_stream(
     let bitrate = bitrate(highest.video_bitrate.get(), figures, expect);
     let framerate = framerate(highest.video_framerate.get(), expect);
     let frames = |last: Option<Timestamp>, expected: Option<f64>| match last {
-        Some(last) => figures.newest_time.since(last) >= FRAMES,
-        None => expected.is_some() && figures.newest_time.since(began) >= FIRST_FRAME,
+        Some(last) => figures.newest_time.since(last) >= MAX_FRAME_GAP,
+        None => expected.is_some() && figures.newest_time.since(began) >= FIRST_FRAME_TIMEOUT,
     };
     let video = frames(figures.last_video_frame, expect.video_framerate_fps);
     let audio = frames(figures.last_audio_frame, expect.audio_framerate_fps);
@@ -266,29 +268,33 @@ fn of_stream(
     .flatten()
 }
 
-/// Against what is expected, or else against the stream's own level.
+/// Compares a bitrate with the expected one, or else with the stream's baseline.
 fn bitrate(
     value: Option<f64>,
     figures: &StreamAggregates,
     expect: &Expect,
 ) -> Option<HealthIssueKind> {
     match expect.video_bitrate_bps {
-        Some(_) => fallen(share(value, expect.video_bitrate_bps)?, DROPPED.0, LOW.0),
-        None => fallen(
+        Some(_) => bitrate_issue(
+            share(value, expect.video_bitrate_bps)?,
+            DROPPED_BELOW.0,
+            LOW_BELOW.0,
+        ),
+        None => bitrate_issue(
             share(value, figures.video_bitrate_baseline)?,
-            DROPPED.1,
-            LOW.1,
+            DROPPED_BELOW.1,
+            LOW_BELOW.1,
         ),
     }
 }
 
 fn framerate(value: Option<f64>, expect: &Expect) -> Option<HealthIssueKind> {
     let share = share(value, expect.video_framerate_fps)?;
-    // One that is 0 is frozen.
-    (share > 0.0 && share < FRAMERATE_LOW).then_some(HealthIssueKind::VideoFramerateLow)
+    // A frame rate of 0 is `VideoFrozen`.
+    (share > 0.0 && share < FRAMERATE_LOW_BELOW).then_some(HealthIssueKind::VideoFramerateLow)
 }
 
-fn fallen(share: f64, dropped: f64, low: f64) -> Option<HealthIssueKind> {
+fn bitrate_issue(share: f64, dropped: f64, low: f64) -> Option<HealthIssueKind> {
     if share < dropped {
         Some(HealthIssueKind::BitrateDropped)
     } else if share < low {

@@ -1,17 +1,17 @@
-//! Whether a channel is live, as far as anybody knows.
+//! Whether a channel is live, as far as Polyv's responses tell.
 
 use std::time::Duration;
 
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 
-/// What is known of a channel's being live.
+/// Whether a channel is live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LiveState {
-    /// It is live.
+    /// The channel is live.
     Live,
-    /// It is not: an answer, and no error.
+    /// The channel is not live: a valid response, not an error.
     NotLive,
-    /// Not asked yet, or no answer for too long.
+    /// The channel was not polled yet, or no poll succeeded for too long.
     Unknown,
 }
 
@@ -20,21 +20,21 @@ pub enum LiveState {
 pub struct Liveness {
     state: LiveState,
     since: MonotonicInstant,
-    /// What the last answer said; outlives `Unknown`.
+    /// The state by the last response; kept while the state is `Unknown`.
     known: Option<Observation>,
-    last_answer: Option<MonotonicInstant>,
+    last_response: Option<MonotonicInstant>,
     transitions: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Observation {
     Live {
-        /// By Polyv's clock, an instant at which it was not live yet; `None` where it has
-        /// been live ever since we first asked.
+        /// The server time at which the channel was not live yet; `None` where it was live at
+        /// the first poll and ever since.
         not_before: Option<Timestamp>,
     },
     NotLive {
-        /// When Polyv last said so, by its own clock.
+        /// The server time of the last such response.
         at: Timestamp,
     },
 }
@@ -59,38 +59,37 @@ impl LiveState {
 // === impl Liveness ===
 
 impl Liveness {
-    /// A channel that was not asked yet.
+    /// The state of a channel that was not polled yet.
     #[must_use]
     pub const fn new(now: MonotonicInstant) -> Self {
         Self {
             state: LiveState::Unknown,
             since: now,
             known: None,
-            last_answer: None,
+            last_response: None,
             transitions: 0,
         }
     }
 
-    /// What is known.
+    /// The present state.
     #[must_use]
     pub const fn state(&self) -> LiveState {
         self.state
     }
 
-    /// When it entered that state.
+    /// When the channel entered that state.
     #[must_use]
     pub const fn since(&self) -> MonotonicInstant {
         self.since
     }
 
-    /// How often it changed between live and not live. Time spent unknown in between does
-    /// not count.
+    /// The number of changes between live and not live. Unknown states in between do not count.
     #[must_use]
     pub const fn transitions(&self) -> u64 {
         self.transitions
     }
 
-    /// Samples at this instant and before do not belong to the present broadcast.
+    /// Samples at this time and before do not belong to the present session.
     pub(super) const fn not_before(&self) -> Option<Timestamp> {
         match self.known {
             Some(Observation::Live { not_before }) => not_before,
@@ -98,7 +97,7 @@ impl Liveness {
         }
     }
 
-    /// Polyv says that it is live.
+    /// Records a response by which the channel is live.
     pub(super) fn observe_live(&mut self, now: TimeSnapshot) {
         let not_before = match self.known {
             None => None,
@@ -109,10 +108,10 @@ impl Liveness {
             }
         };
         self.known = Some(Observation::Live { not_before });
-        self.answered(LiveState::Live, now.monotonic);
+        self.record_response(LiveState::Live, now.monotonic);
     }
 
-    /// Polyv says that it is not live.
+    /// Records a response by which the channel is not live.
     pub(super) fn observe_not_live(&mut self, now: TimeSnapshot) {
         if matches!(self.known, Some(Observation::Live { .. })) {
             self.transitions += 1;
@@ -120,20 +119,20 @@ impl Liveness {
         self.known = Some(Observation::NotLive {
             at: now.server_time,
         });
-        self.answered(LiveState::NotLive, now.monotonic);
+        self.record_response(LiveState::NotLive, now.monotonic);
     }
 
-    /// When silence turns into not knowing, if nothing is heard until then.
+    /// Until when the state is valid, if no further poll succeeds.
     pub(super) fn valid_until(&self, staleness_timeout: Duration) -> Option<MonotonicInstant> {
         match self.state {
             LiveState::Unknown => None,
             LiveState::Live | LiveState::NotLive => {
-                self.last_answer.map(|last| last + staleness_timeout)
+                self.last_response.map(|last| last + staleness_timeout)
             }
         }
     }
 
-    /// Lets time pass; whether that changed the state.
+    /// Turns the state to unknown if it is stale; whether it did.
     pub(super) fn expire(&mut self, now: MonotonicInstant, staleness_timeout: Duration) -> bool {
         match self.valid_until(staleness_timeout) {
             Some(until) if until <= now => {
@@ -144,8 +143,8 @@ impl Liveness {
         }
     }
 
-    fn answered(&mut self, state: LiveState, moment: MonotonicInstant) {
-        self.last_answer = Some(moment);
+    fn record_response(&mut self, state: LiveState, moment: MonotonicInstant) {
+        self.last_response = Some(moment);
         self.enter(state, moment);
     }
 
@@ -161,7 +160,7 @@ impl Liveness {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(120);
+    const STALENESS_TIMEOUT: Duration = Duration::from_secs(120);
 
     fn at(seconds: u64) -> TimeSnapshot {
         TimeSnapshot {
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn not_asked_yet_is_unknown_and_the_first_answer_is_no_transition() {
+    fn first_response_is_no_transition() {
         let mut liveness = Liveness::new(at(0).monotonic);
         assert_eq!(liveness.state(), LiveState::Unknown);
         liveness.observe_live(at(5));
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn transitions_count_changes_and_not_answers() {
+    fn transitions_count_changes_and_not_responses() {
         let mut liveness = Liveness::new(at(0).monotonic);
         liveness.observe_not_live(at(0));
         liveness.observe_not_live(at(30));
@@ -192,34 +191,34 @@ mod tests {
         liveness.observe_live(at(75));
         assert_eq!(liveness.transitions(), 1);
         assert_eq!(liveness.since(), at(60).monotonic);
-        // Not live at 30, live at 60: it began somewhere in between.
+        // Not live at 30, live at 60: the session began in between.
         assert_eq!(liveness.not_before(), Some(at(30).server_time));
         liveness.observe_not_live(at(90));
         assert_eq!(liveness.transitions(), 2);
     }
 
     #[test]
-    fn silence_becomes_not_knowing_at_the_instant_when_patience_ends() {
+    fn state_becomes_unknown_when_the_timeout_ends() {
         let mut liveness = Liveness::new(at(0).monotonic);
         liveness.observe_live(at(10));
-        assert!(!liveness.expire(at(129).monotonic, PATIENCE));
-        // Noticed late, entered in time.
-        assert!(liveness.expire(at(200).monotonic, PATIENCE));
+        assert!(!liveness.expire(at(129).monotonic, STALENESS_TIMEOUT));
+        // The change is noticed late, and dated back.
+        assert!(liveness.expire(at(200).monotonic, STALENESS_TIMEOUT));
         assert_eq!(liveness.state(), LiveState::Unknown);
         assert_eq!(liveness.since(), at(130).monotonic);
-        assert!(!liveness.expire(at(300).monotonic, PATIENCE));
+        assert!(!liveness.expire(at(300).monotonic, STALENESS_TIMEOUT));
     }
 
     #[test]
-    fn time_spent_unknown_does_not_count_as_a_transition() {
+    fn unknown_state_does_not_count_as_a_transition() {
         let mut liveness = Liveness::new(at(0).monotonic);
         liveness.observe_not_live(at(0));
         liveness.observe_live(at(10));
-        liveness.expire(at(1000).monotonic, PATIENCE);
+        liveness.expire(at(1000).monotonic, STALENESS_TIMEOUT);
         liveness.observe_live(at(1000));
         assert_eq!(liveness.transitions(), 1);
         assert_eq!(liveness.not_before(), Some(at(0).server_time));
-        liveness.expire(at(2000).monotonic, PATIENCE);
+        liveness.expire(at(2000).monotonic, STALENESS_TIMEOUT);
         liveness.observe_not_live(at(2000));
         assert_eq!(liveness.transitions(), 2);
     }

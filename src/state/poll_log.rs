@@ -1,4 +1,4 @@
-//! How the last polls of a channel ended.
+//! The outcomes of a channel's last polls.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,21 +6,20 @@ use std::sync::Arc;
 use polyv_client::Outcome;
 use polyv_client::clock::MonotonicInstant;
 
-/// Polls that ended alike, one after the other.
+/// Consecutive polls with the same outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PollLogEntry {
-    /// How they ended.
+    /// The outcome of the polls.
     pub outcome: Outcome,
-    /// What was said about it, where it was not an answer. Polyv's message may be in it: they are
-    /// not to be trusted.
+    /// The error's message, where the polls failed. It may contain Polyv's own words: untrusted.
     pub message: Option<Arc<str>>,
     /// When the first of them ended.
     pub first: MonotonicInstant,
     /// When the last of them ended.
     pub last: MonotonicInstant,
-    /// How many there were.
+    /// The number of polls.
     pub count: u64,
-    /// How many samples they brought that were not known before.
+    /// The number of new samples that they returned.
     pub new_samples: u64,
 }
 
@@ -30,13 +29,13 @@ pub(super) struct PollLog {
     entries: VecDeque<PollLogEntry>,
 }
 
-/// So many entries are kept.
+/// The number of entries that are kept.
 const MAX_ENTRIES: usize = 8;
-/// So many characters of what was said.
+/// The number of characters of a message that are kept.
 const MAX_MESSAGE_CHARS: usize = 160;
 
 impl PollLog {
-    /// Takes note of the end of a poll.
+    /// Records a poll.
     pub(super) fn push(
         &mut self,
         outcome: Outcome,
@@ -45,7 +44,7 @@ impl PollLog {
         now: MonotonicInstant,
     ) {
         let message = message.map(shortened);
-        // The same may have been said before something else was.
+        // An earlier entry may have the same message.
         let same = |entry: &PollLogEntry| {
             entry
                 .message
@@ -65,7 +64,7 @@ impl PollLog {
         if self.entries.len() == MAX_ENTRIES {
             self.entries.pop_front();
         }
-        // Most channels have one or two; four at once would be as large as all the rest.
+        // Most channels have one or two entries: a capacity of four would waste memory.
         self.entries.reserve_exact(1);
         self.entries.push_back(PollLogEntry {
             outcome,
@@ -77,7 +76,7 @@ impl PollLog {
         });
     }
 
-    /// How many polls in a row have brought no answer.
+    /// The number of consecutive failed polls.
     pub(super) fn failures(&self) -> u64 {
         let failed = self.recent().take_while(|entry| !entry.outcome.is_answer());
         failed.map(|entry| entry.count).sum()
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_alike_is_one_run() {
+    fn consecutive_polls_with_one_outcome_are_one_entry() {
         let mut answers = PollLog::default();
         for n in 0..10 {
             answers.push(Outcome::Ok, None, 3, at(n));
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_bounded_whatever_is_said() {
+    fn log_is_bounded() {
         let mut answers = PollLog::default();
         for n in 0..100 {
             let message = format!("{n}{}", "长".repeat(10_000));

@@ -1,43 +1,43 @@
-//! Which samples count.
+//! Which samples are valid.
 //!
-//! A bad value spoils its field only, a bad time its sample. Nothing here spoils an answer.
+//! An invalid value invalidates its field only, an invalid time its sample, and nothing the
+//! whole response.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use super::series::Measurement;
-use super::stream::SampleValues;
+use super::sample_values::{Measurement, SampleValues};
 use polyv_client::clock::Timestamp;
 use polyv_client::{NumericField, RawSample, SampleTime, StreamName};
 
 /// Why a sample was not used: the `reason` label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DiscardReason {
-    /// Its time can't be read.
+    /// The sample's time is unreadable.
     BadTime,
-    /// It has no valid field.
+    /// The sample has no valid field.
     BadValue,
-    /// It is over a minute in the future.
+    /// The sample is over a minute in the future.
     Future,
-    /// It is so old that nobody could tell whether it was seen before.
+    /// The sample is so old that it may be a repetition.
     TooOld,
-    /// Its channel has too many streams already.
+    /// The sample's channel has too many streams already.
     TooManyStreams,
 }
 
-/// What was discarded of an answer, for the counters and the log. A sample that several
-/// answers bring counts once.
+/// What was discarded of a response, for the counters and the log. A sample that several
+/// responses contain counts once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DiscardCounts {
     counts: [u64; DiscardReason::ALL.len()],
-    /// Of samples that were used, the fields that were not.
+    /// The invalid fields of valid samples.
     pub invalid_fields: u64,
-    /// One of the things that were wrong, in message.
+    /// A description of one of them.
     pub example: Option<String>,
 }
 
-/// A sample fit for use.
+/// A sample with a valid time and at least one valid field.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ValidSample {
     pub(super) stream: StreamName,
@@ -45,32 +45,33 @@ pub(super) struct ValidSample {
     pub(super) values: SampleValues,
 }
 
-/// Remembers what was discarded of the answer before, so that it is counted once: answers
-/// overlap, and where no sample was ever fit for use the same history is asked for again.
+/// Validates samples. It remembers what was discarded of the last response, so that it is
+/// counted once: responses overlap, and where no sample was ever valid the same history is
+/// requested again.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SampleValidator {
-    /// Of the answer before, sorted.
+    /// Hashes of what was discarded of the last response, sorted.
     before: Box<[u64]>,
-    /// Of this one.
+    /// Hashes of what was discarded of the present response.
     present: HashSet<u64>,
-    /// How many elements of the answer before were no samples.
+    /// The number of elements of the last response that were no samples.
     unreadable: usize,
 }
 
-/// A sample may be so far ahead of Polyv's clock.
-const AHEAD: Duration = Duration::from_secs(60);
-/// The identities of samples are kept for so long.
-pub(super) const IDENTITIES: Duration = Duration::from_secs(3 * 3600);
+/// How far a sample may be ahead of the server's clock.
+const MAX_AHEAD: Duration = Duration::from_secs(60);
+/// Samples that are older than this are discarded: no request reaches further back.
+pub(super) const MAX_SAMPLE_AGE: Duration = Duration::from_secs(3 * 3600);
 /// Higher bitrates (10 Gbit/s) and frame rates are mistakes.
 const MAX_BITRATE: f64 = 10e9;
 const MAX_FRAMERATE: f64 = 1000.0;
-/// How many discarded samples are remembered at most, for each channel.
-const REMEMBERED: usize = 4096;
+/// The number of discarded samples that are remembered for a channel.
+const MAX_REMEMBERED: usize = 4096;
 
 // === impl DiscardReason ===
 
 impl DiscardReason {
-    /// All of them, in the contract's order.
+    /// All reasons, in the documented order.
     pub const ALL: [Self; 5] = [
         Self::BadTime,
         Self::BadValue,
@@ -95,12 +96,12 @@ impl DiscardReason {
 // === impl DiscardCounts ===
 
 impl DiscardCounts {
-    /// How many samples were discarded, by reason.
+    /// The number of discarded samples, by reason.
     pub fn counts(&self) -> impl Iterator<Item = (DiscardReason, u64)> {
         DiscardReason::ALL.into_iter().zip(self.counts)
     }
 
-    /// Whether everything was used.
+    /// Whether nothing was discarded.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.invalid_fields == 0 && self.counts.iter().all(|count| *count == 0)
@@ -117,7 +118,7 @@ impl DiscardCounts {
 // === impl SampleValidator ===
 
 impl SampleValidator {
-    /// Makes a sample of what Polyv sent, if it is fit for use.
+    /// Returns the sample if it is valid, and counts it as discarded otherwise.
     pub(super) fn validate(
         &mut self,
         raw: &RawSample,
@@ -131,11 +132,11 @@ impl SampleValidator {
                 return None;
             }
         };
-        if time > polyv + AHEAD {
+        if time > polyv + MAX_AHEAD {
             self.discard(DiscardReason::Future, &raw.stream, time, discarded);
             return None;
         }
-        if time + IDENTITIES < polyv {
+        if time + MAX_SAMPLE_AGE < polyv {
             self.discard(DiscardReason::TooOld, &raw.stream, time, discarded);
             return None;
         }
@@ -145,9 +146,9 @@ impl SampleValidator {
             ("audioFrameRate", &raw.audio_framerate, MAX_FRAMERATE),
         ];
         let values = SampleValues {
-            video_bitrate: reading(&raw.video_bitrate, MAX_BITRATE),
-            video_framerate: reading(&raw.video_framerate, MAX_FRAMERATE),
-            audio_framerate: reading(&raw.audio_framerate, MAX_FRAMERATE),
+            video_bitrate: measurement(&raw.video_bitrate, MAX_BITRATE),
+            video_framerate: measurement(&raw.video_framerate, MAX_FRAMERATE),
+            audio_framerate: measurement(&raw.audio_framerate, MAX_FRAMERATE),
         };
         if values == SampleValues::NONE {
             self.discard(DiscardReason::BadValue, &raw.stream, time, discarded);
@@ -155,7 +156,7 @@ impl SampleValidator {
         }
         for (name, field, max) in fields {
             if *field != NumericField::Missing
-                && reading(field, max).get().is_none()
+                && measurement(field, max).get().is_none()
                 && self.is_new(("field", name, &raw.stream, time))
             {
                 discarded.invalid_fields += 1;
@@ -171,7 +172,7 @@ impl SampleValidator {
         })
     }
 
-    /// Counts a sample as discarded, unless that very sample was before.
+    /// Counts a sample as discarded, unless the last response contained it as well.
     pub(super) fn discard(
         &mut self,
         reason: DiscardReason,
@@ -187,8 +188,8 @@ impl SampleValidator {
         }
     }
 
-    /// Counts what was no sample at all. Such an element has no identity; but where there are
-    /// no more of them than in the answer before, they are taken for the same.
+    /// Counts elements that are no samples. They have no identity: where there are no more of
+    /// them than in the last response, they count as repeated.
     pub(super) fn discard_unreadable(&mut self, count: usize, discarded: &mut DiscardCounts) {
         let before = std::mem::replace(&mut self.unreadable, count);
         for _ in before..count {
@@ -198,10 +199,10 @@ impl SampleValidator {
         }
     }
 
-    /// The answer is through.
-    pub(super) fn settle(&mut self) {
+    /// Ends the present response.
+    pub(super) fn finish_response(&mut self) {
         let present = std::mem::take(&mut self.present);
-        let mut before: Box<[u64]> = present.into_iter().take(REMEMBERED).collect();
+        let mut before: Box<[u64]> = present.into_iter().take(MAX_REMEMBERED).collect();
         before.sort_unstable();
         self.before = before;
     }
@@ -214,12 +215,12 @@ impl SampleValidator {
     }
 }
 
-/// 0 is a value; a negative number and an absurd one are none.
-fn reading(field: &NumericField, max: f64) -> Measurement {
+/// The value of a field, if it is within its limits; 0 is a value.
+fn measurement(field: &NumericField, max: f64) -> Measurement {
     let valid = field
         .number()
         .filter(|number| (0.0..=max).contains(number))
-        // Of -0, which is in the range, only the sign is absurd.
+        // -0 is in the range, too.
         .map(f64::abs);
     Measurement::from(valid)
 }

@@ -10,7 +10,7 @@ use super::channel_key::ChannelKey;
 use super::channel_meta::ChannelMeta;
 use super::freshness::{FreshnessPolicy, IntervalScale};
 use super::health::HealthIssue;
-use super::history::HistoryPoint;
+use super::history::{HISTORY_BUCKET, HistoryPoint};
 use super::liveness::LiveState;
 use super::stream::{Stream, StreamAggregates};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
@@ -157,13 +157,12 @@ impl ChannelSnapshot {
 
 impl StreamHistory {
     /// The histories of all streams of a channel.
-    pub(super) fn all(channel: &ChannelState, policy: &FreshnessPolicy) -> Vec<Self> {
-        let step = channel.history_bucket_width(policy);
+    pub(super) fn all(channel: &ChannelState, server_time: Timestamp) -> Vec<Self> {
         channel
-            .histories(policy)
+            .histories(server_time)
             .map(|(name, steps)| Self {
                 name: name.clone(),
-                step,
+                step: HISTORY_BUCKET,
                 steps,
             })
             .collect()
@@ -180,7 +179,7 @@ impl ChannelDetail {
     ) -> Self {
         Self {
             channel: snapshot,
-            histories: StreamHistory::all(channel, context.policy),
+            histories: StreamHistory::all(channel, context.now.server_time),
             answers: channel
                 .poll_log()
                 .map(|run| PollLogView {

@@ -13,7 +13,7 @@ use super::status_counts::StatusCounts;
 use super::store_inner::{SLICE, StoreInner};
 use super::transition::StateTransition;
 use super::update::ChannelUpdate;
-use polyv_client::clock::TimeSnapshot;
+use polyv_client::clock::{TimeSnapshot, Timestamp};
 use polyv_client::{BadResponse, Error, LiveStatus, Range, StreamInfo};
 
 /// All channels: changed by responses and by time, read as snapshots.
@@ -287,12 +287,12 @@ impl ChannelStore {
 
     /// The last half hour of a channel's streams; empty where the channel is not in the store.
     #[must_use]
-    pub fn histories(&self, key: ChannelKey) -> Vec<StreamHistory> {
+    pub fn histories(&self, key: ChannelKey, server_time: Timestamp) -> Vec<StreamHistory> {
         let inner = self.lock();
         let Some(entry) = inner.channels.get(&key) else {
             return Vec::new();
         };
-        StreamHistory::all(&entry.channel, &inner.policy)
+        StreamHistory::all(&entry.channel, server_time)
     }
 
     /// Does everything that is outstanding, slice by slice.

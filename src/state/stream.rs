@@ -1,57 +1,46 @@
-//! What is known of one stream of a channel.
+//! One stream of a channel.
 
 use std::time::Duration;
 
-use super::baseline::Baseline;
+use super::baseline::{self, Baseline};
 use super::freshness::FreshnessPolicy;
-use super::history::{History, HistoryPoint};
-use super::sample_validation::IDENTITIES;
-use super::series::{Measurement, SampleWindow};
-use super::times::Times;
+use super::history::{CompactValues, HistoryPoint, history};
+use super::sample_validation::MAX_SAMPLE_AGE;
+use super::sample_values::{Measurement, SampleValues};
+use super::sample_window::SampleWindow;
 use polyv_client::StreamName;
 use polyv_client::clock::{MonotonicInstant, Timestamp};
 
-/// What a sample says.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SampleValues {
-    /// Bits per second.
-    pub video_bitrate: Measurement,
-    /// Frames per second.
-    pub video_framerate: Measurement,
-    /// Frames per second.
-    pub audio_framerate: Measurement,
-}
-
 /// One stream of a channel.
 ///
-/// Two things with different lives: the identities of samples and their history, which outlive
-/// a broadcast, and the figures of the present broadcast, which end with it.
+/// Its samples outlive a session: they tell repeated samples apart, and charts show them. What
+/// is exposed is that of the present session and ends with it.
 #[derive(Debug, Clone)]
 pub struct Stream {
     name: StreamName,
-    /// The times of all samples seen in the last 3 hours.
-    seen: Times,
-    /// Samples at this time and before were forgotten: they may have been seen.
-    forgotten: Option<Timestamp>,
+    /// The samples of about the last half hour.
+    samples: SampleWindow<CompactValues>,
+    /// Samples at this time and before are not told apart any more.
+    watermark: Option<Timestamp>,
     samples_total: u64,
     last_new: MonotonicInstant,
-    /// The samples that are not the present broadcast's recent ones.
-    history: History,
     session: Session,
 }
 
-/// What a stream's samples of the present broadcast come to.
+/// What is known of the present session: the time from going live to going off air.
 #[derive(Debug, Clone, Default)]
 struct Session {
-    /// The newest samples: as many as the windows need.
-    recent: SampleWindow,
+    /// The newest samples, exact: those that the windows need.
+    recent: SampleWindow<SampleValues>,
     baseline: Baseline,
+    /// Whether samples arrived since the baseline was updated.
+    outdated: bool,
     /// The newest frames among samples that are not recent any more.
     video_frame: Option<Timestamp>,
     audio_frame: Option<Timestamp>,
 }
 
-/// The figures that a stream shows.
+/// The aggregates of a stream's present session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamAggregates {
     /// The newest sample's own time.
@@ -60,9 +49,9 @@ pub struct StreamAggregates {
     pub newest: SampleValues,
     /// The lowest of the window, field by field.
     pub min: SampleValues,
-    /// The highest while `sustain` lasts, field by field; nothing until that long is covered.
+    /// The highest of `sustain`, field by field; missing until samples cover that span.
     pub max: SampleValues,
-    /// The stream's own level of bitrate.
+    /// The baseline of the video bitrate.
     pub video_bitrate_baseline: Option<f64>,
     /// The newest sample with a video frame rate above 0.
     pub last_video_frame: Option<Timestamp>,
@@ -70,49 +59,25 @@ pub struct StreamAggregates {
     pub last_audio_frame: Option<Timestamp>,
 }
 
-/// What became of a sample.
+/// How a sample compares with those that are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IngestResult {
-    /// It was not known before.
+    /// The sample was not known before.
     New,
-    /// It was: its values were replaced.
-    Again,
-    /// Nobody can tell any more.
+    /// The sample was known: its values were replaced.
+    Repeated,
+    /// The sample is older than all known ones: it may be a repetition.
     TooOld,
 }
 
-/// Identities are bounded whatever is sent; at one sample every 5 seconds there are 2,160.
-const MAX_IDENTITIES: usize = 4096;
-/// So are recent samples.
-const MAX_RECENT: usize = 1024;
-/// Samples that may still be corrected are kept, however short the windows are.
+/// How long a stream is kept after its newest sample.
+const STREAM_RETENTION: Duration = MAX_SAMPLE_AGE;
+/// Samples of a stream at most, whatever Polyv sends; at one every 5 seconds there are 373.
+const MAX_SAMPLES: usize = 1024;
+/// Samples that may still be repeated or corrected, because responses overlap.
 const CORRECTABLE: Duration = Duration::from_secs(60);
-/// A silence longer than this is no evidence of what the stream did in it.
+/// A longer gap between samples is no evidence of what the stream did meanwhile.
 const MAX_GAP: Duration = Duration::from_secs(60);
-
-// === impl SampleValues ===
-
-impl SampleValues {
-    /// Nothing at all.
-    pub const NONE: Self = Self {
-        video_bitrate: Measurement::NONE,
-        video_framerate: Measurement::NONE,
-        audio_framerate: Measurement::NONE,
-    };
-
-    /// Of several samples of one stream and one time in one answer the one that ranks lowest
-    /// counts, by bitrate first: a main and a backup push may share a name, and a fault must
-    /// not hide behind its twin.
-    pub(super) fn rank(&self) -> [u64; 3] {
-        // The bits of numbers that are not negative sort as the numbers do; missing sorts last.
-        [
-            self.video_bitrate,
-            self.video_framerate,
-            self.audio_framerate,
-        ]
-        .map(|reading| reading.get().map_or(u64::MAX, f64::to_bits))
-    }
-}
 
 // === impl Stream ===
 
@@ -120,147 +85,143 @@ impl Stream {
     pub(super) fn new(name: StreamName, now: MonotonicInstant) -> Self {
         Self {
             name,
-            seen: Times::default(),
-            forgotten: None,
+            samples: SampleWindow::default(),
+            watermark: None,
             samples_total: 0,
             last_new: now,
-            history: History::default(),
             session: Session::default(),
         }
     }
 
-    /// Its name, as the label shows it.
+    /// The stream's name, as in the label.
     #[must_use]
     pub fn name(&self) -> &StreamName {
         &self.name
     }
 
-    /// How many distinct samples were seen.
+    /// The number of distinct samples ever received.
     #[must_use]
     pub fn samples_total(&self) -> u64 {
         self.samples_total
     }
 
-    /// When it last brought a sample that was not known before.
+    /// When a new sample was last received.
     pub(super) fn last_new(&self) -> MonotonicInstant {
         self.last_new
     }
 
-    /// The time of the present broadcast's newest sample.
+    /// The time of the present session's newest sample.
     pub(super) fn newest_time(&self) -> Option<Timestamp> {
-        self.session.recent.last()
+        self.session.recent.newest_time()
     }
 
-    /// Takes a sample; `current` says whether it belongs to the present broadcast.
-    /// [`Self::settle`] has to follow once all of an answer's are taken.
+    /// Adds a sample; it belongs to the present session if its time is after `not_before`.
+    /// [`Self::compact`] has to follow once all of a response's samples are added.
     pub(super) fn ingest(
         &mut self,
         time: Timestamp,
         values: SampleValues,
-        current: bool,
+        not_before: Option<Timestamp>,
         now: MonotonicInstant,
-        step: Duration,
     ) -> IngestResult {
-        if self.forgotten.is_some_and(|forgotten| time <= forgotten) {
+        if self.watermark.is_some_and(|watermark| time <= watermark) {
             return IngestResult::TooOld;
         }
-        if current {
-            self.session.ingest(time, values);
+        if not_before.is_none_or(|before| time > before) {
+            self.session.recent.insert(time, values);
+            self.session.outdated = true;
         }
-        if !self.seen.insert(time).1 {
-            return IngestResult::Again;
-        }
-        if !current {
-            self.history.push(time, values, step);
+        if !self.samples.insert(time, values.into()) {
+            return IngestResult::Repeated;
         }
         self.samples_total += 1;
         self.last_new = now;
         IngestResult::New
     }
 
-    /// Brings windows and level up to date, and forgets what is too old to matter.
-    pub(super) fn settle(&mut self, rules: &FreshnessPolicy, polyv: Timestamp, step: Duration) {
-        let gone = self.seen.keep(polyv - IDENTITIES, MAX_IDENTITIES);
-        self.forgotten = self.forgotten.max(gone);
-        self.session.settle(rules, |time, values| {
-            self.history.push(time, values, step);
-        });
-        self.history.settle(polyv, step);
-    }
-
-    /// Whether nothing is left of it: all its samples are hours old.
-    pub(super) fn is_expired(&self) -> bool {
-        self.seen.len() == 0
-    }
-
-    /// The broadcast is over: its figures go, the identities and the history stay.
-    pub(super) fn end_session(&mut self, step: Duration) {
-        let over = std::mem::take(&mut self.session);
-        for (time, values) in over.recent.iter() {
-            self.history.push(time, values, step);
+    /// Updates the baseline, and removes samples that are not needed any more.
+    pub(super) fn compact(
+        &mut self,
+        policy: &FreshnessPolicy,
+        not_before: Option<Timestamp>,
+        server_time: Timestamp,
+    ) {
+        if std::mem::take(&mut self.session.outdated) {
+            let of_session = |(time, _): &(Timestamp, _)| not_before.is_none_or(|b| *time > b);
+            let samples = self.samples.iter().filter(of_session);
+            let bitrates = samples.filter_map(|(time, v)| Some((time, v.video_bitrate()?)));
+            self.session.baseline.update(bitrates.collect());
+        }
+        self.session.expire(policy);
+        if let Some(newest) = self.samples.newest_time() {
+            // Without new samples there is nothing to show, but the last ones may be repeated.
+            let is_over = newest + baseline::RETENTION < server_time;
+            let retention = if is_over {
+                CORRECTABLE
+            } else {
+                baseline::RETENTION
+            };
+            let watermark = &mut self.watermark;
+            self.samples
+                .expire(newest - retention, MAX_SAMPLES, |time, _| {
+                    *watermark = (*watermark).max(Some(time));
+                });
         }
     }
 
-    /// Whether anything is known of its last half hour.
-    pub(super) fn has_history(&self) -> bool {
-        !self.history.is_empty() || self.session.recent.len() > 0
+    /// Whether the stream had no samples for hours.
+    pub(super) fn is_expired(&self, server_time: Timestamp) -> bool {
+        let newest = self.samples.newest_time();
+        newest.is_none_or(|newest| newest + STREAM_RETENTION < server_time)
     }
 
-    /// What it was like over the last half hour, oldest first, in steps of `step` or coarser.
-    pub(super) fn history(&self, step: Duration) -> Vec<HistoryPoint> {
-        let mut all = self.history.clone();
-        for (time, values) in self.session.recent.iter() {
-            all.push(time, values, step);
-        }
-        all.iter().collect()
+    /// Ends the session: the samples stay.
+    pub(super) fn end_session(&mut self) {
+        self.session = Session::default();
     }
 
-    /// What it shows; `None` where the present broadcast has no sample yet.
+    /// The stream's history of the half hour before `server_time`, oldest first.
+    pub(super) fn history(&self, server_time: Timestamp) -> Vec<HistoryPoint> {
+        history(self.samples.iter(), server_time)
+    }
+
+    /// The aggregates; `None` where the present session has no sample yet.
     #[must_use]
-    pub fn aggregates(&self, rules: &FreshnessPolicy) -> Option<StreamAggregates> {
-        self.session.aggregates(rules)
+    pub fn aggregates(&self, policy: &FreshnessPolicy) -> Option<StreamAggregates> {
+        self.session.aggregates(policy)
     }
 }
 
 // === impl Session ===
 
 impl Session {
-    fn ingest(&mut self, time: Timestamp, values: SampleValues) {
-        self.recent.insert(time, values);
-        self.baseline.insert(time, values.video_bitrate.get());
-    }
-
-    /// `leaves` is told of every sample that is not recent any more.
-    fn settle(&mut self, rules: &FreshnessPolicy, mut leaves: impl FnMut(Timestamp, SampleValues)) {
-        let Some(newest) = self.recent.last() else {
+    /// Removes the samples that no window needs.
+    fn expire(&mut self, policy: &FreshnessPolicy) {
+        let Some(newest) = self.recent.newest_time() else {
             return;
         };
-        let span = rules.window.max(rules.sustain).max(CORRECTABLE);
+        let sustained = policy.sustain + max_gap(policy.sustain);
+        let span = policy.window.max(sustained).max(CORRECTABLE);
         let (video, audio) = (&mut self.video_frame, &mut self.audio_frame);
-        self.recent.keep(
-            newest - span - max_gap(rules.sustain),
-            MAX_RECENT,
-            |time, values| {
-                leaves(time, values);
+        self.recent
+            .expire(newest - span, MAX_SAMPLES, |time, values| {
                 if has_frames(values.video_framerate) {
                     *video = (*video).max(Some(time));
                 }
                 if has_frames(values.audio_framerate) {
                     *audio = (*audio).max(Some(time));
                 }
-            },
-        );
-        self.baseline.settle();
+            });
     }
 
-    fn aggregates(&self, rules: &FreshnessPolicy) -> Option<StreamAggregates> {
+    fn aggregates(&self, policy: &FreshnessPolicy) -> Option<StreamAggregates> {
         let recent: Vec<_> = self.recent.iter().collect();
         let (newest_time, newest) = recent.last().copied()?;
         let field = |of: fn(&SampleValues) -> Measurement| {
             let recent = || recent.iter().rev().map(|(time, v)| (*time, of(v)));
             (
-                window_min(recent(), newest_time - rules.window),
-                window_max_sustained(recent(), newest_time, rules.sustain),
+                window_min(recent(), newest_time - policy.window),
+                window_max_sustained(recent(), newest_time, policy.sustain),
             )
         };
         let (bitrate_min, bitrate_max) = field(|values| values.video_bitrate);
@@ -290,7 +251,7 @@ impl Session {
     }
 }
 
-/// How long a silence may be that `sustain` is covered across.
+/// The longest gap between two samples that still cover the time in between.
 fn max_gap(sustain: Duration) -> Duration {
     sustain.max(MAX_GAP)
 }
@@ -299,22 +260,22 @@ fn has_frames(framerate: Measurement) -> bool {
     framerate.get().is_some_and(|rate| rate > 0.0)
 }
 
-/// The lowest of the readings (newest first) since `since`.
+/// The lowest of the measurements (newest first) since `since`.
 fn window_min(
-    readings: impl Iterator<Item = (Timestamp, Measurement)>,
+    measurements: impl Iterator<Item = (Timestamp, Measurement)>,
     since: Timestamp,
 ) -> Measurement {
-    readings
+    measurements
         .take_while(|(time, _)| *time >= since)
-        .filter_map(|(_, reading)| reading.get())
+        .filter_map(|(_, measurement)| measurement.get())
         .reduce(f64::min)
         .into()
 }
 
-/// The highest of the readings (newest first) of the last `sustain`, if there are readings
-/// that cover it: from the newest back to one that old, without a silence in between.
+/// The highest of the measurements (newest first) of the last `sustain`, if they cover it: from
+/// the newest back to one that old, without a gap.
 fn window_max_sustained(
-    readings: impl Iterator<Item = (Timestamp, Measurement)>,
+    measurements: impl Iterator<Item = (Timestamp, Measurement)>,
     newest: Timestamp,
     sustain: Duration,
 ) -> Measurement {
@@ -322,8 +283,8 @@ fn window_max_sustained(
     let gap = max_gap(sustain);
     let mut highest: Option<f64> = None;
     let mut later = newest;
-    for (time, reading) in readings {
-        let Some(value) = reading.get() else {
+    for (time, measurement) in measurements {
+        let Some(value) = measurement.get() else {
             continue;
         };
         if later.since(time) > gap {

@@ -1,4 +1,4 @@
-//! What a channel's answers come to.
+//! How responses change a channel's state.
 
 mod health;
 
@@ -11,14 +11,13 @@ use super::*;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{NumericField, Outcome, Range, RawSample, SampleTime, StreamInfo, StreamName};
 
-const RULES: FreshnessPolicy = FreshnessPolicy {
+const POLICY: FreshnessPolicy = FreshnessPolicy {
     lookback: Duration::from_secs(35 * 60),
     idle_interval: Duration::from_secs(30),
     stale_after: Duration::from_secs(120),
     max_sample_age: Duration::from_secs(15 * 60),
     window: Duration::from_secs(90),
     sustain: Duration::from_secs(30),
-    history_bucket_width: Duration::from_secs(10),
 };
 const INTERVAL: Duration = Duration::from_secs(15);
 const START: i64 = 1_700_000_000_000;
@@ -67,12 +66,12 @@ fn info(samples: impl IntoIterator<Item = RawSample>) -> StreamInfo {
 /// PollLog a live channel at `seconds` with a sample every 5 seconds of the time before.
 fn live(channel: &mut ChannelState, seconds: i64, samples: std::ops::Range<i64>) -> UpdateSummary {
     let samples = samples.step_by(5).map(sample);
-    channel.apply_stream_info(now(seconds), &info(samples), &RULES)
+    channel.apply_stream_info(now(seconds), &info(samples), &POLICY)
 }
 
 fn figures(channel: &ChannelState, seconds: i64) -> Option<StreamAggregates> {
     let shown: Vec<_> = channel
-        .visible_streams(now(seconds), &RULES, IntervalScale::NONE)
+        .visible_streams(now(seconds), &POLICY, IntervalScale::NONE)
         .collect();
     assert!(shown.len() <= 1, "more streams than expected");
     shown.into_iter().next().map(|(_, figures)| figures)
@@ -83,11 +82,11 @@ fn discarded(digest: &UpdateSummary) -> Vec<(DiscardReason, u64)> {
 }
 
 #[test]
-fn a_channel_that_stops_being_live_shows_no_stream() {
+fn channel_that_is_not_live_has_no_visible_stream() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
     assert!(figures(&channel, 60).is_some());
-    channel.apply_not_live(now(75), &RULES);
+    channel.apply_not_live(now(75), &POLICY);
     assert!(figures(&channel, 75).is_none());
     // Time stamps of past events stay.
     assert_eq!(channel.last_sample(), Some(time(55)));
@@ -95,38 +94,70 @@ fn a_channel_that_stops_being_live_shows_no_stream() {
 }
 
 #[test]
-fn a_sample_that_two_answers_bring_counts_once_and_the_later_values_hold() {
+fn repeated_sample_counts_once_with_its_latest_values() {
     let mut channel = channel();
-    let first = channel.apply_stream_info(now(10), &info([sample(5)]), &RULES);
+    let first = channel.apply_stream_info(now(10), &info([sample(5)]), &POLICY);
     assert_eq!(first.new_samples.len(), 1);
-    let second = channel.apply_stream_info(now(15), &info([bitrate(5, 700_000.0)]), &RULES);
+    let second = channel.apply_stream_info(now(15), &info([bitrate(5, 700_000.0)]), &POLICY);
     assert_eq!(second.new_samples.len(), 0);
     let (stream, figures) = channel
-        .visible_streams(now(15), &RULES, IntervalScale::NONE)
+        .visible_streams(now(15), &POLICY, IntervalScale::NONE)
         .next()
         .unwrap();
     assert_eq!(stream.samples_total(), 1);
     assert_eq!(figures.newest.video_bitrate.get(), Some(700_000.0));
-    // A repetition is not a sign of life.
+    // A repeated sample is not a new one.
     assert_eq!(channel.last_new_sample(), Some(now(10).monotonic));
 }
 
 #[test]
-fn of_two_samples_at_one_time_in_one_answer_the_lower_bitrate_counts() {
+fn samples_of_a_long_first_response_count_once() {
+    let mut channel = channel();
+    let count = |summary: UpdateSummary| summary.new_samples.len();
+    // Three times as much as is kept, and the same again with what came meanwhile.
+    assert_eq!(count(live(&mut channel, 6_000, 0..6_000)), 1_200);
+    assert_eq!(count(live(&mut channel, 6_015, 5_100..6_015)), 3);
+    let late = [sample(5_102), bitrate(3_000, 1.0)];
+    let summary = channel.apply_stream_info(now(6_020), &info(late), &POLICY);
+    assert_eq!(discarded(&summary), [(DiscardReason::TooOld, 1)]);
+    assert_eq!(count(summary), 1, "late, but within the last 15 minutes");
+    let (stream, _) = channel
+        .visible_streams(now(6_020), &POLICY, IntervalScale::NONE)
+        .next()
+        .unwrap();
+    assert_eq!(stream.samples_total(), 1_204);
+}
+
+#[test]
+fn repeated_samples_are_known_however_long_the_stream_is_silent() {
+    let mut channel = channel();
+    live(&mut channel, 600, 0..600);
+    for seconds in (615..10_000).step_by(15) {
+        let summary = live(&mut channel, seconds, 540..600);
+        assert_eq!(summary, UpdateSummary::default(), "{seconds}");
+    }
+    let summary = live(&mut channel, 10_000, 540..605);
+    assert_eq!(summary.new_samples.len(), 1);
+    let histories: Vec<_> = channel.histories(time(10_000)).collect();
+    assert!(histories.iter().all(|(_, points)| points.is_empty()));
+}
+
+#[test]
+fn lower_bitrate_of_two_samples_with_one_time_counts() {
     for samples in [[900.0, 500.0], [500.0, 900.0]] {
         let mut channel = channel();
-        channel.apply_stream_info(now(10), &info(samples.map(|b| bitrate(5, b))), &RULES);
+        channel.apply_stream_info(now(10), &info(samples.map(|b| bitrate(5, b))), &POLICY);
         let newest = figures(&channel, 10).unwrap().newest;
         assert_eq!(newest.video_bitrate.get(), Some(500.0));
     }
 }
 
 #[test]
-fn a_stream_without_a_new_sample_is_shown_until_stale_after_and_not_longer() {
+fn stream_without_new_samples_is_visible_until_stale_after() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
     for seconds in (75..=300).step_by(15) {
-        // Live all the time, and always the same old samples.
+        // Live all the time, with the same old samples.
         live(&mut channel, seconds, 30..60);
         assert_eq!(
             figures(&channel, seconds).is_some(),
@@ -138,7 +169,7 @@ fn a_stream_without_a_new_sample_is_shown_until_stale_after_and_not_longer() {
 }
 
 #[test]
-fn polyvs_delay_hides_nothing_until_max_sample_age() {
+fn delayed_samples_are_visible_until_max_sample_age() {
     let mut channel = channel();
     for seconds in (15..3600).step_by(15) {
         live(&mut channel, seconds + 899, seconds - 15..seconds + 1);
@@ -154,18 +185,18 @@ fn polyvs_delay_hides_nothing_until_max_sample_age() {
 }
 
 #[test]
-fn what_time_alone_changes_is_known_beforehand() {
+fn next_expiry_is_known_in_advance() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
     assert_eq!(
-        channel.next_expiry(now(60), &RULES, IntervalScale::NONE),
+        channel.next_expiry(now(60), &POLICY, IntervalScale::NONE),
         Some(now(180).monotonic)
     );
-    // Stretched intervals make it more patient: three times 15 s times 4.
+    // Longer intervals extend it: three times 15 s times 4.
     assert_eq!(
         channel.next_expiry(
             now(60),
-            &RULES,
+            &POLICY,
             IntervalScale {
                 all: 4.0,
                 idle: 9.0
@@ -173,12 +204,12 @@ fn what_time_alone_changes_is_known_beforehand() {
         ),
         Some(now(240).monotonic)
     );
-    assert!(!channel.expire(now(179), &RULES, IntervalScale::NONE));
-    assert!(channel.expire(now(180), &RULES, IntervalScale::NONE));
+    assert!(!channel.expire(now(179), &POLICY, IntervalScale::NONE));
+    assert!(channel.expire(now(180), &POLICY, IntervalScale::NONE));
     assert_eq!(channel.liveness().state(), LiveState::Unknown);
     assert!(figures(&channel, 180).is_none());
     assert_eq!(
-        channel.next_expiry(now(180), &RULES, IntervalScale::NONE),
+        channel.next_expiry(now(180), &POLICY, IntervalScale::NONE),
         None
     );
 
@@ -187,18 +218,18 @@ fn what_time_alone_changes_is_known_beforehand() {
     let mut channel = ChannelState::new(INTERVAL, now(0).monotonic);
     live(&mut channel, 890, 0..5);
     let change = channel
-        .next_expiry(now(890), &RULES, IntervalScale::NONE)
+        .next_expiry(now(890), &POLICY, IntervalScale::NONE)
         .unwrap();
     assert_eq!(change.as_millis(), 900_001);
 }
 
 #[test]
-fn a_channel_without_answers_is_unknown_and_keeps_what_it_knew() {
+fn channel_without_responses_is_unknown_and_keeps_its_samples() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
     for seconds in (75..900).step_by(15) {
-        channel.apply_error(Outcome::Timeout, "no answer", now(0).monotonic);
-        channel.expire(now(seconds), &RULES, IntervalScale::NONE);
+        channel.apply_error(Outcome::Timeout, "no response", now(0).monotonic);
+        channel.expire(now(seconds), &POLICY, IntervalScale::NONE);
     }
     assert_eq!(channel.liveness().state(), LiveState::Unknown);
     assert_eq!(channel.last_outcome(), Some(Outcome::Timeout));
@@ -214,11 +245,11 @@ fn a_channel_without_answers_is_unknown_and_keeps_what_it_knew() {
 }
 
 #[test]
-fn samples_of_the_broadcast_before_count_but_are_not_shown() {
+fn samples_of_the_last_session_count_and_are_not_visible() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
-    channel.apply_not_live(now(90), &RULES);
-    // The broadcast that ended brings its last samples late.
+    channel.apply_not_live(now(90), &POLICY);
+    // The last samples of the session that ended arrive late.
     let digest = live(&mut channel, 120, 40..90);
     assert_eq!(digest.new_samples.len(), 6);
     assert_eq!(channel.last_sample(), Some(time(85)));
@@ -233,7 +264,7 @@ fn samples_of_the_broadcast_before_count_but_are_not_shown() {
     );
     assert_eq!(shown.video_bitrate_baseline, None);
     let (stream, _) = channel
-        .visible_streams(now(135), &RULES, IntervalScale::NONE)
+        .visible_streams(now(135), &POLICY, IntervalScale::NONE)
         .next()
         .unwrap();
     assert_eq!(stream.samples_total(), 26);
@@ -252,7 +283,7 @@ fn minima_look_back_over_the_window_and_maxima_over_sustain() {
         }
     });
     let samples: Vec<_> = samples.collect();
-    channel.apply_stream_info(now(200), &info(samples.clone()), &RULES);
+    channel.apply_stream_info(now(200), &info(samples.clone()), &POLICY);
     let shown = figures(&channel, 200).unwrap();
     // From 195 back: the dip at 100 is over 90 s old, the peak at 170 within 30 s.
     assert_eq!(shown.min.video_bitrate.get(), Some(1_200_000.0));
@@ -261,7 +292,7 @@ fn minima_look_back_over_the_window_and_maxima_over_sustain() {
     assert_eq!(shown.min.audio_framerate.get(), Some(43.0));
 
     let mut channel = ChannelState::new(INTERVAL, now(0).monotonic);
-    channel.apply_stream_info(now(190), &info(samples.into_iter().take(39)), &RULES);
+    channel.apply_stream_info(now(190), &info(samples.into_iter().take(39)), &POLICY);
     let shown = figures(&channel, 190).unwrap();
     assert_eq!(
         shown.min.video_bitrate.get(),
@@ -271,10 +302,10 @@ fn minima_look_back_over_the_window_and_maxima_over_sustain() {
 }
 
 #[test]
-fn a_maximum_is_told_only_once_its_time_is_covered() {
+fn maximum_needs_samples_that_cover_its_span() {
     let mut channel = channel();
     for seconds in (5..60).step_by(5) {
-        channel.apply_stream_info(now(seconds), &info([bitrate(seconds, 100.0)]), &RULES);
+        channel.apply_stream_info(now(seconds), &info([bitrate(seconds, 100.0)]), &POLICY);
         let max = figures(&channel, seconds).unwrap().max;
         let covered = seconds >= 35;
         assert_eq!(max.video_bitrate.get().is_some(), covered, "{seconds}");
@@ -283,10 +314,10 @@ fn a_maximum_is_told_only_once_its_time_is_covered() {
 }
 
 #[test]
-fn one_sample_after_a_silence_says_nothing_of_the_time_before() {
+fn sample_after_a_gap_does_not_cover_the_gap() {
     let mut channel = channel();
     live(&mut channel, 100, 0..101);
-    channel.apply_stream_info(now(165), &info([bitrate(165, 10.0)]), &RULES);
+    channel.apply_stream_info(now(165), &info([bitrate(165, 10.0)]), &POLICY);
     assert_eq!(
         figures(&channel, 165).unwrap().max.video_bitrate.get(),
         None
@@ -296,7 +327,7 @@ fn one_sample_after_a_silence_says_nothing_of_the_time_before() {
     channel.apply_stream_info(
         now(120),
         &info([sample(0), sample(60), bitrate(120, 10.0)]),
-        &RULES,
+        &POLICY,
     );
     assert_eq!(
         figures(&channel, 120).unwrap().max.video_bitrate.get(),
@@ -305,7 +336,7 @@ fn one_sample_after_a_silence_says_nothing_of_the_time_before() {
 }
 
 #[test]
-fn the_last_frame_is_remembered_for_as_long_as_the_broadcast() {
+fn last_frame_is_kept_for_the_whole_session() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
     for seconds in (60..1200).step_by(5) {
@@ -313,18 +344,18 @@ fn the_last_frame_is_remembered_for_as_long_as_the_broadcast() {
             video_framerate: NumericField::Number(0.0),
             ..sample(seconds)
         };
-        channel.apply_stream_info(now(seconds), &info([frozen]), &RULES);
+        channel.apply_stream_info(now(seconds), &info([frozen]), &POLICY);
     }
     let shown = figures(&channel, 1195).unwrap();
     assert_eq!(shown.last_video_frame, Some(time(55)));
     assert_eq!(shown.last_audio_frame, Some(time(1195)));
-    channel.apply_not_live(now(1200), &RULES);
+    channel.apply_not_live(now(1200), &POLICY);
     let audio_only = RawSample {
         video_bitrate: NumericField::Missing,
         video_framerate: NumericField::Missing,
         ..sample(1215)
     };
-    channel.apply_stream_info(now(1220), &info([audio_only]), &RULES);
+    channel.apply_stream_info(now(1220), &info([audio_only]), &POLICY);
     let shown = figures(&channel, 1220).unwrap();
     assert_eq!(shown.last_video_frame, None);
     assert_eq!(shown.newest.video_bitrate.get(), None);
@@ -332,7 +363,7 @@ fn the_last_frame_is_remembered_for_as_long_as_the_broadcast() {
 }
 
 #[test]
-fn a_bad_value_spoils_its_field_only_and_an_older_value_never_stands_in() {
+fn invalid_value_is_missing_and_not_replaced_by_an_older_one() {
     let bad = [
         NumericField::Missing,
         NumericField::Unreadable("fast".to_owned()),
@@ -341,28 +372,28 @@ fn a_bad_value_spoils_its_field_only_and_an_older_value_never_stands_in() {
     ];
     for (index, field) in bad.into_iter().enumerate() {
         let mut channel = channel();
-        channel.apply_stream_info(now(5), &info([sample(5)]), &RULES);
+        channel.apply_stream_info(now(5), &info([sample(5)]), &POLICY);
         let spoiled = RawSample {
             video_bitrate: field,
             ..sample(10)
         };
-        let digest = channel.apply_stream_info(now(10), &info([spoiled.clone()]), &RULES);
+        let digest = channel.apply_stream_info(now(10), &info([spoiled.clone()]), &POLICY);
         assert_eq!(digest.new_samples.len(), 1);
         assert_eq!(discarded(&digest), []);
         assert_eq!(digest.discarded.invalid_fields, u64::from(index > 0));
         let newest = figures(&channel, 10).unwrap().newest;
         assert_eq!(newest.video_bitrate.get(), None);
         assert_eq!(newest.video_framerate.get(), Some(15.0));
-        let again = channel.apply_stream_info(now(15), &info([spoiled]), &RULES);
+        let again = channel.apply_stream_info(now(15), &info([spoiled]), &POLICY);
         assert_eq!(
             again.discarded.invalid_fields, 0,
-            "the same one is told once"
+            "a repeated one counts once"
         );
     }
 }
 
 #[test]
-fn the_limits_of_what_is_absurd() {
+fn values_at_the_limits_are_valid() {
     let limit = RawSample {
         video_bitrate: NumericField::Number(10e9),
         video_framerate: NumericField::Number(1000.0),
@@ -370,7 +401,7 @@ fn the_limits_of_what_is_absurd() {
         ..sample(5)
     };
     let mut channel = channel();
-    channel.apply_stream_info(now(5), &info([limit]), &RULES);
+    channel.apply_stream_info(now(5), &info([limit]), &POLICY);
     let newest = figures(&channel, 5).unwrap().newest;
     assert_eq!(newest.video_bitrate.get(), Some(10e9));
     assert_eq!(newest.video_framerate.get(), Some(1000.0));
@@ -378,7 +409,7 @@ fn the_limits_of_what_is_absurd() {
 }
 
 #[test]
-fn discarded_samples_are_counted_once_by_reason_and_move_nothing() {
+fn discarded_samples_count_once_by_reason_and_change_nothing() {
     let bad_time = RawSample {
         time: SampleTime::Unreadable("yesterday".to_owned()),
         ..sample(0)
@@ -389,7 +420,7 @@ fn discarded_samples_are_counted_once_by_reason_and_move_nothing() {
         audio_framerate: NumericField::Unreadable("x".to_owned()),
         ..sample(4)
     };
-    let answer = StreamInfo {
+    let response = StreamInfo {
         samples: vec![
             bad_time,
             no_value,
@@ -400,7 +431,7 @@ fn discarded_samples_are_counted_once_by_reason_and_move_nothing() {
         unreadable: 0,
     };
     let mut channel = channel();
-    let digest = channel.apply_stream_info(now(100), &answer, &RULES);
+    let digest = channel.apply_stream_info(now(100), &response, &POLICY);
     assert_eq!(
         discarded(&digest),
         [
@@ -412,26 +443,26 @@ fn discarded_samples_are_counted_once_by_reason_and_move_nothing() {
     );
     assert_eq!(digest.new_samples.len(), 1);
     assert_eq!(channel.last_sample(), Some(time(90)));
-    let digest = channel.apply_stream_info(now(101), &answer, &RULES);
+    let digest = channel.apply_stream_info(now(101), &response, &POLICY);
     // What was in the future a second ago is now a minute ahead at most, and counts.
     assert_eq!(discarded(&digest), []);
     assert_eq!(digest.new_samples.len(), 1);
 }
 
 #[test]
-fn what_is_discarded_counts_once_however_much_it_is_and_however_often_it_is_sent() {
+fn repeated_discarded_samples_count_once() {
     let mut channel = channel();
-    let answer = StreamInfo {
+    let response = StreamInfo {
         samples: (0..420).map(|n| sample(3600 + 5 * n)).collect(),
         unreadable: 3,
     };
-    let first = channel.apply_stream_info(now(100), &answer, &RULES);
+    let first = channel.apply_stream_info(now(100), &response, &POLICY);
     assert_eq!(
         discarded(&first),
         [(DiscardReason::BadValue, 3), (DiscardReason::Future, 420)]
     );
     for seconds in [115, 130, 145] {
-        let again = channel.apply_stream_info(now(seconds), &answer, &RULES);
+        let again = channel.apply_stream_info(now(seconds), &response, &POLICY);
         assert_eq!(discarded(&again), []);
     }
     // What is new among them counts.
@@ -439,7 +470,7 @@ fn what_is_discarded_counts_once_however_much_it_is_and_however_often_it_is_sent
         samples: (1..421).map(|n| sample(3600 + 5 * n)).collect(),
         unreadable: 4,
     };
-    let next = channel.apply_stream_info(now(160), &more, &RULES);
+    let next = channel.apply_stream_info(now(160), &more, &POLICY);
     assert_eq!(
         discarded(&next),
         [(DiscardReason::BadValue, 1), (DiscardReason::Future, 1)]
@@ -447,76 +478,76 @@ fn what_is_discarded_counts_once_however_much_it_is_and_however_often_it_is_sent
 }
 
 #[test]
-fn at_most_eight_streams_and_the_newest_win() {
+fn newest_eight_streams_are_kept() {
     let of = |name: &str, seconds: i64| RawSample {
         stream: StreamName::new(name),
         ..sample(seconds)
     };
     let mut channel = channel();
     let names: Vec<String> = (0..10).map(|n| format!("s{n}")).collect();
-    let answer = names
+    let response = names
         .iter()
         .enumerate()
         .map(|(n, name)| of(name, i64::try_from(n).unwrap()));
-    let digest = channel.apply_stream_info(now(20), &info(answer), &RULES);
+    let digest = channel.apply_stream_info(now(20), &info(response), &POLICY);
     assert_eq!(discarded(&digest), [(DiscardReason::TooManyStreams, 2)]);
     let shown: Vec<_> = channel
-        .visible_streams(now(20), &RULES, IntervalScale::NONE)
+        .visible_streams(now(20), &POLICY, IntervalScale::NONE)
         .map(|(stream, _)| stream.name().to_string())
         .collect();
     assert_eq!(shown, names[2..]);
 
-    // A stream that has been silent for long gives its place up, one that is shown does not.
+    // A stale stream is replaced, a visible one is not.
     for seconds in (35..170).step_by(15) {
-        let answer = names[3..].iter().map(|name| of(name, seconds));
-        channel.apply_stream_info(now(seconds), &info(answer), &RULES);
+        let response = names[3..].iter().map(|name| of(name, seconds));
+        channel.apply_stream_info(now(seconds), &info(response), &POLICY);
     }
-    let digest = channel.apply_stream_info(now(171), &info([of("new", 171)]), &RULES);
+    let digest = channel.apply_stream_info(now(171), &info([of("new", 171)]), &POLICY);
     assert_eq!(digest.new_samples.len(), 1);
-    let digest = channel.apply_stream_info(now(172), &info([of("newer", 172)]), &RULES);
+    let digest = channel.apply_stream_info(now(172), &info([of("newer", 172)]), &POLICY);
     assert_eq!(discarded(&digest), [(DiscardReason::TooManyStreams, 1)]);
 }
 
 #[test]
-fn questions_ask_for_what_is_not_known_yet() {
+fn query_range_starts_before_the_newest_sample() {
     let mut channel = channel();
     let start = |channel: &ChannelState, seconds| {
         channel
             .next_range()
-            .at(now(seconds), RULES.lookback)
+            .at(now(seconds), POLICY.lookback)
             .start
             .unwrap()
     };
     assert_eq!(start(&channel, 10_000), time(10_000 - 35 * 60));
     live(&mut channel, 10_000, 9_000..9_996);
     assert_eq!(start(&channel, 10_015), time(9_995 - 60));
-    // After an outage of ours the gap is closed, as far as one call reaches.
+    // After an outage of the exporter the gap is closed, as far as one call reaches.
     assert_eq!(start(&channel, 15_000), time(9_995 - 60));
     assert_eq!(start(&channel, 30_000), time(30_000 - 10_500));
     // A sample that is a little ahead of Polyv's clock does not make an empty range.
-    channel.apply_stream_info(now(30_000), &info([sample(30_050)]), &RULES);
+    channel.apply_stream_info(now(30_000), &info([sample(30_050)]), &POLICY);
     assert_eq!(start(&channel, 30_000), time(30_000 - 60));
 }
 
 #[test]
-fn after_an_answer_that_was_too_large_the_range_is_halved() {
+fn query_range_is_halved_after_a_too_large_response() {
     let mut channel = channel();
-    let mut asked = channel.next_range().at(now(10_000), RULES.lookback);
+    let mut requested = channel.next_range().at(now(10_000), POLICY.lookback);
     for seconds in [1050, 525, 262] {
-        channel.shrink_query_range(asked, now(10_000));
-        asked = channel.next_range().at(now(10_000), RULES.lookback);
-        let length = now(10_000).server_time.since(asked.start.unwrap());
+        channel.shrink_query_range(requested, now(10_000));
+        requested = channel.next_range().at(now(10_000), POLICY.lookback);
+        let length = now(10_000).server_time.since(requested.start.unwrap());
         assert_eq!(length.as_secs(), seconds);
     }
     live(&mut channel, 10_000, 9_000..9_500);
     assert_eq!(
-        channel.next_range().at(now(10_000), RULES.lookback),
+        channel.next_range().at(now(10_000), POLICY.lookback),
         Range::since(time(9_435))
     );
 }
 
 #[test]
-fn delays_are_measured_from_the_first_answer_on() {
+fn delays_are_measured_from_the_first_response_on() {
     let mut channel = channel();
     let delays = |digest: UpdateSummary| -> Vec<Duration> {
         digest
@@ -534,7 +565,7 @@ fn delays_are_measured_from_the_first_answer_on() {
 }
 
 #[test]
-fn a_sample_without_a_stream_name_is_a_sample() {
+fn sample_without_a_stream_name_is_valid() {
     let mut channel = channel();
     let unnamed = RawSample {
         stream: StreamName::new("unnamed"),
@@ -542,7 +573,7 @@ fn a_sample_without_a_stream_name_is_a_sample() {
     };
     assert_eq!(
         channel
-            .apply_stream_info(now(5), &info([unnamed]), &RULES)
+            .apply_stream_info(now(5), &info([unnamed]), &POLICY)
             .new_samples
             .len(),
         1
@@ -550,7 +581,7 @@ fn a_sample_without_a_stream_name_is_a_sample() {
 }
 
 #[test]
-fn what_is_kept_of_a_channel_is_bounded_whatever_polyv_sends() {
+fn memory_of_a_channel_is_bounded() {
     let mut channel = channel();
     for round in 0..20 {
         let samples = (0..10_000).map(|n| RawSample {
@@ -558,29 +589,29 @@ fn what_is_kept_of_a_channel_is_bounded_whatever_polyv_sends() {
             time: SampleTime::At(time(100).plus_millis(round * 10_000 + n)),
             ..sample(0)
         });
-        channel.apply_stream_info(now(300), &info(samples), &RULES);
+        channel.apply_stream_info(now(300), &info(samples), &POLICY);
     }
     assert_eq!(
         channel
-            .visible_streams(now(300), &RULES, IntervalScale::NONE)
+            .visible_streams(now(300), &POLICY, IntervalScale::NONE)
             .count(),
         MAX_STREAMS
     );
-    // A first answer of hours, and hours later nothing of it is left.
-    channel.apply_not_live(now(100_000), &RULES);
-    channel.apply_stream_info(now(100_010), &StreamInfo::default(), &RULES);
+    // Hours after a first response of hours, nothing of it is left.
+    channel.apply_not_live(now(100_000), &POLICY);
+    channel.apply_stream_info(now(100_010), &StreamInfo::default(), &POLICY);
     assert_eq!(
         channel
-            .visible_streams(now(100_010), &RULES, IntervalScale::NONE)
+            .visible_streams(now(100_010), &POLICY, IntervalScale::NONE)
             .count(),
         0
     );
 }
 
 proptest! {
-    /// However samples are cut into answers, repeated and shuffled: the same comes of it.
+    /// Samples give the same result however they are cut into responses, repeated and shuffled.
     #[test]
-    fn order_and_repetition_mean_nothing(
+    fn order_and_repetition_make_no_difference(
         values in proptest::collection::vec((0u32..3, 0u32..2, 1u32..3), 1..60),
         cuts in proptest::collection::vec(0usize..60, 0..6),
         seed in any::<u64>(),
@@ -598,7 +629,7 @@ proptest! {
             .collect();
         let end = 100 + 60 * 5;
         let mut at_once = channel();
-        at_once.apply_stream_info(now(end), &info(samples.clone()), &RULES);
+        at_once.apply_stream_info(now(end), &info(samples.clone()), &POLICY);
 
         let mut piecemeal = channel();
         let mut shuffled = samples.clone();
@@ -609,22 +640,22 @@ proptest! {
         }
         for cut in cuts {
             let cut = cut % shuffled.len();
-            piecemeal.apply_stream_info(now(end), &info(shuffled[cut..].to_vec()), &RULES);
+            piecemeal.apply_stream_info(now(end), &info(shuffled[cut..].to_vec()), &POLICY);
         }
-        piecemeal.apply_stream_info(now(end), &info(shuffled), &RULES);
+        piecemeal.apply_stream_info(now(end), &info(shuffled), &POLICY);
 
-        let told = |channel: &ChannelState| -> Vec<_> {
+        let observed = |channel: &ChannelState| -> Vec<_> {
             channel
-                .visible_streams(now(end), &RULES, IntervalScale::NONE)
+                .visible_streams(now(end), &POLICY, IntervalScale::NONE)
                 .map(|(stream, figures)| (
                     stream.name().clone(),
                     stream.samples_total(),
-                    // The level may tell lateness of over a minute, which this goes beyond.
+                    // The baseline depends on samples that are late by over a minute.
                     StreamAggregates { video_bitrate_baseline: None, ..figures },
                 ))
                 .collect()
         };
-        prop_assert_eq!(told(&at_once), told(&piecemeal));
+        prop_assert_eq!(observed(&at_once), observed(&piecemeal));
         prop_assert_eq!(at_once.last_sample(), piecemeal.last_sample());
     }
 }

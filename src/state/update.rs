@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::channel_key::ChannelKey;
 use super::liveness::LiveState;
 use super::sample_validation::DiscardCounts;
-use super::stream::SampleValues;
+use super::sample_values::SampleValues;
 use super::transition::StateTransition;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{Range, StreamName};

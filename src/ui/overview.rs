@@ -90,6 +90,6 @@ pub(super) async fn update(request: RequestContext) -> Response<Body> {
 }
 
 fn row(app: &AppState, channel: &ChannelSnapshot, context: RenderContext) -> Markup {
-    let histories = app.deps.store.histories(channel.key);
+    let histories = app.deps.store.histories(channel.key, context.polyv);
     table::row(channel, &histories, context)
 }

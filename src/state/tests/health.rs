@@ -1,4 +1,4 @@
-//! What is said to be wrong with a channel, and what was seen of it.
+//! Health issues, histories and poll logs.
 
 use super::*;
 use crate::config::Expect;
@@ -18,21 +18,21 @@ fn after(well: i64, then: impl Fn(i64) -> RawSample) -> (ChannelState, i64) {
     live(&mut channel, well, 0..well);
     let until = well + 60;
     let samples = (well..until).step_by(5).map(then);
-    channel.apply_stream_info(now(until), &info(samples), &RULES);
+    channel.apply_stream_info(now(until), &info(samples), &POLICY);
     (channel, until)
 }
 
 fn kinds(channel: &ChannelState, seconds: i64, expect: &Expect) -> Vec<HealthIssueKind> {
     let shown: Vec<_> = channel
-        .visible_streams(now(seconds), &RULES, IntervalScale::NONE)
+        .visible_streams(now(seconds), &POLICY, IntervalScale::NONE)
         .collect();
     let problems = channel.health_issues(&shown, expect, now(seconds));
     problems.iter().map(|problem| problem.kind).collect()
 }
 
-fn wavers(channel: &ChannelState, seconds: i64, expect: &Expect) -> bool {
+fn has_transient_issue(channel: &ChannelState, seconds: i64, expect: &Expect) -> bool {
     let shown: Vec<_> = channel
-        .visible_streams(now(seconds), &RULES, IntervalScale::NONE)
+        .visible_streams(now(seconds), &POLICY, IntervalScale::NONE)
         .collect();
     channel.has_transient_issue(&shown, expect)
 }
@@ -51,18 +51,18 @@ const ALL: Expect = Expect {
 };
 
 #[test]
-fn what_is_well_has_no_problem() {
+fn healthy_channel_has_no_issue() {
     let (channel, seconds) = after(600, sample);
     for expect in [NOTHING, ALL] {
         assert_eq!(kinds(&channel, seconds, &expect), []);
-        assert!(!wavers(&channel, seconds, &expect));
+        assert!(!has_transient_issue(&channel, seconds, &expect));
     }
     let fresh = super::channel();
     assert_eq!(kinds(&fresh, 0, &ALL), []);
 }
 
 #[test]
-fn a_bitrate_is_judged_by_what_is_expected_or_else_by_the_streams_own_level() {
+fn bitrate_is_compared_with_the_expected_one_or_the_baseline() {
     use HealthIssueKind::{BitrateDropped, BitrateLow};
     for (bitrate_then, expected, usual) in [
         (1_000_000.0, None, None),
@@ -77,25 +77,28 @@ fn a_bitrate_is_judged_by_what_is_expected_or_else_by_the_streams_own_level() {
         for (expect, problem) in [(ALL, expected), (NOTHING, usual)] {
             let found = kinds(&channel, seconds, &expect);
             assert_eq!(found, Vec::from_iter(problem), "{bitrate_then} {expect:?}");
-            assert_eq!(wavers(&channel, seconds, &expect), problem.is_some());
+            assert_eq!(
+                has_transient_issue(&channel, seconds, &expect),
+                problem.is_some()
+            );
         }
     }
 }
 
 #[test]
-fn what_lasts_too_short_is_no_problem_yet_and_not_all_right_either() {
+fn short_drop_is_a_transient_issue() {
     let mut channel = channel();
     live(&mut channel, 300, 0..300);
     let low = (300..320)
         .step_by(5)
         .map(|seconds| bitrate(seconds, 1000.0));
-    channel.apply_stream_info(now(320), &info(low), &RULES);
+    channel.apply_stream_info(now(320), &info(low), &POLICY);
     assert_eq!(kinds(&channel, 320, &ALL), []);
-    assert!(wavers(&channel, 320, &ALL));
+    assert!(has_transient_issue(&channel, 320, &ALL));
 }
 
 #[test]
-fn frames_that_stop_are_a_problem_and_frames_that_never_were_are_not() {
+fn missing_frames_are_an_issue_where_there_were_some_or_some_are_expected() {
     use HealthIssueKind::{AudioLost, VideoFramerateLow, VideoFrozen};
     for (video, audio, expected, otherwise) in [
         (15.0, 43.0, vec![], vec![]),
@@ -108,57 +111,59 @@ fn frames_that_stop_are_a_problem_and_frames_that_never_were_are_not() {
         assert_eq!(kinds(&channel, seconds, &ALL), expected, "{video} {audio}");
         assert_eq!(kinds(&channel, seconds, &NOTHING), otherwise);
     }
-    // Of sound alone from the beginning, as far as anybody knows.
     // The first minute is one of samples, however late they come.
     let mut early = channel();
-    early.apply_stream_info(now(100), &info([frames(30, 0.0, 43.0)]), &RULES);
-    early.apply_stream_info(now(170), &info([frames(159, 0.0, 43.0)]), &RULES);
+    early.apply_stream_info(now(100), &info([frames(30, 0.0, 43.0)]), &POLICY);
+    early.apply_stream_info(now(170), &info([frames(159, 0.0, 43.0)]), &POLICY);
     assert_eq!(kinds(&early, 170, &ALL), []);
 
     let mut silent = channel();
     let samples = |range: std::ops::Range<i64>| range.step_by(5).map(|s| frames(s, 0.0, 43.0));
-    silent.apply_stream_info(now(0), &info(samples(-60..0)), &RULES);
-    silent.apply_stream_info(now(90), &info(samples(0..90)), &RULES);
+    silent.apply_stream_info(now(0), &info(samples(-60..0)), &POLICY);
+    silent.apply_stream_info(now(90), &info(samples(0..90)), &POLICY);
     assert_eq!(kinds(&silent, 90, &NOTHING), []);
     assert_eq!(kinds(&silent, 90, &ALL), [VideoFrozen]);
 }
 
 #[test]
-fn samples_that_stop_are_missed_after_a_minute_of_answers_without() {
+fn samples_are_missing_after_a_minute_of_responses_without_new_ones() {
     let mut channel = channel();
     live(&mut channel, 0, -60..0);
     live(&mut channel, 60, 0..60);
     for seconds in [75, 90, 105, 120] {
-        channel.apply_stream_info(now(seconds), &info([sample(55)]), &RULES);
+        channel.apply_stream_info(now(seconds), &info([sample(55)]), &POLICY);
     }
     assert_eq!(kinds(&channel, 120, &NOTHING), []);
-    channel.apply_stream_info(now(135), &info([sample(55)]), &RULES);
+    channel.apply_stream_info(now(135), &info([sample(55)]), &POLICY);
     assert_eq!(
         kinds(&channel, 135, &NOTHING),
         [HealthIssueKind::SamplesMissing]
     );
-    // Where Polyv does not answer nobody knows whether there are any.
-    let mut unheard = self::channel();
-    live(&mut unheard, 0, -60..0);
+    // Without responses, whether there are samples is not known.
+    let mut unanswered = self::channel();
+    live(&mut unanswered, 0, -60..0);
     for seconds in [75, 90] {
-        assert_eq!(kinds(&unheard, seconds, &NOTHING), []);
-        unheard.apply_error(Outcome::Timeout, "late", now(seconds).monotonic);
+        assert_eq!(kinds(&unanswered, seconds, &NOTHING), []);
+        unanswered.apply_error(Outcome::Timeout, "late", now(seconds).monotonic);
     }
-    assert_eq!(kinds(&unheard, 90, &NOTHING), [HealthIssueKind::PollFailed]);
+    assert_eq!(
+        kinds(&unanswered, 90, &NOTHING),
+        [HealthIssueKind::PollFailed]
+    );
 }
 
 #[test]
-fn samples_of_the_broadcast_before_do_not_hide_that_there_are_none() {
+fn samples_of_the_last_session_do_not_hide_missing_ones() {
     let mut channel = channel();
     live(&mut channel, 0, -60..0);
-    // They come 10 seconds late.
+    // They arrive 10 seconds late.
     live(&mut channel, 15, 0..6);
-    channel.apply_not_live(now(30), &RULES);
+    channel.apply_not_live(now(30), &POLICY);
     for seconds in [60, 75, 90, 105, 120, 130] {
-        channel.apply_stream_info(now(seconds), &info([sample(5)]), &RULES);
+        channel.apply_stream_info(now(seconds), &info([sample(5)]), &POLICY);
         assert_eq!(kinds(&channel, seconds, &NOTHING), [], "{seconds}");
     }
-    channel.apply_stream_info(now(135), &info([sample(5)]), &RULES);
+    channel.apply_stream_info(now(135), &info([sample(5)]), &POLICY);
     assert_eq!(
         kinds(&channel, 135, &NOTHING),
         [HealthIssueKind::SamplesMissing]
@@ -166,10 +171,10 @@ fn samples_of_the_broadcast_before_do_not_hide_that_there_are_none() {
 }
 
 #[test]
-fn a_live_channel_that_never_had_a_sample_is_wondered_at_after_five_minutes() {
+fn channel_without_samples_is_an_issue_after_five_minutes() {
     let mut channel = channel();
     for seconds in [0, 150, 300] {
-        channel.apply_stream_info(now(seconds), &info([]), &RULES);
+        channel.apply_stream_info(now(seconds), &info([]), &POLICY);
     }
     assert_eq!(
         kinds(&channel, 300, &ALL),
@@ -177,47 +182,47 @@ fn a_live_channel_that_never_had_a_sample_is_wondered_at_after_five_minutes() {
     );
     let mut younger = self::channel();
     for seconds in [0, 150, 299] {
-        younger.apply_stream_info(now(seconds), &info([]), &RULES);
+        younger.apply_stream_info(now(seconds), &info([]), &POLICY);
     }
     assert_eq!(kinds(&younger, 299, &ALL), []);
 }
 
 #[test]
-fn a_channel_is_missed_only_where_it_is_expected_and_not_at_once() {
+fn offline_channel_is_an_issue_where_it_is_expected_live() {
     let mut channel = channel();
     live(&mut channel, 0, -60..0);
-    channel.apply_not_live(now(15), &RULES);
-    channel.apply_not_live(now(29), &RULES);
-    // Time without an answer says nothing.
+    channel.apply_not_live(now(15), &POLICY);
+    channel.apply_not_live(now(29), &POLICY);
+    // Time without a response does not count.
     assert_eq!(kinds(&channel, 59, &ALL), []);
-    channel.apply_not_live(now(30), &RULES);
+    channel.apply_not_live(now(30), &POLICY);
     let missed = [HealthIssueKind::OfflineUnexpectedly];
     assert_eq!(kinds(&channel, 30, &ALL), missed);
     assert_eq!(kinds(&channel, 30, &NOTHING), []);
 }
 
 #[test]
-fn a_state_that_nobody_knows_any_more_is_a_problem_of_its_own() {
+fn unknown_state_is_an_issue() {
     let mut channel = channel();
     live(&mut channel, 0, -60..0);
     channel.apply_error(Outcome::Timeout, "late", now(100).monotonic);
-    assert!(channel.expire(now(121), &RULES, IntervalScale::NONE));
+    assert!(channel.expire(now(121), &POLICY, IntervalScale::NONE));
     assert_eq!(kinds(&channel, 121, &ALL), [HealthIssueKind::StateUnknown]);
 
     let fresh = self::channel();
     assert_eq!(kinds(&fresh, 119, &ALL), []);
     assert_eq!(kinds(&fresh, 120, &ALL), [HealthIssueKind::StateUnknown]);
-    // Which time alone changes, and so has to be known beforehand.
-    let change = fresh.next_expiry(now(0), &RULES, IntervalScale::NONE);
+    // That changes without a response, so it has to be known in advance.
+    let change = fresh.next_expiry(now(0), &POLICY, IntervalScale::NONE);
     assert_eq!(change, Some(now(120).monotonic));
     assert_eq!(
-        fresh.next_expiry(now(120), &RULES, IntervalScale::NONE),
+        fresh.next_expiry(now(120), &POLICY, IntervalScale::NONE),
         None
     );
 }
 
 #[test]
-fn problems_name_their_stream_and_the_worst_stands_first() {
+fn issues_name_their_stream_with_the_most_severe_first() {
     let mut channel = channel();
     let both = |seconds: i64| {
         let backup = RawSample {
@@ -227,9 +232,9 @@ fn problems_name_their_stream_and_the_worst_stands_first() {
         [bitrate(seconds, 800_000.0), backup]
     };
     let samples = (-60..0).step_by(5).flat_map(both);
-    channel.apply_stream_info(now(0), &info(samples), &RULES);
+    channel.apply_stream_info(now(0), &info(samples), &POLICY);
     let shown: Vec<_> = channel
-        .visible_streams(now(0), &RULES, IntervalScale::NONE)
+        .visible_streams(now(0), &POLICY, IntervalScale::NONE)
         .collect();
     let problems = channel.health_issues(&shown, &ALL, now(0));
     let said: Vec<_> = problems
@@ -255,71 +260,49 @@ fn every_kind_has_a_name_and_they_are_sorted_by_severity() {
 }
 
 #[test]
-fn history_outlives_a_broadcast_and_is_forgotten_after_half_an_hour() {
+fn history_outlives_a_session_and_expires_after_half_an_hour() {
     let mut channel = channel();
     live(&mut channel, 0, -1200..0);
-    let steps = |channel: &ChannelState| -> Vec<HistoryPoint> {
-        let histories: Vec<_> = channel.histories(&RULES).collect();
+    let steps = |channel: &ChannelState, seconds: i64| -> Vec<HistoryPoint> {
+        let histories: Vec<_> = channel.histories(now(seconds).server_time).collect();
         assert_eq!(histories.len(), 1);
         histories.into_iter().next().unwrap().1
     };
-    // ValidSample times are no multiples of 10 seconds of 1970's.
-    assert!((120..=121).contains(&steps(&channel).len()));
-    channel.apply_not_live(now(10), &RULES);
+    // Sample times are no multiples of 10 seconds of 1970's.
+    assert!((120..=121).contains(&steps(&channel, 0).len()));
+    channel.apply_not_live(now(10), &POLICY);
     assert!(
         channel
-            .visible_streams(now(10), &RULES, IntervalScale::NONE)
+            .visible_streams(now(10), &POLICY, IntervalScale::NONE)
             .next()
             .is_none()
     );
-    assert!((120..=121).contains(&steps(&channel).len()));
-    // What belongs to the broadcast before is history all the same.
+    assert!((120..=121).contains(&steps(&channel, 10).len()));
+    // Samples of the last session are history as well.
     let late = (5..10).step_by(5).map(sample);
-    channel.apply_stream_info(now(20), &info(late), &RULES);
+    channel.apply_stream_info(now(20), &info(late), &POLICY);
     assert!(
         channel
-            .visible_streams(now(20), &RULES, IntervalScale::NONE)
+            .visible_streams(now(20), &POLICY, IntervalScale::NONE)
             .next()
             .is_none()
     );
-    assert!((120..=122).contains(&steps(&channel).len()));
+    assert!((120..=122).contains(&steps(&channel, 20).len()));
 
-    channel.apply_not_live(now(30), &RULES);
-    channel.apply_not_live(now(1500), &RULES);
-    let left = steps(&channel);
+    channel.apply_not_live(now(30), &POLICY);
+    channel.apply_not_live(now(1500), &POLICY);
+    let left = steps(&channel, 1500);
     assert!(left.iter().all(|step| step.time >= time(-310)), "{left:?}");
     assert!((30..40).contains(&left.len()), "{}", left.len());
 }
 
 #[test]
-fn histories_of_many_streams_take_no_more_than_one() {
-    let mut channel = channel();
-    let streams = |seconds: i64| {
-        (0..8).map(move |n| RawSample {
-            stream: StreamName::new(&format!("s{n}")),
-            ..sample(seconds)
-        })
-    };
-    let samples = (-1800..0).step_by(5).flat_map(streams);
-    channel.apply_stream_info(now(0), &info(samples), &RULES);
-    let points: usize = channel
-        .histories(&RULES)
-        .map(|(_, steps)| steps.len())
-        .sum();
-    assert!(points <= 181 + 8, "{points}");
-    assert_eq!(
-        channel.history_bucket_width(&RULES),
-        Duration::from_secs(80)
-    );
-}
-
-#[test]
-fn the_last_answers_are_remembered_in_runs() {
+fn poll_log_merges_equal_outcomes() {
     let mut channel = channel();
     live(&mut channel, 0, -60..0);
     live(&mut channel, 15, 0..15);
     channel.apply_error(Outcome::Rejected, "channel is not exist", now(30).monotonic);
-    channel.apply_not_live(now(45), &RULES);
+    channel.apply_not_live(now(45), &POLICY);
     let said: Vec<_> = channel
         .poll_log()
         .map(|run| {

@@ -59,7 +59,6 @@ fn policy() -> FreshnessPolicy {
         max_sample_age: Duration::from_secs(900),
         window: Duration::from_secs(90),
         sustain: Duration::from_secs(30),
-        history_bucket_width: Duration::from_secs(10),
     }
 }
 

@@ -1,7 +1,7 @@
-//! Every metric family there is: what `/metrics`, its OpenMetrics form and the page
-//! `docs/metrics.md` all come from.
+//! All metric families: the source of `/metrics`, its OpenMetrics form and the page
+//! `docs/metrics.md`.
 
-/// What kind of metric a family is.
+/// A family's metric type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricType {
     /// A value that goes up and down.
@@ -12,7 +12,7 @@ pub enum MetricType {
     Histogram,
 }
 
-/// What a family tells of; a heading of the metrics_reference.
+/// The thing that a family's labels identify; a heading of the reference page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LabelScope {
     /// One channel.
@@ -32,22 +32,22 @@ pub enum LabelScope {
 pub struct Family {
     /// The name of its samples; a counter's ends in `_total`.
     pub name: &'static str,
-    /// What it is, in a sentence.
+    /// The family's help text, in a sentence.
     pub help: &'static str,
-    /// What kind of metric it is.
+    /// The family's type.
     pub metric_type: MetricType,
-    /// Its unit, which the name ends in (before `_total`); `None` for what is merely counted.
+    /// The unit, with which the name ends (before `_total`); `None` for plain counts.
     pub unit: Option<&'static str>,
-    /// Its labels.
+    /// The names of the labels.
     pub labels: &'static [&'static str],
-    /// What it tells of.
+    /// The thing that the labels identify.
     pub scope: LabelScope,
 }
 
 const CHANNEL: &[&str] = &["account", "channel_id"];
 const STREAM: &[&str] = &["account", "channel_id", "stream"];
 
-/// Declares families: constants to refer to them by, and the list of all.
+/// Declares families: a constant for each, and the list of all.
 macro_rules! families {
     ($($(#[doc = $doc:literal])* $id:ident = $name:literal, $kind:ident, $unit:expr, $scope:ident, $labels:expr, $help:literal;)*) => {
         $(
@@ -73,33 +73,33 @@ families! {
         "Always 1; carries the channel's configured name (its id where none is configured) and its configured labels.";
     CHANNEL_STATE = "polyv_channel_state", Gauge, None, Channel,
         &["account", "channel_id", "state"],
-        "1 for the state the channel is in, 0 for the others: live, not_live, or unknown (not asked yet, or no answer for too long).";
+        "1 for the state the channel is in, 0 for the others: live, not_live, or unknown (not polled yet, or no response for too long).";
     CHANNEL_STATE_CHANGED = "polyv_channel_state_changed_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
-        "When the channel entered its present state, as seen here.";
+        "When the channel entered its current state, as seen by the exporter.";
     CHANNEL_REPORTED_STATUS = "polyv_channel_reported_status", Gauge, None, Channel,
         &["account", "channel_id", "status"],
-        "Always 1; its label says what Polyv calls the channel's status: not_started, live, ended, waiting, playback or banned. Absent where poll.status is single, and where Polyv has not said it for too long.";
+        "Always 1; the label is the status that Polyv reports: not_started, live, ended, waiting, playback or banned. Absent if poll.status is single, and if Polyv has not reported a status for too long.";
     CHANNEL_LIVE_TRANSITIONS = "polyv_channel_live_transitions_total", Counter, None, Channel, CHANNEL,
         "Changes between live and not live; time spent unknown in between does not count.";
     CHANNEL_POLL_SUCCESS = "polyv_channel_poll_success", Gauge, None, Channel, CHANNEL,
-        "Whether the last poll brought an answer (not live is one); absent before the first poll.";
+        "Whether the last poll succeeded (not live is a success); absent before the first poll.";
     CHANNEL_LAST_POLL_OUTCOME = "polyv_channel_last_poll_outcome", Gauge, None, Channel,
         &["account", "channel_id", "outcome"],
-        "Always 1; its label says how the last poll ended: why a channel shows nothing. Absent before the first poll.";
+        "Always 1; the label says how the last poll ended: why a channel shows nothing. Absent before the first poll.";
     CHANNEL_LAST_POLL_SUCCESS = "polyv_channel_last_poll_success_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
-        "When a poll last brought an answer; absent before the first.";
+        "When a poll last succeeded; absent before the first success.";
     CHANNEL_LAST_NEW_SAMPLE = "polyv_channel_last_new_sample_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
-        "When a sample that was not known before was last seen here, by our clock; absent before the first.";
+        "When the exporter last received a new sample, by its own clock; absent before the first.";
     CHANNEL_LAST_SAMPLE = "polyv_channel_last_sample_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
         "The newest sample of any of the channel's streams, by the sample's own time; absent before the first.";
     CHANNEL_EXPECTED_LIVE = "polyv_channel_expected_live", Gauge, None, Channel, CHANNEL,
-        "1 where the configuration expects the channel to be live; absent elsewhere.";
+        "1 if the configuration expects the channel to be live; absent otherwise.";
     CHANNEL_EXPECTED_VIDEO_BITRATE = "polyv_channel_expected_video_bitrate_bps", Gauge, Some("bps"), Channel, CHANNEL,
-        "The video bitrate that the configuration expects, in bits per second; absent where it expects none.";
+        "The video bitrate that the configuration expects, in bits per second; absent if it expects none.";
     CHANNEL_EXPECTED_VIDEO_FRAMERATE = "polyv_channel_expected_video_framerate_fps", Gauge, Some("fps"), Channel, CHANNEL,
-        "The video frame rate that the configuration expects, in frames per second; absent where it expects none.";
+        "The video frame rate that the configuration expects, in frames per second; absent if it expects none.";
     CHANNEL_EXPECTED_AUDIO_FRAMERATE = "polyv_channel_expected_audio_framerate_fps", Gauge, Some("fps"), Channel, CHANNEL,
-        "The audio frame rate that the configuration expects, in frames per second; absent where it expects none.";
+        "The audio frame rate that the configuration expects, in frames per second; absent if it expects none.";
 
     STREAM_VIDEO_BITRATE = "polyv_stream_video_bitrate_bps", Gauge, Some("bps"), Stream, STREAM,
         "The newest sample's video bitrate, in bits per second.";
@@ -108,7 +108,7 @@ families! {
     STREAM_VIDEO_BITRATE_MAX = "polyv_stream_video_bitrate_max_bps", Gauge, Some("bps"), Stream, STREAM,
         "The highest video bitrate of the last poll.sustain of samples: under a threshold means under it the whole time. Absent until that long is covered.";
     STREAM_VIDEO_BITRATE_BASELINE = "polyv_stream_video_bitrate_baseline_bps", Gauge, Some("bps"), Stream, STREAM,
-        "The stream's own level: the median video bitrate of the last 30 minutes live, held for 30 minutes at most while the bitrate is under half of it. Absent in the first 2 minutes.";
+        "The stream's usual bitrate: the median video bitrate of the last 30 minutes live, held for at most 30 minutes while the bitrate is under half of it. Absent in the first 2 minutes.";
     STREAM_VIDEO_FRAMERATE = "polyv_stream_video_framerate_fps", Gauge, Some("fps"), Stream, STREAM,
         "The newest sample's video frame rate, in frames per second.";
     STREAM_VIDEO_FRAMERATE_MIN = "polyv_stream_video_framerate_min_fps", Gauge, Some("fps"), Stream, STREAM,
@@ -122,43 +122,43 @@ families! {
     STREAM_LAST_SAMPLE = "polyv_stream_last_sample_timestamp_seconds", Gauge, Some("seconds"), Stream, STREAM,
         "The newest sample's own time.";
     STREAM_LAST_VIDEO_FRAME = "polyv_stream_last_video_frame_timestamp_seconds", Gauge, Some("seconds"), Stream, STREAM,
-        "The newest sample whose video frame rate was above 0; absent if there was none since the channel turned live.";
+        "The newest sample with a video frame rate above 0; absent if there was none since the channel went live.";
     STREAM_LAST_AUDIO_FRAME = "polyv_stream_last_audio_frame_timestamp_seconds", Gauge, Some("seconds"), Stream, STREAM,
-        "The newest sample whose audio frame rate was above 0; absent if there was none since the channel turned live.";
+        "The newest sample with an audio frame rate above 0; absent if there was none since the channel went live.";
     STREAM_SAMPLES = "polyv_stream_samples_total", Counter, None, Stream, STREAM,
-        "Distinct samples seen; one that two polls bring counts once.";
+        "Distinct samples received; a sample that two polls return counts once.";
 
     API_REQUESTS = "polyv_api_requests_total", Counter, None, Api, &["account", "endpoint", "outcome"],
         "Calls to Polyv by how they ended.";
     API_REQUEST_DURATION = "polyv_api_request_duration_seconds", Histogram, Some("seconds"), Api, &["endpoint"],
-        "How long calls to Polyv took, from sending to the whole answer.";
+        "How long calls to Polyv took, from sending to the complete response.";
     API_RATE_LIMIT_WAIT = "polyv_api_rate_limit_wait_seconds", Histogram, Some("seconds"), Api, &[],
         "How long calls waited for their turn under api.rate_limit.";
     API_PAUSED = "polyv_api_paused", Gauge, None, Api, &[],
-        "1 while all calls are held back because Polyv throttled or blocked us.";
+        "1 while all calls are paused because Polyv throttled or blocked the exporter.";
     API_CLOCK_SKEW = "polyv_api_clock_skew_seconds", Gauge, Some("seconds"), Api, &[],
-        "Polyv's clock (its Date header) minus this host's; absent when Polyv has not answered for poll.stale_after.";
+        "Polyv's clock (its Date header) minus this host's; absent if Polyv has not responded for poll.stale_after.";
     ACCOUNT_AUTH_SUCCESS = "polyv_account_auth_success", Gauge, None, Api, &["account"],
-        "Polyv's newest verdict on the account's appId and signature: 1 accepted, 0 refused; absent before the first.";
+        "Whether Polyv last accepted the account's appId and signature: 1 accepted, 0 refused; absent before the first response.";
     ACCOUNT_CHANNELS = "polyv_account_channels", Gauge, None, Api, &["account", "status"],
-        "Channels that are watched, those without series of their own included, by what Polyv calls their status; not_live where only that is known, unknown where nothing is.";
+        "Polled channels by the status that Polyv reports, including channels without series; not_live if only that is known, unknown if nothing is.";
     ACCOUNT_STATUS_FALLBACK = "polyv_account_status_fallback_channels", Gauge, None, Api, &["account"],
-        "Channels whose status Polyv does not tell in bulk, so that each is asked by itself; there where poll.status is batch.";
+        "Channels that are polled individually because Polyv does not report their status in batches; absent unless poll.status is batch.";
     ACCOUNT_LISTED = "polyv_account_last_listing_success_timestamp_seconds", Gauge, Some("seconds"), Api, &["account"],
-        "When the account's channels were last listed completely; there where discover is configured, absent before the first time.";
+        "When the account's channels were last listed completely; absent before the first time, and without discover.";
     SAMPLE_DELAY = "polyv_sample_delay_seconds", Histogram, Some("seconds"), Api, &["account"],
-        "How old a sample was when it was first seen here: Polyv's delay and ours. History from before a channel's first answer is left out.";
+        "The age of a sample when the exporter first received it: Polyv's delay and the exporter's. Samples from before a channel's first response are left out.";
     SAMPLES_DISCARDED = "polyv_samples_discarded_total", Counter, None, Api, &["account", "reason"],
         "Samples that could not be used, each counted once: bad_time, bad_value (no valid field), future, too_old, too_many_streams.";
 
     EXPORTER_POLL_LAG = "polyv_exporter_poll_lag_seconds", Gauge, Some("seconds"), Exporter, &[],
-        "How late the most overdue poll is against its planned time; back-off and pause plan anew.";
+        "How late the most overdue poll is against its schedule; back-off and pauses reschedule.";
     EXPORTER_POLL_STRETCH = "polyv_exporter_poll_stretch_ratio", Gauge, Some("ratio"), Exporter, &[],
-        "Present over configured poll interval; above 1 the budget of calls does not suffice.";
+        "Current over configured poll interval; above 1 the rate limit does not suffice.";
     EXPORTER_BUILD_INFO = "polyv_exporter_build_info", Gauge, None, Exporter, &["version", "revision", "rust_version"],
-        "Always 1; its labels say what was built.";
+        "Always 1; the labels identify the build.";
     EXPORTER_RELOAD_SUCCESSFUL = "polyv_exporter_config_last_reload_successful", Gauge, None, Exporter, &[],
-        "Whether the last attempt to load the configuration was successful; where it was not, the one before is in force.";
+        "Whether the last attempt to load the configuration was successful; if not, the previous one is in force.";
     EXPORTER_RELOAD_SUCCESS = "polyv_exporter_config_last_reload_success_timestamp_seconds", Gauge, Some("seconds"), Exporter, &[],
         "When the configuration in force was loaded.";
 
@@ -181,7 +181,7 @@ families! {
 // === impl MetricType ===
 
 impl MetricType {
-    /// The word behind `# TYPE`.
+    /// The word after `# TYPE`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -207,10 +207,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_follow_the_rules_of_both_formats() {
+    fn names_are_valid_in_both_formats() {
         let mut names = HashSet::new();
         for family in ALL {
-            assert!(names.insert(family.name), "{} stands twice", family.name);
+            assert!(
+                names.insert(family.name),
+                "{} is declared twice",
+                family.name
+            );
             let base = family.name.strip_suffix("_total");
             assert_eq!(
                 base.is_some(),

@@ -1,12 +1,12 @@
 //! The two text formats.
 //!
-//! Samples are written alike in both; what differs is what stands around them.
+//! Samples are the same in both; headers and footers differ.
 
 use std::fmt::Write;
 
 use super::families::{Family, MetricType};
 
-/// A format that metrics can be asked for in.
+/// A format of scrapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// The Prometheus text format, 0.0.4.
@@ -27,7 +27,7 @@ impl Format {
         }
     }
 
-    /// Writes what stands before a family's samples.
+    /// Writes the lines before a family's samples.
     pub(super) fn header(self, family: &Family, out: &mut String) {
         let Family { name, help, .. } = family;
         let kind = family.metric_type.as_str();
@@ -57,7 +57,7 @@ impl Format {
         }
     }
 
-    /// Writes what stands at the very end.
+    /// Writes the end of a scrape.
     pub(super) fn footer(self, out: &mut String) {
         if self == Self::OpenMetrics {
             out.push_str("# EOF\n");
@@ -73,7 +73,7 @@ pub(super) fn label(name: &str, value: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Writes a number as both formats read it.
+/// Writes a number in the form of both formats.
 pub(super) fn number(value: f64, out: &mut String) {
     if value.is_nan() {
         out.push_str("NaN");
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_as_both_formats_read_them() {
+    fn numbers_are_valid_in_both_formats() {
         for (value, text) in [
             (0.0, "0"),
             (1_157_120.0, "1157120"),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn open_metrics_names_a_counters_family_without_its_ending() {
+    fn open_metrics_counter_family_has_no_total_suffix() {
         let family = super::super::families::STREAM_SAMPLES;
         let header = written(|out| Format::OpenMetrics.header(&family, out));
         assert!(

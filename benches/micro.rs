@@ -21,6 +21,8 @@ static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
 /// The channels of a scrape.
 const CHANNELS: u64 = 10_000;
+/// The channels of a reload.
+const RELOADED: u64 = 100_000;
 
 fn main() {
     divan::main();
@@ -81,25 +83,34 @@ fn info(from: u64, until: u64) -> StreamInfo {
     }
 }
 
-/// Live channels, every one with all series that a stream can have.
-fn live() -> (Arc<ChannelStore>, RenderedChannels, Vec<ChannelKey>) {
-    let rules = FreshnessPolicy {
+fn policy() -> FreshnessPolicy {
+    FreshnessPolicy {
         lookback: Duration::from_secs(35 * 60),
         idle_interval: Duration::from_secs(30),
         stale_after: Duration::from_secs(120),
         max_sample_age: Duration::from_secs(15 * 60),
         window: Duration::from_secs(90),
         sustain: Duration::from_secs(30),
-    };
-    let store = Arc::new(ChannelStore::new(rules, 1_700_000_000_000));
+    }
+}
+
+fn meta(n: u64, name: &str) -> ChannelMeta {
+    let id: Arc<str> = (1_000_000 + n).to_string().into();
+    ChannelMeta {
+        account: "default".into(),
+        channel: Arc::new(Channel {
+            name: name.into(),
+            ..Channel::new(id, Duration::from_secs(15))
+        }),
+    }
+}
+
+/// Live channels, every one with all series that a stream can have.
+fn live() -> (Arc<ChannelStore>, RenderedChannels, Vec<ChannelKey>) {
+    let store = Arc::new(ChannelStore::new(policy(), 1_700_000_000_000));
     let info = info(0, 300);
     let keys = (0..CHANNELS).map(|n| {
-        let id: Arc<str> = (1_000_000 + n).to_string().into();
-        let meta = ChannelMeta {
-            account: "default".into(),
-            channel: Arc::new(Channel::new(id, Duration::from_secs(15))),
-        };
-        let key = store.insert(meta, Exposure::Always, at(0));
+        let key = store.insert(meta(n, ""), Exposure::Always, at(0));
         _ = store.apply_stream_info(key, &info, false, at(300));
         key
     });
@@ -175,4 +186,60 @@ fn applying_an_answer(bencher: Bencher<'_, '_>) {
             rendered.channel_updated(&update, at(315));
             Some(update)
         });
+}
+
+/// Channels that are not live, with their metadata.
+fn idle(
+    count: u64,
+) -> (
+    Arc<ChannelStore>,
+    RenderedChannels,
+    Vec<(ChannelKey, ChannelMeta)>,
+) {
+    let store = Arc::new(ChannelStore::new(policy(), 1_700_000_000_000));
+    let keys = (0..count).map(|n| {
+        let meta = meta(n, "");
+        let key = store.insert(meta.clone(), Exposure::Always, at(0));
+        _ = store.apply_not_live(key, at(1));
+        (key, meta)
+    });
+    let keys = keys.collect();
+    let rendered = RenderedChannels::new(Arc::clone(&store));
+    rendered.channels_changed(&[], at(1));
+    (store, rendered, keys)
+}
+
+/// A reload of 100,000 channels of which one has another name.
+#[divan::bench(sample_count = 20)]
+fn reloading_with_one_change(bencher: Bencher<'_, '_>) {
+    let (store, rendered, keys) = idle(RELOADED);
+    let mut reloads = 0..;
+    bencher.bench_local(|| {
+        let name = format!("reload {:?}", reloads.next());
+        let changed = meta(RELOADED / 2, &name);
+        store.set_policy(policy(), at(2));
+        for (index, (key, meta)) in (0_u64..).zip(&keys) {
+            let meta = if index == RELOADED / 2 {
+                &changed
+            } else {
+                meta
+            };
+            store.update_metadata(*key, meta.clone(), Exposure::Always, at(2));
+        }
+        rendered.channels_changed(&[], at(2));
+    });
+}
+
+/// The same where every channel has another name, so that all are rendered.
+#[divan::bench(sample_count = 20)]
+fn reloading_with_every_channel_changed(bencher: Bencher<'_, '_>) {
+    let (store, rendered, keys) = idle(RELOADED);
+    let mut reloads = 0..;
+    bencher.bench_local(|| {
+        let name = format!("reload {:?}", reloads.next());
+        for (index, (key, _)) in (0_u64..).zip(&keys) {
+            store.update_metadata(*key, meta(index, &name), Exposure::Always, at(2));
+        }
+        rendered.channels_changed(&[], at(2));
+    });
 }

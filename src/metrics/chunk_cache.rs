@@ -17,8 +17,6 @@ pub(super) struct ChunkCache {
     /// chunks, and glibc does not give memory that one thread has freed to another: that took
     /// 50 MiB with 100,000 channels.
     replaced: Chunk,
-    /// Counts removed channels.
-    removals: u64,
 }
 
 /// A chunk as it was last built, and what is new since.
@@ -58,7 +56,6 @@ impl ChunkCache {
         if let Some(cached) = self.chunks.get_mut(&number)
             && cached.occupied & (1 << slot) != 0
         {
-            self.removals += 1;
             cached.occupied &= !(1 << slot);
             cached.dirty.remove(&slot);
             cached.stale = true;
@@ -68,27 +65,21 @@ impl ChunkCache {
         }
     }
 
-    /// How many channels were removed so far. A channel that was removed and inserted again, with
-    /// another key, may be twice in chunks that were collected before and after.
-    pub(super) fn removals(&self) -> u64 {
-        self.removals
+    /// The numbers of the last chunks before `end`, in descending order.
+    pub(super) fn numbers_before(&self, end: u64, limit: usize) -> Vec<u64> {
+        let numbers = self.chunks.range(..end).rev().map(|(number, _)| *number);
+        numbers.take(limit).collect()
     }
 
-    /// The numbers of the chunks, from that one on.
-    pub(super) fn numbers(&self, from: u64) -> impl Iterator<Item = u64> {
-        self.chunks.range(from..).map(|(number, _)| *number)
-    }
-
-    /// A chunk as it is now, and whether it had to be rebuilt.
-    pub(super) fn get(&mut self, number: u64) -> (Arc<Chunk>, bool) {
+    /// A chunk as it is now.
+    pub(super) fn get(&mut self, number: u64) -> Arc<Chunk> {
         let Some(cached) = self.chunks.get_mut(&number) else {
-            return (Arc::default(), false);
+            return Arc::default();
         };
-        let rebuild = cached.stale;
-        if rebuild {
+        if cached.stale {
             cached.rebuild_dirty(&mut self.replaced);
         }
-        (Arc::clone(&cached.chunk), rebuild)
+        Arc::clone(&cached.chunk)
     }
 }
 
@@ -133,7 +124,7 @@ mod tests {
             dirty.max().unwrap_or(0)
         };
         assert!(dirty(&cache) < REBUILD_THRESHOLD);
-        for number in cache.numbers(0).collect::<Vec<_>>() {
+        for number in cache.numbers_before(u64::MAX, usize::MAX) {
             cache.get(number);
         }
         assert_eq!(dirty(&cache), 0);
@@ -145,8 +136,8 @@ mod tests {
         cache.put(ChannelKey::from_index(1), RenderedChannel::default());
         cache.remove(ChannelKey::from_index(2));
         cache.remove(ChannelKey::from_index(700));
-        assert_eq!((cache.removals(), cache.numbers(0).count()), (0, 1));
+        assert_eq!(cache.numbers_before(u64::MAX, 9), [0]);
         cache.remove(ChannelKey::from_index(1));
-        assert_eq!((cache.removals(), cache.numbers(0).count()), (1, 0));
+        assert!(cache.numbers_before(u64::MAX, 9).is_empty());
     }
 }

@@ -2,18 +2,27 @@
 
 use super::families::{self as c, Family};
 use super::{length_prefix, text_format};
+use crate::config::Expect;
 use crate::state::{ChannelSnapshot, LiveState, StreamSnapshot};
-use polyv_client::clock::Timestamp;
+
+use Samples::{Labelled, One, PerStream};
 
 /// A channel's rendered lines, each [prefixed with its length](length_prefix): first the labels
 /// that all lines share, then, for each family, what follows them line by line.
 #[derive(Debug, Default)]
 pub(super) struct RenderedChannel(Box<[u8]>);
 
-/// Writes a family's lines for one channel.
-struct FamilyGenerator {
-    family: Family,
-    write: fn(&ChannelSnapshot, &mut SampleWriter),
+/// A family, and how its lines for one channel are written.
+type FamilyGenerator = (Family, Samples);
+
+/// The samples that a channel has of a family.
+enum Samples {
+    /// At most one.
+    One(fn(&ChannelSnapshot) -> Option<f64>),
+    /// At most one for each stream.
+    PerStream(fn(&StreamSnapshot) -> Option<f64>),
+    /// Samples with labels of their own.
+    Labelled(fn(&ChannelSnapshot, &mut SampleWriter)),
 }
 
 /// Writes the samples of one family.
@@ -25,124 +34,96 @@ struct SampleWriter {
     line: String,
 }
 
-const fn generator(
-    family: Family,
-    write: fn(&ChannelSnapshot, &mut SampleWriter),
-) -> FamilyGenerator {
-    FamilyGenerator { family, write }
+/// Declares the families of channels and streams, in the order in which they are shown.
+macro_rules! generators {
+    ($($family:ident => $samples:expr;)*) => {
+        const GENERATORS: &[FamilyGenerator] = &[$((c::$family, $samples)),*];
+    };
 }
 
-/// The families of channels and streams, in the order in which they are shown.
-const GENERATORS: &[FamilyGenerator] = &[
-    generator(c::CHANNEL_INFO, |channel, writer| {
-        let config = &channel.meta.channel;
-        writer.begin_line();
-        writer.push_label("channel_name", &config.name);
-        for (name, value) in &config.labels {
-            writer.push_label(name, value);
-        }
-        writer.end_line(1.0);
-    }),
-    generator(c::CHANNEL_STATE, |channel, writer| {
-        for state in LiveState::ALL {
-            let value = if state == channel.state { 1.0 } else { 0.0 };
-            writer.write_labelled("state", state.as_str(), value);
-        }
-    }),
-    generator(c::CHANNEL_STATE_CHANGED, |channel, writer| {
-        writer.write_timestamp(Some(channel.since));
-    }),
-    generator(c::CHANNEL_REPORTED_STATUS, |channel, writer| {
-        if let Some(status) = channel.reported {
-            writer.write_labelled("status", status.as_str(), 1.0);
-        }
-    }),
-    generator(c::CHANNEL_LIVE_TRANSITIONS, |channel, writer| {
-        writer.write_count(channel.transitions);
-    }),
-    generator(c::CHANNEL_POLL_SUCCESS, |channel, writer| {
-        let is_success = channel.last_outcome.map(|outcome| outcome.is_answer());
-        writer.write_value(is_success.map(|success| if success { 1.0 } else { 0.0 }));
-    }),
-    generator(c::CHANNEL_LAST_POLL_OUTCOME, |channel, writer| {
-        if let Some(outcome) = channel.last_outcome {
-            writer.write_labelled("outcome", outcome.as_str(), 1.0);
-        }
-    }),
-    generator(c::CHANNEL_LAST_POLL_SUCCESS, |channel, writer| {
-        writer.write_timestamp(channel.last_success);
-    }),
-    generator(c::CHANNEL_LAST_NEW_SAMPLE, |channel, writer| {
-        writer.write_timestamp(channel.last_new_sample);
-    }),
-    generator(c::CHANNEL_LAST_SAMPLE, |channel, writer| {
-        writer.write_timestamp(channel.last_sample);
-    }),
-    generator(c::CHANNEL_EXPECTED_LIVE, |channel, writer| {
-        writer.write_value(channel.meta.channel.expect.live.then_some(1.0));
-    }),
-    generator(c::CHANNEL_EXPECTED_VIDEO_BITRATE, |channel, writer| {
-        writer.write_value(channel.meta.channel.expect.video_bitrate_bps);
-    }),
-    generator(c::CHANNEL_EXPECTED_VIDEO_FRAMERATE, |channel, writer| {
-        writer.write_value(channel.meta.channel.expect.video_framerate_fps);
-    }),
-    generator(c::CHANNEL_EXPECTED_AUDIO_FRAMERATE, |channel, writer| {
-        writer.write_value(channel.meta.channel.expect.audio_framerate_fps);
-    }),
-    generator(c::STREAM_VIDEO_BITRATE, |channel, writer| {
-        writer.per_stream(channel, |s| s.figures.newest.video_bitrate.get());
-    }),
-    generator(c::STREAM_VIDEO_BITRATE_MIN, |channel, writer| {
-        writer.per_stream(channel, |s| s.figures.min.video_bitrate.get());
-    }),
-    generator(c::STREAM_VIDEO_BITRATE_MAX, |channel, writer| {
-        writer.per_stream(channel, |s| s.figures.max.video_bitrate.get());
-    }),
-    generator(c::STREAM_VIDEO_BITRATE_BASELINE, |channel, writer| {
-        writer.per_stream(channel, |s| s.figures.video_bitrate_baseline);
-    }),
-    generator(c::STREAM_VIDEO_FRAMERATE, |channel, writer| {
-        writer.per_stream(channel, |s| s.figures.newest.video_framerate.get());
-    }),
-    generator(c::STREAM_VIDEO_FRAMERATE_MIN, |channel, writer| {
-        writer.per_stream(channel, |s| s.figures.min.video_framerate.get());
-    }),
-    generator(c::STREAM_VIDEO_FRAMERATE_MAX, |channel, writer| {
-        writer.per_stream(channel, |s| s.figures.max.video_framerate.get());
-    }),
-    generator(c::STREAM_AUDIO_FRAMERATE, |channel, writer| {
-        writer.per_stream(channel, |s| s.figures.newest.audio_framerate.get());
-    }),
-    generator(c::STREAM_AUDIO_FRAMERATE_MIN, |channel, writer| {
-        writer.per_stream(channel, |s| s.figures.min.audio_framerate.get());
-    }),
-    generator(c::STREAM_LAST_SAMPLE, |channel, writer| {
-        writer.per_stream(channel, |s| Some(s.figures.newest_time.as_seconds()));
-    }),
-    generator(c::STREAM_LAST_VIDEO_FRAME, |channel, writer| {
-        writer.per_stream(channel, |s| Some(s.figures.last_video_frame?.as_seconds()));
-    }),
-    generator(c::STREAM_LAST_AUDIO_FRAME, |channel, writer| {
-        writer.per_stream(channel, |s| Some(s.figures.last_audio_frame?.as_seconds()));
-    }),
-    generator(c::STREAM_SAMPLES, |channel, writer| {
-        #[allow(clippy::cast_precision_loss)] // exact for 1.4 billion years of samples
-        writer.per_stream(channel, |s| Some(s.samples_total as f64));
-    }),
-];
+generators! {
+    CHANNEL_INFO => Labelled(write_info);
+    CHANNEL_STATE => Labelled(write_state);
+    CHANNEL_STATE_CHANGED => One(|c| Some(c.since.as_seconds()));
+    CHANNEL_REPORTED_STATUS => Labelled(write_reported_status);
+    CHANNEL_LIVE_TRANSITIONS => One(|c| Some(count(c.transitions)));
+    CHANNEL_POLL_SUCCESS => One(|c| Some(f64::from(c.last_outcome?.is_answer())));
+    CHANNEL_LAST_POLL_OUTCOME => Labelled(write_last_outcome);
+    CHANNEL_LAST_POLL_SUCCESS => One(|c| Some(c.last_success?.as_seconds()));
+    CHANNEL_LAST_NEW_SAMPLE => One(|c| Some(c.last_new_sample?.as_seconds()));
+    CHANNEL_LAST_SAMPLE => One(|c| Some(c.last_sample?.as_seconds()));
+    CHANNEL_EXPECTED_LIVE => One(|c| expect(c).live.then_some(1.0));
+    CHANNEL_EXPECTED_VIDEO_BITRATE => One(|c| expect(c).video_bitrate_bps);
+    CHANNEL_EXPECTED_VIDEO_FRAMERATE => One(|c| expect(c).video_framerate_fps);
+    CHANNEL_EXPECTED_AUDIO_FRAMERATE => One(|c| expect(c).audio_framerate_fps);
+    STREAM_VIDEO_BITRATE => PerStream(|s| s.figures.newest.video_bitrate.get());
+    STREAM_VIDEO_BITRATE_MIN => PerStream(|s| s.figures.min.video_bitrate.get());
+    STREAM_VIDEO_BITRATE_MAX => PerStream(|s| s.figures.max.video_bitrate.get());
+    STREAM_VIDEO_BITRATE_BASELINE => PerStream(|s| s.figures.video_bitrate_baseline);
+    STREAM_VIDEO_FRAMERATE => PerStream(|s| s.figures.newest.video_framerate.get());
+    STREAM_VIDEO_FRAMERATE_MIN => PerStream(|s| s.figures.min.video_framerate.get());
+    STREAM_VIDEO_FRAMERATE_MAX => PerStream(|s| s.figures.max.video_framerate.get());
+    STREAM_AUDIO_FRAMERATE => PerStream(|s| s.figures.newest.audio_framerate.get());
+    STREAM_AUDIO_FRAMERATE_MIN => PerStream(|s| s.figures.min.audio_framerate.get());
+    STREAM_LAST_SAMPLE => PerStream(|s| Some(s.figures.newest_time.as_seconds()));
+    STREAM_LAST_VIDEO_FRAME => PerStream(|s| Some(s.figures.last_video_frame?.as_seconds()));
+    STREAM_LAST_AUDIO_FRAME => PerStream(|s| Some(s.figures.last_audio_frame?.as_seconds()));
+    STREAM_SAMPLES => PerStream(|s| Some(count(s.samples_total)));
+}
+
+fn write_info(channel: &ChannelSnapshot, writer: &mut SampleWriter) {
+    let config = &channel.meta.channel;
+    let labels = config
+        .labels
+        .iter()
+        .map(|(name, value)| (&**name, &**value));
+    writer.write(
+        [("channel_name", &*config.name)].into_iter().chain(labels),
+        1.0,
+    );
+}
+
+fn write_state(channel: &ChannelSnapshot, writer: &mut SampleWriter) {
+    for state in LiveState::ALL {
+        writer.write(
+            [("state", state.as_str())],
+            f64::from(state == channel.state),
+        );
+    }
+}
+
+fn write_reported_status(channel: &ChannelSnapshot, writer: &mut SampleWriter) {
+    if let Some(status) = channel.reported {
+        writer.write([("status", status.as_str())], 1.0);
+    }
+}
+
+fn write_last_outcome(channel: &ChannelSnapshot, writer: &mut SampleWriter) {
+    if let Some(outcome) = channel.last_outcome {
+        writer.write([("outcome", outcome.as_str())], 1.0);
+    }
+}
+
+fn expect(channel: &ChannelSnapshot) -> &Expect {
+    &channel.meta.channel.expect
+}
+
+#[allow(clippy::cast_precision_loss)] // exact up to 2^53
+fn count(count: u64) -> f64 {
+    count as f64
+}
 
 /// The number of families that a channel may have lines of.
 pub(super) const FAMILY_COUNT: usize = GENERATORS.len();
 
 /// The families that a channel may have lines of, in the order in which they are shown.
 pub(super) fn families() -> impl Iterator<Item = &'static Family> {
-    GENERATORS.iter().map(|generator| &generator.family)
+    GENERATORS.iter().map(|(family, _)| family)
 }
 
 /// The family at that index.
 pub(super) fn family(index: usize) -> Option<&'static Family> {
-    GENERATORS.get(index).map(|generator| &generator.family)
+    GENERATORS.get(index).map(|(family, _)| family)
 }
 
 /// Writes out a family's lines of one channel.
@@ -167,9 +148,23 @@ impl RenderedChannel {
 
         let mut out = Vec::with_capacity(1024);
         length_prefix::push(writer.line.as_bytes(), &mut out);
-        for generator in GENERATORS {
+        for (_, samples) in GENERATORS {
             writer.lines.clear();
-            (generator.write)(channel, &mut writer);
+            match samples {
+                One(value) => {
+                    if let Some(value) = value(channel) {
+                        writer.write([], value);
+                    }
+                }
+                PerStream(value) => {
+                    for stream in &channel.streams {
+                        if let Some(value) = value(stream) {
+                            writer.write([("stream", stream.name.as_str())], value);
+                        }
+                    }
+                }
+                Labelled(write) => write(channel, &mut writer),
+            }
             length_prefix::push(&writer.lines, &mut out);
         }
         // Copied rather than shrunk in place, which would leave a gap that little fits into.
@@ -191,46 +186,12 @@ impl RenderedChannel {
 // === impl SampleWriter ===
 
 impl SampleWriter {
-    fn write_value(&mut self, value: Option<f64>) {
-        if let Some(value) = value {
-            self.begin_line();
-            self.end_line(value);
-        }
-    }
-
-    #[allow(clippy::cast_precision_loss)] // exact up to 2^53
-    fn write_count(&mut self, count: u64) {
-        self.write_value(Some(count as f64));
-    }
-
-    fn write_timestamp(&mut self, timestamp: Option<Timestamp>) {
-        self.write_value(timestamp.map(Timestamp::as_seconds));
-    }
-
-    fn write_labelled(&mut self, name: &str, label: &str, value: f64) {
-        self.begin_line();
-        self.push_label(name, label);
-        self.end_line(value);
-    }
-
-    fn per_stream(&mut self, channel: &ChannelSnapshot, value: fn(&StreamSnapshot) -> Option<f64>) {
-        for stream in &channel.streams {
-            if let Some(value) = value(stream) {
-                self.write_labelled("stream", stream.name.as_str(), value);
-            }
-        }
-    }
-
-    fn begin_line(&mut self) {
+    fn write<'a>(&mut self, labels: impl IntoIterator<Item = (&'a str, &'a str)>, value: f64) {
         self.line.clear();
-    }
-
-    fn push_label(&mut self, name: &str, value: &str) {
-        self.line.push(',');
-        text_format::label(name, value, &mut self.line);
-    }
-
-    fn end_line(&mut self, value: f64) {
+        for (name, value) in labels {
+            self.line.push(',');
+            text_format::label(name, value, &mut self.line);
+        }
         self.line.push_str("} ");
         text_format::number(value, &mut self.line);
         self.line.push('\n');

@@ -14,7 +14,7 @@ use polyv_client::clock::TimeSnapshot;
 /// store as snapshots, rendered, and put into the cache. So changes arrive in the order in which
 /// the store hands them out, each once: older lines never replace newer ones, a removed channel
 /// never comes back, and whoever holds the lock when nothing is left to take sees exactly the
-/// store's present state, in which what is due has expired. The store's own lock is held only
+/// store's current state, in which what is due has expired. The store's own lock is held only
 /// for taking a slice, always inside this one.
 #[derive(Debug)]
 pub struct RenderedChannels {
@@ -22,10 +22,8 @@ pub struct RenderedChannels {
     cache: Mutex<ChunkCache>,
 }
 
-/// The most chunks that are collected under one lock, where none of them has to be rebuilt.
-const CHUNKS_PER_LOCK: usize = 64;
-/// How often collecting chunks starts over because a channel was removed meanwhile.
-const MAX_ATTEMPTS: usize = 3;
+/// The most chunks that are collected, and rebuilt if necessary, under one lock.
+const CHUNKS_PER_LOCK: usize = 8;
 
 // === impl RenderedChannels ===
 
@@ -57,45 +55,27 @@ impl RenderedChannels {
 
     /// All chunks, as they are now. Updates need not wait: a few chunks are collected at a time,
     /// so some channels may be a little newer than others.
+    ///
+    /// They are collected from the newest channels to the oldest. A channel that is removed and
+    /// inserted again meanwhile has its new lines where this scrape has been already: it is never
+    /// there twice.
     pub(super) fn chunks(&self, now: TimeSnapshot) -> Vec<Arc<Chunk>> {
-        for _ in 0..MAX_ATTEMPTS {
-            if let Some(chunks) = self.try_collect(now) {
-                return chunks;
-            }
-        }
-        let mut cache = self.lock_current(now);
-        let numbers: Vec<_> = cache.numbers(0).collect();
-        let chunks = numbers.into_iter().map(|number| cache.get(number).0);
-        chunks.collect()
-    }
-
-    /// `None` where a channel was removed meanwhile: if it was inserted again, with another key,
-    /// it would be there twice.
-    fn try_collect(&self, now: TimeSnapshot) -> Option<Vec<Arc<Chunk>>> {
         let mut chunks = Vec::new();
-        let mut from = 0;
-        let mut removals = None;
+        let mut end = u64::MAX;
         loop {
             let mut cache = self.lock_current(now);
-            if *removals.get_or_insert(cache.removals()) != cache.removals() {
-                return None;
-            }
-            let slice: Vec<u64> = cache.numbers(from).take(CHUNKS_PER_LOCK).collect();
-            if slice.is_empty() {
-                return Some(chunks);
-            }
-            for number in slice {
-                let (chunk, rebuilt) = cache.get(number);
-                chunks.push(chunk);
-                from = number + 1;
-                if rebuilt {
-                    break;
-                }
-            }
+            let slice = cache.numbers_before(end, CHUNKS_PER_LOCK);
+            let Some(last) = slice.last() else {
+                break;
+            };
+            end = *last;
+            chunks.extend(slice.into_iter().map(|number| cache.get(number)));
         }
+        chunks.reverse();
+        chunks
     }
 
-    /// Locks the cache at a moment at which it shows the store's present state.
+    /// Locks the cache at a moment at which it shows the store's current state.
     fn lock_current(&self, now: TimeSnapshot) -> MutexGuard<'_, ChunkCache> {
         loop {
             let mut cache = self.lock();

@@ -1,15 +1,20 @@
-//! The domain: states of channels, and how responses change them.
+//! The domain: what is known of channels, and how responses and time change it.
 //!
-//! Pure: no clock, no I/O, no async. Time comes in as an argument — the monotonic clock says
-//! how long something lasts, Polyv's how old a sample is — so that any history can be played
-//! in a test, and steps of the host's clock can't change what is known.
+//! Pure: no I/O and no async, and time is an argument. The monotonic clock says how long
+//! something lasts, and the server's how old a sample is, so that tests play any history, and
+//! steps of the host's clock never change what is known.
 //!
-//! A [`ChannelState`] consists of its [`Liveness`] and its [streams](Stream). The samples of a
-//! response are validated first; valid ones go to their streams, where order, repetition and
-//! lateness make no difference: a sample is identified by its stream and its time.
+//! The [`ChannelStore`] owns all channels: their states, metadata, expiry and transitions.
+//! Applying a response returns a [`ChannelUpdate`]: the new samples, the transitions, and what
+//! the scheduler needs for its next request. The scheduler hands every update to each
+//! [`UpdateSubscriber`]: the renderer of [metrics](crate::metrics) is one, and whatever else
+//! keeps samples takes the same updates there. Readers get [snapshots](ChannelSnapshot).
 //!
-//! For people there are also its [health issues](ChannelState::health_issues), the outcomes of
-//! the [last polls](ChannelState::poll_log), and half an hour of
+//! A [`ChannelState`] consists of its [liveness](Liveness) and its [streams](Stream). The samples
+//! of a response are [validated](sample_validation) first; the streams take what is left in any
+//! order and any number of times: a sample is identified by its stream and its time. For people
+//! there are also its [health issues](ChannelState::health_issues), the
+//! [last polls](ChannelState::poll_log), and half an hour of
 //! [history](ChannelState::histories).
 
 mod baseline;

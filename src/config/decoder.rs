@@ -37,7 +37,7 @@ enum Name<'a> {
     Noun(&'static str),
 }
 
-/// A mapping, which remembers the keys that it was asked for.
+/// A mapping that remembers which keys were requested.
 pub(super) struct Mapping<'a> {
     field: Field<'a>,
     entries: &'a [Entry<'a>],

@@ -8,15 +8,16 @@ use super::duration::format_duration;
 use super::shard::Shard;
 
 /// The documented limit of all calls from one address.
-const CEILING_PER_SECOND: f64 = 150.0;
+const MAX_CALLS_PER_SECOND: u128 = 150;
 
 /// Records a rate limit over Polyv's: a fault for shards, a warning for a single exporter.
 pub(super) fn check(api: &Api, shard: Shard, field: Field<'_>) {
-    #[allow(clippy::cast_precision_loss)] // at most a million
-    let rate = api.requests as f64 / api.per.as_secs_f64();
     if let Some(why) = over_ceiling(api, shard) {
         field.fault(why);
-    } else if shard.is_all() && rate > CEILING_PER_SECOND && !is_loopback(&api.base_url) {
+    } else if shard.is_all()
+        && api.requests as u128 > calls_allowed(api)
+        && !is_loopback(&api.base_url)
+    {
         field.warn(
             "`rate_limit` is over Polyv's ceiling of 1,500 calls in 10 seconds for a client IP; a \
              client over it is blocked for 5 minutes",
@@ -34,17 +35,14 @@ pub(super) fn over_ceiling(api: &Api, shard: Shard) -> Option<String> {
         .shards_per_ip
         .unwrap_or(shard.total())
         .min(shard.total());
-    let together = api.requests.saturating_mul(sharing as usize);
-    let allowed = CEILING_PER_SECOND * api.per.as_secs_f64();
-    #[allow(clippy::cast_precision_loss)]
-    if together as f64 <= allowed {
+    let together = api.requests as u128 * u128::from(sharing);
+    let allowed = calls_allowed(api);
+    if together <= allowed {
         return None;
     }
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let (each, allowed) = ((allowed / f64::from(sharing)) as u64, allowed as u64);
     let (requests, per) = (api.requests, format_duration(api.per));
     let shards = if sharing == 1 { "shard" } else { "shards" };
-    let fewer = match each {
+    let fewer = match allowed / u128::from(sharing) {
         0 => "set a longer api.rate_limit.per".to_owned(),
         each => format!("set api.rate_limit.requests to {each} or less"),
     };
@@ -56,6 +54,11 @@ pub(super) fn over_ceiling(api: &Api, shard: Shard) -> Option<String> {
         "{sharing} {shards} x {requests} calls in {per} are {together}, over the {allowed} that \
          Polyv allows for one address: {fewer}{apart}"
     ))
+}
+
+/// The number of calls that Polyv allows one address in `api.per`.
+fn calls_allowed(api: &Api) -> u128 {
+    MAX_CALLS_PER_SECOND * api.per.as_millis() / 1000
 }
 
 #[cfg(test)]

@@ -228,7 +228,7 @@ mod tests {
                 .map(|n| (1_000_000 + n * 7).to_string())
                 .filter(|id| owner(id, total) != owner(id, total + 1))
                 .count();
-            #[allow(clippy::cast_precision_loss)]
+            #[allow(clippy::cast_precision_loss)] // at most 20,000
             let share = moved as f64 / f64::from(channels);
             let expected = 1.0 / f64::from(total + 1);
             assert!((share - expected).abs() < 0.02, "{total}: {share}");

@@ -28,4 +28,3 @@ pub mod scheduler;
 pub mod state;
 pub mod telemetry;
 pub mod ui;
-pub mod yaml;

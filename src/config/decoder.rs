@@ -74,7 +74,9 @@ impl Report {
 
     /// The warnings, or all faults.
     pub(super) fn finish(self) -> Result<Vec<Diagnostic>, Diagnostics> {
-        self.faults.into_inner().or(self.warnings.into_inner())
+        self.faults
+            .into_inner()
+            .into_result(self.warnings.into_inner())
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Diagnostic {
     /// The file, or another source such as `environment`.
     pub source: Arc<str>,
     /// The location in the file. `None` stands for the file as a whole.
-    pub place: Option<Location>,
+    pub location: Option<Location>,
     /// A sentence for people.
     pub message: String,
 }
@@ -35,7 +35,7 @@ impl fmt::Display for Location {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.place {
+        match self.location {
             Some(location) => write!(f, "{}:{location}: {}", self.source, self.message),
             None => write!(f, "{}: {}", self.source, self.message),
         }
@@ -49,7 +49,7 @@ impl Diagnostic {
     pub fn new(source: &Arc<str>, location: Option<Location>, message: impl Into<String>) -> Self {
         Self {
             source: Arc::clone(source),
-            place: location,
+            location,
             message: message.into(),
         }
     }
@@ -84,7 +84,7 @@ impl Diagnostics {
     ///
     /// # Errors
     /// All faults, ordered by file and location.
-    pub fn or<T>(mut self, value: T) -> Result<T, Self> {
+    pub fn into_result<T>(mut self, value: T) -> Result<T, Self> {
         if self.0.is_empty() {
             return Ok(value);
         }
@@ -97,7 +97,7 @@ impl Diagnostics {
         }
         self.0.sort_by_key(|fault| {
             let file = files.iter().position(|source| *source == fault.source);
-            (file, fault.place)
+            (file, fault.location)
         });
         Err(self)
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::MAX_STREAMS;
 use super::freshness::{FreshnessPolicy, IntervalScale};
 use super::history::HistoryPoint;
 use super::liveness::{LiveState, Liveness};
@@ -48,6 +47,8 @@ pub struct UpdateSummary {
     pub discarded: DiscardCounts,
 }
 
+/// The streams of a channel at most; samples of further ones are discarded.
+pub const MAX_STREAMS: usize = 8;
 /// How long a channel counts as recently live after its session has ended.
 const RECENTLY_LIVE_SPAN: Duration = Duration::from_secs(3600);
 

@@ -39,7 +39,7 @@ mod tests;
 mod transition;
 mod update;
 
-pub use channel::{ChannelState, UpdateSummary};
+pub use channel::{ChannelState, MAX_STREAMS, UpdateSummary};
 pub use channel_key::ChannelKey;
 pub use channel_meta::{ChannelMeta, Exposure};
 pub use freshness::{FreshnessPolicy, IntervalScale};
@@ -55,6 +55,3 @@ pub use store::{ChangedChannels, ChannelStore};
 pub use stream::{Stream, StreamAggregates};
 pub use transition::StateTransition;
 pub use update::{ChannelActivity, ChannelUpdate, NewSample, NextRange, UpdateSubscriber};
-
-/// The number of streams of a channel that are told apart.
-pub const MAX_STREAMS: usize = 8;

@@ -20,7 +20,7 @@ pub struct Stream {
     name: StreamName,
     /// The samples of about the last half hour.
     samples: SampleWindow<CompactValues>,
-    /// Samples at this time and before are not told apart any more.
+    /// Whether samples at this time and before are repeated is not known any more.
     watermark: Option<Timestamp>,
     samples_total: u64,
     last_new: MonotonicInstant,

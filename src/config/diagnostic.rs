@@ -46,7 +46,11 @@ impl fmt::Display for Diagnostic {
 
 impl Diagnostic {
     /// A diagnostic about a source.
-    pub fn new(source: &Arc<str>, location: Option<Location>, message: impl Into<String>) -> Self {
+    pub(super) fn new(
+        source: &Arc<str>,
+        location: Option<Location>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             source: Arc::clone(source),
             location,
@@ -59,7 +63,7 @@ impl Diagnostic {
 
 impl Diagnostics {
     /// Adds a fault.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
         self.0.push(diagnostic);
     }
 
@@ -75,16 +79,11 @@ impl Diagnostics {
         self.0.len()
     }
 
-    /// Iterates over the faults.
-    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.0.iter()
-    }
-
     /// `value` if there are no faults.
     ///
     /// # Errors
     /// All faults, ordered by file and location.
-    pub fn into_result<T>(mut self, value: T) -> Result<T, Self> {
+    pub(super) fn into_result<T>(mut self, value: T) -> Result<T, Self> {
         if self.0.is_empty() {
             return Ok(value);
         }

@@ -47,7 +47,8 @@ pub fn format_duration(duration: Duration) -> String {
     for (unit, millis) in UNITS.into_iter().skip(1) {
         let millis = u128::from(millis);
         if rest >= millis {
-            text += &format!("{}{unit}", rest / millis);
+            text.push_str(&(rest / millis).to_string());
+            text.push_str(unit);
             rest %= millis;
         }
     }

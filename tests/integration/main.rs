@@ -27,7 +27,6 @@ mod http;
 mod reload;
 mod scheduling;
 mod shards;
-mod simulator;
 mod state;
 mod support;
 mod web_config;

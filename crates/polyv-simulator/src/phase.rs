@@ -109,44 +109,27 @@ impl Phase {
 
     /// The media that is pushed, if it produces samples.
     pub(crate) fn media(&self) -> Option<Media<'_>> {
-        let normal = Media {
-            bitrate: 1.0,
-            video: 1.0,
-            audio: 1.0,
-            second_stream: None,
-        };
-        Some(match self {
-            Self::Steady => normal,
-            Self::BitrateDrop { to } => Media {
-                bitrate: *to,
-                ..normal
-            },
-            Self::FramerateSag { to } => Media {
-                video: *to,
-                ..normal
-            },
-            Self::VideoFreeze { bitrate } => Media {
-                video: 0.0,
-                bitrate: match bitrate {
-                    FrozenBitrate::Collapses => 0.0,
-                    FrozenBitrate::Stays => 1.0,
-                },
-                ..normal
-            },
-            Self::AudioLoss => Media {
-                audio: 0.0,
-                ..normal
-            },
-            Self::AudioOnly => Media {
-                bitrate: 0.0,
-                video: 0.0,
-                ..normal
-            },
-            Self::TwoStreams { name } => Media {
-                second_stream: Some(name),
-                ..normal
-            },
+        let mut second_stream = None;
+        let (bitrate, video, audio) = match self {
+            Self::Steady => (1.0, 1.0, 1.0),
+            Self::BitrateDrop { to } => (*to, 1.0, 1.0),
+            Self::FramerateSag { to } => (1.0, *to, 1.0),
+            Self::VideoFreeze {
+                bitrate: FrozenBitrate::Stays,
+            } => (1.0, 0.0, 1.0),
+            Self::VideoFreeze { .. } | Self::AudioOnly => (0.0, 0.0, 1.0),
+            Self::AudioLoss => (1.0, 1.0, 0.0),
+            Self::TwoStreams { name } => {
+                second_stream = Some(name.as_str());
+                (1.0, 1.0, 1.0)
+            }
             Self::NoSamples | Self::Empty | Self::Offline { .. } | Self::Deleted => return None,
+        };
+        Some(Media {
+            bitrate,
+            video,
+            audio,
+            second_stream,
         })
     }
 }

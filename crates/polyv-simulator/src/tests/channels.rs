@@ -1,4 +1,4 @@
-//! Samples and lives.
+//! Samples and scripts.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn values(simulator: &Simulator) -> Vec<(f64, f64, f64)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn samples_come_every_five_seconds_and_not_on_the_second() {
+async fn samples_are_five_seconds_apart_and_never_on_a_full_second() {
     let simulator = simulator("channels: [{id: 1, count: 50}]");
     let mut phases = Vec::new();
     for id in 1..=50 {
@@ -40,7 +40,7 @@ async fn samples_come_every_five_seconds_and_not_on_the_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_question_gets_the_same_answer_from_any_simulator_of_that_seed() {
+async fn same_request_and_seed_give_the_same_response() {
     let scenario = |seed| format!("{{seed: {seed}, channels: [{{id: 1}}, {{id: 2}}]}}");
     let (first, second) = (simulator(&scenario(1)), simulator(&scenario(1)));
     let question = "channelId=1&startTime=1680831461000&endTime=1680831521000";
@@ -53,7 +53,7 @@ async fn the_same_question_gets_the_same_answer_from_any_simulator_of_that_seed(
 }
 
 #[tokio::test(start_paused = true)]
-async fn noise_is_small_and_can_be_switched_off() {
+async fn noise_is_small_and_can_be_disabled() {
     let noisy = simulator("channels: [{id: 1}]");
     let rates: Vec<f64> = samples(&noisy, "channelId=1")
         .iter()
@@ -76,7 +76,7 @@ async fn noise_is_small_and_can_be_switched_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sample_appears_when_its_delay_is_over_and_not_before() {
+async fn sample_appears_after_its_delay() {
     for delay in [0, 20, 150] {
         let simulator = one(&format!("sample_delay: {delay}s"));
         for _ in 0..20 {
@@ -90,7 +90,7 @@ async fn a_sample_appears_when_its_delay_is_over_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_appeared_stays_when_the_delay_grows() {
+async fn visible_samples_stay_when_the_delay_grows() {
     let simulator = simulator("channels: [{id: 1}, {id: 2, sample_delay: 1s}]");
     let question = "channelId=1&startTime=1680831461000";
     let before = samples(&simulator, question);
@@ -111,7 +111,7 @@ async fn what_has_appeared_stays_when_the_delay_grows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_phase_shows_in_the_samples() {
+async fn each_phase_affects_the_samples() {
     for (script, expected) in [
         ("steady", (1_000_000.0, 15.0, 43.0)),
         ("{phase: bitrate_drop, to: 0.3}", (300_000.0, 15.0, 43.0)),
@@ -141,7 +141,7 @@ async fn each_phase_shows_in_the_samples() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drop_ends_when_its_time_is_over() {
+async fn bitrate_drop_ends_after_its_duration() {
     let simulator = one("life: [{phase: steady, for: 60s}, {phase: bitrate_drop, for: 40s}]");
     pass(150).await;
     let bitrates: Vec<f64> = values(&simulator).iter().map(|values| values.0).collect();
@@ -151,7 +151,7 @@ async fn a_drop_ends_when_its_time_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn streams_have_names_and_values_of_their_own() {
+async fn streams_have_their_own_names_and_values() {
     let simulator = simulator(
         "{noise: 0, channels: [{id: 1, streams: [recordf, {name: \"rtmp://push/x/y?a=b\", \
          bitrate_bps: 500000}]}, {id: 2, life: {phase: two_streams, name: second}}]}",

@@ -1,9 +1,9 @@
-//! Faults in what is answered.
+//! Faults in responses.
 
 use super::*;
 
-/// The text that a troubled channel's stream information has.
-fn troubled(yaml: &str) -> (Simulator, HttpResponse) {
+/// A simulator with a fault, and its stream information.
+fn faulty(yaml: &str) -> (Simulator, HttpResponse) {
     let simulator = simulator("{noise: 0, channels: [{id: 1, live_for: 1m}]}");
     simulator.set_faults(Fault::parse_list("test", &format!("[{yaml}]")).unwrap());
     let answer = ask(&simulator, STREAM_INFO, "channelId=1");
@@ -11,7 +11,7 @@ fn troubled(yaml: &str) -> (Simulator, HttpResponse) {
 }
 
 fn text(yaml: &str) -> String {
-    troubled(yaml).1.text()
+    faulty(yaml).1.text()
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,7 +43,7 @@ async fn refusals_have_their_documented_bodies() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_gateways_answer_is_no_envelope() {
+async fn gateway_responses_have_no_envelope() {
     for (fault, status) in [
         ("bad_gateway", 502),
         ("html", 200),
@@ -54,24 +54,21 @@ async fn what_gateways_answer_is_no_envelope() {
             418,
         ),
     ] {
-        let (_, answer) = troubled(fault);
+        let (_, answer) = faulty(fault);
         assert_eq!(answer.status, status, "{fault}");
         assert!(
             serde_json::from_slice::<Value>(&answer.body).is_err(),
             "{fault}"
         );
     }
-    assert_eq!(
-        troubled("redirect").1.header("location"),
-        Some("/redirected")
-    );
-    let (_, answer) = troubled("{trouble: answer, body: teapot, content_type: text/plain}");
+    assert_eq!(faulty("redirect").1.header("location"), Some("/redirected"));
+    let (_, answer) = faulty("{trouble: answer, body: teapot, content_type: text/plain}");
     assert_eq!(answer.text(), "teapot");
     assert_eq!(answer.header("content-type"), Some("text/plain"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trouble_that_refuses_comes_after_the_signature_and_one_at_the_gate_before() {
+async fn refusing_fault_follows_the_signature_check_and_gateway_fault_precedes_it() {
     let simulator = simulator("channels: [{id: 1}]");
     let wrong = signed_by(&simulator, "simulated", "wrong", STREAM_INFO, "channelId=1");
     let message = |fault: &str| {
@@ -83,19 +80,19 @@ async fn a_trouble_that_refuses_comes_after_the_signature_and_one_at_the_gate_be
 }
 
 #[tokio::test(start_paused = true)]
-async fn truncated_json_is_cut_in_the_middle_and_a_cut_off_body_promises_more() {
+async fn truncated_json_and_cut_off_bodies_are_prefixes() {
     let whole = text("{trouble: latency, median: 1ms}");
-    let truncated = troubled("truncated_json").1;
+    let truncated = faulty("truncated_json").1;
     assert_eq!(truncated.delivery, Delivery::Whole);
     assert!(whole.starts_with(&truncated.text()) && truncated.text() != whole);
-    let cut = troubled("cut_off").1;
+    let cut = faulty("cut_off").1;
     let promised = whole.len() as u64;
     assert_eq!(cut.delivery, Delivery::CutOff { promised });
     assert!(whole.starts_with(&cut.text()) && cut.text() != whole);
 }
 
 #[tokio::test(start_paused = true)]
-async fn wrong_types_come_in_turn_and_each_can_be_had_alone() {
+async fn wrong_types_alternate_and_can_be_selected() {
     for (what, expected) in [
         ("code_as_text", "{\"code\":\"200\",\"status\""),
         (
@@ -115,7 +112,7 @@ async fn wrong_types_come_in_turn_and_each_can_be_had_alone() {
         assert!(text.contains(expected), "{what}: {text}");
         assert!(serde_json::from_str::<Value>(&text).is_ok(), "{what}");
     }
-    let (simulator, first) = troubled("wrong_types");
+    let (simulator, first) = faulty("wrong_types");
     let mut bodies = vec![first.text()];
     for _ in 1..10 {
         bodies.push(ask(&simulator, STREAM_INFO, "channelId=1").text());
@@ -128,7 +125,7 @@ async fn wrong_types_come_in_turn_and_each_can_be_had_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bad_values_spoil_what_they_are_told_to() {
+async fn bad_values_corrupt_the_selected_fields() {
     let text = text(
         "{trouble: bad_values, defects: [infinite], fields: [bitRate], as: numbers, one_in: 3}",
     );
@@ -156,8 +153,8 @@ async fn bad_values_spoil_what_they_are_told_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn samples_from_the_future_and_too_many_streams_and_huge_answers() {
-    let (simulator, answer) = troubled("{trouble: future, by: 10m}");
+async fn future_samples_many_streams_and_huge_responses() {
+    let (simulator, answer) = faulty("{trouble: future, by: 10m}");
     let answer: Value = serde_json::from_str(&answer.text()).unwrap();
     let newest = time(answer["data"].as_array().unwrap().last().unwrap());
     assert!((590_000..600_000).contains(&(newest - simulator.polyv_now_ms()).abs()));
@@ -182,8 +179,8 @@ async fn samples_from_the_future_and_too_many_streams_and_huge_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bombs_endless_bodies_hangs_and_resets_are_reactions() {
-    let (simulator, bomb) = troubled("gzip_bomb");
+async fn bombs_endless_bodies_hangs_and_resets_are_connection_actions() {
+    let (simulator, bomb) = faulty("gzip_bomb");
     assert_eq!(bomb.header("content-encoding"), Some("gzip"));
     simulator.set_faults(Fault::parse_list("test", "[endless]").unwrap());
     let endless = ask(&simulator, STREAM_INFO, "channelId=1");
@@ -205,7 +202,7 @@ async fn bombs_endless_bodies_hangs_and_resets_are_reactions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trouble_of_one_account_leaves_the_others_alone() {
+async fn fault_of_one_account_does_not_affect_others() {
     let simulator = simulator(
         "accounts: [{app_id: a, app_secret: x}, {app_id: b, app_secret: y}]\n\
          channels: [{id: 1, account: a}, {id: 2, account: b}]\n\
@@ -219,7 +216,7 @@ async fn a_trouble_of_one_account_leaves_the_others_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_schedule_counts_from_when_the_trouble_was_set() {
+async fn schedule_starts_when_the_fault_is_set() {
     let simulator = simulator("{channels: [{id: 1}], troubles: [{trouble: hang, after: 30s}]}");
     let hangs = || {
         let request = signed(&simulator, STREAM_INFO, "channelId=1");

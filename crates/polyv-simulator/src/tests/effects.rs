@@ -1,4 +1,4 @@
-//! Whether a write took effect where its answer is none.
+//! Whether a write takes effect without a good response.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn sent_despite(yaml: &str) -> (bool, ConnectionAction) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_spoiled_or_late_leaves_the_effect_in_place() {
+async fn corrupted_or_late_response_keeps_the_effect() {
     for yaml in [
         "truncated_json",
         "cut_off",
@@ -33,7 +33,7 @@ async fn an_answer_that_is_spoiled_or_late_leaves_the_effect_in_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_and_troubles_at_the_gateway_have_no_effect() {
+async fn refusals_and_faults_at_the_gateway_have_no_effect() {
     for yaml in [
         "hang",
         "reset",
@@ -59,7 +59,7 @@ async fn refusals_and_troubles_at_the_gateway_have_no_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_can_be_lost_behind_the_effect() {
+async fn response_can_be_lost_after_the_effect() {
     for name in [
         "hang",
         "reset",
@@ -81,7 +81,7 @@ async fn an_answer_can_be_lost_behind_the_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_would_be_refused_has_no_effect_whatever_is_said() {
+async fn call_that_would_be_refused_never_has_an_effect() {
     for taken in ["hang", "error_500"] {
         let simulator = simulator("channels: [{id: 1}]");
         fault(&simulator, &format!("{{trouble: {taken}, effect: taken}}"));
@@ -104,7 +104,7 @@ async fn a_call_that_would_be_refused_has_no_effect_whatever_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trouble_of_one_endpoint_leaves_the_others_alone() {
+async fn fault_of_one_endpoint_does_not_affect_others() {
     let simulator = simulator("channels: [{id: 1}]");
     for (endpoint, path) in [
         ("session_relevance", RELEVANCE),
@@ -133,7 +133,7 @@ async fn a_trouble_of_one_endpoint_leaves_the_others_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_of_more_than_a_mebibyte_is_refused_at_the_gateway() {
+async fn body_of_more_than_a_mebibyte_is_refused_at_the_gateway() {
     let simulator = simulator("channels: [{id: 1}]");
     let mut request = post(&simulator, AUDIT, "channelId=1", MESSAGE);
     request.body.resize(1 << 20, b' ');
@@ -145,7 +145,7 @@ async fn a_body_of_more_than_a_mebibyte_is_refused_at_the_gateway() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_remembered_outlives_a_life_but_not_another_channel_in_its_place() {
+async fn written_state_survives_a_new_script_but_not_a_replaced_channel() {
     let simulator = simulator("channels: [{id: 1}]");
     let _ = tell(&simulator, CENSOR_UPDATE, "channelId=1&enabled=Y", "null");
     simulator.set_script("1", Phase::Empty.into()).unwrap();

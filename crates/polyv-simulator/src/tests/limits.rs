@@ -1,4 +1,4 @@
-//! The request limit and the block, and who they are for.
+//! The request limit, the block, and the clients that they affect.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn asked(simulator: &Simulator) -> ConnectionAction {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_documented_limit_holds_to_the_request() {
+async fn documented_limit_is_exact() {
     let simulator = simulator("channels: [{id: 1}]");
     for _ in 0..1_500 {
         assert!(asked(&simulator).response().is_some());
@@ -32,7 +32,7 @@ async fn the_documented_limit_holds_to_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_steady_rate_under_the_limit_is_never_blocked() {
+async fn rate_below_the_limit_is_never_blocked() {
     let simulator = simulator("{limits: {requests: 10, per: 10s}, channels: [{id: 1}]}");
     for _ in 0..600 {
         assert!(asked(&simulator).response().is_some());
@@ -41,7 +41,7 @@ async fn a_steady_rate_under_the_limit_is_never_blocked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_block_comes_in_each_of_its_forms_and_can_be_lifted() {
+async fn block_has_each_of_its_forms_and_can_be_lifted() {
     for (form, status) in [("403", 403), ("405", 405), ("429", 429)] {
         let simulator = simulator(&format!(
             "{{limits: {{requests: 0, as: {form}}}, channels: [{{id: 1}}]}}"
@@ -59,7 +59,7 @@ async fn a_block_comes_in_each_of_its_forms_and_can_be_lifted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_block_is_for_one_client_and_not_for_control() {
+async fn block_affects_one_client_and_not_control() {
     let simulator = simulator("{limits: {requests: 0}, channels: [{id: 1}]}");
     assert_eq!(asked(&simulator), ConnectionAction::Reset);
     for _ in 0..3 {
@@ -76,7 +76,7 @@ async fn a_block_is_for_one_client_and_not_for_control() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_soft_limit_answers_that_calls_are_too_many() {
+async fn soft_limit_has_its_own_message() {
     let simulator = simulator("{limits: {soft: {requests: 2, per: 1s}}, channels: [{id: 1}]}");
     for _ in 0..2 {
         let _ = asked(&simulator);
@@ -97,7 +97,7 @@ async fn the_soft_limit_answers_that_calls_are_too_many() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_limits_everything_is_answered() {
+async fn without_limits_no_call_is_blocked() {
     let simulator = simulator("{limits: none, channels: [{id: 1}]}");
     for _ in 0..3_000 {
         assert!(asked(&simulator).response().is_some());

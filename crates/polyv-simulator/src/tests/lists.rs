@@ -1,9 +1,9 @@
-//! Which channels exist, whose they are, and which are live.
+//! Which channels exist, which account owns them, and which are live.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_that_is_not_the_accounts_is_refused_and_status_valid_says_why() {
+async fn foreign_channel_is_refused_and_status_valid_tells_the_reason() {
     let simulator = simulator(
         "accounts: [{app_id: simulated, app_secret: simulated-secret}, {app_id: b, app_secret: c}]\n\
          channels: [{id: 1}, {id: 2, account: b}, {id: 3, exists_in_account: other}, \
@@ -33,7 +33,7 @@ async fn a_channel_that_is_not_the_accounts_is_refused_and_status_valid_says_why
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_live_status_list_has_numbers_and_an_order_of_its_own() {
+async fn live_status_list_has_numeric_ids_in_another_order() {
     let simulator = simulator(
         "channels: [{id: 10, count: 20}, {id: 100, life: offline}, \
          {id: 101, life: {phase: offline, status: banpush}}, {id: 102, life: deleted}, \

@@ -1,4 +1,4 @@
-//! The sample requests of the pages, and the answers that they show.
+//! The sample requests of the pages and their responses.
 
 use super::*;
 

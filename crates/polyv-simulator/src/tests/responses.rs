@@ -1,11 +1,11 @@
-//! Envelopes, refusals, signatures, ranges: what the pages promise.
+//! Envelopes, refusals, signatures, ranges: the documented behaviour.
 
 use super::*;
 
 const ONE: &str = "{noise: 0, channels: [{id: 3880533, live_for: 4h}]}";
 
 #[tokio::test(start_paused = true)]
-async fn a_live_channels_samples_are_answered_in_the_pages_form() {
+async fn samples_have_the_pages_format() {
     let simulator = simulator(
         "{noise: 0, channels: [{id: 3880533, bitrate_bps: 1157120, video_framerate_fps: 13, \
          audio_framerate_fps: 46, live_for: 6s}]}",
@@ -29,7 +29,7 @@ async fn a_live_channels_samples_are_answered_in_the_pages_form() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_are_the_documented_ones_to_the_letter() {
+async fn refusals_equal_the_documented_ones() {
     let simulator = simulator("channels: [{id: 1, life: offline}]");
     let v3 = |message: &str| {
         format!("{{\"code\":400,\"status\":\"error\",\"message\":\"{message}\",\"data\":\"\"}}")
@@ -73,7 +73,7 @@ async fn v4_refusals_have_the_v4_envelope() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_http_status_of_a_refusal_is_its_code_where_the_scenario_says_so() {
+async fn http_status_is_the_code_if_the_scenario_sets_it() {
     let simulator = simulator("{http_status_is_code: true, channels: [{id: 1, life: offline}]}");
     assert_eq!(ask(&simulator, STREAM_INFO, "channelId=1").status, 400);
     assert_eq!(ask(&simulator, LIVE_STATUS, "channelIds=1").status, 200);
@@ -84,7 +84,7 @@ async fn the_http_status_of_a_refusal_is_its_code_where_the_scenario_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_operation_is_not_found_and_a_wrong_method_is_refused_in_the_envelope() {
+async fn unknown_path_is_404_and_wrong_method_is_refused_in_the_envelope() {
     let simulator = simulator(ONE);
     let answer = ask(&simulator, "/live/v3/channel/nothing", "channelId=1");
     assert_eq!(answer.status, 404);
@@ -101,7 +101,7 @@ async fn what_is_no_operation_is_not_found_and_a_wrong_method_is_refused_in_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_are_gzipped_for_who_accepts_it() {
+async fn responses_are_gzipped_for_clients_that_accept_it() {
     use std::io::Read as _;
 
     let simulator = simulator("{gzip: true, channels: [{id: 1}]}");

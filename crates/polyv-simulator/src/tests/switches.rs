@@ -1,4 +1,4 @@
-//! Session links and the chat moderation switch; where a `POST` may carry its parameters.
+//! Session links and the chat moderation switch; where a `POST` may have its parameters.
 
 use super::*;
 

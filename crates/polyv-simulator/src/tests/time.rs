@@ -5,7 +5,7 @@ use super::*;
 const ONE: &str = "{noise: 0, channels: [{id: 3880533, live_for: 4h}]}";
 
 #[tokio::test(start_paused = true)]
-async fn a_range_is_three_hours_at_most_and_seven_days_back_at_most() {
+async fn range_has_at_most_three_hours_and_starts_at_most_seven_days_ago() {
     let simulator = simulator(ONE);
     let now = BEGINNING_MS;
     let hours = |hours: i64| hours * 3_600_000;
@@ -47,7 +47,7 @@ async fn a_range_is_three_hours_at_most_and_seven_days_back_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_range_the_last_three_hours_are_answered() {
+async fn default_range_is_the_last_three_hours() {
     let simulator = simulator(ONE);
     let now = BEGINNING_MS;
     let all = samples(&simulator, "channelId=3880533");
@@ -63,7 +63,7 @@ async fn without_a_range_the_last_three_hours_are_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn polyvs_clock_is_its_own_and_its_skew_is_in_everything() {
+async fn clock_skew_applies_to_everything() {
     let simulator = simulator(ONE);
     let straight = ask(&simulator, STREAM_INFO, "channelId=3880533");
     assert_eq!(
@@ -94,7 +94,7 @@ async fn polyvs_clock_is_its_own_and_its_skew_is_in_everything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_received_is_on_record() {
+async fn requests_are_logged() {
     let simulator = simulator(ONE);
     pass(7).await;
     let _ = ask(

@@ -1,4 +1,4 @@
-//! Questions, limits, connections, and the end.
+//! Requests, limits, connections, and shutdown.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::simulator_server::{Served, within_deadline};
+use crate::simulator_server::{Served, within_deadline};
 
 #[tokio::test]
-async fn a_signed_question_is_answered_and_a_wrong_signature_is_not() {
+async fn right_signature_is_accepted_and_wrong_one_refused() {
     let served = Served::start("channels: [{id: 3880533}, {id: 2, life: offline}]").await;
     let answer = served.ask_json("3880533").await;
     assert_eq!(answer["code"], 200);
@@ -27,7 +27,7 @@ async fn a_signed_question_is_answered_and_a_wrong_signature_is_not() {
 }
 
 #[tokio::test]
-async fn over_the_limit_connections_are_reset_and_control_still_answers() {
+async fn connections_over_the_limit_are_reset_except_for_control() {
     let served = Served::start("{limits: {requests: 5, per: 10s}, channels: [{id: 1}]}").await;
     for _ in 0..5 {
         assert_eq!(served.ask_json("1").await["code"], 200);
@@ -47,7 +47,7 @@ async fn over_the_limit_connections_are_reset_and_control_still_answers() {
 }
 
 #[tokio::test]
-async fn one_connection_serves_many_calls() {
+async fn one_connection_serves_several_calls() {
     let served = Served::start("channels: [{id: 1, live_for: 1m}]").await;
     let mut connection = TcpStream::connect(served.address).await.unwrap();
     for _ in 0..3 {
@@ -64,7 +64,7 @@ async fn one_connection_serves_many_calls() {
 }
 
 #[tokio::test]
-async fn it_stops_at_once_whatever_hangs() {
+async fn shutdown_is_quick_despite_hanging_calls() {
     let served = Served::start(
         "{channels: [{id: 1}, {id: 2}, {id: 3}], troubles: [\
          {trouble: hang, channels: [\"1\"]}, {trouble: endless, channels: [\"2\"]}, \
@@ -104,7 +104,7 @@ async fn it_stops_at_once_whatever_hangs() {
 }
 
 #[tokio::test]
-async fn a_port_can_be_taken_over_after_an_outage() {
+async fn port_can_be_reused_after_shutdown() {
     let served = Served::start("channels: [{id: 1}]").await;
     assert_eq!(served.ask_json("1").await["code"], 200);
     let (address, simulator) = (served.address, served.simulator.clone());
@@ -121,7 +121,7 @@ async fn a_port_can_be_taken_over_after_an_outage() {
 }
 
 #[tokio::test]
-async fn an_answer_under_way_is_given_before_the_end() {
+async fn response_in_flight_is_sent_before_shutdown() {
     let served = Served::start(
         "{channels: [{id: 1}], troubles: [{trouble: latency, median: 400ms, p99: 400ms}]}",
     )
@@ -143,7 +143,7 @@ async fn an_answer_under_way_is_given_before_the_end() {
 }
 
 #[tokio::test]
-async fn idle_connections_do_not_keep_it_from_stopping() {
+async fn idle_connections_do_not_delay_shutdown() {
     let served = Served::start("channels: [{id: 1}]").await;
     assert_eq!(served.ask_json("1").await["code"], 200);
     let client = served.client.clone();

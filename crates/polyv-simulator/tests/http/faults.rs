@@ -1,4 +1,4 @@
-//! Each trouble as a client meets it on a socket.
+//! The effect of each fault on a socket.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::simulator_server::{Served, within_deadline};
+use crate::simulator_server::{Served, within_deadline};
 
 #[tokio::test]
-async fn a_hanging_call_is_never_answered_and_others_are() {
+async fn hanging_call_gets_no_response_while_others_do() {
     let served = Served::start(
         "{channels: [{id: 1}, {id: 2}], troubles: [{trouble: hang, channels: [\"1\"]}]}",
     )
@@ -22,7 +22,7 @@ async fn a_hanging_call_is_never_answered_and_others_are() {
 }
 
 #[tokio::test]
-async fn a_reset_connection_is_torn_down_without_an_answer() {
+async fn reset_connection_has_no_response() {
     let served = Served::start("{channels: [{id: 1}], troubles: [reset]}").await;
     let mut connection = TcpStream::connect(served.address).await.unwrap();
     let request = format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", served.question("1"));
@@ -36,7 +36,7 @@ async fn a_reset_connection_is_torn_down_without_an_answer() {
 }
 
 #[tokio::test]
-async fn a_cut_off_body_breaks_off_before_its_length() {
+async fn cut_off_body_is_shorter_than_its_length() {
     let served = Served::start("{channels: [{id: 1}], troubles: [cut_off]}").await;
     let mut connection = TcpStream::connect(served.address).await.unwrap();
     let request = format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", served.question("1"));
@@ -59,7 +59,7 @@ async fn a_cut_off_body_breaks_off_before_its_length() {
 }
 
 #[tokio::test]
-async fn truncated_json_is_good_http() {
+async fn truncated_json_is_valid_http() {
     let served = Served::start("{channels: [{id: 1}], troubles: [truncated_json]}").await;
     let text = served.ask("1").await.unwrap().text().await.unwrap();
     assert!(text.starts_with("{\"code\":200,"));
@@ -67,7 +67,7 @@ async fn truncated_json_is_good_http() {
 }
 
 #[tokio::test]
-async fn an_endless_body_goes_on_past_any_limit() {
+async fn endless_body_exceeds_any_limit() {
     let served = Served::start("{channels: [{id: 1}], troubles: [endless]}").await;
     let mut response = served.ask("1").await.unwrap();
     assert_eq!(response.content_length(), None);
@@ -79,7 +79,7 @@ async fn an_endless_body_goes_on_past_any_limit() {
 }
 
 #[tokio::test]
-async fn a_gzip_bomb_goes_off_in_a_client_that_unpacks_it() {
+async fn gzip_bomb_expands_in_a_client_that_decompresses_it() {
     let served = Served::start("{channels: [{id: 1}], troubles: [gzip_bomb]}").await;
     let url = format!("http://{}{}", served.address, served.question("1"));
     let client = reqwest::Client::builder()
@@ -96,7 +96,7 @@ async fn a_gzip_bomb_goes_off_in_a_client_that_unpacks_it() {
 }
 
 #[tokio::test]
-async fn gateways_and_redirects_answer_with_their_statuses() {
+async fn gateways_and_redirects_have_their_statuses() {
     let served = Served::start("channels: [{id: 1}]").await;
     for (trouble, status) in [
         ("bad_gateway", 502),

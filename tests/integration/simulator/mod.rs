@@ -1,6 +1,0 @@
-//! The simulated Polyv over real HTTP.
-
-mod control;
-mod server;
-mod troubles;
-mod writes;

@@ -116,9 +116,12 @@ impl LiveChannel {
     pub(crate) fn live_status(&self, now: MediaTime) -> &'static str {
         match self.phase(now) {
             Phase::Offline { status } => {
-                let default = || match self.timeline.was_live_before(now) {
-                    true => NotLive::End,
-                    false => NotLive::UnStart,
+                let default = || {
+                    if self.timeline.was_live_before(now) {
+                        NotLive::End
+                    } else {
+                        NotLive::UnStart
+                    }
                 };
                 status.unwrap_or_else(default).name()
             }

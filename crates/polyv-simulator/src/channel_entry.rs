@@ -8,6 +8,7 @@ use super::account::Account;
 use super::channel::{Channel, Seminar};
 use super::channel_script::ChannelScript;
 use super::fields::{Amount, Count, HumanDuration, name_or_fields, non_empty};
+use super::phase::Phase;
 use super::stream::{NormalValues, Stream, StreamName};
 
 /// The default of `live_for` for a channel whose script starts live.
@@ -133,12 +134,11 @@ impl ChannelEntry {
             self.video_framerate_fps,
             self.audio_framerate_fps,
         );
-        let script = self
-            .life
-            .unwrap_or_else(|| super::phase::Phase::Steady.into());
-        let default_live_for = match script.at(0).is_live() {
-            true => DEFAULT_LIVE_FOR,
-            false => Duration::ZERO,
+        let script = self.life.unwrap_or_else(|| Phase::Steady.into());
+        let default_live_for = if script.at(0).is_live() {
+            DEFAULT_LIVE_FOR
+        } else {
+            Duration::ZERO
         };
         Ok(Channel {
             id: String::new(),

@@ -185,8 +185,8 @@ impl<'de> Visitor<'de> for ScriptVisitor {
         let mut entries = Vec::<PhaseEntry>::deserialize(SeqAccessDeserializer::new(list))?;
         let then = match entries.last() {
             None => return Err(Error::custom("a script needs at least one phase")),
-            Some(last) if last.duration.is_some() => Phase::Steady,
-            Some(_) => entries.pop().map_or(Phase::Steady, |last| last.phase),
+            Some(entry) if entry.duration.is_some() => Phase::Steady,
+            Some(_) => entries.pop().map_or(Phase::Steady, |entry| entry.phase),
         };
         let timed = entries.into_iter().map(PhaseEntry::timed);
         let timed = timed.collect::<Result<_, _>>().map_err(Error::custom)?;

@@ -82,9 +82,10 @@ impl Encoding<'_> {
             Some("") => Ok(()),
             Some(bad_value) => write!(out, ",\"{name}\":{bad_value}"),
             None => {
-                let (value, decimals) = match self.decimals {
-                    true => (value, decimals),
-                    false => (value.round(), 0),
+                let (value, decimals) = if self.decimals {
+                    (value, decimals)
+                } else {
+                    (value.round(), 0)
                 };
                 let (before, after) = match self.wrong_type {
                     Some(WrongType::Numbers) => ("", ""),

@@ -1,8 +1,7 @@
-//! DeterministicRng that falls the same way every time.
+//! Deterministic pseudo-random numbers.
 //!
-//! EmptyDataStyle in the simulation is random: each "random" number is a hash of the scenario's
-//! seed and of what it is for, so that the same question gets the same answer whenever, and
-//! in whatever order, it is asked.
+//! Each number is a hash of the scenario's seed and of its purpose, so that the same request gets
+//! the same response at any time and in any order.
 
 /// A hash state and the number derived from it. (`SplitMix64`'s finalizer: fast, and every bit of
 /// the input affects every bit of the output.)

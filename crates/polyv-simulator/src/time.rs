@@ -145,7 +145,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_clock_follows_monotonic_time_from_its_start() {
-        let clock = PolyvClock::new(UNIX_EPOCH + Duration::from_millis(1_680_831_521_000));
+        let clock = PolyvClock::new(UNIX_EPOCH + Duration::from_secs(1_680_831_521));
         tokio::time::advance(Duration::from_secs(5)).await;
         let now = clock.now();
         assert_eq!(now.media, MediaTime::from_millis(1_680_831_526_000));

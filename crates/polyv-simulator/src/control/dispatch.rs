@@ -68,7 +68,6 @@ fn dispatch(
     let duration = || Ok::<_, ControlError>(document::parse::<HumanDuration>(BODY, body()?)?.0);
     match (request.method.as_str(), segments) {
         ("GET", ["channels"]) => return Ok(render::channels(simulator)),
-        ("GET", ["channels", _]) => {}
         ("PUT", ["channels", id]) => simulator.put_channel(id, body()?)?,
         ("DELETE", ["channels", id]) => simulator.delete_channel(id)?,
         ("PUT", ["channels", id, "life"]) => {
@@ -77,7 +76,7 @@ fn dispatch(
         ("PUT", ["channels", id, "sample_delay"]) => {
             simulator.set_channel_sample_delay(id, duration()?)?;
         }
-        ("GET", ["troubles"]) => {}
+        ("GET", ["channels", _] | ["troubles"]) => {}
         ("PUT", ["troubles"]) => simulator.set_faults(Fault::parse_list(BODY, body()?)?),
         ("DELETE", ["troubles"]) => simulator.clear_faults(),
         ("PUT", ["clock_skew"]) => {

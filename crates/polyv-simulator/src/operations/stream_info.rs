@@ -67,9 +67,10 @@ fn perform(request: &OperationRequest<'_>, channels: &mut Channels) -> Result<Su
     };
     Ok(Success {
         data: encoding.array(&samples),
-        outcome: match samples.is_empty() {
-            true => "no_samples",
-            false => "samples",
+        outcome: if samples.is_empty() {
+            "no_samples"
+        } else {
+            "samples"
         },
     })
 }

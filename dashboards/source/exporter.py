@@ -54,7 +54,7 @@ def figures(board: build.Dashboard) -> build.Dashboard:
         parts.number(
             "Intervals stretched",
             "The present poll interval as a multiple of the configured one. 1 is right; above it the"
-            " budget of calls does not suffice, or many calls fail.",
+            " budget of calls does not suffice.",
             f"max {BY} (polyv_exporter_poll_stretch_ratio{{{OF}}})",
             unit="suffix: ×",
         )

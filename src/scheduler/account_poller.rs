@@ -1,4 +1,4 @@
-//! One account: its channels' plans, and whether they may be carried out.
+//! One account: its channels and the calls that it may send.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,63 +6,78 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::batch_status::{self, BatchStatus};
+use super::batch_status::{BatchStatus, BatchTransition};
 use super::circuit_breaker::{CircuitBreaker, OpenReason, Permission};
 use super::discovery::ChannelDiscovery;
-use super::poll_queue::{Demand, PollQueue};
-use super::poll_target::{ChannelSource, PollInterval, PollPriority, PollTarget};
-use super::rate_budget;
+use super::poll_queue::PollQueue;
+use super::poll_target::{ChannelSource, PollInterval, PollTarget};
+use super::rate_budget::{Demand, EXPECTED_LATENCY, RateSplit};
 use super::request::{PollRequest, StatusBatch};
-use super::tempo::Tempo;
 use super::virtual_clock::{VirtualClock, VirtualInstant};
 use crate::config::SecretSource;
-use crate::state::IntervalScale;
-use crate::state::{ChannelKey, ChannelStore};
-use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
-use polyv_client::{Client, Range};
+use crate::state::{ChannelKey, ChannelStore, IntervalScale};
+use polyv_client::Client;
+use polyv_client::clock::MonotonicInstant;
 
 /// An account with its channels.
-#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
+#[allow(clippy::struct_excessive_bools)] // independent facts, not the states of one machine
 pub(super) struct AccountPoller {
-    /// A number of its own, never used again.
+    /// Unique, also after an account was removed and added again.
     pub(super) id: u64,
     pub(super) name: Arc<str>,
     pub(super) client: Arc<Client>,
     pub(super) secret: SecretSource,
-    /// Held while the secret is read anew.
+    /// Held while the secret is read again.
     pub(super) reading_secret: Arc<Mutex<()>>,
-    /// Counts the credentials it has had.
+    /// Counts the credentials that the account had.
     pub(super) credentials: u64,
-    pub(super) virtual_clock: VirtualClock,
+    pub(super) clock: VirtualClock,
     pub(super) breaker: CircuitBreaker,
-    pub(super) tempo: Tempo,
     pub(super) batch_status: BatchStatus,
-    /// Whether the present fallback for single channels was logged.
+    /// Whether an exclusion from batches was logged.
     pub(super) exclusion_logged: bool,
     pub(super) queue: PollQueue,
-    /// The listing of its channels, where that is configured.
+    /// The discovery of its channels, if configured.
     pub(super) discovery: Option<ChannelDiscovery>,
-    /// The channels that Polyv listed, by their ids.
+    /// The discovered channels by their ids.
     pub(super) discovered: HashMap<Arc<str>, ChannelKey>,
     pub(super) in_flight: usize,
-    /// Whether a probe is under way.
-    pub(super) probe_in_flight: bool,
-    /// Whether the present outage of the gate was logged.
+    /// Whether the present outage was logged.
     pub(super) outage_logged: bool,
-    /// Whether its status was asked again because Polyv found our clock wrong.
+    /// Whether a status call was repeated at once to correct the server clock.
     pub(super) clock_retried: bool,
-    /// Whether the next probe asks for status, where there is a choice.
+    /// Whether the next probe polls statuses, if there is a choice.
     probes_status: bool,
-    /// How far intervals are stretched, as far as the store knows.
-    stretch_reported: IntervalScale,
-    /// How long its calls take, those that are answered.
+    /// Paces best-effort calls: one per virtual second.
+    best_effort_clock: VirtualClock,
+    next_best_effort: VirtualInstant,
+    /// The interval scale that the store knows.
+    interval_scale: IntervalScale,
+    /// The average time to a response, in seconds.
     latency: f64,
 }
 
-/// How much a new latency counts.
-const LATENCY_WEIGHT: f64 = 0.1;
+/// A call that can be due, in the order of priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum NextCall {
+    /// A page of the channel list: it is about many channels.
+    Page,
+    /// A part of a refused batch.
+    IsolatedBatch,
+    /// A batch of statuses.
+    Batch,
+    /// The stream information of a channel.
+    Stream,
+    /// The stream information of a channel that has no guaranteed interval.
+    BestEffort,
+}
 
-// === impl Account ===
+/// The weight of one call in the average latency.
+const LATENCY_EWMA_ALPHA: f64 = 0.1;
+/// The store learns an interval scale that differs by more than this share.
+const SCALE_TOLERANCE: f64 = 0.1;
+
+// === impl AccountPoller ===
 
 impl AccountPoller {
     pub(super) fn new(
@@ -80,44 +95,45 @@ impl AccountPoller {
             secret,
             reading_secret: Arc::default(),
             credentials: 0,
-            virtual_clock: VirtualClock::new(now),
+            clock: VirtualClock::new(now),
             breaker: CircuitBreaker::new(),
-            tempo: Tempo::default(),
             batch_status: BatchStatus::new(false),
             exclusion_logged: false,
             queue: PollQueue::new(idle_interval),
             discovery: None,
             discovered: HashMap::new(),
             in_flight: 0,
-            probe_in_flight: false,
             outage_logged: false,
             clock_retried: false,
             probes_status: true,
-            stretch_reported: IntervalScale::NONE,
-            latency: rate_budget::EXPECTED_LATENCY.as_secs_f64(),
+            best_effort_clock: VirtualClock::new(now),
+            next_best_effort: VirtualInstant::ZERO,
+            interval_scale: IntervalScale::NONE,
+            latency: EXPECTED_LATENCY.as_secs_f64(),
         }
     }
 
-    /// Adds a channel, to be asked first within one `interval`.
+    /// Adds a channel, to be polled first within `within`.
     pub(super) fn add(
         &mut self,
         key: ChannelKey,
         target: PollTarget,
-        interval: Duration,
+        within: Duration,
         now: MonotonicInstant,
     ) {
-        let planned = self.virtual_clock.now(now);
+        let is_configured = target.source == ChannelSource::Configured;
         let stream = if target.always_poll_stream || !self.batch_status.is_enabled() {
-            Some(PollInterval::Fixed(interval))
+            Some(PollInterval::Guaranteed(within))
         } else if self.batch_status.is_available() {
             None
-        } else if target.source == ChannelSource::Configured {
-            // Few are added at a time, and somebody waits for them.
-            Some(PollInterval::Fixed(interval))
+        } else if is_configured {
+            // Few are added at a time, and their user waits for them.
+            Some(PollInterval::Guaranteed(within))
         } else {
-            Some(PollInterval::Idle)
+            Some(PollInterval::BestEffort(self.queue.idle_interval()))
         };
-        self.queue.add(key, target, stream, interval, planned);
+        let now = self.clock.now(now);
+        self.queue.add(key, target, stream, within, now);
     }
 
     /// Removes a channel.
@@ -129,8 +145,8 @@ impl AccountPoller {
         self.queue.remove(key);
     }
 
-    /// A channel that was configured counts as one that was found.
-    pub(super) fn found(&mut self, key: ChannelKey, generation: u64) {
+    /// Turns a configured channel into a discovered one.
+    pub(super) fn mark_discovered(&mut self, key: ChannelKey, generation: u64) {
         if let Some(target) = self.queue.get_mut(key) {
             target.source = ChannelSource::Discovered { generation };
             target.always_poll_stream = false;
@@ -138,183 +154,163 @@ impl AccountPoller {
         }
     }
 
-    /// Whether it has something to ask at all.
+    /// Returns whether the account has anything to poll.
     pub(super) fn has_work(&self) -> bool {
         self.queue.len() > 0 || self.discovery.is_some()
     }
 
-    /// Whether a call about these channels is about all that it has.
-    pub(super) fn is_all(&self, channels: &[ChannelKey]) -> bool {
-        let there = channels
+    /// Returns whether these are all channels of the account.
+    pub(super) fn has_only(&self, channels: &[ChannelKey]) -> bool {
+        let known = channels
             .iter()
             .filter(|key| self.queue.get(**key).is_some());
-        there.count() == self.queue.len() && self.queue.len() > 0
+        known.count() == self.queue.len() && self.queue.len() > 0
     }
 
-    /// Calls a second that its channels need, whether they can be made at present or not. Only
-    /// those come last that would be asked in bulk if Polyv answered that.
+    /// Returns how often the stream information of a channel is polled.
+    pub(super) fn interval_for(&self, key: ChannelKey, now: MonotonicInstant) -> PollInterval {
+        let idle = self.queue.idle_interval();
+        let batch_enabled = self.batch_status.is_enabled();
+        let target = self.queue.get(key);
+        target.map_or(PollInterval::Guaranteed(idle), |target| {
+            target.poll_interval(idle, batch_enabled, now)
+        })
+    }
+
+    /// Returns the calls per second that its channels need: none while the circuit breaker is
+    /// open.
     pub(super) fn demand(&self) -> Demand {
-        let Demand {
-            guaranteed,
-            best_effort,
-        } = self.queue.demand();
-        if self.batch_status.is_enabled() {
-            Demand {
-                guaranteed,
-                best_effort,
-            }
+        if self.breaker.is_closed() {
+            self.queue.demand()
         } else {
-            let guaranteed = guaranteed + best_effort;
-            Demand {
-                guaranteed,
-                best_effort: 0.0,
-            }
+            Demand::default()
         }
     }
 
-    /// Calls a second that it makes at present: none while its gate is closed.
-    pub(super) fn calls_per_second(&self) -> f64 {
-        if self.breaker.outage().is_some() {
-            return 0.0;
-        }
-        let Demand {
-            guaranteed,
-            best_effort,
-        } = self.queue.demand();
-        guaranteed + best_effort / self.queue.idle_stretch()
-    }
-
-    /// How long its calls take.
     pub(super) fn latency(&self) -> f64 {
         self.latency
     }
 
-    /// Learns how long an answer took.
-    pub(super) fn answered_after(&mut self, took: Duration) {
-        self.latency += LATENCY_WEIGHT * (took.as_secs_f64() - self.latency);
+    /// Records how long a call took.
+    pub(super) fn observe_latency(&mut self, took: Duration) {
+        self.latency += LATENCY_EWMA_ALPHA * (took.as_secs_f64() - self.latency);
     }
 
-    /// Lets those who come last come so much more rarely.
-    pub(super) fn set_idle_stretch(&mut self, stretch: f64, now: MonotonicInstant) {
-        let stretch = if self.batch_status.is_enabled() {
-            stretch
+    /// Sets the speed of both clocks, and tells the store how long its intervals are. Returns how
+    /// many times longer than configured the longest one is.
+    pub(super) fn set_rate(
+        &mut self,
+        split: RateSplit,
+        slow_start: f64,
+        store: &ChannelStore,
+        now: MonotonicInstant,
+    ) -> f64 {
+        let calls_flow = if self.is_running() { slow_start } else { 0.0 };
+        let best_effort = self.queue.demand().best_effort;
+        self.clock.set_speed(calls_flow * split.speed, now);
+        let pace = calls_flow * split.best_effort * best_effort;
+        self.best_effort_clock.set_speed(pace, now);
+        let all = 1.0 / split.speed;
+        let idle = if best_effort > 0.0 {
+            split.best_effort_stretch()
         } else {
-            1.0
+            all
         };
-        let planned = self.virtual_clock.now(now);
-        self.queue.set_idle_stretch(stretch, planned);
-    }
-
-    /// How much longer than all others the longest of its intervals is.
-    pub(super) fn idle_stretch(&self) -> f64 {
-        self.queue.idle_stretch()
-    }
-
-    /// Tells the store how patient to be with this account's channels, now that plans run at
-    /// `rate`. Small changes are none.
-    pub(super) fn set_rate(&mut self, rate: f64, store: &ChannelStore) {
-        let all = 1.0 / rate;
-        let present = IntervalScale {
-            all,
-            idle: all * self.idle_stretch(),
+        let differs = |scale: f64, known: f64| {
+            scale <= 1.0 && known > 1.0 || (known / scale - 1.0).abs() > SCALE_TOLERANCE
         };
-        let told = self.stretch_reported;
-        let differs = |present: f64, told: f64| {
-            let back_to_normal = present <= 1.0 && told > 1.0;
-            back_to_normal || (told / present - 1.0).abs() > 0.1
-        };
-        if differs(present.all, told.all) || differs(present.idle, told.idle) {
-            self.stretch_reported = present;
-            store.set_interval_scale(&self.name, present);
+        if differs(all, self.interval_scale.all) || differs(idle, self.interval_scale.idle) {
+            self.interval_scale = IntervalScale { all, idle };
+            store.set_interval_scale(&self.name, self.interval_scale);
         }
+        idle
     }
 
-    /// By how much all intervals are stretched, as far as the store knows.
-    pub(super) fn stretch(&self) -> f64 {
-        self.stretch_reported.all
+    /// Returns whether the rate budget suffices for the configured intervals.
+    pub(super) fn is_on_schedule(&self) -> bool {
+        self.interval_scale.all <= 1.0
     }
 
-    /// Whether plans may run at all: not while the gate is closed, nor while the one call is
-    /// under way that goes alone.
+    /// Returns whether regular calls may be sent now.
     pub(super) fn is_running(&self) -> bool {
         match self.breaker.permission() {
             Permission::Unlimited => true,
             Permission::Serial => self.in_flight == 0,
-            Permission::HalfOpenProbe(_) => false,
+            Permission::HalfOpenProbe(_) | Permission::Blocked => false,
         }
     }
 
-    /// When the next call about channels is planned.
-    fn planned(&self) -> Option<VirtualInstant> {
-        let dues = [
-            self.queue.stream_due(),
-            self.queue.status_due(),
-            self.batch_status.due(),
+    /// Stops the clock while no regular call may be sent.
+    pub(super) fn update_clock(&mut self, now: MonotonicInstant) {
+        if !self.is_running() {
+            self.clock.set_speed(0.0, now);
+            self.best_effort_clock.set_speed(0.0, now);
+        }
+    }
+
+    /// Returns the next call of each kind, and when it is due while the clock runs. Pages are due
+    /// by real time: they are few, and a slow clock must not keep channels from being found.
+    fn next_calls(&self) -> impl Iterator<Item = (MonotonicInstant, NextCall)> {
+        let real_time = |due: Option<VirtualInstant>| self.clock.real_time(due?);
+        let page = self.discovery.as_ref().and_then(ChannelDiscovery::due);
+        let allowed = self.best_effort_clock.real_time(self.next_best_effort);
+        let best_effort = real_time(self.queue.best_effort_due()).zip(allowed);
+        let calls = [
+            (page.filter(|_| self.clock.speed() > 0.0), NextCall::Page),
+            (real_time(self.batch_status.due()), NextCall::IsolatedBatch),
+            (real_time(self.queue.status_due()), NextCall::Batch),
+            (real_time(self.queue.stream_due()), NextCall::Stream),
+            (
+                best_effort.map(|(due, allowed)| due.max(allowed)),
+                NextCall::BestEffort,
+            ),
         ];
-        dues.into_iter().flatten().min()
+        calls
+            .into_iter()
+            .filter_map(|(due, call)| Some((due?, call)))
     }
 
-    /// When the next page is due: by the clock, since listings are few, and what stretches the
-    /// plans for channels must not keep them from being found.
-    fn page_due(&self) -> Option<MonotonicInstant> {
-        self.discovery.as_ref().and_then(ChannelDiscovery::due)
-    }
-
-    /// When the next call is due, or was, as plans run at present.
+    /// Returns when the next call is due, or was.
     pub(super) fn next_due(&self) -> Option<MonotonicInstant> {
-        let page = self.page_due().filter(|_| self.virtual_clock.speed() > 0.0);
-        let planned = self
-            .planned()
-            .and_then(|due| self.virtual_clock.real_time(due));
-        planned.into_iter().chain(page).min()
+        self.next_calls().map(|(due, _)| due).min()
     }
 
-    /// Whether a call is due.
-    pub(super) fn is_due(&self, now: MonotonicInstant) -> bool {
-        let planned = self.virtual_clock.now(now);
-        self.is_running()
-            && (self.planned().is_some_and(|due| due <= planned)
-                || self.page_due().is_some_and(|due| due <= now))
-    }
-
-    /// Whether there is something that could be asked.
+    /// Returns whether there is anything to poll, due or not.
     pub(super) fn has_waiting(&self) -> bool {
-        self.planned().is_some() || self.page_due().is_some()
+        self.batch_status.due().is_some()
+            || self.queue.has_waiting()
+            || self.discovery.as_ref().is_some_and(|d| d.due().is_some())
     }
 
-    /// Takes what is due first, due or not, to be asked.
+    /// Takes the due call with the highest priority, or the next one if none is due.
     pub(super) fn pop_due(&mut self, now: MonotonicInstant) -> Option<PollRequest> {
-        // What concerns many comes before what concerns one.
-        if self.page_due().is_some_and(|due| due <= now) {
-            return self.discovery.as_mut().map(ChannelDiscovery::pop_page);
+        let calls = self.next_calls();
+        let (_, call) = calls.min_by_key(|(due, call)| ((*due).max(now), *call))?;
+        match call {
+            NextCall::Page => self.discovery.as_mut().map(ChannelDiscovery::pop_page),
+            NextCall::IsolatedBatch => self.batch_status.pop_isolated().map(Into::into),
+            NextCall::Batch => {
+                let now = self.clock.now(now);
+                self.queue.pop_status_batch(now).map(Into::into)
+            }
+            NextCall::Stream => self.queue.pop_stream().map(Into::into),
+            NextCall::BestEffort => {
+                let one_call = Duration::from_secs(1);
+                let now = self.best_effort_clock.now(now);
+                // A late call is caught up on, a second one is not.
+                self.next_best_effort = self.next_best_effort.max(now - one_call) + one_call;
+                self.queue.pop_best_effort().map(Into::into)
+            }
         }
-        let due = self.planned()?;
-        let now = self.virtual_clock.now(now);
-        if self.batch_status.due() == Some(due) {
-            return self
-                .batch_status
-                .pop_isolated()
-                .map(PollRequest::LiveStatus);
-        }
-        if self.queue.status_due() == Some(due) {
-            return self
-                .queue
-                .pop_status_batch(now)
-                .map(PollRequest::LiveStatus);
-        }
-        self.queue.pop_stream().map(stream)
     }
 
-    /// Takes something to be probed. Where calls fail, streams and statuses are in turn: either
-    /// call may fail by a fault of its own. Whether Polyv accepts the signature, or throttles us,
-    /// any call tells.
+    /// Takes a call for a probe. During a fault, streams and statuses take turns: either endpoint
+    /// may fail on its own. Any call shows whether Polyv accepts the signature or throttles.
     pub(super) fn pop_probe(&mut self, now: MonotonicInstant) -> Option<PollRequest> {
-        let now = self.virtual_clock.now(now);
-        let fails = self
-            .breaker
-            .outage()
-            .is_some_and(|outage| outage.reason == OpenReason::Fault);
-        self.probes_status = fails && !self.probes_status;
+        let outage = self.breaker.outage();
+        let is_fault = outage.is_some_and(|outage| outage.reason == OpenReason::Fault);
+        self.probes_status = is_fault && !self.probes_status;
+        let now = self.clock.now(now);
         let statuses = |account: &mut Self| {
             let batch = account.batch_status.pop_isolated();
             batch.or_else(|| account.queue.pop_status_batch(now))
@@ -322,128 +318,108 @@ impl AccountPoller {
         if self.probes_status
             && let Some(batch) = statuses(self)
         {
-            return Some(PollRequest::LiveStatus(batch));
+            return Some(batch.into());
         }
         if let Some(key) = self.queue.pop_probe() {
-            return Some(stream(key));
+            return Some(key.into());
         }
         if let Some(batch) = statuses(self) {
-            return Some(PollRequest::LiveStatus(batch));
+            return Some(batch.into());
         }
         let discovery = self.discovery.as_mut()?;
-        discovery.due().is_some().then(|| discovery.pop_page())
+        discovery.due()?;
+        Some(discovery.pop_page())
     }
 
-    /// Puts channels back that were taken to be asked for their status, to be asked at `due`.
-    pub(super) fn put_back(&mut self, batch: &StatusBatch, due: VirtualInstant) {
+    /// Queues the channels of a batch again.
+    pub(super) fn requeue(&mut self, batch: &StatusBatch, due: VirtualInstant) {
         if !self.batch_status.is_available() {
             return;
         }
         for key in batch.channels.iter().copied() {
-            // One may have left meanwhile, and one that is only tried waits for its stream.
-            let target = self.queue.get(key);
-            if target.is_some_and(|target| target.status.is_some()) {
+            // A channel may have been removed, and a canary's is polled for its stream.
+            if self.queue.get(key).is_some_and(|t| t.status.is_some()) {
                 self.queue.enqueue_status(key, due);
             }
         }
     }
 
-    /// Asks each channel for its stream: those first of which something new may be heard.
-    fn disable_batching(&mut self, now: TimeSnapshot) {
-        let planned = self.virtual_clock.now(now.monotonic);
-        let priority = |target: &PollTarget| PollPriority::new(&target.activity, now.monotonic);
-        self.queue.disable_batching(priority, planned);
+    /// Polls every channel individually.
+    fn disable_batching(&mut self, now: MonotonicInstant) {
+        let idle = self.queue.idle_interval();
+        let batch_enabled = self.batch_status.is_enabled();
+        let interval = |target: &PollTarget| target.poll_interval(idle, batch_enabled, now);
+        self.queue.disable_batching(interval, self.clock.now(now));
     }
 
-    /// Polyv tells no status of any channel, or tells it again.
+    /// Applies a change of batch status to its channels.
     pub(super) fn apply_batch_transition(
         &mut self,
-        change: batch_status::BatchTransition,
-        now: TimeSnapshot,
+        transition: BatchTransition,
+        now: MonotonicInstant,
     ) {
-        let planned = self.virtual_clock.now(now.monotonic);
-        match change {
-            batch_status::BatchTransition::BecameUnavailable => {
+        match transition {
+            BatchTransition::BecameUnavailable => {
                 self.exclusion_logged = false;
                 self.disable_batching(now);
             }
-            batch_status::BatchTransition::BecameAvailable => self.queue.enable_batching(planned),
-            batch_status::BatchTransition::None
-            | batch_status::BatchTransition::ChannelExcluded(_) => {}
+            BatchTransition::BecameAvailable => self.queue.enable_batching(self.clock.now(now)),
+            BatchTransition::ChannelExcluded(_) => {}
         }
     }
 
-    /// Tries whether Polyv tells channels' status again, if it is time.
+    /// Sends a canary if one is due.
     pub(super) fn try_batch_status(&mut self, now: MonotonicInstant) {
         if self.batch_status.canary_due(now) {
-            let due = self.virtual_clock.now(now);
             let channels = self.queue.canary_batch();
+            let due = self.clock.now(now);
             self.batch_status.start_canary(channels, due, now);
         }
     }
 
-    /// Asks for status in bulk from now on, or not any more.
-    pub(super) fn set_batch_status(&mut self, wanted: bool, now: TimeSnapshot) {
-        if self.batch_status.is_enabled() == wanted {
+    /// Turns batch status on or off.
+    pub(super) fn set_batch_status(&mut self, enabled: bool, now: MonotonicInstant) {
+        if self.batch_status.is_enabled() == enabled {
             return;
         }
-        self.batch_status = BatchStatus::new(wanted);
-        if wanted {
-            let planned = self.virtual_clock.now(now.monotonic);
-            self.queue.enable_batching(planned);
+        self.batch_status = BatchStatus::new(enabled);
+        if enabled {
+            self.queue.enable_batching(self.clock.now(now));
         } else {
             self.disable_batching(now);
         }
     }
 
-    /// How many channels are asked each by itself although that is not configured; `None`
-    /// where it is.
-    pub(super) fn fallen_back(&self) -> Option<usize> {
-        if !self.batch_status.is_enabled() {
-            return None;
-        }
-        Some(if self.batch_status.is_available() {
-            self.queue.alone()
+    /// Returns how many channels are polled individually although batch status is configured, or
+    /// `None` if it is not.
+    pub(super) fn fallback_channels(&self) -> Option<usize> {
+        let channels = if self.batch_status.is_available() {
+            self.queue.excluded()
         } else {
             self.queue.len()
-        })
+        };
+        self.batch_status.is_enabled().then_some(channels)
     }
 
-    /// All that was found out about asking Polyv is void: there is another one to ask, or
-    /// with other credentials. All channels are back on schedule.
+    /// Forgets all faults, since Polyv's address or the credentials changed. All channels are back
+    /// on schedule.
     pub(super) fn reset(&mut self, now: MonotonicInstant) {
         self.credentials += 1;
         self.breaker = CircuitBreaker::new();
-        self.tempo = Tempo::default();
         self.outage_logged = false;
         self.exclusion_logged = false;
-        let planned = self.virtual_clock.now(now);
-        self.queue.reset(planned);
+        let virtual_now = self.clock.now(now);
+        self.queue.reset(virtual_now);
         while let Some(batch) = self.batch_status.pop_isolated() {
             self.batch_status.isolated_done();
-            self.put_back(&batch, planned);
+            self.requeue(&batch, virtual_now);
         }
         self.batch_status = BatchStatus::new(self.batch_status.is_enabled());
         if self.batch_status.is_available() {
-            self.queue.enable_batching(planned);
+            self.queue.enable_batching(virtual_now);
         }
         if let Some(discovery) = &mut self.discovery {
             discovery.reset(now);
         }
-    }
-
-    /// A fault that all channels shared is over: those that were put off by it are not any
-    /// more.
-    pub(super) fn reset_all_backoff(&mut self, now: MonotonicInstant) {
-        let planned = self.virtual_clock.now(now);
-        self.queue.reset_all_backoff(planned);
-    }
-}
-
-/// A question for a channel's stream; which samples is decided when it is sent.
-fn stream(channel: ChannelKey) -> PollRequest {
-    PollRequest::StreamInfo {
-        channel,
-        asked: Range::default(),
     }
 }

@@ -1,4 +1,4 @@
-//! Following new update: the first ones, and every reload.
+//! Applies a configuration: the first one, and every reload.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,25 +6,25 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::account_poller::AccountPoller;
+use super::context::{ConfigUpdate, PollerContext};
+use super::discovered_channel::{channel_meta, exposure};
 use super::discovery::ChannelDiscovery;
-use super::poll_target::{ChannelSource, PollInterval, PollPriority, PollTarget};
-use super::poller::{ConfigUpdate, Poller, PollerContext, client_settings};
-use super::rate_budget::{self, capacity_warning};
-use super::response::{exposure, listed_channel_meta};
+use super::poll_target::{ChannelSource, PollInterval, PollTarget};
+use super::poller::{Poller, client_settings};
+use super::rate_budget::{capacity_warning, rate_limit_from_config};
 use crate::config::{self, Config, StatusMode};
-use crate::state::{ChannelKey, ChannelMeta, Exposure};
-use crate::state::{FreshnessPolicy, IntervalScale};
+use crate::state::{ChannelKey, ChannelMeta, Exposure, FreshnessPolicy, IntervalScale};
 use crate::telemetry::Endpoint;
 use polyv_client::Client;
 use polyv_client::clock::TimeSnapshot;
 
-/// The golden ratio's fractional part. Multiples of it, taken modulo 1, spread evenly however
-/// many there are, and none ever moves when another is added: each channel's phase.
-const GOLDEN: f64 = 0.618_033_988_749_894_9;
+/// The fractional part of the golden ratio. Its multiples modulo 1 are evenly spread, however many
+/// there are, and adding one moves none: they are the phases of channels.
+const GOLDEN_RATIO: f64 = 0.618_033_988_749_894_9;
 
 impl Poller {
-    /// Works by these update from now on. Channels that stay keep what is known of them, those
-    /// that went lose their series at once.
+    /// Applies a configuration. Channels that stay keep their state, channels that are gone lose
+    /// their series at once.
     pub(super) fn apply_config(&mut self, update: ConfigUpdate, now: TimeSnapshot) {
         let ConfigUpdate { config, transport } = update;
         if let Some(warning) = capacity_warning(&config) {
@@ -38,21 +38,17 @@ impl Poller {
         self.max_in_flight = config.api.max_in_flight;
         self.poll = config.poll.clone();
         self.shard = config.shard;
-        // Only those who look for more have to know what is theirs already.
+        // Only discovery needs the configured ids.
         let discovers = config.accounts.iter().any(|a| a.discover.is_some());
         let accounts = config.accounts.iter().filter(|_| discovers);
         let channels = accounts.flat_map(|account| &account.channels);
         self.configured = channels.map(|channel| Arc::clone(&channel.id)).collect();
-        self.context
-            .limiter
-            .set_limit(rate_budget::rate_limit_from_config(&config));
-        self.context
-            .store
-            .set_policy(freshness_policy(&config), now);
+        let PollerContext { limiter, store, .. } = &self.context;
+        limiter.set_limit(rate_limit_from_config(&config));
+        store.set_policy(freshness_policy(&config), now);
 
-        let mut before: HashMap<Arc<str>, AccountPoller> = self
-            .accounts
-            .drain(..)
+        let before = self.accounts.drain(..);
+        let mut before: HashMap<Arc<str>, AccountPoller> = before
             .map(|account| (Arc::clone(&account.name), account))
             .collect();
         for wanted in &config.accounts {
@@ -69,12 +65,12 @@ impl Poller {
                     }
                     account
                 }
-                None => self.begin(wanted, now),
+                None => self.add_account(wanted, now),
             };
             self.accounts.push(account);
         }
-        for (name, gone) in before {
-            for (key, _) in gone.queue.iter() {
+        for (name, removed) in before {
+            for (key, _) in removed.queue.iter() {
                 self.context.store.remove(key);
             }
             self.context
@@ -82,25 +78,22 @@ impl Poller {
                 .set_interval_scale(&name, IntervalScale::NONE);
             self.context.metrics.end_account(&name);
         }
-        for (index, wanted) in config.accounts.iter().enumerate() {
-            self.apply_channels(index, wanted, now);
-            self.apply_status_mode(index, now);
-            self.apply_discover(index, wanted, now);
+        let mut accounts = std::mem::take(&mut self.accounts);
+        for (account, wanted) in accounts.iter_mut().zip(&config.accounts) {
+            self.apply_channels(account, wanted, now);
+            self.apply_status_mode(account, now);
+            self.apply_discover(account, wanted, now);
         }
-        let channels = self
-            .accounts
-            .iter()
-            .flat_map(|account| account.queue.iter());
-        self.unpolled = channels.filter(|(_, channel)| !channel.polled).count();
+        self.accounts = accounts;
         self.context.channels_changed(&[], now);
         info!(
             accounts = config.accounts.len(),
             channels = config.channel_count(),
-            "following the configuration"
+            "configuration applied"
         );
     }
 
-    fn begin(&mut self, wanted: &config::Account, now: TimeSnapshot) -> AccountPoller {
+    fn add_account(&mut self, wanted: &config::Account, now: TimeSnapshot) -> AccountPoller {
         self.context.metrics.begin_account(&wanted.name);
         self.next_account_id += 1;
         AccountPoller::new(
@@ -122,50 +115,48 @@ impl Poller {
         ))
     }
 
-    /// A phase for one channel more.
+    /// Returns the phase of one more channel.
     pub(super) fn next_phase(&mut self) -> f64 {
-        let phase = (f64::from(self.next_channel) * GOLDEN).fract();
+        let phase = (f64::from(self.next_channel) * GOLDEN_RATIO).fract();
         self.next_channel = self.next_channel.wrapping_add(1);
         phase
     }
 
-    /// Watches the channels that the configuration names. They are in the order of the
-    /// configuration, as accounts are.
-    fn apply_channels(&mut self, index: usize, wanted: &config::Account, now: TimeSnapshot) {
-        let Some(account) = self.accounts.get_mut(index) else {
-            return;
-        };
-        let planned = account.virtual_clock.now(now.monotonic);
+    /// Applies the configured channels of an account, in the order of the configuration.
+    fn apply_channels(
+        &mut self,
+        account: &mut AccountPoller,
+        wanted: &config::Account,
+        now: TimeSnapshot,
+    ) {
+        let virtual_now = account.clock.now(now.monotonic);
         let idle_interval = self.poll.idle_interval;
-        account.queue.set_idle_interval(idle_interval, planned);
+        account.queue.set_idle_interval(idle_interval, virtual_now);
         if account.queue.len() == 0 {
-            // So that what is added is asked rightly from the beginning.
-            account.set_batch_status(self.poll.status == StatusMode::Batch, now);
+            // The first channels are to be added to the right queue.
+            let batch = self.poll.status == StatusMode::Batch;
+            account.set_batch_status(batch, now.monotonic);
         }
-        let mut before: HashMap<Arc<str>, ChannelKey> = account
-            .queue
-            .iter()
-            .map(|(key, channel)| (Arc::clone(&channel.id), key))
+        let targets = account.queue.iter();
+        let mut before: HashMap<Arc<str>, ChannelKey> = targets
+            .map(|(key, target)| (Arc::clone(&target.id), key))
             .collect();
         for channel in &wanted.channels {
             match before.remove(&channel.id) {
-                Some(key) => self.apply_known(index, key, channel, now),
-                None => self.apply_new(index, channel, now),
+                Some(key) => self.apply_known(account, key, channel, now),
+                None => self.apply_new(account, channel, now),
             }
         }
-        let Some(account) = self.accounts.get_mut(index) else {
-            return;
-        };
         for (_, key) in before {
-            let source = account.queue.get(key).map(|target| target.source);
-            if source != Some(ChannelSource::Configured) {
+            let target = account.queue.get(key);
+            if target.is_none_or(|target| target.source != ChannelSource::Configured) {
                 continue;
             }
             let generation = account.discovery.as_ref().map(ChannelDiscovery::generation);
-            match (&wanted.discover, generation) {
-                // Listed it may still be: the next listing tells.
-                (Some(_), Some(generation)) => account.found(key, generation),
-                _ => {
+            match generation.filter(|_| wanted.discover.is_some()) {
+                // The next list shows whether Polyv still has it.
+                Some(generation) => account.mark_discovered(key, generation),
+                None => {
                     account.remove(key);
                     self.context.store.remove(key);
                 }
@@ -173,22 +164,18 @@ impl Poller {
         }
     }
 
-    /// A channel that is watched already stays; what is known of it too.
+    /// Applies the configuration of a channel that exists already.
     fn apply_known(
-        &mut self,
-        index: usize,
+        &self,
+        account: &mut AccountPoller,
         key: ChannelKey,
         channel: &Arc<config::Channel>,
         now: TimeSnapshot,
     ) {
-        let Some(account) = self.accounts.get_mut(index) else {
-            return;
-        };
         let store = &self.context.store;
-        let meta = channel_meta(&account.name, channel);
-        let live_interval = channel.live_interval;
+        let meta = configured_meta(account, channel);
         store.update_metadata(key, meta, Exposure::Always, now);
-        let planned = account.virtual_clock.now(now.monotonic);
+        let virtual_now = account.clock.now(now.monotonic);
         account.discovered.remove(&channel.id);
         let Some(target) = account.queue.get_mut(key) else {
             return;
@@ -196,129 +183,111 @@ impl Poller {
         target.name = Arc::clone(&channel.name);
         target.source = ChannelSource::Configured;
         target.always_poll_stream = channel.expect.live;
-        target.activity.live_interval = live_interval;
-        let priority = PollPriority::new(&target.activity, now.monotonic);
-        let asked = target.polled;
-        let comes_last = target.every == PollInterval::Idle && !target.always_poll_stream;
-        if target.always_poll_stream {
-            let every = PollInterval::Fixed(self.poll.idle_interval);
-            account.queue.enqueue_stream(key, every, planned);
-        } else if account.batch_status.is_available() && !target.live && target.alone.is_none() {
+        target.live_interval = channel.live_interval;
+        let (is_polled, is_live) = (target.polled, target.live);
+        let is_best_effort = matches!(target.interval, PollInterval::BestEffort(_));
+        let is_excluded = target.exclusion.is_some();
+        let interval = account.interval_for(key, now.monotonic);
+        if channel.expect.live {
+            account.queue.enqueue_stream(key, interval, virtual_now);
+        } else if account.batch_status.is_available() && !is_live && !is_excluded {
             // It may have been expected to be live before.
-            account.queue.enqueue_status_also(key, planned);
+            account.queue.enqueue_status_also(key, virtual_now);
         }
-        let every = if asked {
-            account.queue.every(key, priority)
-        } else if comes_last {
-            // All that were there at the start come last together.
-            PollInterval::Idle
+        // A channel that was not polled yet is new, unless it waits with many others.
+        let interval = if is_polled || is_best_effort {
+            interval
         } else {
-            PollInterval::Fixed(live_interval)
+            PollInterval::Guaranteed(channel.live_interval)
         };
-        account.queue.set_every(key, every, planned);
+        account.queue.set_interval(key, interval, virtual_now);
     }
 
-    fn apply_new(&mut self, index: usize, channel: &Arc<config::Channel>, now: TimeSnapshot) {
+    fn apply_new(
+        &mut self,
+        account: &mut AccountPoller,
+        channel: &Arc<config::Channel>,
+        now: TimeSnapshot,
+    ) {
         let phase = self.next_phase();
-        let Some(account) = self.accounts.get_mut(index) else {
-            return;
-        };
-        let store = &self.context.store;
-        let meta = channel_meta(&account.name, channel);
-        let live_interval = channel.live_interval;
-        let key = store.insert(meta, Exposure::Always, now);
+        let meta = configured_meta(account, channel);
+        let key = self.context.store.insert(meta, Exposure::Always, now);
         let target = PollTarget::new(
             Arc::clone(&channel.id),
             Arc::clone(&channel.name),
             ChannelSource::Configured,
             phase,
             channel.expect.live,
-            live_interval,
+            channel.live_interval,
         );
-        account.add(key, target, live_interval, now.monotonic);
+        account.add(key, target, channel.live_interval, now.monotonic);
     }
 
-    /// Asks channels that are not live as it is configured.
-    fn apply_status_mode(&mut self, index: usize, now: TimeSnapshot) {
-        let Some(account) = self.accounts.get_mut(index) else {
-            return;
-        };
+    /// Turns batch status on or off.
+    fn apply_status_mode(&self, account: &mut AccountPoller, now: TimeSnapshot) {
         let batch = self.poll.status == StatusMode::Batch;
-        account.set_batch_status(batch, now);
+        account.set_batch_status(batch, now.monotonic);
         if batch {
             let metrics = &self.context.metrics;
             metrics.begin_endpoint(&account.name, Endpoint::LiveStatus);
         }
     }
 
-    /// Has channels listed if that is configured; those that were listed go if it is not any
-    /// more.
-    fn apply_discover(&mut self, index: usize, wanted: &config::Account, now: TimeSnapshot) {
-        let Some(account) = self.accounts.get_mut(index) else {
-            return;
-        };
+    /// Starts, changes or stops the discovery of an account's channels.
+    fn apply_discover(
+        &self,
+        account: &mut AccountPoller,
+        wanted: &config::Account,
+        now: TimeSnapshot,
+    ) {
         let PollerContext { store, metrics, .. } = &self.context;
-        let planned = account.virtual_clock.now(now.monotonic);
-        match (&wanted.discover, &account.discovery) {
-            (Some(discover), Some(discovery)) if discovery.discover == *discover => {}
-            (Some(discover), _) => {
-                metrics.begin_endpoint(&account.name, Endpoint::ChannelList);
-                // Whatever was seen before has to be seen again.
-                let generation = account.discovery.as_ref().map_or(1, |l| l.generation() + 1);
-                account.discovery = Some(ChannelDiscovery::new(
-                    discover.clone(),
-                    generation,
-                    now.monotonic,
-                ));
-            }
-            (None, _) => {
-                account.discovery = None;
-                metrics.forget_listing(&account.name);
-                for key in account.discovered.values().copied().collect::<Vec<_>>() {
-                    account.remove(key);
-                    store.remove(key);
-                }
-            }
-        }
         let Some(discover) = &wanted.discover else {
+            account.discovery = None;
+            metrics.forget_listing(&account.name);
+            for key in account.discovered.values().copied().collect::<Vec<_>>() {
+                account.remove(key);
+                store.remove(key);
+            }
             return;
         };
-        // What another account has configured now is that one's.
-        let taken: Vec<ChannelKey> = account
-            .discovered
-            .iter()
-            .filter(|(id, _)| self.configured.contains(&***id))
-            .map(|(_, key)| *key)
-            .collect();
-        for key in taken {
-            account.remove(key);
-            store.remove(key);
+        let before = account.discovery.as_ref();
+        if before.is_none_or(|before| before.discover != *discover) {
+            metrics.begin_endpoint(&account.name, Endpoint::ChannelList);
+            // Every channel must be listed again to stay.
+            let generation = before.map_or(1, |before| before.generation() + 1);
+            let discovery = ChannelDiscovery::new(discover.clone(), generation, now.monotonic);
+            account.discovery = Some(discovery);
         }
-        for (id, key) in &account.discovered {
-            let Some(target) = account.queue.get_mut(*key) else {
+        let virtual_now = account.clock.now(now.monotonic);
+        let live_interval = self.poll.live_interval;
+        for (id, key) in account.discovered.clone() {
+            // A channel that another account configures now belongs to that account.
+            if self.configured.contains(&id) {
+                account.remove(key);
+                store.remove(key);
+                continue;
+            }
+            let Some(target) = account.queue.get_mut(key) else {
                 continue;
             };
-            let interval = self.poll.live_interval;
-            let meta = listed_channel_meta(&account.name, id, &target.name, interval);
-            let exposure = exposure(discover.expose);
-            store.update_metadata(*key, meta, exposure, now);
-            target.activity.live_interval = interval;
-            let priority = PollPriority::new(&target.activity, now.monotonic);
-            let every = account.queue.every(*key, priority);
-            account.queue.set_every(*key, every, planned);
+            target.live_interval = live_interval;
+            let meta = channel_meta(&account.name, &id, &target.name, live_interval);
+            store.update_metadata(key, meta, exposure(discover.expose), now);
+            let interval = account.interval_for(key, now.monotonic);
+            account.queue.set_interval(key, interval, virtual_now);
         }
     }
 }
 
-/// What the configuration says of a channel, as far as it is shown.
-fn channel_meta(account: &Arc<str>, channel: &Arc<config::Channel>) -> ChannelMeta {
+/// Returns the metadata of a configured channel.
+fn configured_meta(account: &AccountPoller, channel: &Arc<config::Channel>) -> ChannelMeta {
     ChannelMeta {
-        account: Arc::clone(account),
+        account: Arc::clone(&account.name),
         channel: Arc::clone(channel),
     }
 }
 
-/// The part of a configuration that is about truth and not about asking.
+/// Returns the part of a configuration that says how long data is fresh.
 #[must_use]
 pub fn freshness_policy(config: &Config) -> FreshnessPolicy {
     let poll = &config.poll;

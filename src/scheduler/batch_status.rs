@@ -1,10 +1,9 @@
-//! Whether an account's channels can be asked for their status in batch_status.
+//! Whether an account's channels are polled by status, 200 in a call.
 //!
-//! Polyv refuses a call as a whole, also where only one of its 200 channels is at fault (a
-//! seminar channel, say). A refused call is divided until the channels at fault are found:
-//! those are asked for their streams instead, each by itself. Where nothing is accepted any
-//! more, or the call fails while others are answered, all of them are, and after a while some
-//! are tried in bulk again.
+//! Polyv refuses a whole call for one channel at fault (a seminar channel, for example). A refused
+//! batch is bisected until the channels at fault are found; these are excluded and polled
+//! individually. If every call is refused, or only these calls fail, batch status is unavailable:
+//! all channels are polled individually, and some are sent as a canary every 10 minutes.
 
 use std::time::Duration;
 
@@ -13,58 +12,54 @@ use super::virtual_clock::VirtualInstant;
 use crate::state::ChannelKey;
 use polyv_client::clock::MonotonicInstant;
 
-/// So many refusals in a row are not about single channels: to find two among 200 takes 10.
+/// Consecutive refusals that are not about single channels: to find two among 200 takes 10.
 const MAX_REFUSALS: u32 = 20;
-/// So many failures in a row, while other calls are answered, are this call's own.
+/// Consecutive failures, while other calls succeed, that are a fault of this endpoint.
 const MAX_FAILURES: u32 = 3;
-/// Then it is tried again.
 const CANARY_INTERVAL: Duration = Duration::from_secs(600);
 
-/// An account's calls in batch_status.
+/// The batch status of one account.
 #[derive(Debug)]
 pub(super) struct BatchStatus {
     state: BatchState,
-    /// What stands isolated: what is left of refused calls, the next one last, so that it goes
-    /// depth first, and what is accepted is soon found.
+    /// Parts of refused batches. The newest part is sent first, so that working channels are
+    /// found early.
     bisect_queue: Vec<(VirtualInstant, Vec<ChannelKey>)>,
-    /// Whether one of these is under way: they go one at a time.
+    /// Whether such a part is in flight. They are sent one at a time.
     isolated_in_flight: bool,
     refusals: u32,
     failures: u32,
-    /// Whether another call was answered since the first of these failures.
+    /// Whether a call to another endpoint succeeded since the first of the failures.
     other_succeeded: bool,
-    /// Whether Polyv ever told the status of channels.
+    /// Whether Polyv ever responded with a status.
     ever_accepted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BatchState {
-    /// It is not enabled.
+    /// The configuration turns batch status off.
     Off,
     Available,
     Unavailable {
-        /// Then some channels are tried.
+        /// When the next canary is sent.
         retry_at: MonotonicInstant,
     },
 }
 
-/// What a result did.
+/// What a call changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BatchTransition {
-    /// Nothing.
-    None,
-    /// This channel can't be asked in batch_status.
-    ChannelExcluded(ChannelKey),
-    /// No channel can.
+    /// Batch status is no longer available.
     BecameUnavailable,
-    /// They can again.
+    /// Batch status is available again.
     BecameAvailable,
+    /// One channel is not part of batches any more.
+    ChannelExcluded(ChannelKey),
 }
 
-// === impl Bulk ===
+// === impl BatchStatus ===
 
 impl BatchStatus {
-    /// Calls in batch_status, if they are enabled.
     pub(super) const fn new(enabled: bool) -> Self {
         Self {
             state: if enabled {
@@ -81,17 +76,16 @@ impl BatchStatus {
         }
     }
 
-    /// Whether channels are asked in batch_status.
     pub(super) fn is_available(&self) -> bool {
         self.state == BatchState::Available
     }
 
-    /// Whether it is configured.
+    /// Returns whether the configuration asks for batch status.
     pub(super) fn is_enabled(&self) -> bool {
         self.state != BatchState::Off
     }
 
-    /// When the next part is due; `None` while one is under way.
+    /// Returns when the next part of a refused batch is due, or `None` while one is in flight.
     pub(super) fn due(&self) -> Option<VirtualInstant> {
         let (due, _) = self
             .bisect_queue
@@ -100,7 +94,7 @@ impl BatchStatus {
         Some(*due)
     }
 
-    /// Takes the next part, due or not.
+    /// Takes the next part of a refused batch, due or not.
     pub(super) fn pop_isolated(&mut self) -> Option<StatusBatch> {
         self.due()?;
         let (_, channels) = self.bisect_queue.pop()?;
@@ -111,19 +105,19 @@ impl BatchStatus {
         })
     }
 
-    /// The part that was taken is not under way any more.
+    /// Records that the part which was taken is no longer in flight.
     pub(super) const fn isolated_done(&mut self) {
         self.isolated_in_flight = false;
     }
 
-    /// Sets channels isolated, to be asked at `due`.
+    /// Queues channels to be sent apart from other batches.
     pub(super) fn bisect(&mut self, channels: Vec<ChannelKey>, due: VirtualInstant) {
         if !channels.is_empty() {
             self.bisect_queue.push((due, channels));
         }
     }
 
-    /// A channel has left.
+    /// Forgets a channel that was removed.
     pub(super) fn drop_channel(&mut self, channel: ChannelKey) {
         for (_, channels) in &mut self.bisect_queue {
             channels.retain(|other| *other != channel);
@@ -132,13 +126,13 @@ impl BatchStatus {
             .retain(|(_, channels)| !channels.is_empty());
     }
 
-    /// Whether it is time to try some channels again.
+    /// Returns whether a canary is to be sent.
     pub(super) fn canary_due(&self, now: MonotonicInstant) -> bool {
-        let idle = self.bisect_queue.is_empty() && !self.isolated_in_flight;
-        matches!(self.state, BatchState::Unavailable { retry_at } if retry_at <= now && idle)
+        let is_idle = self.bisect_queue.is_empty() && !self.isolated_in_flight;
+        matches!(self.state, BatchState::Unavailable { retry_at } if retry_at <= now && is_idle)
     }
 
-    /// Tries these channels, at `due`.
+    /// Queues these channels as a canary.
     pub(super) fn start_canary(
         &mut self,
         channels: Vec<ChannelKey>,
@@ -153,59 +147,54 @@ impl BatchStatus {
         }
     }
 
-    /// Polyv told the status of channels.
-    pub(super) fn record_success(&mut self, isolated: bool) -> BatchTransition {
+    /// Records a response with statuses.
+    pub(super) fn record_success(&mut self, isolated: bool) -> Option<BatchTransition> {
         self.refusals = 0;
         self.failures = 0;
         self.ever_accepted = true;
-        // What was asked before it was closed is no trial.
+        // Only a canary counts, and not a call from before.
         if isolated && matches!(self.state, BatchState::Unavailable { .. }) {
             self.state = BatchState::Available;
-            return BatchTransition::BecameAvailable;
+            return Some(BatchTransition::BecameAvailable);
         }
-        BatchTransition::None
+        None
     }
 
-    /// Polyv refused to tell the status of these channels. `again` says whether it is one that
-    /// was refused before.
+    /// Records a refused batch. `known` says whether it is a single channel that was refused
+    /// before.
     pub(super) fn record_refusal(
         &mut self,
         batch: StatusBatch,
-        again: bool,
+        known: bool,
         due: VirtualInstant,
         now: MonotonicInstant,
-    ) -> BatchTransition {
-        let StatusBatch {
-            mut channels,
-            isolated,
-        } = batch;
+    ) -> Option<BatchTransition> {
+        let mut channels = batch.channels;
         match self.state {
-            BatchState::Off => return BatchTransition::None,
-            // It was asked before it was closed.
-            BatchState::Unavailable { .. } if !isolated => return BatchTransition::None,
+            BatchState::Off => return None,
+            // The batch was sent before batch status became unavailable.
+            BatchState::Unavailable { .. } if !batch.isolated => return None,
             BatchState::Unavailable { .. } | BatchState::Available => {}
         }
-        if !again {
+        if !known {
             self.refusals += 1;
         }
         if self.refusals >= MAX_REFUSALS {
             return self.disable(now);
         }
-        if let [one] = channels[..] {
-            return if self.is_available() {
-                BatchTransition::ChannelExcluded(one)
-            } else {
-                BatchTransition::None
-            };
+        if let [only] = channels[..] {
+            return self
+                .is_available()
+                .then_some(BatchTransition::ChannelExcluded(only));
         }
         let half = channels.split_off(channels.len() / 2);
         self.bisect(half, due);
         self.bisect(channels, due);
-        BatchTransition::None
+        None
     }
 
-    /// The call failed, for a reason that is not about channels.
-    pub(super) fn record_failure(&mut self, now: MonotonicInstant) -> BatchTransition {
+    /// Records a failure that is not about channels.
+    pub(super) fn record_failure(&mut self, now: MonotonicInstant) -> Option<BatchTransition> {
         if self.failures == 0 {
             self.other_succeeded = false;
         }
@@ -213,34 +202,29 @@ impl BatchStatus {
         if self.is_available() && self.failures >= MAX_FAILURES && self.other_succeeded {
             return self.disable(now);
         }
-        BatchTransition::None
+        None
     }
 
-    /// There is no such call, it seems.
-    pub(super) fn endpoint_missing(&mut self, now: MonotonicInstant) -> BatchTransition {
+    /// Records a response which says that the endpoint does not exist.
+    pub(super) fn endpoint_missing(&mut self, now: MonotonicInstant) -> Option<BatchTransition> {
         if self.is_available() && !self.ever_accepted {
             return self.disable(now);
         }
         self.record_failure(now)
     }
 
-    /// Asks nobody in bulk for a while.
-    fn disable(&mut self, now: MonotonicInstant) -> BatchTransition {
-        let before = self.state;
+    fn disable(&mut self, now: MonotonicInstant) -> Option<BatchTransition> {
+        let was_available = self.is_available();
         self.bisect_queue.clear();
         self.refusals = 0;
         self.failures = 0;
         self.state = BatchState::Unavailable {
             retry_at: now + CANARY_INTERVAL,
         };
-        if before == BatchState::Available {
-            BatchTransition::BecameUnavailable
-        } else {
-            BatchTransition::None
-        }
+        was_available.then_some(BatchTransition::BecameUnavailable)
     }
 
-    /// Another call was answered: with data, or that a channel is not live.
+    /// Records that a call to another endpoint succeeded.
     pub(super) const fn observe_other_success(&mut self) {
         self.other_succeeded = true;
     }
@@ -269,8 +253,8 @@ mod tests {
         }
     }
 
-    /// Takes the next part, and puts it back as a call that has completed.
-    fn turn(batch_status: &mut BatchStatus) -> Option<StatusBatch> {
+    /// Takes the next part and ends its call.
+    fn next_part(batch_status: &mut BatchStatus) -> Option<StatusBatch> {
         let batch = batch_status.pop_isolated()?;
         assert!(batch_status.due().is_none(), "one at a time");
         batch_status.isolated_done();
@@ -281,34 +265,34 @@ mod tests {
         let mut batch_status = BatchStatus::new(true);
         assert_eq!(
             batch_status.endpoint_missing(at(0)),
-            BatchTransition::BecameUnavailable
+            Some(BatchTransition::BecameUnavailable)
         );
         batch_status
     }
 
-    /// Plays a Polyv that refuses calls with one of `faulty` in them. How many calls it took,
-    /// who is alone in the end, and whether bulk is open then.
+    /// Plays a Polyv that refuses calls with one of `faulty` in them. Returns the number of calls,
+    /// the excluded channels, and whether batch status is still available.
     fn play(faulty: &[u64], count: u64) -> (usize, BTreeSet<ChannelKey>, bool) {
         let faulty: BTreeSet<_> = faulty.iter().copied().map(ChannelKey::from_index).collect();
         let mut batch_status = BatchStatus::new(true);
         batch_status.bisect(keys(count), DUE);
-        let (mut calls, mut alone) = (0, BTreeSet::new());
-        while let Some(batch) = turn(&mut batch_status) {
+        let (mut calls, mut excluded) = (0, BTreeSet::new());
+        while let Some(batch) = next_part(&mut batch_status) {
             calls += 1;
             let change = if batch.channels.iter().any(|key| faulty.contains(key)) {
                 batch_status.record_refusal(batch, false, DUE, at(0))
             } else {
                 batch_status.record_success(true)
             };
-            if let BatchTransition::ChannelExcluded(key) = change {
-                alone.insert(key);
+            if let Some(BatchTransition::ChannelExcluded(key)) = change {
+                excluded.insert(key);
             }
         }
-        (calls, alone, batch_status.is_available())
+        (calls, excluded, batch_status.is_available())
     }
 
     #[test]
-    fn channels_at_fault_are_found_and_no_others() {
+    fn bisection_finds_the_channels_at_fault() {
         for faulty in [
             &[0][..],
             &[199],
@@ -317,71 +301,71 @@ mod tests {
             &[0, 66, 133, 199],
             &[10, 11, 12, 13],
         ] {
-            let (calls, alone, open) = play(faulty, 200);
+            let (calls, excluded, available) = play(faulty, 200);
             let expected: BTreeSet<_> =
                 faulty.iter().copied().map(ChannelKey::from_index).collect();
-            assert_eq!((alone, open), (expected, true), "{faulty:?}");
+            assert_eq!((excluded, available), (expected, true), "{faulty:?}");
             assert!(calls <= 20 * faulty.len(), "{calls}");
         }
         assert_eq!(play(&[], 200), (1, BTreeSet::new(), true));
     }
 
     #[test]
-    fn where_all_is_refused_it_is_given_up_after_a_few_calls() {
+    fn refusing_all_channels_makes_it_unavailable() {
         let all: Vec<u64> = (0..200).collect();
-        let (calls, alone, open) = play(&all, 200);
-        assert!(!open && calls == 20, "{calls}");
-        assert!(alone.len() < 20);
+        let (calls, excluded, available) = play(&all, 200);
+        assert!(!available && calls == 20, "{calls}");
+        assert!(excluded.len() < 20);
     }
 
     #[test]
-    fn channels_that_are_known_to_be_refused_do_not_close_it() {
+    fn known_refused_channels_do_not_make_it_unavailable() {
         let mut batch_status = BatchStatus::new(true);
         for key in keys(100) {
             let change = batch_status.record_refusal(isolated(vec![key]), true, DUE, at(0));
-            assert_eq!(change, BatchTransition::ChannelExcluded(key));
+            assert_eq!(change, Some(BatchTransition::ChannelExcluded(key)));
         }
         assert!(batch_status.is_available());
     }
 
     #[test]
-    fn what_was_given_up_is_tried_again_and_taken_up_again() {
+    fn accepted_canary_makes_it_available_again() {
         let mut batch_status = unavailable();
         assert!(!batch_status.canary_due(at(599)) && batch_status.canary_due(at(600)));
-        // In vain: one by one, to the end.
+        // All channels are refused, one after the other.
         batch_status.start_canary(keys(4), DUE, at(600));
-        assert!(!batch_status.canary_due(at(5000)), "it is to be made");
+        assert!(!batch_status.canary_due(at(5000)), "a canary is queued");
         let mut calls = 0;
-        while let Some(batch) = turn(&mut batch_status) {
+        while let Some(batch) = next_part(&mut batch_status) {
             calls += 1;
             assert_eq!(
                 batch_status.record_refusal(batch, false, DUE, at(601)),
-                BatchTransition::None
+                None
             );
         }
         assert_eq!(calls, 7);
         assert!(!batch_status.canary_due(at(1199)) && batch_status.canary_due(at(1200)));
-        // One that is accepted is enough.
+        // One accepted batch is enough.
         batch_status.start_canary(keys(2), DUE, at(1200));
-        let batch = turn(&mut batch_status).unwrap();
+        let batch = next_part(&mut batch_status).unwrap();
         batch_status.record_refusal(batch, false, DUE, at(1202));
-        turn(&mut batch_status).unwrap();
+        next_part(&mut batch_status).unwrap();
         assert_eq!(
             batch_status.record_success(true),
-            BatchTransition::BecameAvailable
+            Some(BatchTransition::BecameAvailable)
         );
         assert!(
             batch_status.is_available() && batch_status.due().is_some(),
-            "the other half is still asked"
+            "the other half is still sent"
         );
     }
 
     #[test]
-    fn a_trial_that_comes_to_nothing_is_made_again() {
+    fn unfinished_canary_is_repeated() {
         let mut batch_status = unavailable();
         batch_status.start_canary(keys(2), DUE, at(600));
-        // It is throttled, or its channels leave.
-        turn(&mut batch_status).unwrap();
+        // It is throttled, or its channels are removed.
+        next_part(&mut batch_status).unwrap();
         assert!(!batch_status.canary_due(at(1199)) && batch_status.canary_due(at(1200)));
         batch_status.start_canary(keys(1), DUE, at(1200));
         batch_status.drop_channel(ChannelKey::from_index(0));
@@ -391,64 +375,61 @@ mod tests {
     }
 
     #[test]
-    fn calls_from_before_it_was_closed_neither_open_it_nor_go_on() {
+    fn calls_from_before_it_became_unavailable_are_ignored() {
         let mut batch_status = unavailable();
-        assert_eq!(batch_status.record_success(false), BatchTransition::None);
+        assert_eq!(batch_status.record_success(false), None);
         let late = StatusBatch {
             channels: keys(200),
             isolated: false,
         };
         assert_eq!(
             batch_status.record_refusal(late.clone(), false, DUE, at(1)),
-            BatchTransition::None
+            None
         );
         assert!(!batch_status.is_available() && batch_status.due().is_none());
         let mut off = BatchStatus::new(false);
-        assert_eq!(
-            off.record_refusal(late, false, DUE, at(1)),
-            BatchTransition::None
-        );
+        assert_eq!(off.record_refusal(late, false, DUE, at(1)), None);
         assert!(off.due().is_none());
     }
 
     #[test]
-    fn failures_close_it_only_where_other_calls_are_answered() {
+    fn failures_make_it_unavailable_only_while_other_calls_succeed() {
         let mut batch_status = BatchStatus::new(true);
         for _ in 0..10 {
-            assert_eq!(batch_status.record_failure(at(0)), BatchTransition::None);
+            assert_eq!(batch_status.record_failure(at(0)), None);
         }
         batch_status.observe_other_success();
         assert_eq!(
             batch_status.record_failure(at(0)),
-            BatchTransition::BecameUnavailable
+            Some(BatchTransition::BecameUnavailable)
         );
-        // An answer before them says nothing.
+        // A success before the failures does not count.
         let mut batch_status = BatchStatus::new(true);
         batch_status.observe_other_success();
         for _ in 0..10 {
-            assert_eq!(batch_status.record_failure(at(0)), BatchTransition::None);
+            assert_eq!(batch_status.record_failure(at(0)), None);
         }
     }
 
     #[test]
-    fn a_call_that_was_there_before_is_not_believed_to_be_gone_at_once() {
+    fn endpoint_that_worked_before_is_not_missing_at_once() {
         let mut batch_status = BatchStatus::new(true);
         batch_status.record_success(false);
-        assert_eq!(batch_status.endpoint_missing(at(0)), BatchTransition::None);
+        assert_eq!(batch_status.endpoint_missing(at(0)), None);
         batch_status.observe_other_success();
-        assert_eq!(batch_status.endpoint_missing(at(0)), BatchTransition::None);
+        assert_eq!(batch_status.endpoint_missing(at(0)), None);
         assert_eq!(
             batch_status.endpoint_missing(at(0)),
-            BatchTransition::BecameUnavailable
+            Some(BatchTransition::BecameUnavailable)
         );
     }
 
     #[test]
-    fn one_that_is_not_wanted_stays_so() {
+    fn disabled_batch_status_stays_off() {
         let mut batch_status = BatchStatus::new(false);
         assert!(!batch_status.is_available() && !batch_status.is_enabled());
-        assert_eq!(batch_status.endpoint_missing(at(0)), BatchTransition::None);
-        assert_eq!(batch_status.record_success(true), BatchTransition::None);
+        assert_eq!(batch_status.endpoint_missing(at(0)), None);
+        assert_eq!(batch_status.record_success(true), None);
         assert!(!batch_status.canary_due(at(10_000)));
     }
 }

@@ -1,116 +1,93 @@
-//! Whether an account's channels may be asked.
+//! The circuit breaker of an account.
 //!
-//! Some faults are not one channel's but its account's: a refused signature, and failures
-//! that hit one channel after the other. Then the account as a whole backoff back and sends one
-//! probe at a time, and the first success opens it again for all.
+//! A refused signature, or failures of one channel after the other, are faults of the account.
+//! They open the breaker: the account then sends one probe at a time, and the first success closes
+//! it. While it is closed, calls flow.
 
 use std::time::Duration;
 
+use super::failure_streak::FailureStreak;
 use super::request::FailureScope;
 use polyv_client::Outcome;
 use polyv_client::clock::MonotonicInstant;
 
-/// Back-off of a shared fault: from 1 s, doubling to 30 s.
-const FAULT_BACKOFF: BackoffRange = BackoffRange {
-    initial: Duration::from_secs(1),
-    max: Duration::from_secs(30),
-};
-/// After a refused signature: every 30 s, doubling to 5 minutes.
-const AUTH_BACKOFF: BackoffRange = BackoffRange {
-    initial: Duration::from_secs(30),
-    max: Duration::from_secs(300),
-};
-
-/// How much one call counts in the share of calls that fail lately.
+/// The weight of one call in the error rate.
 const EWMA_ALPHA: f64 = 0.02;
-/// So many failures in a streak, over two channels, are a fault that they share.
+/// Consecutive failures over two channels that open the breaker while few calls fail.
 const MIN_FAILURE_THRESHOLD: u32 = 2;
-/// A streak of failures is no chance where chance makes it so rare.
+const MAX_FAILURE_THRESHOLD: u32 = 10;
+/// A streak of failures is a coincidence if the error rate makes it more likely than this.
 const COINCIDENCE_PROBABILITY: f64 = 0.01;
 
-#[derive(Debug, Clone, Copy)]
-struct BackoffRange {
-    initial: Duration,
-    max: Duration,
-}
-
-/// An account's breaker.
+/// The circuit breaker of one account.
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
     state: BreakerState,
     /// Whether Polyv ever accepted the account's signature.
     auth_verified: bool,
-    /// The calls that failed one after the other, up to the last one.
     streak: Option<FailureStreak>,
-    /// The share of calls that fail lately.
+    /// The share of recent calls that failed.
     error_rate_ewma: f64,
-    /// When the latest call was begun of all those that were answered.
+    /// When the newest of all calls with a response started.
     last_response_started: MonotonicInstant,
-}
-
-/// Calls that failed one after the other.
-#[derive(Debug, Clone, Copy)]
-struct FailureStreak {
-    /// When the first one began, and whom it was about.
-    since: MonotonicInstant,
-    first: FailureScope,
-    /// Whether there was another channel among them.
-    is_multiple: bool,
-    calls: u32,
 }
 
 #[derive(Debug)]
 enum BreakerState {
+    /// Calls flow.
     Closed,
+    /// Calls are blocked until the next probe.
     Open(Outage),
+    /// A probe is in flight, other calls are blocked.
+    HalfOpen(Outage),
 }
 
-/// Why, since when and until when an account is closed.
+/// Why, since when and until when a breaker is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Outage {
     pub(super) reason: OpenReason,
-    /// When the first call failed.
+    /// When the first failed call started.
     pub(super) since: MonotonicInstant,
-    /// How many calls have failed.
     pub(super) failures: u64,
     /// When the next probe may be sent.
     until: MonotonicInstant,
     delay: Duration,
 }
 
-/// Why an account is closed.
+/// Why a breaker is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OpenReason {
-    /// Its channels fail one after the other.
+    /// Channels fail one after the other.
     Fault,
-    /// Polyv refuses its appId or signature.
-    Refused,
+    /// Polyv refuses the account's appId or signature.
+    AuthRefused,
 }
 
-/// What may be sent.
+/// What an account may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Permission {
-    /// Whatever is due.
+    /// Every due call.
     Unlimited,
-    /// Whatever is due, one call at a time: nothing was ever accepted.
+    /// One call at a time, since no signature was accepted yet.
     Serial,
-    /// One probe, at that moment or later.
+    /// One probe, at the given time or later.
     HalfOpenProbe(MonotonicInstant),
+    /// Nothing while a probe is in flight.
+    Blocked,
 }
 
-/// How a call completed, as a gate needs to know it.
+/// The end of a call, as far as it matters to a circuit breaker.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Completed {
     pub(super) scope: FailureScope,
     pub(super) outcome: Outcome,
     pub(super) started: MonotonicInstant,
     pub(super) probe: bool,
-    /// Whether it was about all channels of the account.
-    pub(super) all: bool,
+    /// Whether the call was about all channels of the account.
+    pub(super) all_channels: bool,
 }
 
-/// What a result did to a breaker. It may open and close in one: when a fault is over, and Polyv
-/// then refuses the signature.
+/// What a call changed. One call can do both: it ends a fault when Polyv refuses its signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct BreakerTransition {
     /// The outage that is over.
@@ -122,7 +99,7 @@ pub(super) struct BreakerTransition {
 // === impl CircuitBreaker ===
 
 impl CircuitBreaker {
-    /// The gate of an account that was not asked anything yet.
+    /// Creates the closed breaker of an account that made no call yet.
     pub(super) const fn new() -> Self {
         Self {
             state: BreakerState::Closed,
@@ -133,164 +110,155 @@ impl CircuitBreaker {
         }
     }
 
-    /// What may be sent now.
     pub(super) const fn permission(&self) -> Permission {
         match &self.state {
             BreakerState::Open(outage) => Permission::HalfOpenProbe(outage.until),
+            BreakerState::HalfOpen(_) => Permission::Blocked,
             BreakerState::Closed if self.auth_verified => Permission::Unlimited,
             BreakerState::Closed => Permission::Serial,
         }
     }
 
-    /// Why it is closed, if it is.
+    /// Returns the present outage, if the breaker is not closed.
     pub(super) const fn outage(&self) -> Option<&Outage> {
         match &self.state {
-            BreakerState::Open(outage) => Some(outage),
+            BreakerState::Open(outage) | BreakerState::HalfOpen(outage) => Some(outage),
             BreakerState::Closed => None,
         }
     }
 
-    /// How many failures in a streak more than usual are chance at present.
+    pub(super) const fn is_closed(&self) -> bool {
+        self.outage().is_none()
+    }
+
+    /// Returns whether the account's signature is refused at present.
+    pub(super) fn is_auth_refused(&self) -> bool {
+        self.outage()
+            .is_some_and(|outage| outage.reason == OpenReason::AuthRefused)
+    }
+
+    /// Returns how many consecutive failures more than usual are a coincidence at present.
     pub(super) fn extra_tolerated_failures(&self) -> u32 {
         failure_threshold(self.error_rate_ewma) - MIN_FAILURE_THRESHOLD
     }
 
-    /// Takes the result of a call.
-    pub(super) fn record(
-        &mut self,
-        completed: Completed,
-        now: MonotonicInstant,
-    ) -> BreakerTransition {
-        match completed.outcome {
+    /// Records that a probe was sent.
+    pub(super) const fn start_probe(&mut self) {
+        if let BreakerState::Open(outage) = self.state {
+            self.state = BreakerState::HalfOpen(outage);
+        }
+    }
+
+    /// Records the end of a call.
+    pub(super) fn record(&mut self, call: Completed, now: MonotonicInstant) -> BreakerTransition {
+        match call.outcome {
             Outcome::Ok | Outcome::NotLive => {
                 self.auth_verified = true;
-                self.record_response(completed);
+                self.record_response(call);
                 self.close()
             }
             Outcome::AuthFailed => {
-                self.record_response(completed);
-                self.record_auth_failure(completed, now)
+                self.record_response(call);
+                self.record_fault(OpenReason::AuthRefused, call, call.started, 1, now)
             }
             Outcome::ServerError | Outcome::Timeout | Outcome::ConnectionFailed => {
-                self.record_failure(completed, now)
+                self.record_failure(call, now)
             }
-            // Polyv answers, so it is there; that it accepts the signature is not said.
+            // Polyv responds, but does not say whether it accepts the signature.
             Outcome::Rejected
             | Outcome::Forbidden
             | Outcome::BadResponse
             | Outcome::ClockSkew
             | Outcome::Throttled => {
-                self.record_response(completed);
-                match &mut self.state {
-                    BreakerState::Open(outage) if outage.reason == OpenReason::Refused => {
-                        outage.wait(now);
-                        BreakerTransition::default()
-                    }
-                    BreakerState::Open(_) | BreakerState::Closed => self.close(),
-                }
-            }
-        }
-    }
-
-    /// Polyv answered, whatever it said.
-    fn record_response(&mut self, completed: Completed) {
-        self.streak = None;
-        self.error_rate_ewma -= EWMA_ALPHA * self.error_rate_ewma;
-        self.last_response_started = self.last_response_started.max(completed.started);
-    }
-
-    /// Polyv refused the signature.
-    fn record_auth_failure(
-        &mut self,
-        completed: Completed,
-        now: MonotonicInstant,
-    ) -> BreakerTransition {
-        match &mut self.state {
-            BreakerState::Open(outage) if !completed.probe => {
-                // Begun before the gate closed: it says nothing new.
-                outage.failures += 1;
-                BreakerTransition::default()
-            }
-            BreakerState::Open(outage) if outage.reason == OpenReason::Refused => {
-                outage.fail_again(AUTH_BACKOFF, now);
-                BreakerTransition::default()
-            }
-            BreakerState::Open(_) | BreakerState::Closed => BreakerTransition {
-                recovered: self.close().recovered,
-                ..self.trip(OpenReason::Refused, AUTH_BACKOFF, completed.started, 1, now)
-            },
-        }
-    }
-
-    /// There was no answer.
-    fn record_failure(&mut self, completed: Completed, now: MonotonicInstant) -> BreakerTransition {
-        match &mut self.state {
-            BreakerState::Open(outage) => {
-                match outage.reason {
-                    _ if !completed.probe => outage.failures += 1,
-                    OpenReason::Fault => outage.fail_again(FAULT_BACKOFF, now),
-                    OpenReason::Refused => outage.wait(now),
-                }
-                BreakerTransition::default()
-            }
-            BreakerState::Closed => {
-                let needed = failure_threshold(self.error_rate_ewma);
-                self.error_rate_ewma += EWMA_ALPHA * (1.0 - self.error_rate_ewma);
-                if completed.started < self.last_response_started {
-                    // An answer to a call that was begun later is newer news.
+                self.record_response(call);
+                if self.is_auth_refused() {
+                    self.await_next_probe(now);
                     return BreakerTransition::default();
                 }
-                let streak = self.streak.get_or_insert(FailureStreak {
-                    since: completed.started,
-                    first: completed.scope,
-                    is_multiple: false,
-                    calls: 0,
-                });
-                streak.calls += 1;
-                streak.is_multiple |= streak.first.is_distinct_from(completed.scope);
-                let streak = *streak;
-                if streak.is_multiple && streak.calls >= needed || completed.all {
-                    self.trip(
-                        OpenReason::Fault,
-                        FAULT_BACKOFF,
-                        streak.since,
-                        u64::from(streak.calls),
-                        now,
-                    )
-                } else {
-                    BreakerTransition::default()
-                }
+                self.close()
             }
         }
     }
 
-    fn trip(
+    fn record_response(&mut self, call: Completed) {
+        self.streak = None;
+        self.error_rate_ewma -= EWMA_ALPHA * self.error_rate_ewma;
+        self.last_response_started = self.last_response_started.max(call.started);
+    }
+
+    /// Records a call without a response.
+    fn record_failure(&mut self, call: Completed, now: MonotonicInstant) -> BreakerTransition {
+        let reason = OpenReason::Fault;
+        if !self.is_closed() {
+            return self.record_fault(reason, call, call.started, 1, now);
+        }
+        let threshold = failure_threshold(self.error_rate_ewma);
+        self.error_rate_ewma += EWMA_ALPHA * (1.0 - self.error_rate_ewma);
+        // A response to a call that started later is newer evidence.
+        if call.started < self.last_response_started {
+            return BreakerTransition::default();
+        }
+        let streak = FailureStreak::extend(&mut self.streak, call.scope, call.started);
+        if call.all_channels || streak.spans_channels && streak.calls >= threshold {
+            let failures = u64::from(streak.calls);
+            return self.record_fault(reason, call, streak.since, failures, now);
+        }
+        BreakerTransition::default()
+    }
+
+    /// Opens the breaker, or keeps it open.
+    fn record_fault(
         &mut self,
         reason: OpenReason,
-        backoff: BackoffRange,
+        call: Completed,
         since: MonotonicInstant,
         failures: u64,
         now: MonotonicInstant,
     ) -> BreakerTransition {
+        if let BreakerState::Open(outage) | BreakerState::HalfOpen(outage) = &mut self.state {
+            if !call.probe {
+                // The call was sent before the breaker opened.
+                outage.failures += 1;
+                return BreakerTransition::default();
+            }
+            if outage.reason == reason {
+                outage.failures += 1;
+                outage.delay = (outage.delay * 2).min(reason.max_delay());
+                self.await_next_probe(now);
+                return BreakerTransition::default();
+            }
+            if outage.reason == OpenReason::AuthRefused {
+                // No response says nothing about the signature.
+                self.await_next_probe(now);
+                return BreakerTransition::default();
+            }
+        }
+        let recovered = self.close().recovered;
+        let delay = reason.initial_delay();
         let outage = Outage {
             reason,
             since,
             failures,
-            until: now + backoff.initial,
-            delay: backoff.initial,
+            until: now + delay,
+            delay,
         };
         self.state = BreakerState::Open(outage);
         BreakerTransition {
-            recovered: None,
+            recovered,
             tripped: Some(outage),
         }
     }
 
+    fn await_next_probe(&mut self, now: MonotonicInstant) {
+        if let Some(mut outage) = self.outage().copied() {
+            outage.until = now + outage.delay;
+            self.state = BreakerState::Open(outage);
+        }
+    }
+
     fn close(&mut self) -> BreakerTransition {
-        let recovered = match std::mem::replace(&mut self.state, BreakerState::Closed) {
-            BreakerState::Open(outage) => Some(outage),
-            BreakerState::Closed => None,
-        };
+        let recovered = self.outage().copied();
+        self.state = BreakerState::Closed;
         BreakerTransition {
             recovered,
             tripped: None,
@@ -298,29 +266,31 @@ impl CircuitBreaker {
     }
 }
 
-/// How many calls have to fail in a streak to be a fault that channels share: two, unless so many
-/// fail anyway that two in a streak are chance. (Then the account's tempo is what helps; to stop
-/// at every such streak would keep the channels from being asked that can be.)
-fn failure_threshold(error_rate_ewma: f64) -> u32 {
-    let is_coincidence =
-        |calls: &u32| error_rate_ewma.powf(f64::from(*calls)) > COINCIDENCE_PROBABILITY;
-    (MIN_FAILURE_THRESHOLD..10)
-        .find(|calls| !is_coincidence(calls))
-        .unwrap_or(10)
+/// Returns how many consecutive failures open the breaker: two, or more where calls fail often
+/// enough for two in a row to be a coincidence. Opening at each of those would keep the account
+/// from polling the channels that respond.
+fn failure_threshold(error_rate: f64) -> u32 {
+    let is_coincidence = |calls| error_rate.powf(f64::from(calls)) > COINCIDENCE_PROBABILITY;
+    (MIN_FAILURE_THRESHOLD..MAX_FAILURE_THRESHOLD)
+        .find(|calls| !is_coincidence(*calls))
+        .unwrap_or(MAX_FAILURE_THRESHOLD)
 }
 
-// === impl Outage ===
+// === impl OpenReason ===
 
-impl Outage {
-    /// A probe failed in the same way: the next waits longer.
-    fn fail_again(&mut self, backoff: BackoffRange, now: MonotonicInstant) {
-        self.failures += 1;
-        self.delay = (self.delay * 2).min(backoff.max);
-        self.wait(now);
+impl OpenReason {
+    const fn initial_delay(self) -> Duration {
+        match self {
+            Self::Fault => Duration::from_secs(1),
+            Self::AuthRefused => Duration::from_secs(30),
+        }
     }
 
-    fn wait(&mut self, now: MonotonicInstant) {
-        self.until = now + self.delay;
+    const fn max_delay(self) -> Duration {
+        match self {
+            Self::Fault => Duration::from_secs(30),
+            Self::AuthRefused => Duration::from_secs(300),
+        }
     }
 }
 
@@ -333,7 +303,7 @@ mod tests {
         MonotonicInstant::from_millis(seconds * 1000)
     }
 
-    /// Channels' keys, as a store gives them out.
+    /// The keys of two channels.
     fn keys() -> (ChannelKey, ChannelKey) {
         (ChannelKey::from_index(1), ChannelKey::from_index(2))
     }
@@ -349,7 +319,7 @@ mod tests {
             outcome,
             started: at(seconds),
             probe: breaker.outage().is_some(),
-            all: false,
+            all_channels: false,
         };
         breaker.record(completed, at(seconds))
     }
@@ -363,7 +333,19 @@ mod tests {
     }
 
     #[test]
-    fn until_a_signature_was_accepted_calls_go_one_by_one() {
+    fn only_one_probe_is_in_flight() {
+        let (a, b) = keys();
+        let mut breaker = CircuitBreaker::new();
+        end(&mut breaker, a, Outcome::Timeout, 0);
+        end(&mut breaker, b, Outcome::Timeout, 1);
+        breaker.start_probe();
+        assert_eq!(breaker.permission(), Permission::Blocked);
+        end(&mut breaker, a, Outcome::Timeout, 2);
+        assert_eq!(next_probe(&breaker, 2), 2);
+    }
+
+    #[test]
+    fn calls_are_serial_until_a_signature_is_accepted() {
         let (a, _) = keys();
         let mut breaker = CircuitBreaker::new();
         for outcome in [Outcome::Rejected, Outcome::BadResponse, Outcome::ClockSkew] {
@@ -375,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn two_channels_failing_in_a_row_are_a_shared_fault_and_one_is_not() {
+    fn two_failing_channels_open_the_breaker_and_one_does_not() {
         let (a, b) = keys();
         for outcome in [
             Outcome::Timeout,
@@ -414,11 +396,11 @@ mod tests {
     }
 
     #[test]
-    fn two_in_a_row_are_chance_where_a_third_fails_anyway() {
+    fn threshold_rises_with_the_error_rate() {
         let (a, b) = keys();
         let mut breaker = CircuitBreaker::new();
         for round in 0..200 {
-            // One in three fails, and sometimes two in a streak do.
+            // One call in three fails, and sometimes two in a row.
             let channel = if round % 2 == 0 { a } else { b };
             let failed = round % 3 == 0 || round % 12 == 1;
             let outcome = if failed {
@@ -442,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_only_channel_every_failure_is_the_accounts() {
+    fn failure_of_the_only_channel_opens_the_breaker() {
         let (a, _) = keys();
         let mut breaker = CircuitBreaker::new();
         let completed = Completed {
@@ -450,13 +432,13 @@ mod tests {
             outcome: Outcome::Timeout,
             started: at(0),
             probe: false,
-            all: true,
+            all_channels: true,
         };
         assert!(breaker.record(completed, at(15)).tripped.is_some());
     }
 
     #[test]
-    fn failures_of_calls_older_than_an_answer_say_nothing_any_more() {
+    fn failures_of_calls_older_than_a_response_are_ignored() {
         let (a, b) = keys();
         let mut breaker = CircuitBreaker::new();
         end(&mut breaker, a, Outcome::Ok, 20);
@@ -466,7 +448,7 @@ mod tests {
                 outcome: Outcome::Timeout,
                 started: at(10),
                 probe: false,
-                all: false,
+                all_channels: false,
             };
             assert_eq!(
                 breaker.record(completed, at(25)),
@@ -477,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_signature_is_tried_again_after_30_s_doubling_to_5_minutes() {
+    fn refused_signature_is_probed_after_30_s_doubling_to_5_minutes() {
         let (a, b) = keys();
         let mut breaker = CircuitBreaker::new();
         assert_eq!(
@@ -485,15 +467,15 @@ mod tests {
                 .tripped
                 .unwrap()
                 .reason,
-            OpenReason::Refused
+            OpenReason::AuthRefused
         );
-        // Calls that were under way say nothing new.
+        // Calls that were in flight are ignored.
         let in_flight = Completed {
             scope: FailureScope::Channel(b),
             outcome: Outcome::AuthFailed,
             started: at(0),
             probe: false,
-            all: false,
+            all_channels: false,
         };
         breaker.record(in_flight, at(1));
         let waits = (0..6).map(|_| {
@@ -502,7 +484,7 @@ mod tests {
             wait
         });
         assert_eq!(waits.collect::<Vec<_>>(), [30, 60, 120, 240, 300, 300]);
-        // Neither a refusal of another kind nor a failure proves anything.
+        // Neither another rejection nor a failure verifies the signature.
         end(&mut breaker, a, Outcome::Rejected, 1000);
         assert_eq!(next_probe(&breaker, 1000), 300);
         end(&mut breaker, a, Outcome::Timeout, 2000);
@@ -511,26 +493,26 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_ends_in_a_refusal_is_over_and_the_refusal_begins() {
+    fn refused_signature_ends_a_fault_and_opens_the_breaker_again() {
         let (a, b) = keys();
         let mut breaker = CircuitBreaker::new();
         end(&mut breaker, a, Outcome::Timeout, 0);
         end(&mut breaker, b, Outcome::Timeout, 1);
         let change = end(&mut breaker, a, Outcome::AuthFailed, 10);
         assert_eq!(change.recovered.unwrap().reason, OpenReason::Fault);
-        assert_eq!(change.tripped.unwrap().reason, OpenReason::Refused);
+        assert_eq!(change.tripped.unwrap().reason, OpenReason::AuthRefused);
         assert_eq!(next_probe(&breaker, 10), 30);
     }
 
     #[test]
-    fn two_failures_in_a_row_of_calls_about_many_channels_are_shared_and_one_is_not() {
+    fn two_failed_batches_open_the_breaker_and_one_does_not() {
         let mut breaker = CircuitBreaker::new();
         let completed = Completed {
             scope: FailureScope::Multiple,
             outcome: Outcome::Timeout,
             started: at(0),
             probe: false,
-            all: false,
+            all_channels: false,
         };
         assert_eq!(
             breaker.record(completed, at(15)),

@@ -1,60 +1,60 @@
-//! ChannelDiscovery an account's channels, page by page.
+//! Discovers an account's channels, page by page.
 //!
-//! Pages come oldest first, so a deletion between two of them makes the second one skip a
-//! channel; and one whose status changes between two lists is in neither. A channel that a
-//! listing lacks is therefore gone only if that listing came in one piece, or if the one before
-//! lacked it too.
+//! Polyv lists the oldest channels first, so a channel that is deleted between two pages makes the
+//! second page skip another one. A channel whose status changes between two filtered lists is in
+//! neither. A missing channel is therefore gone only if the list is consistent, or if the list
+//! before did not contain it either.
 
 use std::time::Duration;
 
 use super::request::PollRequest;
 use crate::config::DiscoveryConfig;
 use polyv_client::clock::MonotonicInstant;
-use polyv_client::{ChannelPage, ChannelPageRequest, LiveStatus};
+use polyv_client::{ChannelPage, ChannelPageRequest};
 
-/// Channels that are watched at most, of one account: memory is bounded whatever Polyv lists.
+/// The maximum number of channels of an account: it bounds memory, whatever Polyv lists.
 pub(super) const MAX_DISCOVERED_CHANNELS: usize = 200_000;
-/// A page that says there are more after so many does not count: a list has an end.
+/// A list ends after this many pages, even if Polyv says that there are more.
 const MAX_PAGES: u32 = 1000;
-/// After a failure the listing begins anew, from 30 s on and ever later.
 const INITIAL_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// The listing of an account's channels.
+/// The discovery of one account's channels.
 #[derive(Debug)]
 pub(super) struct ChannelDiscovery {
     pub(super) discover: DiscoveryConfig,
-    /// When the next page is to be asked for; `None` while one is.
+    /// When the next page is due, or `None` while one is in flight.
     due: Option<MonotonicInstant>,
-    /// When the present generation began.
+    /// When the present list was begun.
     began: MonotonicInstant,
-    /// Numbers the listings that come to their end.
+    /// The number of the present list. Failed lists are not counted.
     generation: u64,
-    /// Which of the configured statuses is being listed.
+    /// The position of the listed status in the configuration.
     status: usize,
+    /// The number of the next page.
     page: u32,
-    /// How many channels have come in this discovery, and in the one before.
+    /// How many channels the present list and the one before contain.
     channels: u64,
     previous_channels: u64,
-    /// How many pages of this listing have come.
+    /// How many pages of the present list were accepted.
     pages: u32,
-    /// How often in a row it failed.
+    /// Consecutive failures.
     failures: u32,
-    /// Whether there was a complete one.
+    /// Whether any list was complete.
     complete: bool,
     /// Whether it was logged that there are too many channels.
     pub(super) too_many_logged: bool,
 }
 
-/// What a page meant for a discovery.
+/// The state of a list after a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DiscoveryState {
-    /// There are more.
+    /// More pages follow.
     MorePages,
-    /// That was the last one.
+    /// The list is complete.
     Complete {
-        /// Whether it came in one piece: channels that it lacks are gone.
+        /// Whether channels that it does not contain are gone.
         is_consistent: bool,
-        /// How many listings before failed.
+        /// How many attempts failed before.
         failures: u32,
     },
 }
@@ -62,8 +62,7 @@ pub(super) enum DiscoveryState {
 // === impl ChannelDiscovery ===
 
 impl ChannelDiscovery {
-    /// A listing that begins now. `generation` is the number of the first one: later than any that a
-    /// channel was seen in.
+    /// Creates a discovery that begins now. `generation` must be newer than that of every channel.
     pub(super) fn new(discover: DiscoveryConfig, generation: u64, now: MonotonicInstant) -> Self {
         Self {
             discover,
@@ -81,22 +80,22 @@ impl ChannelDiscovery {
         }
     }
 
-    /// When a page is to be asked for; `None` while one is.
+    /// Returns when the next page is due, or `None` while one is in flight.
     pub(super) const fn due(&self) -> Option<MonotonicInstant> {
         self.due
     }
 
-    /// The number of the present discovery.
+    /// Returns the number of the present list.
     pub(super) const fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Whether all channels were listed once.
+    /// Returns whether all channels were listed once.
     pub(super) const fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// Takes the question for the next page.
+    /// Takes the request for the next page.
     pub(super) fn pop_page(&mut self) -> PollRequest {
         self.due = None;
         PollRequest::ChannelPage(self.next_page())
@@ -104,22 +103,17 @@ impl ChannelDiscovery {
 
     fn next_page(&self) -> ChannelPageRequest {
         ChannelPageRequest {
-            status: self.current_status(),
+            status: self.discover.watch_status.get(self.status).copied(),
             number: self.page,
         }
     }
 
-    /// The status that is being listed; `None` for all.
-    fn current_status(&self) -> Option<LiveStatus> {
-        self.discover.watch_status.get(self.status).copied()
-    }
-
-    /// Whether that is the page that it waits for: it may have begun anew meanwhile.
+    /// Returns whether this page is the one in flight. The list may have been restarted.
     pub(super) fn expects(&self, page: ChannelPageRequest) -> bool {
         self.due.is_none() && self.next_page() == page
     }
 
-    /// A page has come.
+    /// Adds a page to the list.
     pub(super) fn accept_page(
         &mut self,
         page: &ChannelPage,
@@ -138,42 +132,39 @@ impl ChannelDiscovery {
             self.status += 1;
             return DiscoveryState::MorePages;
         }
-        // Half of the channels don't go from one listing to the next.
+        // A list that lost more than half of the channels must be confirmed by the next one.
         let is_consistent = self.pages == 1
             && page.unreadable == 0
             && self.channels == page.total
             && self.channels >= self.previous_channels / 2;
-        let step = DiscoveryState::Complete {
+        let state = DiscoveryState::Complete {
             is_consistent,
             failures: self.failures,
         };
         self.previous_channels = self.channels;
         self.complete = true;
         self.failures = 0;
-        // From its beginning on, so that listings come as often as configured.
-        let due = (self.began + self.discover.every).max(now);
-        self.restart(due);
         self.generation += 1;
-        step
+        // The interval runs from one beginning to the next.
+        self.restart((self.began + self.discover.every).max(now));
+        state
     }
 
-    /// There was no page: all of it is asked for again, later. Whether that is news.
+    /// Restarts the list later, after a failure. Returns whether it is the first in a row.
     pub(super) fn record_failure(&mut self, now: MonotonicInstant) -> bool {
-        let times = 1u32 << self.failures.min(16);
-        let wait = INITIAL_RETRY_DELAY
-            .saturating_mul(times)
-            .min(self.discover.every);
+        let factor = 1u32 << self.failures.min(16);
+        let delay = INITIAL_RETRY_DELAY.saturating_mul(factor);
         self.failures = self.failures.saturating_add(1);
-        self.restart(now + wait);
+        self.restart(now + delay.min(self.discover.every));
         self.failures == 1
     }
 
-    /// There was no page, by no fault of its own: the same one is asked for again.
+    /// Requests the same page again, after a failure that was not its own.
     pub(super) fn reschedule_unsent(&mut self, now: MonotonicInstant) {
         self.due = Some(now);
     }
 
-    /// Another Polyv lists its channels.
+    /// Restarts the list now, since Polyv's address or the credentials changed.
     pub(super) fn reset(&mut self, now: MonotonicInstant) {
         self.failures = 0;
         self.restart(now);
@@ -190,7 +181,7 @@ impl ChannelDiscovery {
 mod tests {
     use super::*;
     use crate::config::Expose;
-    use polyv_client::ListedChannel;
+    use polyv_client::{ListedChannel, LiveStatus};
 
     fn at(seconds: u64) -> MonotonicInstant {
         MonotonicInstant::from_millis(seconds * 1000)
@@ -220,14 +211,14 @@ mod tests {
         }
     }
 
-    /// Asks for the next page and gets that one.
+    /// Requests the next page and accepts `got`.
     fn turn(
         discovery: &mut ChannelDiscovery,
         got: &ChannelPage,
         seconds: u64,
     ) -> (ChannelPageRequest, DiscoveryState) {
         let PollRequest::ChannelPage(asked) = discovery.pop_page() else {
-            panic!("it asks for pages");
+            panic!("a discovery requests pages");
         };
         assert!(discovery.expects(asked) && discovery.due().is_none());
         (asked, discovery.accept_page(got, at(seconds)))
@@ -243,7 +234,7 @@ mod tests {
     };
 
     #[test]
-    fn pages_are_asked_for_one_after_the_other_and_then_again_after_a_while() {
+    fn pages_are_requested_one_after_the_other_and_again_after_the_interval() {
         let mut discovery = listing(&[]);
         for number in 1..=2 {
             let (asked, step) = turn(&mut discovery, &page(1000, 3, 2100), 10);
@@ -261,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn each_status_is_listed_by_itself() {
+    fn each_status_is_listed_individually() {
         let mut discovery = listing(&[LiveStatus::Live, LiveStatus::Waiting]);
         let (asked, step) = turn(&mut discovery, &page(3, 1, 3), 0);
         assert_eq!(
@@ -276,10 +267,10 @@ mod tests {
     }
 
     #[test]
-    fn only_a_listing_in_one_piece_counts_for_what_it_lacks() {
+    fn only_a_consistent_list_shows_that_channels_are_gone() {
         let mut discovery = listing(&[]);
         assert_eq!(turn(&mut discovery, &page(5, 1, 5), 0).1, CONSISTENT);
-        // It says more than there are.
+        // Its total does not match.
         assert_eq!(turn(&mut discovery, &page(4, 1, 5), 300).1, INCONSISTENT);
         let unreadable = ChannelPage {
             unreadable: 1,
@@ -287,10 +278,10 @@ mod tests {
         };
         assert_eq!(turn(&mut discovery, &unreadable, 600).1, INCONSISTENT);
         assert_eq!(turn(&mut discovery, &page(4, 1, 4), 900).1, CONSISTENT);
-        // That all are gone, or most, has to be said twice.
+        // A list that lost most channels must be confirmed.
         assert_eq!(turn(&mut discovery, &page(0, 0, 0), 1200).1, INCONSISTENT);
         assert_eq!(turn(&mut discovery, &page(0, 0, 0), 1500).1, CONSISTENT);
-        // An empty page ends it, whatever it says.
+        // An empty page ends the list, whatever its total.
         turn(&mut discovery, &page(1000, 900, 900_000), 1800);
         assert_eq!(
             turn(&mut discovery, &page(0, 900, 900_000), 1800).1,
@@ -299,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_without_end_ends() {
+    fn endless_list_ends() {
         let mut discovery = listing(&[]);
         for _ in 1..MAX_PAGES {
             let (_, step) = turn(&mut discovery, &page(1, u32::MAX, u64::MAX), 0);
@@ -310,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_failure_it_begins_anew_ever_later() {
+    fn failures_restart_the_list_with_growing_delays() {
         let mut discovery = listing(&[]);
         turn(&mut discovery, &page(1000, 2, 1500), 0);
         for (n, wait) in [30, 60, 120, 240, 300, 300].into_iter().enumerate() {
@@ -327,10 +318,10 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_nobody_waits_for_any_more_is_none() {
+    fn page_of_a_restarted_list_is_ignored() {
         let mut discovery = listing(&[]);
         let PollRequest::ChannelPage(asked) = discovery.pop_page() else {
-            panic!("it asks for pages");
+            panic!("a discovery requests pages");
         };
         discovery.reset(at(1));
         assert!(!discovery.expects(asked));

@@ -1,12 +1,13 @@
-//! Holds all calls back when Polyv throttles or blocks us.
+//! Stops all calls when Polyv throttles or blocks the exporter.
 //!
-//! Polyv blocks a client IP for 5 minutes that asks too much, so everything stops, whatever
-//! account it is for: 30 s at first, doubling to 5 minutes and 10 seconds, with one probe at
-//! the end of each pause, and after the first success a ramp over 30 s.
+//! Polyv blocks a client IP for 5 minutes after too many calls, whatever account they are for. All
+//! calls stop: for 30 s at first, doubling to 5 minutes and 10 seconds, with one probe at the end
+//! of each pause. After the first success calls speed up over 30 s.
 
 use std::time::Duration;
 
-use super::request::FailureScope;
+use super::failure_streak::FailureStreak;
+use super::request::{FailureScope, RequestKind};
 use polyv_client::Outcome;
 use polyv_client::clock::MonotonicInstant;
 
@@ -14,20 +15,17 @@ const INITIAL_PAUSE: Duration = Duration::from_secs(30);
 /// A block lasts 5 minutes (public docs: limits).
 const MAX_PAUSE: Duration = Duration::from_secs(310);
 const SLOW_START_DURATION: Duration = Duration::from_secs(30);
-/// How fast plans run at the beginning of the ramp.
+/// The speed at the beginning of the slow start.
 const SLOW_START_SPEED: f64 = 0.1;
-/// So many connections failing in a row, over two or more channels, are a block.
+/// Consecutive connection failures over two or more channels that count as a block.
 const MAX_FAILED_CONNECTIONS: u32 = 20;
 
-/// The brake for all calls.
+/// The back-off of all accounts.
 #[derive(Debug)]
 pub(super) struct GlobalBackoff {
     state: BackoffState,
-    /// Connections that failed in a row.
-    failed_connections: u32,
-    /// Whom the first of them was about, and whether there was somebody else.
-    first_failed_scope: Option<FailureScope>,
-    scopes_differ: bool,
+    failed_connections: Option<FailureStreak>,
+    probe_in_flight: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,29 +38,29 @@ enum BackoffState {
     },
 }
 
-/// A pause: since when, and what for.
+/// A pause of all calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BackoffPause {
-    /// What made us stop.
+    /// The outcome that caused it.
     pub(super) reason: Outcome,
     pub(super) since: MonotonicInstant,
-    /// How many probes have failed.
-    pub(super) probes: u64,
+    pub(super) failed_probes: u64,
+    /// The present length of the pause.
+    pub(super) delay: Duration,
     /// When the next probe may be sent.
     until: MonotonicInstant,
-    delay: Duration,
 }
 
-/// What a result did to the global_backoff.
+/// What a call changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BackoffTransition {
-    /// Everything stops.
+    /// All calls stop.
     Paused(BackoffPause),
     /// The pause is over.
     Resumed(BackoffPause),
 }
 
-/// How a call completed, as the brake needs to know it.
+/// The end of a call, as far as it matters to the global back-off.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Completed {
     pub(super) scope: FailureScope,
@@ -71,64 +69,51 @@ pub(super) struct Completed {
     pub(super) kind: RequestKind,
 }
 
-/// What a call was sent for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RequestKind {
-    /// It was due.
-    Regular,
-    /// To see whether its account works again.
-    AccountProbe,
-    /// To see whether the pause may end.
-    GlobalProbe,
-}
-
-// === impl BackoffPause ===
-
-impl BackoffPause {
-    /// How long it was to last when it began, or was prolonged.
-    pub(super) const fn delay(&self) -> Duration {
-        self.delay
-    }
-}
-
 // === impl GlobalBackoff ===
 
 impl GlobalBackoff {
     pub(super) const fn new() -> Self {
         Self {
             state: BackoffState::Normal,
-            failed_connections: 0,
-            first_failed_scope: None,
-            scopes_differ: false,
+            failed_connections: None,
+            probe_in_flight: false,
         }
     }
 
-    /// Whether all calls are held back.
-    pub(super) const fn paused(&self) -> Option<&BackoffPause> {
+    const fn pause(&self) -> Option<&BackoffPause> {
         match &self.state {
             BackoffState::Paused(pause) => Some(pause),
             BackoffState::Normal | BackoffState::SlowStart { .. } => None,
         }
     }
 
-    /// When a probe may be sent, if all calls are held back.
-    pub(super) fn next_probe(&self) -> Option<MonotonicInstant> {
-        self.paused().map(|pause| pause.until)
+    pub(super) const fn is_paused(&self) -> bool {
+        self.pause().is_some()
     }
 
-    /// How fast plans run.
+    /// Returns when a probe may be sent: only during a pause, and only one at a time.
+    pub(super) fn next_probe(&self) -> Option<MonotonicInstant> {
+        let pause = self.pause().filter(|_| !self.probe_in_flight);
+        pause.map(|pause| pause.until)
+    }
+
+    pub(super) const fn start_probe(&mut self) {
+        self.probe_in_flight = true;
+    }
+
+    /// Returns the speed of all virtual clocks, from 0 during a pause to 1.
     pub(super) fn speed(&self, now: MonotonicInstant) -> f64 {
         match self.state {
             BackoffState::Normal => 1.0,
             BackoffState::Paused(_) => 0.0,
             BackoffState::SlowStart { since, .. } => {
-                let done = now.since(since).as_secs_f64() / SLOW_START_DURATION.as_secs_f64();
+                let done = now.since(since).div_duration_f64(SLOW_START_DURATION);
                 (SLOW_START_SPEED + (1.0 - SLOW_START_SPEED) * done).min(1.0)
             }
         }
     }
 
-    /// Lets time pass.
+    /// Ends a slow start that lasted long enough.
     pub(super) fn finish_slow_start(&mut self, now: MonotonicInstant) {
         if let BackoffState::SlowStart { since, .. } = self.state
             && now.since(since) >= SLOW_START_DURATION
@@ -137,35 +122,34 @@ impl GlobalBackoff {
         }
     }
 
-    /// Ends a pause that is over but for a probe, where nobody is left to be asked.
+    /// Ends a pause that waits for a probe only, for want of a channel to probe.
     pub(super) fn clear(&mut self, now: MonotonicInstant) -> Option<BackoffTransition> {
-        let pause = *self.paused().filter(|pause| pause.until <= now)?;
+        self.next_probe().filter(|until| *until <= now)?;
+        let pause = *self.pause()?;
         self.state = BackoffState::Normal;
         Some(BackoffTransition::Resumed(pause))
     }
 
-    /// Takes the result of a call.
+    /// Records the end of a call.
     pub(super) fn record(
         &mut self,
-        completed: Completed,
+        call: Completed,
         now: MonotonicInstant,
     ) -> Option<BackoffTransition> {
+        let is_probe = call.kind == RequestKind::GlobalProbe;
+        self.probe_in_flight &= !is_probe;
         self.finish_slow_start(now);
-        self.track_connection_failures(completed);
-        let blocked = completed.outcome == Outcome::Throttled
-            || self.failed_connections >= MAX_FAILED_CONNECTIONS && self.scopes_differ;
+        let many_failed = self.track_connection_failures(call);
+        let is_blocked = many_failed || call.outcome == Outcome::Throttled;
         match &mut self.state {
+            // The call was sent before the pause.
+            BackoffState::Paused(_) if !is_probe => None,
             BackoffState::Paused(pause) => {
-                if completed.kind != RequestKind::GlobalProbe {
-                    // Begun before the pause: it says nothing new.
-                    return None;
-                }
-                let still = matches!(
-                    completed.outcome,
+                if matches!(
+                    call.outcome,
                     Outcome::Throttled | Outcome::ConnectionFailed | Outcome::Timeout
-                );
-                if still {
-                    pause.probes += 1;
+                ) {
+                    pause.failed_probes += 1;
                     pause.delay = (pause.delay * 2).min(MAX_PAUSE);
                     pause.until = now + pause.delay;
                     return None;
@@ -177,52 +161,48 @@ impl GlobalBackoff {
                 };
                 Some(BackoffTransition::Resumed(pause))
             }
-            BackoffState::Normal if blocked => Some(self.pause(completed, INITIAL_PAUSE, now)),
+            BackoffState::Normal if is_blocked => Some(self.begin_pause(call, INITIAL_PAUSE, now)),
             BackoffState::SlowStart { since, last_delay }
-                if blocked && completed.started >= *since =>
+                if is_blocked && call.started >= *since =>
             {
                 let delay = (*last_delay * 2).min(MAX_PAUSE);
-                Some(self.pause(completed, delay, now))
+                Some(self.begin_pause(call, delay, now))
             }
             BackoffState::Normal | BackoffState::SlowStart { .. } => None,
         }
     }
 
-    fn pause(
+    fn begin_pause(
         &mut self,
-        completed: Completed,
+        call: Completed,
         delay: Duration,
         now: MonotonicInstant,
     ) -> BackoffTransition {
         let pause = BackoffPause {
-            reason: completed.outcome,
+            reason: call.outcome,
             since: now,
-            probes: 0,
-            until: now + delay,
+            failed_probes: 0,
             delay,
+            until: now + delay,
         };
         self.state = BackoffState::Paused(pause);
-        self.failed_connections = 0;
+        self.failed_connections = None;
         BackoffTransition::Paused(pause)
     }
 
-    /// Counts connections that fail in a row. Probes of an account that has stepped back do
-    /// not count: one call every half minute can offend nobody, and pausing would only keep
-    /// us from noticing that an outage is over.
-    fn track_connection_failures(&mut self, completed: Completed) {
-        match completed.outcome {
-            Outcome::ConnectionFailed if completed.kind == RequestKind::Regular => {
-                self.failed_connections += 1;
-                let first = *self.first_failed_scope.get_or_insert(completed.scope);
-                self.scopes_differ |= first.is_distinct_from(completed.scope);
+    /// Counts consecutive connection failures, and returns whether they count as a block. Probes
+    /// of an account do not count: one call every 30 s cannot cause a block, and a pause would
+    /// only delay noticing that an outage is over.
+    fn track_connection_failures(&mut self, call: Completed) -> bool {
+        let streak = &mut self.failed_connections;
+        match call.outcome {
+            Outcome::ConnectionFailed if call.kind == RequestKind::Regular => {
+                FailureStreak::extend(streak, call.scope, call.started);
             }
             Outcome::ConnectionFailed | Outcome::Timeout => {}
-            _ => {
-                self.failed_connections = 0;
-                self.first_failed_scope = None;
-                self.scopes_differ = false;
-            }
+            _ => *streak = None,
         }
+        streak.is_some_and(|streak| streak.spans_channels && streak.calls >= MAX_FAILED_CONNECTIONS)
     }
 }
 
@@ -241,7 +221,7 @@ mod tests {
         outcome: Outcome,
         seconds: u64,
     ) -> Option<BackoffTransition> {
-        let kind = if global_backoff.paused().is_some() {
+        let kind = if global_backoff.is_paused() {
             RequestKind::GlobalProbe
         } else {
             RequestKind::Regular
@@ -264,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn one_throttled_call_stops_everything() {
+    fn one_throttled_call_stops_all_calls() {
         let mut global_backoff = GlobalBackoff::new();
         assert!(matches!(
             end(&mut global_backoff, 1, Outcome::Throttled, 0),
@@ -280,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn twenty_failed_connections_in_a_row_over_two_channels_are_a_block() {
+    fn twenty_consecutive_failed_connections_over_two_channels_are_a_block() {
         let mut global_backoff = GlobalBackoff::new();
         for _ in 0..100 {
             assert_eq!(
@@ -307,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn probes_of_accounts_do_not_count_as_failed_connections() {
+    fn account_probes_do_not_count_as_failed_connections() {
         let mut global_backoff = GlobalBackoff::new();
         for call in 0..100 {
             let completed = Completed {
@@ -321,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_were_under_way_neither_prolong_nor_end_a_pause() {
+    fn calls_in_flight_neither_prolong_nor_end_a_pause() {
         let mut global_backoff = GlobalBackoff::new();
         end(&mut global_backoff, 1, Outcome::Throttled, 0);
         for outcome in [Outcome::Throttled, Outcome::Ok] {
@@ -337,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_success_plans_speed_up_over_half_a_minute() {
+    fn speed_rises_over_30_s_after_a_success() {
         let mut global_backoff = GlobalBackoff::new();
         end(&mut global_backoff, 1, Outcome::Throttled, 0);
         let change = end(&mut global_backoff, 1, Outcome::NotLive, 30);
@@ -345,7 +325,7 @@ mod tests {
         let speeds = [30, 45, 60].map(|seconds| global_backoff.speed(at(seconds)));
         assert_eq!(speeds, [0.1, 0.55, 1.0]);
         global_backoff.finish_slow_start(at(60));
-        // All over: a new pause begins small. While it speeds up it goes on doubling.
+        // The slow start is over: the next pause is short. A pause during a slow start is doubled.
         end(&mut global_backoff, 1, Outcome::Throttled, 70);
         assert_eq!(wait(&global_backoff, 70), 30);
         end(&mut global_backoff, 1, Outcome::Ok, 100);
@@ -354,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_a_block_may_have_swallowed_prolongs_the_pause() {
+    fn probe_without_a_response_prolongs_the_pause() {
         for outcome in [Outcome::Timeout, Outcome::ConnectionFailed] {
             let mut global_backoff = GlobalBackoff::new();
             end(&mut global_backoff, 1, Outcome::Throttled, 0);

@@ -1,26 +1,26 @@
-//! What others may know of the poller without asking it.
+//! The poller's health, as other parts of the exporter see it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use polyv_client::clock::MonotonicInstant;
 
-/// The poller's state as scrapes and readiness probes see it. It is true even when the poller
-/// is stuck: the lag is reckoned by whoever asks.
+/// The health of the poller. It stays correct while the poller is stalled, since readers compute
+/// times themselves.
 #[derive(Debug)]
 pub struct PollerHealth {
     ready: AtomicBool,
-    /// When the earliest poll that was not begun yet is due, in milliseconds.
+    /// When the earliest poll that was not sent yet is due, in milliseconds.
     next_due: AtomicU64,
-    /// When the poller last heartbeat_at at what is to be done, in milliseconds.
+    /// When the poller last ran, in milliseconds.
     heartbeat_at: AtomicU64,
 }
 
-/// No poll is planned.
+/// No poll is scheduled.
 const NEVER: u64 = u64::MAX;
 
-/// The poller looks every second, and whatever it does takes milliseconds. One that has not
-/// heartbeat_at for so long does not work any more, and only a new process helps.
+/// The poller runs every second, for milliseconds. If it did not run for this time it is stalled,
+/// and only a restart helps.
 const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Default for PollerHealth {
@@ -34,13 +34,13 @@ impl Default for PollerHealth {
 }
 
 impl PollerHealth {
-    /// Whether every channel was asked once, or a poll interval has passed since the start.
+    /// Returns whether every channel was polled once, or a poll interval passed since the start.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Relaxed)
     }
 
-    /// How late the most overdue poll is.
+    /// Returns how late the most overdue poll is.
     #[must_use]
     pub fn lag(&self, now: MonotonicInstant) -> Duration {
         match self.next_due.load(Ordering::Relaxed) {
@@ -49,12 +49,12 @@ impl PollerHealth {
         }
     }
 
-    /// Whether the poller has stopped looking at what is to be done, which is a fault of the
-    /// exporter's own. Waiting for Polyv is none.
+    /// Returns whether the poller has stopped running, which is an internal fault. Waiting for
+    /// Polyv is none.
     #[must_use]
     pub fn is_stalled(&self, now: MonotonicInstant) -> bool {
-        let heartbeat_at = MonotonicInstant::from_millis(self.heartbeat_at.load(Ordering::Relaxed));
-        now.since(heartbeat_at) > STALL_TIMEOUT
+        let heartbeat = self.heartbeat_at.load(Ordering::Relaxed);
+        now.since(MonotonicInstant::from_millis(heartbeat)) > STALL_TIMEOUT
     }
 
     pub(super) fn heartbeat(&self, now: MonotonicInstant) {
@@ -76,10 +76,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_poller_that_does_not_look_for_a_minute_is_stuck_until_it_looks_again() {
+    fn poller_without_a_heartbeat_for_a_minute_is_stalled() {
         let health = PollerHealth::default();
         let at = |seconds: u64| MonotonicInstant::from_millis(seconds * 1000);
-        assert!(!health.is_stalled(at(60)), "it may take a while to start");
+        assert!(!health.is_stalled(at(60)), "the start may take a while");
         assert!(health.is_stalled(at(61)));
         health.heartbeat(at(61));
         assert!(!health.is_stalled(at(121)));

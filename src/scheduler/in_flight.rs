@@ -1,4 +1,4 @@
-//! One call under way.
+//! A call in flight.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,26 +7,25 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::global_backoff::RequestKind;
-use super::request::PollRequest;
+use super::request::{PollRequest, RequestKind};
 use super::virtual_clock::VirtualInstant;
 use crate::config::SecretSource;
 use polyv_client::clock::MonotonicInstant;
 use polyv_client::{
-    ChannelLiveStatus, ChannelPage, ChannelPageRequest, Client, Credentials, Error, Outcome,
+    BadResponse, ChannelLiveStatus, ChannelPage, ChannelPageRequest, Client, Credentials, Error,
     Permit, Range, StreamInfo,
 };
 
-/// A file that takes longer to read is not waited for.
+/// How long a secret file may take to read.
 const SECRET_READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is known of a call from its beginning to its end.
+/// A request from its start to its completion.
 #[derive(Debug, Clone)]
 pub(super) struct InFlightRequest {
-    /// The account's id number.
+    /// The id of the account.
     pub(super) account: u64,
-    /// Which of the account's credentials it is signed with: results of calls with earlier
-    /// ones say nothing about the present ones.
+    /// The number of the credentials that it is signed with. Results of calls with earlier
+    /// credentials say nothing about the present ones.
     pub(super) credentials: u64,
     pub(super) request: PollRequest,
     pub(super) kind: RequestKind,
@@ -34,14 +33,14 @@ pub(super) struct InFlightRequest {
     pub(super) virtual_started: VirtualInstant,
 }
 
-/// A call that has completed.
+/// The end of a call.
 #[derive(Debug)]
 pub(super) struct Completion {
     pub(super) took: Duration,
     pub(super) result: Result<Response, Error>,
 }
 
-/// What Polyv answered.
+/// The data of a response.
 #[derive(Debug)]
 pub(super) enum Response {
     StreamInfo(StreamInfo),
@@ -49,31 +48,53 @@ pub(super) enum Response {
     ChannelPage(ChannelPage),
 }
 
-/// What Polyv is asked, as the client takes it.
+/// The arguments of a call.
 pub(super) enum ApiCall {
     StreamInfo(Arc<str>, Range),
     LiveStatus(Vec<Arc<str>>),
     ChannelPage(ChannelPageRequest),
 }
 
-impl Completion {
-    pub(super) fn outcome(&self) -> Outcome {
-        match &self.result {
-            Ok(_) => Outcome::Ok,
-            Err(error) => error.outcome(),
+// === impl Response ===
+
+impl Response {
+    pub(super) fn into_stream_info(self) -> Result<StreamInfo, Error> {
+        match self {
+            Self::StreamInfo(info) => Ok(info),
+            Self::LiveStatus(_) | Self::ChannelPage(_) => Err(mismatch()),
+        }
+    }
+
+    pub(super) fn into_live_status(self) -> Result<Vec<ChannelLiveStatus>, Error> {
+        match self {
+            Self::LiveStatus(statuses) => Ok(statuses),
+            Self::StreamInfo(_) | Self::ChannelPage(_) => Err(mismatch()),
+        }
+    }
+
+    pub(super) fn into_channel_page(self) -> Result<ChannelPage, Error> {
+        match self {
+            Self::ChannelPage(page) => Ok(page),
+            Self::StreamInfo(_) | Self::LiveStatus(_) => Err(mismatch()),
         }
     }
 }
 
-/// A secret that may have been replaced, to be read anew.
+/// Returns the error of a response to another call, which is an internal fault.
+fn mismatch() -> Error {
+    Error::BadResponse(BadResponse::Garbled(
+        "a response to another call".to_owned(),
+    ))
+}
+
+/// A secret that may have been replaced and is read again.
 pub(super) struct SecretRefresh {
     pub(super) source: SecretSource,
-    /// Held while it is read: a file that does not let itself be read is tried by one at a
-    /// time.
+    /// Held while it is read, so that one task at a time waits for a file that hangs.
     pub(super) reading: Arc<Mutex<()>>,
 }
 
-/// Asks. Where the account's secret may have been replaced, it is read anew before.
+/// Sends a call. A secret that may have been replaced is read again first.
 pub(super) async fn send_request(
     client: Arc<Client>,
     secret_refresh: Option<SecretRefresh>,
@@ -83,22 +104,22 @@ pub(super) async fn send_request(
     if let Some(secret_refresh) = secret_refresh
         && let Err(why) = refresh_secret(&client, secret_refresh).await
     {
-        warn!(%why, "the secret cannot be read anew; trying with the old one");
+        warn!(%why, "cannot read the secret again; using the previous one");
     }
     let sent = Instant::now();
     let result = match question {
         ApiCall::StreamInfo(channel_id, range) => {
-            let answer = client.stream_info(permit, &channel_id, range).await;
-            answer.map(Response::StreamInfo)
+            let response = client.stream_info(permit, &channel_id, range).await;
+            response.map(Response::StreamInfo)
         }
         ApiCall::LiveStatus(channel_ids) => {
             let channel_ids: Vec<&str> = channel_ids.iter().map(AsRef::as_ref).collect();
-            let answer = client.live_status(permit, &channel_ids).await;
-            answer.map(Response::LiveStatus)
+            let response = client.live_status(permit, &channel_ids).await;
+            response.map(Response::LiveStatus)
         }
         ApiCall::ChannelPage(page) => {
-            let answer = client.channel_list(permit, page).await;
-            answer.map(Response::ChannelPage)
+            let response = client.channel_list(permit, page).await;
+            response.map(Response::ChannelPage)
         }
     };
     Completion {
@@ -109,22 +130,22 @@ pub(super) async fn send_request(
 
 async fn refresh_secret(client: &Client, secret_refresh: SecretRefresh) -> Result<(), String> {
     let SecretRefresh { source, reading } = secret_refresh;
-    let too_slow = || format!("reading it takes over {SECRET_READ_TIMEOUT:?}");
+    let too_slow = || format!("reading takes over {SECRET_READ_TIMEOUT:?}");
     let lock = reading.try_lock_owned().map_err(|_| too_slow())?;
     let read = tokio::task::spawn_blocking(move || {
         let read = source.read();
         drop(lock);
         read
     });
-    // The file may be on a network that is down, and the poll holds up its account.
+    // The file may be on a network that is down, and the probe holds up its account.
     let app_secret = tokio::time::timeout(SECRET_READ_TIMEOUT, read)
         .await
         .map_err(|_| too_slow())?
         .map_err(|failure| failure.to_string())??;
-    let present = client.credentials();
-    if present.app_secret != app_secret {
+    let current = client.credentials();
+    if current.app_secret != app_secret {
         client.set_credentials(Credentials {
-            app_id: present.app_id.clone(),
+            app_id: current.app_id.clone(),
             app_secret,
         });
     }

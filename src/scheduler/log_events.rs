@@ -1,73 +1,71 @@
-//! What the log tells of polling: every trouble once when it begins and once when it ends.
+//! What the log says about polling: every fault once when it begins and once when it ends.
+
+use std::time::Duration;
 
 use tracing::{debug, error, info, trace, warn};
 
 use super::account_poller::AccountPoller;
-use super::batch_status;
+use super::batch_status::BatchTransition;
 use super::circuit_breaker::{OpenReason, Outage};
-use super::global_backoff::{self, RequestKind};
+use super::failure_class::FailureClass;
+use super::global_backoff::BackoffTransition;
 use super::in_flight::InFlightRequest;
 use super::poll_target::{LoggedFailure, PollTarget};
-use super::request::StatusBatch;
-use super::response::{FailureClass, format_elapsed};
-use super::tempo;
-use crate::state::{ChannelKey, StateTransition};
-use crate::state::{DiscardCounts, LiveState};
+use super::request::{RequestKind, StatusBatch};
+use crate::state::{ChannelKey, DiscardCounts, LiveState, StateTransition};
 use polyv_client::clock::MonotonicInstant;
 use polyv_client::{Error, Outcome};
 
-/// A host whose clock is further off than this should be looked at; beyond 3 minutes Polyv
-/// refuses its signatures.
+/// A clock that differs more than this is worth a look; beyond 3 minutes Polyv refuses signatures.
 const CLOCK_SKEW_LIMIT_SECONDS: f64 = 30.0;
-
-/// A failure that others do not share may be chance; one that comes twice is told.
+/// Consecutive failures of one channel before they are logged, while others succeed.
 const LOG_TRANSIENT_AFTER: u64 = 2;
 
-/// The brake was put on or let go.
-pub(super) fn global_backoff(
-    change: Option<global_backoff::BackoffTransition>,
-    now: MonotonicInstant,
-) {
-    match change {
-        Some(global_backoff::BackoffTransition::Paused(pause)) => warn!(
+/// Formats the time since `since`, in whole seconds.
+fn elapsed(since: MonotonicInstant, now: MonotonicInstant) -> String {
+    crate::config::format_duration(Duration::from_secs(now.since(since).as_secs()))
+}
+
+/// Logs that all calls stopped, or flow again.
+pub(super) fn global_backoff(transition: Option<BackoffTransition>, now: MonotonicInstant) {
+    match transition {
+        Some(BackoffTransition::Paused(pause)) => warn!(
             reason = %pause.reason,
-            pause = crate::config::format_duration(pause.delay()),
-            "Polyv throttles or blocks us: all calls are held back"
+            pause = crate::config::format_duration(pause.delay),
+            "Polyv throttles or blocks the exporter: all calls are paused"
         ),
-        Some(global_backoff::BackoffTransition::Resumed(pause)) => info!(
+        Some(BackoffTransition::Resumed(pause)) => info!(
             reason = %pause.reason,
-            lasted = format_elapsed(pause.since, now),
-            probes_failed = pause.probes,
-            "Polyv lets us ask again: calls speed up over half a minute"
+            lasted = elapsed(pause.since, now),
+            probes_failed = pause.failed_probes,
+            "Polyv accepts calls again: the rate rises to normal over 30s"
         ),
         None => {}
     }
 }
 
-/// An account's fault has lasted until its first probe.
+/// Logs an outage of an account that lasted until its first probe.
 pub(super) fn breaker_opened(account: &AccountPoller, now: MonotonicInstant) {
     if let Some(outage) = account.breaker.outage() {
         warn!(
             account = %account.name,
-            since = format_elapsed(outage.since, now),
+            since = elapsed(outage.since, now),
             failed_calls = outage.failures,
-            "no channel of this account can be asked: trying one call at a time"
+            "no channel of this account can be polled: probing with one call at a time"
         );
     }
 }
 
-/// An account's signature was refused.
-pub(super) fn auth_refused(account: &AccountPoller, why: Option<&Error>) {
-    if let Some(why) = why {
-        error!(
-            account = %account.name, error = %why,
-            "this account cannot sign: check its app_id and its secret, and that the host may \
-             use the live API"
-        );
-    }
+/// Logs that an account's signature was refused.
+pub(super) fn auth_refused(account: &AccountPoller, error: &Error) {
+    error!(
+        account = %account.name, %error,
+        "Polyv refuses the signature of this account: check its app_id and its secret, and that \
+         this host may use the live API"
+    );
 }
 
-/// An account can be asked again.
+/// Logs the end of an account's outage.
 pub(super) fn breaker_closed(
     account: &AccountPoller,
     outage: &Outage,
@@ -75,42 +73,25 @@ pub(super) fn breaker_closed(
     now: MonotonicInstant,
 ) {
     if !account.outage_logged {
-        debug!(account = %account.name, "a fault was over before it was tried again");
+        debug!(account = %account.name, "a fault ended before its first probe");
         return;
     }
-    let what = match outage.reason {
-        OpenReason::Fault => "the channels of this account can be asked again",
-        OpenReason::Refused => "the signature of this account is accepted again",
+    let message = match outage.reason {
+        OpenReason::Fault => "the channels of this account can be polled again",
+        OpenReason::AuthRefused => "the signature of this account is accepted again",
     };
     info!(
         account = %account.name,
-        lasted = format_elapsed(outage.since, now),
+        lasted = elapsed(outage.since, now),
         failed_calls = outage.failures,
         %outcome,
-        "{what}"
+        "{message}"
     );
 }
 
-/// An account was slowed down, or is at full speed again.
-pub(super) fn throttled(account: &str, change: Option<tempo::Change>, now: MonotonicInstant) {
-    match change {
-        Some(tempo::Change::Slowed { share }) => warn!(
-            account,
-            failed_percent = (share * 100.0).round(),
-            "many calls fail: asking at half the rate"
-        ),
-        Some(tempo::Change::Recovered { began }) => info!(
-            account,
-            lasted = format_elapsed(began, now),
-            "asking at the full rate again"
-        ),
-        None => {}
-    }
-}
-
-/// The host's clock was set.
+/// Logs that the host's clock was set.
 pub(super) fn clock_stepped(millis: i64) {
-    #[allow(clippy::cast_precision_loss)]
+    #[allow(clippy::cast_precision_loss)] // for display
     let seconds = millis as f64 / 1000.0;
     info!(
         seconds,
@@ -118,56 +99,43 @@ pub(super) fn clock_stepped(millis: i64) {
     );
 }
 
-/// The host's clock is off, or is not any more.
-pub(super) fn clock_skew(skew: Option<f64>, is_off: &mut bool) {
+/// Logs that the host's clock differs from Polyv's, or does not any more.
+pub(super) fn clock_skew(skew: Option<f64>, logged: &mut bool) {
     let Some(skew) = skew else {
         return;
     };
-    let off = skew.abs() > CLOCK_SKEW_LIMIT_SECONDS;
-    if off && !*is_off {
+    let is_off = skew.abs() > CLOCK_SKEW_LIMIT_SECONDS;
+    let skew_seconds = skew.round();
+    if is_off && !*logged {
         warn!(
-            skew_seconds = skew.round(),
-            "the clock of this host is not that of Polyv; calls are signed with the time of Polyv all the same"
+            skew_seconds,
+            "the clock of this host differs from Polyv's; calls are signed with Polyv's time"
         );
-    } else if *is_off && !off {
-        info!(
-            skew_seconds = skew.round(),
-            "the clock of this host is right again"
-        );
+    } else if *logged && !is_off {
+        info!(skew_seconds, "the clock of this host is right again");
     }
-    *is_off = off;
+    *logged = is_off;
 }
 
-/// A channel was polled.
+/// Logs the result of a poll of stream information.
 pub(super) fn poll(
     account: &str,
-    channel: &mut PollTarget,
-    class: FailureClass,
-    error: Option<&Error>,
+    target: &mut PollTarget,
+    (class, error): (FailureClass, Option<&Error>),
     quiet: bool,
     in_flight: &InFlightRequest,
     now: MonotonicInstant,
 ) {
-    let id = &*channel.id;
     let outcome = error.map_or(Outcome::Ok, Error::outcome);
     trace!(
-        account, channel = id, %outcome,
+        account, channel = %target.id, %outcome,
         took_ms = now.since(in_flight.started).as_millis(),
         probe = in_flight.kind != RequestKind::Regular,
         "polled"
     );
     let log_after = match class {
         FailureClass::Success => {
-            if let Some(failure) = channel.failure.take()
-                && failure.logged
-            {
-                info!(
-                    account, channel = id, name = %channel.name,
-                    lasted = format_elapsed(failure.since, now),
-                    failures = failure.failures,
-                    "the channel answers again"
-                );
-            }
+            recovered(account, target, "the channel responds again", now);
             return;
         }
         FailureClass::SharedFault => return,
@@ -177,145 +145,145 @@ pub(super) fn poll(
     let Some(error) = error else {
         return;
     };
-    let begin = || LoggedFailure {
-        since: in_flight.started,
-        failures: 0,
-        logged: false,
-    };
-    let failure = channel.failure.get_or_insert_with(|| Box::new(begin()));
+    let failure = target.failure.get_or_insert_with(|| {
+        Box::new(LoggedFailure {
+            since: in_flight.started,
+            failures: 0,
+            logged: false,
+        })
+    });
     failure.failures += 1;
     if failure.failures >= log_after && !failure.logged && !quiet {
         failure.logged = true;
         warn!(
-            account, channel = id, name = %channel.name, %outcome, %error,
-            "the channel cannot be asked; trying ever less often, up to 5 minutes"
+            account, channel = %target.id, name = %target.name, %outcome, %error,
+            "the channel cannot be polled; retrying less and less often, at least every 5 minutes"
         );
     } else {
-        debug!(account, channel = id, %outcome, %error, "a poll brought no answer");
+        debug!(account, channel = %target.id, %outcome, %error, "a poll failed");
     }
 }
 
-/// Samples could not be used.
-pub(super) fn values_ignored(account: &str, channel: &mut PollTarget, discarded: &DiscardCounts) {
+/// Logs that a status ended the failures of a channel's stream information.
+pub(super) fn status_recovered(account: &str, target: &mut PollTarget, now: MonotonicInstant) {
+    recovered(
+        account,
+        target,
+        "the channel responds again: it is not live",
+        now,
+    );
+}
+
+fn recovered(account: &str, target: &mut PollTarget, message: &str, now: MonotonicInstant) {
+    if let Some(failure) = target.failure.take()
+        && failure.logged
+    {
+        info!(
+            account, channel = %target.id, name = %target.name,
+            lasted = elapsed(failure.since, now),
+            failures = failure.failures,
+            "{message}"
+        );
+    }
+}
+
+/// Logs ignored values, once per channel: the counters show the rest.
+pub(super) fn values_ignored(account: &str, target: &mut PollTarget, discarded: &DiscardCounts) {
     if discarded.is_empty() {
         return;
     }
     let samples: u64 = discarded.counts().map(|(_, count)| count).sum();
     let fields = discarded.invalid_fields;
     let example = discarded.example.as_deref().unwrap_or("");
-    let id = &*channel.id;
-    // Once a channel: the counters tell the rest.
-    if channel.discard_logged {
+    if std::mem::replace(&mut target.discard_logged, true) {
         debug!(
-            account,
-            channel = id,
-            samples,
-            fields,
-            example,
-            "parts of an answer make no sense"
+            account, channel = %target.id, samples, fields, example,
+            "ignored invalid values in a response"
         );
     } else {
-        channel.discard_logged = true;
         warn!(
-            account, channel = id, name = %channel.name, samples, fields, example,
-            "parts of an answer make no sense and are left out; more of this channel are \
-             counted, and logged at debug"
+            account, channel = %target.id, name = %target.name, samples, fields, example,
+            "ignored invalid values in a response; more of this channel are counted, and logged \
+             at debug"
         );
     }
 }
 
-/// A channel turned live, not live or unknown.
-pub(super) fn state_changed(account: &str, channel: &PollTarget, turned: &StateTransition) {
-    let id = &*channel.id;
-    let name = &*channel.name;
-    let (from, to) = (turned.from.as_str(), turned.to.as_str());
-    match turned.to {
-        LiveState::Live | LiveState::NotLive if turned.from != LiveState::Unknown => {
-            info!(account, channel = id, name, from, to, "the channel turned");
-        }
-        _ => debug!(account, channel = id, name, from, to, "the channel turned"),
+/// Logs that a channel became live, not live or unknown.
+pub(super) fn state_changed(account: &str, target: &PollTarget, transition: &StateTransition) {
+    let (channel, name) = (&*target.id, &*target.name);
+    let (from, to) = (transition.from.as_str(), transition.to.as_str());
+    if transition.from == LiveState::Unknown || transition.to == LiveState::Unknown {
+        debug!(
+            account,
+            channel, name, from, to, "the channel's state changed"
+        );
+    } else {
+        info!(
+            account,
+            channel, name, from, to, "the channel's state changed"
+        );
     }
 }
 
-/// Whether an account's channels can be asked for their status in bulk has changed.
+/// Logs that batch status became available or unavailable.
 pub(super) fn batch_status(
     account: &AccountPoller,
-    change: batch_status::BatchTransition,
-    why: Option<&Error>,
+    transition: BatchTransition,
+    error: Option<&Error>,
 ) {
-    match (change, why) {
-        (batch_status::BatchTransition::BecameUnavailable, Some(why)) => warn!(
-            account = %account.name,
-            channels = account.queue.len(),
-            error = %why,
-            "Polyv does not tell the status of channels in batch_status: each is asked by itself, and \
-             some are tried in bulk again every 10 minutes"
+    let channels = account.queue.len();
+    match (transition, error) {
+        (BatchTransition::BecameUnavailable, Some(error)) => warn!(
+            account = %account.name, channels, %error,
+            "batch status is unavailable: channels are polled individually, and some are tried in \
+             a batch every 10 minutes"
         ),
-        (batch_status::BatchTransition::BecameAvailable, _) => info!(
-            account = %account.name,
-            channels = account.queue.len(),
-            "Polyv tells the status of channels in bulk again"
+        (BatchTransition::BecameAvailable, _) => info!(
+            account = %account.name, channels,
+            "batch status is available again"
         ),
         _ => {}
     }
 }
 
-/// The status of channels was asked in vain.
+/// Logs a batch without statuses.
 pub(super) fn batch_failed(account: &AccountPoller, batch: &StatusBatch, error: &Error) {
-    debug!(
-        account = %account.name,
-        channels = batch.channels.len(),
-        %error,
-        "the status of channels was not told"
-    );
+    let channels = batch.channels.len();
+    debug!(account = %account.name, channels, %error, "a batch status call failed");
 }
 
-/// Polyv does not tell the status of one channel.
+/// Logs that a channel is excluded from batches, once per account: a metric shows how many are.
 pub(super) fn batch_exclusion(account: &mut AccountPoller, key: ChannelKey) {
     let Some(target) = account.queue.get(key) else {
         return;
     };
     let (name, id) = (&account.name, &target.id);
-    // Once an account: the metric tells how many there are.
     if std::mem::replace(&mut account.exclusion_logged, true) {
-        debug!(account = %name, channel = %id, "Polyv does not tell the status of this channel");
+        debug!(account = %name, channel = %id, "batch status does not work for this channel");
     } else {
         warn!(
             account = %name, channel = %id,
-            "Polyv does not tell the status of this channel (a seminar channel, or not there): it \
-             is asked by itself, and tried again after an hour; more of this account are counted, \
-             and logged at debug"
+            "batch status does not work for this channel (a seminar channel, or a missing one): it \
+             is polled individually, and tried in a batch again after an hour; more of this \
+             account are counted, and logged at debug"
         );
     }
 }
 
-/// A channel's status was told, which ends what trouble there was with its stream.
-pub(super) fn status_recovered(account: &str, channel: &mut PollTarget, now: MonotonicInstant) {
-    if let Some(failure) = channel.failure.take()
-        && failure.logged
-    {
-        info!(
-            account, channel = %channel.id, name = %channel.name,
-            lasted = format_elapsed(failure.since, now),
-            failures = failure.failures,
-            "the channel answers again: it is not live"
-        );
-    }
-}
-
-/// An account's channels could not be listed.
-pub(super) fn discovery_failed(account: &str, error: &Error, first: bool) {
-    if first {
+/// Logs that an account's channels could not be listed.
+pub(super) fn discovery_failed(account: &str, error: &Error, is_first: bool) {
+    if is_first {
         warn!(
             account, %error,
-            "the channels of this account cannot be listed: those of the last listing are watched"
+            "cannot list the channels of this account: polling those of the last complete list"
         );
     } else {
-        debug!(account, %error, "the channels of this account still cannot be listed");
+        debug!(account, %error, "still cannot list the channels of this account");
     }
 }
 
-/// An account's channels were listed completely.
+/// Logs a complete list of an account's channels.
 pub(super) fn discovery_complete(account: &AccountPoller, failures: u32) {
     let channels = account.discovered.len();
     if failures > 0 {
@@ -324,19 +292,18 @@ pub(super) fn discovery_complete(account: &AccountPoller, failures: u32) {
             "the channels of this account can be listed again"
         );
     } else {
-        debug!(account = %account.name, channels, "listed");
+        debug!(account = %account.name, channels, "listed the channels of this account");
     }
 }
 
-/// An account has more channels than are target.
-pub(super) fn too_many_discovered(account: &mut AccountPoller, most: usize) {
-    let Some(discovery) = &mut account.discovery else {
-        return;
-    };
-    if !std::mem::replace(&mut discovery.too_many_logged, true) {
+/// Logs once that an account has more channels than are polled.
+pub(super) fn too_many_discovered(account: &mut AccountPoller, max: usize) {
+    if let Some(discovery) = &mut account.discovery
+        && !std::mem::replace(&mut discovery.too_many_logged, true)
+    {
         warn!(
-            account = %account.name, most,
-            "this account has more channels than are target; narrow its discover"
+            account = %account.name, max,
+            "this account has more channels than are polled; narrow its discover"
         );
     }
 }

@@ -1,25 +1,29 @@
-//! Which channel is asked when.
+//! Which request is due when.
 //!
-//! One task owns all plans: it sends what is due, within the limiter, applies answers to
-//! channels in the [store](crate::state::ChannelStore), and plans anew. Polls themselves run
-//! beside it, one task each, and are gone when it ends.
+//! One task owns all schedules: it sends due requests as far as the rate limiter allows, applies
+//! responses to the [store](crate::state::ChannelStore), and schedules the next request. Each
+//! request runs in a task of its own, and is cancelled when the poller ends.
 //!
-//! A channel that is live is asked for its stream, by itself. Those that are not are asked for
-//! their status, [in bulk](batch_status), as long as Polyv tells it; and accounts that want it have their
-//! channels [listed](discovery). All three are [errands](request) that an account plans.
+//! Live channels are polled individually for their stream information. Other channels are polled
+//! for their status [in batches](batch_status) while Polyv allows it. Accounts with `discover`
+//! have their channels [listed](discovery). Each of these is a [request] of an account.
 //!
-//! What may hold a call back, from the inside out: its channel's [plan](schedule) (phase and
-//! back-off), its account's [gate](breaker) (a shared fault, a refused signature) and
-//! [tempo](tempo) (too many failures), the [brake](global_backoff) for all calls (throttled or
-//! blocked), and the limiter. All but the limiter act on the [timeline](virtual_clock) that plans
-//! stand on, so that nothing has to be planned anew when they let go.
+//! From the inside out, a request waits for its channel's [schedule] (phase and back-off), its
+//! account's [circuit breaker](circuit_breaker) (shared fault, refused signature), the
+//! [global back-off](global_backoff) (throttled or blocked), and the rate limiter. All but the
+//! limiter act on the [virtual clock](virtual_clock) of the schedules, so that nothing has to be
+//! scheduled again when they let calls flow.
 
 mod account_poller;
 mod apply_config;
 mod batch_status;
 mod circuit_breaker;
+mod context;
+mod discovered_channel;
 mod discovery;
 mod dispatch;
+mod failure_class;
+mod failure_streak;
 mod global_backoff;
 mod health;
 mod in_flight;
@@ -31,10 +35,10 @@ mod rate_budget;
 mod request;
 mod response;
 mod schedule;
-mod tempo;
 mod virtual_clock;
 
 pub use apply_config::freshness_policy;
+pub use context::{ConfigUpdate, ConfigUpdates, PollerContext};
 pub use health::PollerHealth;
-pub use poller::{ConfigUpdate, ConfigUpdates, Poller, PollerContext, wall_offset};
+pub use poller::{Poller, wall_offset};
 pub use rate_budget::{capacity_warning, rate_limit_from_config};

@@ -1,52 +1,97 @@
-//! The channels of one account, and which of them is due for what.
+//! The channels of one account, in the order in which they are due.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use super::poll_target::{BatchExclusion, PollInterval, PollPriority, PollTarget};
-use super::rate_budget;
+use super::poll_target::{BatchExclusion, PollInterval, PollTarget};
+use super::rate_budget::{Demand, rate};
 use super::request::StatusBatch;
 use super::schedule::PollSchedule;
 use super::virtual_clock::VirtualInstant;
 use crate::state::ChannelKey;
 use polyv_client::MAX_CHANNELS_PER_CALL;
 
-/// An account's channels.
-///
-/// A channel that is being asked is in no queue; it comes back when the call has completed.
+type DueSet = BTreeSet<(VirtualInstant, ChannelKey)>;
+
+/// An account's channels. A channel with a request in flight is not due until it ends.
 #[derive(Debug)]
 pub(super) struct PollQueue {
-    /// Boxed, since up to half of a map's places are free.
+    /// Boxed, since up to half of a map's slots are empty.
     channels: HashMap<ChannelKey, Box<PollTarget>>,
-    /// The channels to be asked for their streams, by when they are due.
-    streams: BTreeSet<(VirtualInstant, ChannelKey)>,
-    /// The channels to be asked for their status, by when they are due.
-    statuses: BTreeSet<(VirtualInstant, ChannelKey)>,
-    /// The channels whose plans were put off by failures that others may come to share.
+    index: DueIndex,
+    /// Channels that back off because of failures which may turn out to be shared.
     backed_off: HashSet<ChannelKey>,
-    /// The channel that was probed last.
     last_probed: Option<ChannelKey>,
-    /// How often a channel is asked that is not live.
+    /// How often a channel is polled that is not live.
     idle_interval: Duration,
-    /// How much longer that is for those who are asked for their streams, each by itself.
-    idle_stretch: f64,
-    /// Calls a second that streams need which are asked for at fixed intervals.
-    fixed_demand: f64,
-    /// Channels that are asked for their streams although they are not live.
-    idle_streams: usize,
-    /// Channels that are asked for their status.
-    batched: usize,
-    /// Channels whose status Polyv does not tell.
-    alone: usize,
 }
 
-/// Calls a second that channels need.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Demand {
-    /// For channels that are live or expected to be, and for status in batch_status.
-    pub(super) guaranteed: f64,
-    /// For channels that are not live, each asked by itself for its stream.
-    pub(super) best_effort: f64,
+/// Which channels are due when, and how many calls they need.
+#[derive(Debug, Default)]
+struct DueIndex {
+    /// Stream information with a guaranteed interval.
+    guaranteed: DueSet,
+    /// Stream information that is polled with the calls that are left.
+    best_effort: DueSet,
+    statuses: DueSet,
+    /// Calls per second for stream information.
+    stream_demand: Demand,
+    /// Channels whose status is polled.
+    batched: usize,
+    /// Channels that are excluded from batches.
+    excluded: usize,
+    /// Channels without a response or a failed poll yet.
+    unpolled: usize,
+}
+
+// === impl DueIndex ===
+
+impl DueIndex {
+    fn streams(&mut self, interval: PollInterval) -> (&mut DueSet, &mut f64) {
+        let demand = &mut self.stream_demand;
+        match interval {
+            PollInterval::Guaranteed(_) => (&mut self.guaranteed, &mut demand.guaranteed),
+            PollInterval::BestEffort(_) => (&mut self.best_effort, &mut demand.best_effort),
+        }
+    }
+
+    fn insert(&mut self, key: ChannelKey, target: &PollTarget) {
+        if let Some(schedule) = target.stream {
+            let (queue, demand) = self.streams(target.interval);
+            *demand += rate(target.interval.duration());
+            if !target.stream_in_flight {
+                queue.insert((schedule.due(), key));
+            }
+        }
+        if let Some(due) = target.status {
+            self.batched += 1;
+            if !target.status_in_flight {
+                self.statuses.insert((due, key));
+            }
+        }
+        self.excluded += usize::from(target.exclusion.is_some());
+        self.unpolled += usize::from(!target.polled);
+    }
+
+    fn remove(&mut self, key: ChannelKey, target: &PollTarget) {
+        if let Some(schedule) = target.stream {
+            let (queue, demand) = self.streams(target.interval);
+            *demand -= rate(target.interval.duration());
+            queue.remove(&(schedule.due(), key));
+        }
+        if let Some(due) = target.status {
+            self.batched -= 1;
+            self.statuses.remove(&(due, key));
+        }
+        self.excluded -= usize::from(target.exclusion.is_some());
+        self.unpolled -= usize::from(!target.polled);
+    }
+
+    /// Returns the channels that wait for their stream information to be polled.
+    fn waiting_streams(&self) -> impl Iterator<Item = ChannelKey> {
+        let streams = self.best_effort.iter().chain(&self.guaranteed);
+        streams.map(|(_, key)| *key)
+    }
 }
 
 // === impl PollQueue ===
@@ -55,16 +100,19 @@ impl PollQueue {
     pub(super) fn new(idle_interval: Duration) -> Self {
         Self {
             channels: HashMap::new(),
-            streams: BTreeSet::new(),
-            statuses: BTreeSet::new(),
+            index: DueIndex::default(),
             backed_off: HashSet::new(),
             last_probed: None,
             idle_interval,
-            idle_stretch: 1.0,
-            fixed_demand: 0.0,
-            idle_streams: 0,
-            batched: 0,
-            alone: 0,
+        }
+    }
+
+    /// Changes a channel, and when it is due.
+    fn modify(&mut self, key: ChannelKey, change: impl FnOnce(&mut PollTarget)) {
+        if let Some(target) = self.channels.get_mut(&key) {
+            self.index.remove(key, target);
+            change(target);
+            self.index.insert(key, target);
         }
     }
 
@@ -72,101 +120,48 @@ impl PollQueue {
         self.idle_interval
     }
 
-    /// Changes how often a channel is asked that is not live.
+    /// Changes the idle interval. A shorter one takes effect at once.
     pub(super) fn set_idle_interval(&mut self, idle_interval: Duration, now: VirtualInstant) {
-        let before = std::mem::replace(&mut self.idle_interval, idle_interval);
-        if idle_interval >= before {
-            return;
-        }
-        let times = idle_interval.as_secs_f64() / before.as_secs_f64();
-        self.rescale_idle_streams(times, now);
-        for (due, key) in std::mem::take(&mut self.statuses) {
-            let Some(target) = self.channels.get_mut(&key) else {
-                continue;
-            };
-            let due = due.min(target.next_slot(now, idle_interval));
-            target.status = Some(due);
-            self.statuses.insert((due, key));
+        self.idle_interval = idle_interval;
+        for (_, key) in self.index.statuses.clone() {
+            self.modify(key, |target| {
+                let slot = target.next_slot(now, idle_interval);
+                target.status = target.status.map(|due| due.min(slot));
+            });
         }
     }
 
-    /// Changes how much longer the interval is of channels that are not live and yet asked for
-    /// their streams.
-    pub(super) fn set_idle_stretch(&mut self, stretch: f64, now: VirtualInstant) {
-        let before = std::mem::replace(&mut self.idle_stretch, stretch);
-        if before != stretch {
-            self.rescale_idle_streams(stretch / before, now);
-        }
-    }
-
-    fn rescale_idle_streams(&mut self, times: f64, now: VirtualInstant) {
-        for (due, key) in std::mem::take(&mut self.streams) {
-            let Some(target) = self.channels.get_mut(&key) else {
-                continue;
-            };
-            let due = match &mut target.stream {
-                Some(schedule) if target.every == PollInterval::Idle => {
-                    schedule.rescale(now, times);
-                    schedule.due()
-                }
-                _ => due,
-            };
-            self.streams.insert((due, key));
-        }
-    }
-
-    /// How long that is, as planned time goes.
-    pub(super) fn interval(&self, every: PollInterval) -> Duration {
-        match every {
-            PollInterval::Fixed(interval) => interval,
-            PollInterval::Idle => self.idle_interval.mul_f64(self.idle_stretch),
-        }
-    }
-
-    /// How often a channel is to be asked for its stream. One that is expected to be live waits
-    /// for nobody, nor does one that is of interest.
-    pub(super) fn every(&self, key: ChannelKey, interest: PollPriority) -> PollInterval {
-        let expected = |key| {
-            let target = self.get(key);
-            target.is_some_and(|target| target.always_poll_stream || target.live)
-        };
-        match interest {
-            PollPriority::Live(interval) => PollInterval::Fixed(interval),
-            PollPriority::None if !expected(key) => PollInterval::Idle,
-            PollPriority::Recent | PollPriority::None => PollInterval::Fixed(self.idle_interval),
-        }
-    }
-
-    /// Adds a channel, to be asked first for its stream, or for its status within one `interval`.
+    /// Adds a channel, to be polled for its stream information, or for its status within `within`.
     pub(super) fn add(
         &mut self,
         key: ChannelKey,
         target: PollTarget,
         stream: Option<PollInterval>,
-        interval: Duration,
+        within: Duration,
         now: VirtualInstant,
     ) {
-        let status = target.next_slot(now, interval.min(self.idle_interval));
+        let status_due = target.next_slot(now, within.min(self.idle_interval));
+        self.index.insert(key, &target);
         self.channels.insert(key, Box::new(target));
         match stream {
-            Some(every) => self.enqueue_stream(key, every, now),
-            None => self.enqueue_status(key, status),
+            Some(interval) => self.enqueue_stream(key, interval, now),
+            None => self.enqueue_status(key, status_due),
         }
     }
 
-    /// Removes a channel; a call that is under way for it is forgotten when it ends.
+    /// Removes a channel. A response to a request in flight is ignored.
     pub(super) fn remove(&mut self, key: ChannelKey) {
-        self.dequeue_status(key);
-        self.dequeue_stream(key);
-        self.exclude_from_batch(key, None);
-        self.backed_off.remove(&key);
-        self.channels.remove(&key);
+        if let Some(target) = self.channels.remove(&key) {
+            self.index.remove(key, &target);
+            self.backed_off.remove(&key);
+        }
     }
 
     pub(super) fn get(&self, key: ChannelKey) -> Option<&PollTarget> {
         self.channels.get(&key).map(Box::as_ref)
     }
 
+    /// Returns a channel, to change what does not affect when it is due.
     pub(super) fn get_mut(&mut self, key: ChannelKey) -> Option<&mut PollTarget> {
         self.channels.get_mut(&key).map(Box::as_mut)
     }
@@ -180,72 +175,76 @@ impl PollQueue {
         self.channels.len()
     }
 
-    /// How many channels Polyv does not tell the status of.
-    pub(super) const fn alone(&self) -> usize {
-        self.alone
+    /// Returns how many channels are excluded from batches.
+    pub(super) const fn excluded(&self) -> usize {
+        self.index.excluded
     }
 
-    /// Calls a second that the channels need, as intervals are configured.
-    #[allow(clippy::cast_precision_loss)]
+    /// Returns how many channels had no response and no failed poll yet.
+    pub(super) const fn unpolled(&self) -> usize {
+        self.index.unpolled
+    }
+
+    /// Records that a channel had a response or a failed poll.
+    pub(super) fn mark_polled(&mut self, key: ChannelKey) {
+        if self.get(key).is_some_and(|target| !target.polled) {
+            self.modify(key, |target| target.polled = true);
+        }
+    }
+
+    /// Returns the calls per second that the channels need at configured intervals.
+    #[allow(clippy::cast_precision_loss)] // channels are counted in thousands
     pub(super) fn demand(&self) -> Demand {
-        let calls = self.batched.div_ceil(MAX_CHANNELS_PER_CALL) as f64;
-        let idle_rate = rate_budget::rate(self.idle_interval);
+        let batches = self.index.batched.div_ceil(MAX_CHANNELS_PER_CALL) as f64;
+        let streams = self.index.stream_demand;
         Demand {
-            guaranteed: self.fixed_demand.max(0.0) + calls * idle_rate,
-            best_effort: self.idle_streams as f64 * idle_rate,
+            guaranteed: streams.guaranteed.max(0.0) + batches * rate(self.idle_interval),
+            best_effort: streams.best_effort.max(0.0),
         }
     }
 
-    /// How much longer the interval is of channels that are not live and yet asked for their
-    /// streams, if there are any.
-    pub(super) const fn idle_stretch(&self) -> f64 {
-        if self.idle_streams > 0 {
-            self.idle_stretch
-        } else {
-            1.0
-        }
+    /// Returns whether any channel waits to be polled.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.index.statuses.is_empty() || self.index.waiting_streams().next().is_some()
     }
 
-    fn count(&mut self, every: PollInterval, more: bool) {
-        match (every, more) {
-            (PollInterval::Fixed(interval), true) => {
-                self.fixed_demand += rate_budget::rate(interval)
-            }
-            (PollInterval::Fixed(interval), false) => {
-                self.fixed_demand -= rate_budget::rate(interval)
-            }
-            (PollInterval::Idle, true) => self.idle_streams += 1,
-            (PollInterval::Idle, false) => self.idle_streams = self.idle_streams.saturating_sub(1),
-        }
-    }
-
-    /// When a stream is next due.
+    /// Returns when the next guaranteed stream information is due.
     pub(super) fn stream_due(&self) -> Option<VirtualInstant> {
-        self.streams.first().map(|(due, _)| *due)
+        self.index.guaranteed.first().map(|(due, _)| *due)
     }
 
-    /// When a status is next due.
+    /// Returns when the next best-effort stream information is due.
+    pub(super) fn best_effort_due(&self) -> Option<VirtualInstant> {
+        self.index.best_effort.first().map(|(due, _)| *due)
+    }
+
+    /// Returns when the next status is due.
     pub(super) fn status_due(&self) -> Option<VirtualInstant> {
-        self.statuses.first().map(|(due, _)| *due)
+        self.index.statuses.first().map(|(due, _)| *due)
     }
 
-    /// Takes the channel whose stream is due first.
     pub(super) fn pop_stream(&mut self) -> Option<ChannelKey> {
-        self.streams.pop_first().map(|(_, key)| key)
+        let key = self.index.guaranteed.first()?.1;
+        self.modify(key, |target| target.stream_in_flight = true);
+        Some(key)
     }
 
-    /// Takes as many channels as one call can ask for their status, those that are due first.
-    /// The call is made anyway, so it takes along whoever would be due within half an interval:
-    /// that is how channels come to be asked together, and stay so.
+    pub(super) fn pop_best_effort(&mut self) -> Option<ChannelKey> {
+        let key = self.index.best_effort.first()?.1;
+        self.modify(key, |target| target.stream_in_flight = true);
+        Some(key)
+    }
+
+    /// Takes the channels of one status call. The call is sent anyway, so it includes channels
+    /// that are due within half an interval: channels come to share calls, and keep doing so.
     pub(super) fn pop_status_batch(&mut self, now: VirtualInstant) -> Option<StatusBatch> {
-        let first = self.status_due()?;
-        let until = now.max(first) + self.idle_interval / 2;
+        let until = now.max(self.status_due()?) + self.idle_interval / 2;
         let mut channels = Vec::new();
         while channels.len() < MAX_CHANNELS_PER_CALL
-            && let Some((due, key)) = self.statuses.first().copied()
+            && let Some((due, key)) = self.index.statuses.first().copied()
             && due <= until
         {
-            self.statuses.pop_first();
+            self.modify(key, |target| target.status_in_flight = true);
             channels.push(key);
         }
         Some(StatusBatch {
@@ -254,142 +253,110 @@ impl PollQueue {
         })
     }
 
-    /// Takes a channel to be probed by its stream: each in its turn, since one may fail by a
-    /// fault of its own.
+    /// Takes the next channel to be probed. Channels take turns, since one may fail on its own.
     pub(super) fn pop_probe(&mut self) -> Option<ChannelKey> {
         let waiting = || {
-            let all = self.streams.iter().chain(&self.statuses);
-            all.map(|(_, key)| *key)
+            let statuses = self.index.statuses.iter().map(|(_, key)| *key);
+            self.index.waiting_streams().chain(statuses)
         };
-        let key = waiting()
-            .filter(|key| Some(*key) > self.last_probed)
-            .min()
-            .or_else(|| waiting().min())?;
-        if let Some(schedule) = self.channels.get(&key)?.stream {
-            self.streams.remove(&(schedule.due(), key));
-        }
+        let next = waiting().filter(|key| Some(*key) > self.last_probed).min();
+        let key = next.or_else(|| waiting().min())?;
+        self.modify(key, |target| {
+            target.stream_in_flight = target.stream.is_some()
+        });
         self.last_probed = Some(key);
         Some(key)
     }
 
-    /// Has a channel asked for its stream from now on, within one interval.
+    /// Polls a channel's stream information from now on, within one interval.
     pub(super) fn enqueue_stream(
         &mut self,
         key: ChannelKey,
-        every: PollInterval,
+        interval: PollInterval,
         now: VirtualInstant,
     ) {
-        let interval = self.interval(every);
-        let Some(target) = self.channels.get_mut(&key) else {
-            return;
-        };
-        if target.stream.is_none() {
-            let schedule = target.new_schedule(now, interval);
-            target.stream = Some(schedule);
-            target.every = every;
-            self.streams.insert((schedule.due(), key));
-            self.count(every, true);
+        if self.get(key).is_some_and(|target| target.stream.is_none()) {
+            self.modify(key, |target| target.schedule_stream(now, interval));
         }
     }
 
-    /// Has a channel asked for its stream at once.
+    /// Polls a channel's stream information at once.
     pub(super) fn enqueue_stream_now(
         &mut self,
         key: ChannelKey,
-        every: PollInterval,
+        interval: PollInterval,
         now: VirtualInstant,
     ) {
-        self.enqueue_stream(key, every, now);
-        self.reschedule(key, every, None, |schedule| schedule.due_now(now));
+        self.enqueue_stream(key, interval, now);
+        self.reschedule(key, interval, None, |schedule| schedule.due_now(now));
     }
 
-    /// Does not ask for a channel's stream any more.
+    /// Stops polling a channel's stream information.
     pub(super) fn dequeue_stream(&mut self, key: ChannelKey) {
-        if let Some(target) = self.channels.get_mut(&key)
-            && let Some(schedule) = target.stream.take()
-        {
-            let every = target.every;
-            self.streams.remove(&(schedule.due(), key));
-            self.backed_off.remove(&key);
-            self.count(every, false);
-        }
+        self.modify(key, |target| target.stream = None);
+        self.backed_off.remove(&key);
     }
 
-    /// Does not ask for a channel's stream any more, unless it is being asked at this moment:
-    /// then the answer decides.
+    /// Stops polling a channel's stream information, unless a request is in flight: then its
+    /// response decides.
     pub(super) fn defer_stream(&mut self, key: ChannelKey) {
-        let waits = self.channels.get(&key).is_some_and(|target| {
-            let schedule = target.stream.as_ref();
-            schedule.is_some_and(|schedule| self.streams.contains(&(schedule.due(), key)))
-        });
-        if waits {
+        if self.get(key).is_some_and(|target| !target.stream_in_flight) {
             self.dequeue_stream(key);
         }
     }
 
-    /// Plans when a channel is next asked for its stream. `forgivable` says whether a back-off
-    /// is for a failure that others may come to share; `None` leaves that as it is.
+    /// Changes when a channel's stream information is polled next, if it is polled.
+    /// `may_be_shared` says whether a back-off is for a failure that may turn out to be shared;
+    /// `None` keeps what is known.
     pub(super) fn reschedule(
         &mut self,
         key: ChannelKey,
-        every: PollInterval,
-        forgivable: Option<bool>,
+        interval: PollInterval,
+        may_be_shared: Option<bool>,
         change: impl FnOnce(&mut PollSchedule),
     ) {
-        let Some(target) = self.channels.get_mut(&key) else {
-            return;
-        };
-        let Some(schedule) = &mut target.stream else {
-            return;
-        };
-        let before = std::mem::replace(&mut target.every, every);
-        self.streams.remove(&(schedule.due(), key));
-        change(schedule);
-        self.streams.insert((schedule.due(), key));
-        match forgivable {
-            None => {}
-            Some(true) if schedule.failures() > 0 => {
+        self.modify(key, |target| {
+            target.stream_in_flight = false;
+            target.interval = interval;
+            target.stream.as_mut().map(change);
+        });
+        let schedule = self.get(key).and_then(|target| target.stream);
+        match may_be_shared {
+            Some(true) if schedule.is_some_and(|schedule| schedule.failures() > 0) => {
                 self.backed_off.insert(key);
             }
             Some(_) => {
                 self.backed_off.remove(&key);
             }
+            None => {}
         }
-        self.count(before, false);
-        self.count(every, true);
     }
 
-    /// Changes how often a channel is asked for its stream, if it is.
-    pub(super) fn set_every(&mut self, key: ChannelKey, every: PollInterval, now: VirtualInstant) {
-        let waiting = self.channels.get(&key).is_some_and(|target| {
-            // One that is under way plans anew at its end.
-            let schedule = target.stream.as_ref();
-            target.every != every
-                && schedule.is_some_and(|schedule| self.streams.contains(&(schedule.due(), key)))
-        });
-        if waiting {
-            let interval = self.interval(every);
-            self.reschedule(key, every, None, |schedule| {
-                schedule.pull_forward(now, interval)
+    /// Changes how often a waiting channel's stream information is polled. A request in flight
+    /// reschedules at its end.
+    pub(super) fn set_interval(
+        &mut self,
+        key: ChannelKey,
+        interval: PollInterval,
+        now: VirtualInstant,
+    ) {
+        let target = self.get(key);
+        if target.is_some_and(|target| target.interval != interval && !target.stream_in_flight) {
+            self.reschedule(key, interval, None, |schedule| {
+                schedule.pull_forward(now, interval.duration());
             });
         }
     }
 
-    /// Has a channel asked for its status, at `due`.
+    /// Polls a channel's status at `due`.
     pub(super) fn enqueue_status(&mut self, key: ChannelKey, due: VirtualInstant) {
-        let Some(target) = self.channels.get_mut(&key) else {
-            return;
-        };
-        match target.status.replace(due) {
-            Some(before) => {
-                self.statuses.remove(&(before, key));
-            }
-            None => self.batched += 1,
-        }
-        self.statuses.insert((due, key));
+        self.modify(key, |target| {
+            target.status = Some(due);
+            target.status_in_flight = false;
+        });
     }
 
-    /// Has a channel asked for its status at its next instant, if it is not yet.
+    /// Polls a channel's status at its next slot, if it is not polled yet.
     pub(super) fn enqueue_status_also(&mut self, key: ChannelKey, now: VirtualInstant) {
         if let Some(target) = self.channels.get(&key)
             && target.status.is_none()
@@ -398,48 +365,31 @@ impl PollQueue {
         }
     }
 
-    /// Does not ask for a channel's status any more.
+    /// Stops polling a channel's status.
     pub(super) fn dequeue_status(&mut self, key: ChannelKey) {
-        if let Some(target) = self.channels.get_mut(&key)
-            && let Some(due) = target.status.take()
-        {
-            self.batched -= 1;
-            self.statuses.remove(&(due, key));
-        }
+        self.modify(key, |target| target.status = None);
     }
 
-    /// Notes that Polyv does not tell a channel's status; `None` where it does.
-    pub(super) fn exclude_from_batch(&mut self, key: ChannelKey, alone: Option<BatchExclusion>) {
-        let Some(target) = self.channels.get_mut(&key) else {
-            return;
-        };
-        let before = target.alone.is_some();
-        target.alone = alone;
-        match (before, alone.is_some()) {
-            (false, true) => self.alone += 1,
-            (true, false) => self.alone -= 1,
-            _ => {}
-        }
+    /// Excludes a channel from batches, or includes it again.
+    pub(super) fn set_exclusion(&mut self, key: ChannelKey, exclusion: Option<BatchExclusion>) {
+        self.modify(key, |target| target.exclusion = exclusion);
     }
 
-    /// Asks no channel for its status any more, but each for its stream.
+    /// Polls the stream information of every channel, and no status.
     pub(super) fn disable_batching(
         &mut self,
-        priority: impl Fn(&PollTarget) -> PollPriority,
+        interval: impl Fn(&PollTarget) -> PollInterval,
         now: VirtualInstant,
     ) {
-        let keys: Vec<ChannelKey> = self.channels.keys().copied().collect();
-        for key in keys {
+        let targets = self.channels.iter();
+        let intervals = targets.map(|(key, target)| (*key, interval(target)));
+        for (key, interval) in intervals.collect::<Vec<_>>() {
             self.dequeue_status(key);
-            self.enqueue_stream(
-                key,
-                self.every(key, self.get(key).map_or(PollPriority::None, &priority)),
-                now,
-            );
+            self.enqueue_stream(key, interval, now);
         }
     }
 
-    /// Asks every channel that is not live, and waits, for its status.
+    /// Polls the status of every waiting channel that is not live, and not its stream information.
     pub(super) fn enable_batching(&mut self, now: VirtualInstant) {
         for key in self.idle().collect::<Vec<_>>() {
             self.dequeue_stream(key);
@@ -447,56 +397,45 @@ impl PollQueue {
         }
     }
 
-    /// Some channels to try whether Polyv tells their status: those that need it, or else any.
+    /// Returns channels for a canary: some that need their status, or else any.
     pub(super) fn canary_batch(&self) -> Vec<ChannelKey> {
-        let some: Vec<ChannelKey> = self.idle().take(MAX_CHANNELS_PER_CALL).collect();
-        if some.is_empty() {
-            let all = self.streams.iter().map(|(_, key)| *key);
-            return all.take(MAX_CHANNELS_PER_CALL).collect();
+        let idle: Vec<ChannelKey> = self.idle().take(MAX_CHANNELS_PER_CALL).collect();
+        if idle.is_empty() {
+            let waiting = self.index.waiting_streams();
+            return waiting.take(MAX_CHANNELS_PER_CALL).collect();
         }
-        some
+        idle
     }
 
     fn idle(&self) -> impl Iterator<Item = ChannelKey> {
-        self.streams.iter().map(|(_, key)| *key).filter(|key| {
-            let target = self.channels.get(key);
-            target.is_some_and(|target| {
-                !target.live && !target.always_poll_stream && target.alone.is_none()
+        self.index.waiting_streams().filter(|key| {
+            self.get(*key).is_some_and(|target| {
+                !target.live && !target.always_poll_stream && target.exclusion.is_none()
             })
         })
     }
 
-    /// Counts all channels as put off by what others shared, and as tellable.
+    /// Ends all back-off and includes all channels in batches again.
     pub(super) fn reset(&mut self, now: VirtualInstant) {
         self.backed_off = self.channels.keys().copied().collect();
-        self.reset_all_backoff(now);
-        for target in self.channels.values_mut() {
-            target.discard_logged = false;
-            target.alone = None;
+        for key in self.backed_off.clone() {
+            self.modify(key, |target| {
+                target.discard_logged = false;
+                target.exclusion = None;
+            });
         }
-        self.alone = 0;
+        self.reset_all_backoff(now);
     }
 
-    /// A fault that all channels shared is over: those that were put off by it are not any
-    /// more.
+    /// Ends the back-off of channels that failed because of a shared fault.
     pub(super) fn reset_all_backoff(&mut self, now: VirtualInstant) {
-        let idle = self.interval(PollInterval::Idle);
         for key in std::mem::take(&mut self.backed_off) {
-            let Some(target) = self.channels.get_mut(&key) else {
-                continue;
-            };
-            let interval = match target.every {
-                PollInterval::Fixed(interval) => interval,
-                PollInterval::Idle => idle,
-            };
-            let Some(schedule) = &mut target.stream else {
-                continue;
-            };
-            let waiting = self.streams.remove(&(schedule.due(), key));
-            schedule.reset_backoff(now, interval);
-            if waiting {
-                self.streams.insert((schedule.due(), key));
-            }
+            self.modify(key, |target| {
+                let interval = target.interval.duration();
+                if let Some(schedule) = &mut target.stream {
+                    schedule.reset_backoff(now, interval);
+                }
+            });
         }
     }
 }

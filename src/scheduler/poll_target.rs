@@ -1,117 +1,109 @@
-//! A channel as the poller needs to know it.
+//! A channel as the poller knows it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::schedule::{PollSchedule, next_slot};
 use super::virtual_clock::VirtualInstant;
-use crate::state::{ChannelActivity, LiveState, NextRange};
+use crate::state::NextRange;
 use polyv_client::clock::MonotonicInstant;
 
-/// A channel that is target, and when it is asked what.
+/// Consecutive failures of a live channel's stream information before its status is used instead.
+const LIVE_STREAM_FAILURE_TOLERANCE: u32 = 3;
+
+/// A channel that was live within this time may have been interrupted and comes back soon.
+const RECENTLY_LIVE: Duration = Duration::from_secs(3600);
+
+/// A channel, and when it is polled for what.
 ///
-/// A channel that is live is asked for its stream, one that is not for its status, in bulk with
-/// others. Where that is not to be had it is asked for its stream all the same; and one whose
-/// stream can't be had is asked for both.
+/// A live channel is polled for its stream information, any other one for its status, in batches.
+/// Where batch status is unavailable every channel is polled for its stream information, and where
+/// that fails for both.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
+#[allow(clippy::struct_excessive_bools)] // independent facts, not the states of one machine
 pub(super) struct PollTarget {
     pub(super) id: Arc<str>,
     pub(super) name: Arc<str>,
     pub(super) source: ChannelSource,
-    /// Which part of an interval its instants lie behind the beginning of one, below 1.
+    /// The offset of its polls as a share of the interval, below 1.
     phase: f64,
-    /// How often it is asked for its stream, where it is.
-    pub(super) every: PollInterval,
-    /// When it is asked for its stream, if it is.
+    /// How often its stream information is polled.
+    pub(super) interval: PollInterval,
+    /// When its stream information is polled, if it is.
     pub(super) stream: Option<PollSchedule>,
-    /// When it is asked for its status, if it is.
+    /// When its status is polled, if it is.
     pub(super) status: Option<VirtualInstant>,
-    /// Whether it is always asked for its stream: it is expected to be live, and what its
-    /// stream says comes first.
+    pub(super) stream_in_flight: bool,
+    pub(super) status_in_flight: bool,
+    /// Whether its stream information is always polled and overrules its status, since the
+    /// channel is expected to be live.
     pub(super) always_poll_stream: bool,
-    /// That Polyv does not tell its status.
-    pub(super) alone: Option<BatchExclusion>,
-    /// Whether the last answer left it out.
+    pub(super) exclusion: Option<BatchExclusion>,
+    /// Whether the last batch response did not contain it.
     pub(super) missing_from_last_batch: bool,
-    /// When its stream last said that it is not live.
+    /// When its stream information last said that it is not live.
     pub(super) last_not_live_at: Option<VirtualInstant>,
-    /// Whether its stream said last that it is live.
+    /// Whether its last response said that it is live.
     pub(super) live: bool,
-    /// How active the channel is, as its last update says.
-    pub(super) activity: ChannelActivity,
+    /// How often its stream information is polled while it is live.
+    pub(super) live_interval: Duration,
+    /// When a response last said that it is live.
+    pub(super) last_live_at: Option<MonotonicInstant>,
+    /// Whether it had a response or a failed poll yet.
+    pub(super) polled: bool,
+    /// Whether a poll was repeated at once to correct the server clock.
+    pub(super) clock_retried: bool,
     /// The samples to request next.
     pub(super) next_range: NextRange,
-    pub(super) polled: bool,
-    /// Whether it was asked again because Polyv found our clock wrong.
-    pub(super) clock_retried: bool,
-    /// Few have any.
+    /// Boxed, since few channels have one.
     pub(super) failure: Option<Box<LoggedFailure>>,
-    /// Whether it was logged that parts of its answers make no sense.
+    /// Whether ignored values were logged.
     pub(super) discard_logged: bool,
 }
 
-/// How often a channel is asked for its stream.
+/// How often a channel's stream information is polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PollInterval {
     /// At this interval.
-    Fixed(Duration),
-    /// As often as channels are that are not live, as far as others leave calls for that.
-    Idle,
+    Guaranteed(Duration),
+    /// At this interval, as far as the guaranteed polls leave calls for it.
+    BestEffort(Duration),
 }
 
-/// How soon something new may be heard of a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PollPriority {
-    /// It is live, and to be asked at this interval.
-    Live(Duration),
-    /// It was live within the last hour, and may have broken off for a moment.
-    Recent,
-    /// It is one of the many others.
-    None,
-}
-
-/// How a channel came to be target.
+/// Where a channel comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ChannelSource {
     /// The configuration names it.
     Configured,
-    /// Polyv listed it, last in this generation.
+    /// Polyv listed it.
     Discovered {
-        /// The number of the listing.
+        /// The newest complete list that contains it.
         generation: u64,
     },
 }
 
-/// A channel whose status Polyv does not tell.
+/// A channel that is not part of batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BatchExclusion {
-    /// Until then it is not asked for.
     pub(super) until: MonotonicInstant,
-    /// Whether calls are refused for its sake; else it is only left out.
+    /// Whether calls with the channel are refused; otherwise responses do not contain it.
     pub(super) refused: bool,
 }
 
-/// How often in a row a live channel's stream has to fail until its status is authoritative instead.
-const LIVE_STREAM_FAILURE_TOLERANCE: u32 = 3;
-
-/// A channel's failures in a row, for the log.
+/// Consecutive failures of a channel, for the log.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LoggedFailure {
     pub(super) since: MonotonicInstant,
     pub(super) failures: u64,
-    /// Whether its beginning was logged.
     pub(super) logged: bool,
 }
 
-// === impl PollPriority ===
+// === impl PollInterval ===
 
-impl PollPriority {
-    pub(super) fn new(activity: &ChannelActivity, now: MonotonicInstant) -> Self {
-        match activity.state {
-            LiveState::Live => Self::Live(activity.live_interval),
-            _ if activity.was_recently_live(now) => Self::Recent,
-            _ => Self::None,
+impl PollInterval {
+    pub(super) const fn duration(self) -> Duration {
+        match self {
+            Self::Guaranteed(interval) | Self::BestEffort(interval) => interval,
         }
     }
 }
@@ -119,7 +111,7 @@ impl PollPriority {
 // === impl PollTarget ===
 
 impl PollTarget {
-    /// A channel that was not asked yet, and is not to be asked anything so far.
+    /// Creates a channel for which nothing is scheduled yet.
     pub(super) fn new(
         id: Arc<str>,
         name: Arc<str>,
@@ -133,54 +125,89 @@ impl PollTarget {
             name,
             source,
             phase,
-            every: PollInterval::Idle,
+            interval: PollInterval::Guaranteed(Duration::ZERO),
             stream: None,
             status: None,
+            stream_in_flight: false,
+            status_in_flight: false,
             always_poll_stream,
-            alone: None,
+            exclusion: None,
             missing_from_last_batch: false,
             last_not_live_at: None,
             live: false,
-            activity: ChannelActivity::unknown(live_interval),
-            next_range: NextRange::default(),
+            live_interval,
+            last_live_at: None,
             polled: false,
             clock_retried: false,
+            next_range: NextRange::default(),
             failure: None,
             discard_logged: false,
         }
     }
 
-    /// A plan for its stream, from now on.
-    pub(super) fn new_schedule(&self, now: VirtualInstant, interval: Duration) -> PollSchedule {
-        PollSchedule::new(self.phase, now, interval)
+    /// Records whether a response says that it is live.
+    pub(super) fn set_live(&mut self, live: bool, now: MonotonicInstant) {
+        self.live = live;
+        if live {
+            self.last_live_at = Some(now);
+        }
     }
 
-    /// The next of its instants at that interval.
+    /// Schedules its stream information.
+    pub(super) fn schedule_stream(&mut self, now: VirtualInstant, interval: PollInterval) {
+        self.interval = interval;
+        self.stream_in_flight = false;
+        self.stream = Some(PollSchedule::new(self.phase, now, interval.duration()));
+    }
+
+    /// Returns whether it is live, or was within the last hour.
+    pub(super) fn is_recently_live(&self, now: MonotonicInstant) -> bool {
+        let is_recent = |at| now.since(at) < RECENTLY_LIVE;
+        self.live || self.last_live_at.is_some_and(is_recent)
+    }
+
+    /// Returns how often its stream information is polled. If that is a fallback for batch
+    /// status, channels come first that are recently live or expected to be live.
+    pub(super) fn poll_interval(
+        &self,
+        idle_interval: Duration,
+        batch_enabled: bool,
+        now: MonotonicInstant,
+    ) -> PollInterval {
+        if self.live {
+            PollInterval::Guaranteed(self.live_interval)
+        } else if self.always_poll_stream || !batch_enabled || self.is_recently_live(now) {
+            PollInterval::Guaranteed(idle_interval)
+        } else {
+            PollInterval::BestEffort(idle_interval)
+        }
+    }
+
+    /// Returns its next slot at an interval.
     pub(super) fn next_slot(&self, now: VirtualInstant, interval: Duration) -> VirtualInstant {
         next_slot(self.phase, now, interval)
     }
 
-    /// Whether its status says whether it is live: its stream does where it is asked for that
-    /// and answers, and of a live one for a few failures more.
+    /// Returns whether its status says if it is live. Its stream information does while it is
+    /// polled and succeeds; a live channel's may fail a few times.
     pub(super) fn status_is_authoritative(&self) -> bool {
-        let borne = if self.live {
+        let tolerated = if self.live {
             LIVE_STREAM_FAILURE_TOLERANCE
         } else {
             1
         };
-        !self.always_poll_stream
-            && self
-                .stream
-                .is_none_or(|schedule| schedule.failures() >= borne)
+        let stream_fails = |schedule: PollSchedule| schedule.failures() >= tolerated;
+        !self.always_poll_stream && self.stream.is_none_or(stream_fails)
     }
 
-    /// Whether its stream said that it is not live so lately that its status says nothing new.
+    /// Returns whether its stream information said that it is not live so recently that its
+    /// status may be older.
     pub(super) fn was_recently_not_live(
         &self,
         now: VirtualInstant,
         idle_interval: Duration,
     ) -> bool {
         self.last_not_live_at
-            .is_some_and(|denied| now.since(denied) < idle_interval / 2)
+            .is_some_and(|at| now.since(at) < idle_interval / 2)
     }
 }

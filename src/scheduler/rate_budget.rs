@@ -1,4 +1,4 @@
-//! What all channels together need, against what the limiter gives.
+//! The calls that all channels need, and the calls that the rate limiter allows.
 
 use std::time::Duration;
 
@@ -6,48 +6,81 @@ use crate::config::format_duration;
 use crate::config::{self, Config, StatusMode};
 use polyv_client::{MAX_CHANNELS_PER_CALL, RateLimit};
 
-/// Plans use so much of what can be sustained: what comes beside them (a second try after a
-/// corrected clock, a probe) finds room.
+/// The share of the sustained rate that is scheduled. The rest is left for unscheduled calls: a
+/// retry after a clock correction, or a probe.
 const USABLE_SHARE: f64 = 0.98;
-/// How long a call takes, before any was made.
+/// The latency of calls before any was made.
 pub(super) const EXPECTED_LATENCY: Duration = Duration::from_millis(100);
 
-/// How many calls a second plans may come to, of so many that can be sustained.
+/// Calls per second that channels need.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Demand {
+    /// For channels that are live, recently live, expected or newly configured, and for batch
+    /// status.
+    pub(super) guaranteed: f64,
+    /// For other channels that are polled individually since batch status is unavailable.
+    pub(super) best_effort: f64,
+}
+
+/// How a capacity is divided.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct RateSplit {
+    /// The speed of virtual clocks, at most 1.
+    pub(super) speed: f64,
+    /// Allowed best-effort calls per call that is needed; above 1 if there is capacity to spare.
+    pub(super) best_effort: f64,
+}
+
+// === impl Demand ===
+
+impl Demand {
+    pub(super) fn total(self) -> f64 {
+        self.guaranteed + self.best_effort
+    }
+}
+
+impl std::ops::Add for Demand {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            guaranteed: self.guaranteed + other.guaranteed,
+            best_effort: self.best_effort + other.best_effort,
+        }
+    }
+}
+
+// === impl RateSplit ===
+
+impl RateSplit {
+    /// Divides a capacity (calls per second). Best-effort calls get what the guaranteed ones
+    /// leave, and a sixth of the capacity at least.
+    pub(super) fn new(demand: Demand, capacity: f64) -> Self {
+        let rest = (capacity - demand.guaranteed).max(capacity / 6.0);
+        let guaranteed = capacity - demand.best_effort.min(capacity / 6.0);
+        Self {
+            speed: (guaranteed / demand.guaranteed.max(f64::EPSILON)).min(1.0),
+            best_effort: rest / demand.best_effort.max(f64::EPSILON),
+        }
+    }
+
+    /// Returns how many times longer than configured the interval of best-effort channels is.
+    pub(super) fn best_effort_stretch(&self) -> f64 {
+        1.0 / self.best_effort.min(self.speed)
+    }
+}
+
+/// Returns how many of the calls that can be sustained may be scheduled.
 pub(super) fn capacity(sustained_rate: f64) -> f64 {
     USABLE_SHARE * sustained_rate
 }
 
-/// How fast plans may run for a demand (calls a second) to fit into a capacity.
-pub(super) fn speed(demand: f64, capacity: f64) -> f64 {
-    if demand > capacity {
-        capacity / demand
-    } else {
-        1.0
-    }
-}
-
-/// How much longer than configured the interval is to be of those who come last, so that they
-/// leave the others in peace: `first` and `idle` are what both need, `present` is how much longer
-/// it is already. They get a sixth of the capacity in any case, and a sixth of what they get is
-/// left free, so that it need not be changed with every channel that turns live.
-pub(super) fn idle_stretch(first: f64, idle: f64, capacity: f64, present: f64) -> f64 {
-    let rest = (capacity - first).max(capacity / 5.0);
-    let needed = if rest > 0.0 { idle / rest } else { present };
-    let with_room = (needed * 1.2).max(1.0);
-    let fits_as_configured = with_room == 1.0;
-    if needed > present || needed < present / 1.5 || fits_as_configured {
-        with_room
-    } else {
-        present
-    }
-}
-
-/// Calls a second for a channel asked every `interval`.
+/// Returns the calls per second of a channel that is polled every `interval`.
 pub(super) fn rate(interval: Duration) -> f64 {
     1.0 / interval.as_secs_f64().max(f64::EPSILON)
 }
 
-/// The limit that a configuration sets.
+/// Returns the rate limit that a configuration sets.
 #[must_use]
 pub fn rate_limit_from_config(config: &Config) -> RateLimit {
     RateLimit {
@@ -57,52 +90,49 @@ pub fn rate_limit_from_config(config: &Config) -> RateLimit {
     }
 }
 
-/// Says, with the numbers and a remedy, where a configuration asks for more than its budget
-/// gives.
+/// Warns of a configuration that needs more calls than its rate limit allows, with the numbers and
+/// an interval that would fit.
 #[must_use]
 pub fn capacity_warning(config: &Config) -> Option<String> {
     let count = config.channel_count();
-    let idle: f64 = config.accounts.iter().map(|a| idle_calls(a, config)).sum();
+    let accounts = config.accounts.iter();
+    let idle: f64 = accounts.map(|account| idle_calls(account, config)).sum();
     let idle = idle * rate(config.poll.idle_interval);
-    let live: f64 = config
-        .accounts
-        .iter()
-        .flat_map(|account| &account.channels)
-        .map(|channel| rate(channel.live_interval))
-        .sum();
+    let channels = config.accounts.iter().flat_map(|a| &a.channels);
+    let live: f64 = channels.map(|channel| rate(channel.live_interval)).sum();
     let capacity = capacity(rate_limit_from_config(config).sustained_rate(EXPECTED_LATENCY));
-    let most = idle.max(live);
-    if most <= capacity {
+    let needed = idle.max(live);
+    if needed <= capacity {
         return None;
     }
-    let stretch = most / capacity;
+    let stretch = needed / capacity;
     let when = if idle > capacity {
         ""
     } else {
         " when all are live"
     };
-    let (key, present) = if idle >= live {
+    let (key, interval) = if idle >= live {
         ("poll.idle_interval", config.poll.idle_interval)
     } else {
         ("poll.live_interval", config.poll.live_interval)
     };
-    let fitting = Duration::from_secs(present.mul_f64(stretch).as_secs() + 1);
+    let fitting = Duration::from_secs(interval.mul_f64(stretch).as_secs() + 1);
     Some(format!(
-        "{count} channels need {most:.1} calls a second{when}, and api.rate_limit and \
+        "{count} channels need {needed:.1} calls a second{when}, and api.rate_limit and \
          api.max_in_flight allow {capacity:.1}: all intervals would be stretched {stretch:.2} \
          times; with a {key} of {fitting} they would fit",
         fitting = format_duration(fitting)
     ))
 }
 
-/// How many calls an account's channels take for each idle interval while none is live.
-#[allow(clippy::cast_precision_loss)]
+/// Returns the calls that an account's channels need per idle interval while none is live.
+#[allow(clippy::cast_precision_loss)] // channels are counted in thousands
 fn idle_calls(account: &config::Account, config: &Config) -> f64 {
     let count = account.channels.len();
     let calls = match config.poll.status {
         StatusMode::Single => count,
         StatusMode::Batch => {
-            // Those that are expected to be live are asked for their streams as well.
+            // The streams of channels that are expected to be live are polled as well.
             let expected = account.channels.iter().filter(|c| c.expect.live).count();
             expected + count.div_ceil(MAX_CHANNELS_PER_CALL)
         }
@@ -126,29 +156,31 @@ mod tests {
     }
 
     #[test]
-    fn those_who_come_last_get_what_is_left_and_a_sixth_at_least() {
-        let stretch = |first, idle, present| idle_stretch(first, idle, 100.0, present);
-        assert_eq!(stretch(40.0, 50.0, 1.0), 1.0);
-        assert_eq!(stretch(40.0, 120.0, 1.0), 2.4);
-        assert_eq!(stretch(95.0, 100.0, 1.0), 6.0);
-        assert_eq!(stretch(200.0, 100.0, 1.0), 6.0);
-        // A little more or less of the others changes nothing.
-        assert_eq!(stretch(45.0, 120.0, 2.4), 2.4);
-        assert_eq!(stretch(30.0, 120.0, 2.4), 2.4);
-        assert!(stretch(55.0, 120.0, 2.4) > 3.0);
-        // It ends where it is not needed any more, and where there is nobody.
-        assert_eq!(stretch(40.0, 50.0, 1.2), 1.0);
-        assert_eq!(stretch(40.0, 0.0, 2.4), 1.0);
-        assert_eq!(stretch(0.0, 0.0, 1.0), 1.0);
+    fn best_effort_gets_the_rest_and_a_sixth_at_least() {
+        let split = |guaranteed, best_effort| {
+            let demand = Demand {
+                guaranteed,
+                best_effort,
+            };
+            let split = RateSplit::new(demand, 96.0);
+            (split.speed, split.best_effort_stretch())
+        };
+        assert_eq!(split(0.0, 0.0), (1.0, 1.0));
+        assert_eq!(split(96.0, 0.0), (1.0, 1.0));
+        assert_eq!(split(36.0, 60.0), (1.0, 1.0));
+        assert_eq!(split(36.0, 120.0), (1.0, 2.0));
+        assert_eq!(split(0.0, 192.0), (1.0, 2.0));
+        assert_eq!(split(128.0, 32.0), (0.625, 2.0));
+        assert_eq!(split(160.0, 160.0), (0.5, 10.0));
     }
 
     #[test]
-    fn what_fits_is_no_over_demand() {
+    fn configuration_within_the_limit_has_no_warning() {
         assert_eq!(capacity_warning(&config(1400, "{status: single}")), None);
     }
 
     #[test]
-    fn over_demand_is_told_with_the_numbers_and_what_would_fit() {
+    fn warning_names_the_numbers_and_a_fitting_interval() {
         let said = capacity_warning(&config(2000, "{status: single, live_interval: 10s}")).unwrap();
         assert!(
             said.contains("2000 channels need 200.0 calls a second when all are live"),
@@ -169,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn in_bulk_channels_that_are_not_live_cost_next_to_nothing() {
+    fn batch_status_makes_idle_channels_cheap() {
         let idle = |poll: &str| {
             let config = config(20_000, poll);
             idle_calls(&config.accounts[0], &config)
@@ -181,8 +213,15 @@ mod tests {
     }
 
     #[test]
-    fn plans_slow_down_just_as_much_as_they_must() {
-        assert_eq!(speed(50.0, 100.0), 1.0);
-        assert_eq!(speed(200.0, 100.0), 0.5);
+    fn guaranteed_calls_slow_down_only_as_much_as_needed() {
+        let speed = |guaranteed| {
+            let demand = Demand {
+                guaranteed,
+                best_effort: 0.0,
+            };
+            RateSplit::new(demand, 100.0).speed
+        };
+        assert_eq!(speed(50.0), 1.0);
+        assert_eq!(speed(200.0), 0.5);
     }
 }

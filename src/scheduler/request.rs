@@ -1,58 +1,69 @@
-//! What a call is for.
+//! What a call to Polyv is for.
 
 use crate::state::ChannelKey;
 use crate::telemetry::Endpoint;
 use polyv_client::{ChannelPageRequest, Range};
 
-/// What a call asks.
+/// One call to be made.
 #[derive(Debug, Clone)]
 pub(super) enum PollRequest {
-    /// A channel's stream.
+    /// The stream information of one channel.
     StreamInfo {
         /// The channel.
         channel: ChannelKey,
-        /// Which samples.
-        asked: Range,
+        /// The requested samples, chosen when the request is sent.
+        range: Range,
     },
-    /// The status of channels.
+    /// The live status of several channels.
     LiveStatus(StatusBatch),
-    /// A page of the account's channels.
+    /// One page of the account's channel list.
     ChannelPage(ChannelPageRequest),
 }
 
-/// Channels whose status is asked in one call.
+/// Channels whose live status is requested in one call.
 #[derive(Debug, Clone)]
 pub(super) struct StatusBatch {
     pub(super) channels: Vec<ChannelKey>,
-    /// Whether they stand apart from the queue, to find out which of them Polyv refuses.
+    /// Whether the batch is part of a refused one and is sent to find the channels at fault.
     pub(super) isolated: bool,
 }
 
-/// Whom a call is about, for those who tell one channel's fault from a shared one.
+/// The channels that a call is about: it tells a fault of one channel from a shared one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum FailureScope {
-    /// One channel.
+    /// A single channel.
     Channel(ChannelKey),
-    /// Several.
+    /// Several channels.
     Multiple,
+}
+
+/// Why a request is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RequestKind {
+    /// It is due.
+    Regular,
+    /// It tests whether the account's circuit breaker can close.
+    AccountProbe,
+    /// It tests whether the global back-off can end.
+    GlobalProbe,
 }
 
 // === impl PollRequest ===
 
 impl PollRequest {
-    /// Whom it is about.
+    /// Returns the channels that a failure of this request counts for.
     pub(super) fn failure_scope(&self) -> FailureScope {
         match self {
             Self::StreamInfo { channel, .. } => FailureScope::Channel(*channel),
             Self::LiveStatus(batch) => match batch.channels.as_slice() {
-                [one] => FailureScope::Channel(*one),
+                [only] => FailureScope::Channel(*only),
                 _ => FailureScope::Multiple,
             },
             Self::ChannelPage(_) => FailureScope::Multiple,
         }
     }
 
-    /// Which call that is.
+    /// Returns the endpoint, as a metric label.
     pub(super) const fn endpoint(&self) -> Endpoint {
         match self {
             Self::StreamInfo { .. } => Endpoint::StreamInfo,
@@ -62,11 +73,15 @@ impl PollRequest {
     }
 }
 
-// === impl FailureScope ===
+impl From<StatusBatch> for PollRequest {
+    fn from(batch: StatusBatch) -> Self {
+        Self::LiveStatus(batch)
+    }
+}
 
-impl FailureScope {
-    /// Whether the two are about more than one channel.
-    pub(super) fn is_distinct_from(self, other: Self) -> bool {
-        self != other || self == Self::Multiple
+impl From<ChannelKey> for PollRequest {
+    fn from(channel: ChannelKey) -> Self {
+        let range = Range::default();
+        Self::StreamInfo { channel, range }
     }
 }

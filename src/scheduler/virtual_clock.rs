@@ -1,39 +1,37 @@
-//! Time for plans: it runs slower where calls have to be spared, and stands still where none
-//! may be made.
+//! Virtual time: it runs slower than real time where calls must be saved, and stops where none
+//! may be sent.
 //!
-//! Polls are virtual_now on such a clock and not in real time. That stretches all intervals
-//! alike when the budget does not suffice, lets a back-off or a pause plan everything anew at
-//! its end without a plan being touched, and keeps the polls as evenly spread as they were:
-//! nothing piles up that would then be sent at once.
+//! Polls are scheduled in virtual time. A slower clock stretches all intervals alike when the rate
+//! budget is exceeded. A clock that stops during a back-off delays all polls without changing a
+//! single schedule, and polls stay as evenly spread as they were: no burst follows a pause.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use polyv_client::clock::MonotonicInstant;
 
-/// An instant of a clock, in microseconds of its own.
+/// An instant of a virtual clock, in microseconds since its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(super) struct VirtualInstant(u64);
 
-/// Relates virtual_now to real time.
+/// Converts between virtual and real time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct VirtualClock {
-    /// A real moment, …
-    at: MonotonicInstant,
-    /// … which virtual_now instant it was, …
-    virtual_now: VirtualInstant,
-    /// … and how fast virtual_now time runs since: 1 is real time, 0 stands still.
+    /// When the speed last changed, in real time.
+    changed_at: MonotonicInstant,
+    /// The virtual instant at that moment.
+    origin: VirtualInstant,
+    /// Virtual seconds per real second; 0 stops the clock.
     speed: f64,
 }
 
 // === impl VirtualInstant ===
 
 impl VirtualInstant {
-    /// The beginning of a clock.
-    #[cfg(test)]
+    /// The start of a virtual clock.
     pub(super) const ZERO: Self = Self(0);
 
-    /// How long after `earlier` this is; zero where it is not after it.
+    /// Returns the time since `earlier`, or zero if `earlier` is later.
     pub(super) const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
@@ -55,66 +53,62 @@ impl Sub<Duration> for VirtualInstant {
     }
 }
 
+fn scale(duration: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
 // === impl VirtualClock ===
 
 impl VirtualClock {
-    /// A clock that begins now and stands still.
+    /// Creates a stopped clock.
     pub(super) const fn new(now: MonotonicInstant) -> Self {
         Self {
-            at: now,
-            virtual_now: VirtualInstant(0),
+            changed_at: now,
+            origin: VirtualInstant::ZERO,
             speed: 0.0,
         }
     }
 
-    /// Which virtual_now instant it is.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    /// Returns the virtual instant at `now`.
     pub(super) fn now(&self, now: MonotonicInstant) -> VirtualInstant {
-        let real = now.since(self.at).as_secs_f64();
-        self.virtual_now + Duration::from_micros((real * self.speed * 1e6) as u64)
+        self.origin + scale(now.since(self.changed_at), self.speed)
     }
 
-    /// How fast it runs.
     pub(super) const fn speed(&self) -> f64 {
         self.speed
     }
 
-    /// Lets it run at another speed from now on.
+    /// Changes the speed from `now` on.
     pub(super) fn set_speed(&mut self, speed: f64, now: MonotonicInstant) {
         if self.speed != speed {
             *self = Self {
-                at: now,
-                virtual_now: self.now(now),
+                changed_at: now,
+                origin: self.now(now),
                 speed,
             };
         }
     }
 
-    /// The first real moment at which it will be `virtual_now` or later, at the present speed;
-    /// `None` where it stands still. For what is past: when it was.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss
-    )]
-    pub(super) fn real_time(&self, virtual_now: VirtualInstant) -> Option<MonotonicInstant> {
+    /// Returns the real time of a virtual instant at the present speed, rounded up for instants
+    /// in the future. Returns `None` while the clock is stopped.
+    pub(super) fn real_time(&self, instant: VirtualInstant) -> Option<MonotonicInstant> {
         if self.speed <= 0.0 {
             return None;
         }
-        let ahead = virtual_now.since(self.virtual_now).as_secs_f64() / self.speed;
-        if ahead > 0.0 {
-            return Some(self.at + Duration::from_millis((ahead * 1e3).ceil() as u64));
+        let ahead = scale(instant.since(self.origin), 1.0 / self.speed);
+        if !ahead.is_zero() {
+            let millis = ahead.as_nanos().div_ceil(1_000_000);
+            return Some(self.changed_at + Duration::from_millis(u64::try_from(millis).ok()?));
         }
-        let behind = self.virtual_now.since(virtual_now).as_secs_f64() / self.speed;
-        let at = self.at.as_millis();
-        Some(MonotonicInstant::from_millis(
-            at.saturating_sub((behind * 1e3) as u64),
-        ))
+        let behind = scale(self.origin.since(instant), 1.0 / self.speed);
+        let behind = u64::try_from(behind.as_millis()).unwrap_or(u64::MAX);
+        let millis = self.changed_at.as_millis().saturating_sub(behind);
+        Some(MonotonicInstant::from_millis(millis))
     }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -126,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn it_runs_as_fast_as_it_is_told() {
+    fn time_runs_at_the_configured_speed() {
         let mut clock = VirtualClock::new(at(100));
         let start = clock.now(at(100));
         assert_eq!(clock.now(at(200)), start);
@@ -144,17 +138,17 @@ mod tests {
     }
 
     #[test]
-    fn it_tells_when_something_past_was_due() {
+    fn real_time_of_a_past_instant_uses_the_present_speed() {
         let mut clock = VirtualClock::new(at(0));
         clock.set_speed(1.0, at(0));
         let due = clock.now(at(10));
         clock.set_speed(0.5, at(20));
-        // Ten virtual_now seconds ago, which at this speed are twenty.
+        // Ten virtual seconds ago are twenty real seconds at this speed.
         assert_eq!(clock.real_time(due), Some(at(0)));
     }
 
     #[test]
-    fn when_is_never_too_early() {
+    fn real_time_is_never_too_early() {
         let mut clock = VirtualClock::new(at(0));
         clock.set_speed(0.37, at(0));
         for millis in [1, 333, 15_000, 86_400_000] {

@@ -1,27 +1,27 @@
-//! What came of asking for a page of an account's channels.
+//! Applies a page of an account's channel list.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::FailureClass;
-use crate::config::{self, Expose, check_channel_id};
+use crate::config::check_channel_id;
+use crate::scheduler::discovered_channel::{channel_meta, exposure};
 use crate::scheduler::discovery::{DiscoveryState, MAX_DISCOVERED_CHANNELS};
+use crate::scheduler::failure_class::FailureClass;
 use crate::scheduler::in_flight::InFlightRequest;
 use crate::scheduler::log_events;
 use crate::scheduler::poll_target::{ChannelSource, PollTarget};
 use crate::scheduler::poller::Poller;
-use crate::state::{ChannelKey, ChannelMeta, Exposure};
+use crate::state::{ChannelKey, Exposure};
 use polyv_client::clock::TimeSnapshot;
 use polyv_client::{ChannelPage, ChannelPageRequest, Error, ListedChannel};
 
 impl Poller {
-    /// A page of an account's channels was asked for.
+    /// Applies the result of a page.
     pub(super) fn handle_channel_page(
         &mut self,
         index: usize,
         in_flight: &InFlightRequest,
-        asked: ChannelPageRequest,
+        requested: ChannelPageRequest,
         result: Result<ChannelPage, Error>,
         class: FailureClass,
         now: TimeSnapshot,
@@ -29,34 +29,32 @@ impl Poller {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
-        let credentials = account.credentials;
-        let Some(discovery) = account.discovery.as_mut() else {
+        let is_current = in_flight.credentials == account.credentials;
+        let discovery = account.discovery.as_mut();
+        // A list that was restarted expects another page.
+        let Some(discovery) = discovery.filter(|d| is_current && d.expects(requested)) else {
             return;
         };
-        // One that has begun anew meanwhile waits for another page.
-        if in_flight.credentials != credentials || !discovery.expects(asked) {
-            return;
-        }
         match result {
             Err(_) if class == FailureClass::SharedFault => {
-                discovery.reschedule_unsent(now.monotonic)
+                discovery.reschedule_unsent(now.monotonic);
             }
-            // Polyv's clock is known now.
+            // The server clock was corrected by this response.
             Err(Error::ClockSkew(_)) if !std::mem::replace(&mut account.clock_retried, true) => {
                 discovery.reschedule_unsent(now.monotonic);
             }
             Err(error) => {
-                let first = discovery.record_failure(now.monotonic);
-                log_events::discovery_failed(&account.name, &error, first);
+                let is_first = discovery.record_failure(now.monotonic);
+                log_events::discovery_failed(&account.name, &error, is_first);
             }
             Ok(page) => {
                 let generation = discovery.generation();
-                let step = discovery.accept_page(&page, now.monotonic);
+                let state = discovery.accept_page(&page, now.monotonic);
                 self.add_discovered(index, page.channels, generation, now);
                 if let DiscoveryState::Complete {
                     is_consistent,
                     failures,
-                } = step
+                } = state
                 {
                     self.remove_missing(index, generation, is_consistent, now);
                     if let Some(account) = self.accounts.get(index) {
@@ -69,7 +67,7 @@ impl Poller {
         }
     }
 
-    /// Watches the channels of a page that are wanted.
+    /// Adds the channels of a page that match the configuration.
     fn add_discovered(
         &mut self,
         index: usize,
@@ -77,58 +75,56 @@ impl Poller {
         generation: u64,
         now: TimeSnapshot,
     ) {
-        // Two accounts may be of one appId: the first one has it.
+        // Two accounts may share an appId: the first one has the channel.
         channels.retain(|channel| {
             let mut others = self.accounts.iter().enumerate();
-            !others
-                .any(|(n, other)| n != index && other.discovered.contains_key(channel.id.as_str()))
+            !others.any(|(n, o)| n != index && o.discovered.contains_key(channel.id.as_str()))
         });
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
-        let Some(discover) = account.discovery.as_ref().map(|l| l.discover.clone()) else {
+        let Some(discover) = account.discovery.as_ref().map(|d| d.discover.clone()) else {
             return;
         };
-        let mut wanted: HashMap<String, ListedChannel> = channels
-            .into_iter()
-            .filter(|channel| check_channel_id(&channel.id).is_ok())
-            .filter(|channel| self.shard.owns(&channel.id))
-            .filter(|channel| discover.wants(&channel.name))
-            .filter(|channel| !self.configured.contains(channel.id.as_str()))
-            .map(|channel| (channel.id.clone(), channel))
-            .collect();
-        // Those that are known already.
-        for channel in wanted.values() {
+        let exposure = exposure(discover.expose);
+        let mut new: HashMap<String, ListedChannel> = HashMap::new();
+        for channel in channels {
+            let is_wanted = check_channel_id(&channel.id).is_ok()
+                && self.shard.owns(&channel.id)
+                && discover.wants(&channel.name)
+                && !self.configured.contains(channel.id.as_str());
+            if !is_wanted {
+                continue;
+            }
             let Some(key) = account.discovered.get(channel.id.as_str()).copied() else {
+                new.insert(channel.id.clone(), channel);
                 continue;
             };
             let Some(target) = account.queue.get_mut(key) else {
                 continue;
             };
             target.source = ChannelSource::Discovered { generation };
-            let name = name_of(channel);
+            let name = name_of(&channel);
             if *target.name != *name {
                 target.name = name.into();
                 let interval = self.poll.live_interval;
                 let meta = channel_meta(&account.name, &target.id, &target.name, interval);
-                let exposure = exposure(discover.expose);
                 self.context.store.update_metadata(key, meta, exposure, now);
             }
         }
-        wanted.retain(|id, _| !account.discovered.contains_key(id.as_str()));
-        // In the order of their numbers, so that phases don't depend on chance.
-        let mut new: Vec<ListedChannel> = wanted.into_values().collect();
+        // Sorted by number, so that phases do not depend on the order in which Polyv lists them.
+        let mut new: Vec<ListedChannel> = new.into_values().collect();
         new.sort_unstable_by(|a, b| (a.id.len(), &a.id).cmp(&(b.id.len(), &b.id)));
-        let room = MAX_DISCOVERED_CHANNELS.saturating_sub(account.queue.len());
-        if new.len() > room {
+        let free = MAX_DISCOVERED_CHANNELS.saturating_sub(account.queue.len());
+        if new.len() > free {
             log_events::too_many_discovered(account, MAX_DISCOVERED_CHANNELS);
         }
-        for channel in new.into_iter().take(room) {
-            self.upsert_discovered(index, &channel, generation, exposure(discover.expose), now);
+        for channel in new.into_iter().take(free) {
+            self.insert_discovered(index, &channel, generation, exposure, now);
         }
     }
 
-    fn upsert_discovered(
+    fn insert_discovered(
         &mut self,
         index: usize,
         channel: &ListedChannel,
@@ -144,23 +140,15 @@ impl Poller {
         let id: Arc<str> = channel.id.as_str().into();
         let name: Arc<str> = name_of(channel).into();
         let meta = channel_meta(&account.name, &id, &name, interval);
-        let store = &self.context.store;
-        let key = store.insert(meta, exposure, now);
-        let target = PollTarget::new(
-            Arc::clone(&id),
-            name,
-            ChannelSource::Discovered { generation },
-            phase,
-            false,
-            interval,
-        );
-        account.discovered.insert(id, key);
-        self.unpolled += 1;
+        let key = self.context.store.insert(meta, exposure, now);
+        account.discovered.insert(Arc::clone(&id), key);
+        let source = ChannelSource::Discovered { generation };
+        let target = PollTarget::new(id, name, source, phase, false, interval);
         let within = interval.min(self.poll.idle_interval);
         account.add(key, target, within, now.monotonic);
     }
 
-    /// Does not watch channels any more that the listing which is now complete has not got.
+    /// Removes channels that the complete list does not contain.
     fn remove_missing(
         &mut self,
         index: usize,
@@ -171,72 +159,34 @@ impl Poller {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
-        let filtered = account
-            .discovery
-            .as_ref()
-            .is_some_and(|discovery| !discovery.discover.watch_status.is_empty());
-        let missing: Vec<ChannelKey> = account
-            .queue
-            .iter()
-            .filter(|(_, target)| match target.source {
-                ChannelSource::Configured => false,
-                // Of listings that come in pieces it takes two in a row.
-                ChannelSource::Discovered { generation: seen } if is_consistent => {
-                    seen < generation
-                }
-                ChannelSource::Discovered { generation: seen } => seen + 1 < generation,
-            })
+        let discovery = account.discovery.as_ref();
+        let is_filtered = discovery.is_some_and(|d| !d.discover.watch_status.is_empty());
+        let is_missing = |target: &PollTarget| match target.source {
+            ChannelSource::Configured => false,
+            ChannelSource::Discovered { generation: seen } => {
+                // Of inconsistent lists, two in a row must lack it.
+                seen + u64::from(!is_consistent) < generation
+            }
+        };
+        // A channel that changed its status is not gone for that.
+        let is_kept = |target: &PollTarget| is_filtered && target.is_recently_live(now.monotonic);
+        let targets = account.queue.iter();
+        let missing: Vec<ChannelKey> = targets
+            .filter(|(_, target)| is_missing(target) && !is_kept(target))
             .map(|(key, _)| key)
             .collect();
         for key in missing {
-            // What is not of a status any more that is listed has not gone for that.
-            let of_interest = account.queue.get(key).is_some_and(|target| {
-                let activity = &target.activity;
-                activity.was_recently_live(now.monotonic)
-                    || activity.is_reported_live(now.monotonic)
-            });
-            if filtered && of_interest {
-                continue;
-            }
-            if account.queue.get(key).is_some_and(|target| !target.polled) {
-                self.unpolled = self.unpolled.saturating_sub(1);
-            }
             account.remove(key);
             self.context.store.remove(key);
         }
     }
 }
 
-/// What a channel is called: its number where it has no name.
+/// Returns the name of a channel, or its id if it has none.
 fn name_of(channel: &ListedChannel) -> &str {
     if channel.name.trim().is_empty() {
         &channel.id
     } else {
         &channel.name
-    }
-}
-
-/// What is shown of a channel that Polyv listed.
-pub(in crate::scheduler) fn channel_meta(
-    account: &Arc<str>,
-    id: &Arc<str>,
-    name: &Arc<str>,
-    live_interval: Duration,
-) -> ChannelMeta {
-    let channel = config::Channel {
-        name: Arc::clone(name),
-        ..config::Channel::new(Arc::clone(id), live_interval)
-    };
-    ChannelMeta {
-        account: Arc::clone(account),
-        channel: Arc::new(channel),
-    }
-}
-
-/// Which of the two kinds of exposure that is.
-pub(in crate::scheduler) const fn exposure(expose: Expose) -> Exposure {
-    match expose {
-        Expose::Live => Exposure::WhileRecentlyLive,
-        Expose::All => Exposure::Always,
     }
 }

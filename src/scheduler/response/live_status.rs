@@ -1,321 +1,305 @@
-//! What came of asking for channels' status.
+//! Applies the statuses of a batch of channels.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{FailureClass, accept_update};
+use super::update::accept_update;
 use crate::scheduler::account_poller::AccountPoller;
+use crate::scheduler::batch_status::BatchTransition;
+use crate::scheduler::context::PollerContext;
+use crate::scheduler::failure_class::FailureClass;
 use crate::scheduler::in_flight::InFlightRequest;
+use crate::scheduler::log_events;
 use crate::scheduler::poll_target::{BatchExclusion, PollInterval};
-use crate::scheduler::poller::{Poller, PollerContext};
 use crate::scheduler::request::StatusBatch;
 use crate::scheduler::virtual_clock::VirtualInstant;
-use crate::scheduler::{batch_status, log_events};
 use crate::state::ChannelKey;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{BadResponse, ChannelLiveStatus, Error, LiveStatus, Outcome};
 
-/// A channel whose status Polyv does not tell is not asked for it again for so long.
+/// How long a channel is excluded from batches.
 pub(super) const BATCH_EXCLUSION_DURATION: Duration = Duration::from_secs(3600);
 
-/// What an answer without data means.
+/// What a failed batch says about batch status.
 enum BatchFailure {
-    /// Polyv refused it, perhaps for one channel's sake.
+    /// Polyv refused the batch, perhaps because of one channel.
     Refused,
-    /// There is no such call.
+    /// The endpoint does not exist.
     EndpointMissing,
-    /// It failed.
+    /// Any other failure.
     Failed,
 }
 
-impl Poller {
-    /// Channels were asked for their status.
-    pub(super) fn handle_live_status(
-        &mut self,
-        index: usize,
-        in_flight: &InFlightRequest,
-        batch: StatusBatch,
-        result: Result<Vec<ChannelLiveStatus>, Error>,
-        class: FailureClass,
-        now: TimeSnapshot,
-    ) {
-        let Some(account) = self.accounts.get_mut(index) else {
-            return;
-        };
-        if batch.isolated {
-            account.batch_status.isolated_done();
-        }
-        if in_flight.credentials != account.credentials {
-            // It says nothing about what is asked now.
-            let planned = account.virtual_clock.now(now.monotonic);
-            account.put_back(&batch, planned);
-            return;
-        }
-        let result = result.and_then(|statuses| check_coverage(statuses, &batch, account));
-        match result {
-            Ok(statuses) => {
-                account.clock_retried = false;
-                let change = account.batch_status.record_success(batch.isolated);
-                account.apply_batch_transition(change, now);
-                log_events::batch_status(account, change, None);
-                // They may have been asked before it was configured otherwise.
-                let channels = if account.batch_status.is_available() {
-                    batch.channels
-                } else {
-                    Vec::new()
-                };
-                for key in channels {
-                    let asked = apply_status(
-                        account,
-                        key,
-                        &statuses,
-                        in_flight.virtual_started,
-                        &self.context,
-                        now,
-                    );
-                    if asked {
-                        self.unpolled = self.unpolled.saturating_sub(1);
-                    }
+/// The statuses in a response, by channel id. A status may be invalid.
+type Statuses = HashMap<String, Result<LiveStatus, String>>;
+
+/// Applies the result of a batch.
+pub(super) fn handle_live_status(
+    account: &mut AccountPoller,
+    context: &PollerContext,
+    in_flight: &InFlightRequest,
+    batch: &StatusBatch,
+    result: Result<Vec<ChannelLiveStatus>, Error>,
+    class: FailureClass,
+    now: TimeSnapshot,
+) {
+    if batch.isolated {
+        account.batch_status.isolated_done();
+    }
+    if in_flight.credentials != account.credentials {
+        // The result says nothing about the present credentials.
+        let due = account.clock.now(now.monotonic);
+        account.requeue(batch, due);
+        return;
+    }
+    match result.and_then(|statuses| check_coverage(statuses, batch, account)) {
+        Ok(statuses) => {
+            account.clock_retried = false;
+            let transition = account.batch_status.record_success(batch.isolated);
+            apply_transition(account, transition, None, now.monotonic);
+            // The configuration may have turned batch status off meanwhile.
+            if account.batch_status.is_available() {
+                for key in &batch.channels {
+                    let started = in_flight.virtual_started;
+                    apply_status(account, *key, &statuses, started, context, now);
                 }
             }
-            Err(error) => {
-                let asked =
-                    handle_failure(account, in_flight, batch, &error, class, &self.context, now);
-                self.unpolled = self.unpolled.saturating_sub(asked);
-            }
         }
+        Err(error) => handle_failure(account, in_flight, batch, &error, class, context, now),
     }
 }
 
-/// Sees to it that an answer is about the channels that were asked for, most of them at least.
+fn apply_transition(
+    account: &mut AccountPoller,
+    transition: Option<BatchTransition>,
+    error: Option<&Error>,
+    now: MonotonicInstant,
+) {
+    if let Some(transition) = transition {
+        account.apply_batch_transition(transition, now);
+        log_events::batch_status(account, transition, error);
+    }
+}
+
+/// Checks that a response is about the requested channels, or most of them.
 fn check_coverage(
     statuses: Vec<ChannelLiveStatus>,
     batch: &StatusBatch,
     account: &AccountPoller,
-) -> Result<HashMap<String, Result<LiveStatus, String>>, Error> {
-    let by_id: HashMap<_, _> = statuses
+) -> Result<Statuses, Error> {
+    let statuses: Statuses = statuses
         .into_iter()
-        .map(|of| (of.channel_id, of.status))
+        .map(|channel| (channel.channel_id, channel.status))
         .collect();
-    let asked = batch
+    let requested = batch
         .channels
         .iter()
         .filter_map(|key| account.queue.get(*key));
-    let (mut there, mut missing) = (0_usize, 0_usize);
-    for target in asked {
-        match by_id.get(&*target.id) {
-            Some(_) => there += 1,
-            None => missing += 1,
-        }
-    }
-    if missing > there {
-        let why = format!("the status of {there} channels of {}", there + missing);
+    let (present, missing): (Vec<_>, Vec<_>) =
+        requested.partition(|target| statuses.contains_key(&*target.id));
+    let (present, missing) = (present.len(), missing.len());
+    if missing > present {
+        let why = format!("the status of {present} channels of {}", present + missing);
         return Err(Error::BadResponse(BadResponse::UnexpectedData(why)));
     }
-    Ok(by_id)
+    Ok(statuses)
 }
 
-/// Polyv told the status of channels, perhaps this one's. Whether it was asked for the first
-/// time.
+/// Applies the status of one channel.
 fn apply_status(
     account: &mut AccountPoller,
     key: ChannelKey,
-    statuses: &HashMap<String, Result<LiveStatus, String>>,
+    statuses: &Statuses,
     started: VirtualInstant,
     context: &PollerContext,
     now: TimeSnapshot,
-) -> bool {
-    let planned = account.virtual_clock.now(now.monotonic);
+) {
+    let virtual_now = account.clock.now(now.monotonic);
     let idle_interval = account.queue.idle_interval();
-    let Some(target) = account.queue.get(key) else {
-        return false;
+    let next = started + idle_interval;
+    let is_on_schedule = account.is_on_schedule();
+    let Some(target) = account.queue.get_mut(key) else {
+        return;
     };
-    let asked_before = target.polled;
     let Some(Ok(status)) = statuses.get(&*target.id) else {
-        let again = target.missing_from_last_batch || target.alone.is_some();
-        if again || !asked_before {
-            poll_individually(account, key, false, planned, now.monotonic);
-        } else if let Some(target) = account.queue.get_mut(key) {
-            // Once may be chance.
+        let is_repeated = target.missing_from_last_batch || target.exclusion.is_some();
+        if is_repeated || !target.polled {
+            poll_individually(account, key, false, now.monotonic);
+        } else {
+            // A response may lack a channel once.
             target.missing_from_last_batch = true;
-            account.queue.enqueue_status(key, started + idle_interval);
+            account.queue.enqueue_status(key, next);
         }
-        return false;
+        return;
     };
-    let status = *status;
-    let live = status == LiveStatus::Live;
-    let authoritative = target.status_is_authoritative();
-    let denied = target.was_recently_not_live(planned, idle_interval);
-    let was_alone = target.alone.is_some() && !target.always_poll_stream;
-    let streams = target.stream.is_some();
+    let is_live = *status == LiveStatus::Live;
+    let was_excluded = target.exclusion.is_some() && !target.always_poll_stream;
+    let ends_live = !is_live && (target.status_is_authoritative() || was_excluded);
     let store = &context.store;
-    let update = store.apply_reported_status(key, status, authoritative || was_alone, now);
-    let Some(update) = update else {
-        return false;
+    let Some(update) = store.apply_reported_status(key, *status, ends_live, now) else {
+        return;
     };
     accept_update(account, &update, context, now);
-    let interval = update.activity.live_interval;
-    account.queue.exclude_from_batch(key, None);
-    if let Some(target) = account.queue.get_mut(key) {
-        target.missing_from_last_batch = false;
-    }
-    let again = started + idle_interval;
-    if live {
-        if streams || denied {
-            account.queue.enqueue_status(key, again);
-        } else {
-            account.queue.dequeue_status(key);
-            if asked_before && account.stretch() <= 1.0 {
-                let every = PollInterval::Fixed(interval);
-                account.queue.enqueue_stream_now(key, every, planned);
-            } else {
-                // At the start all that are live are found in a moment, and where the budget
-                // does not suffice nobody can be asked out of turn.
-                let every = PollInterval::Fixed(interval);
-                account.queue.enqueue_stream(key, every, planned);
-            }
-            return false;
-        }
-    } else {
-        account.queue.enqueue_status(key, again);
-        if authoritative || was_alone {
-            account.queue.defer_stream(key);
-        }
-    }
     let Some(target) = account.queue.get_mut(key) else {
-        return false;
+        return;
     };
-    if !live && (authoritative || was_alone) {
-        target.live = false;
+    target.missing_from_last_batch = false;
+    let was_polled = target.polled;
+    let interval = PollInterval::Guaranteed(target.live_interval);
+    let has_newer =
+        target.stream.is_some() || target.was_recently_not_live(virtual_now, idle_interval);
+    if is_live {
+        target.last_live_at = Some(now.monotonic);
+    }
+    if ends_live {
+        target.set_live(false, now.monotonic);
         log_events::status_recovered(&account.name, target, now.monotonic);
     }
-    !std::mem::replace(&mut target.polled, true)
+    let queue = &mut account.queue;
+    queue.set_exclusion(key, None);
+    if is_live && !has_newer {
+        // Its stream information is polled instead: at once, unless many live channels are found
+        // together at the start, or the rate budget does not suffice.
+        queue.dequeue_status(key);
+        if was_polled && is_on_schedule {
+            queue.enqueue_stream_now(key, interval, virtual_now);
+        } else {
+            queue.enqueue_stream(key, interval, virtual_now);
+        }
+        return;
+    }
+    queue.enqueue_status(key, next);
+    if ends_live {
+        queue.defer_stream(key);
+    }
+    queue.mark_polled(key);
 }
 
-/// Polyv does not tell this channel's status: it is asked for its stream, at once.
+/// Polls the stream information of a channel without a status, and excludes it from batches.
 fn poll_individually(
     account: &mut AccountPoller,
     key: ChannelKey,
     refused: bool,
-    planned: VirtualInstant,
     now: MonotonicInstant,
 ) {
     let until = now + BATCH_EXCLUSION_DURATION;
     let Some(target) = account.queue.get(key) else {
         return;
     };
-    let (streams, known) = (target.stream.is_some(), target.alone.is_some());
+    let (has_stream, was_excluded) = (target.stream.is_some(), target.exclusion.is_some());
+    let exclusion = BatchExclusion { until, refused };
     account.queue.dequeue_status(key);
-    account
-        .queue
-        .exclude_from_batch(key, Some(BatchExclusion { until, refused }));
-    if !streams {
-        account
-            .queue
-            .enqueue_stream_now(key, PollInterval::Idle, planned);
+    account.queue.set_exclusion(key, Some(exclusion));
+    if !has_stream {
+        poll_stream_now(account, key, now);
     }
-    if !known {
+    if !was_excluded {
         log_events::batch_exclusion(account, key);
     }
 }
 
-/// Polyv told no status. How many channels were asked for the first time.
+fn poll_stream_now(account: &mut AccountPoller, key: ChannelKey, now: MonotonicInstant) {
+    let interval = account.interval_for(key, now);
+    let virtual_now = account.clock.now(now);
+    account.queue.enqueue_stream_now(key, interval, virtual_now);
+}
+
+/// Applies a batch without statuses.
 fn handle_failure(
     account: &mut AccountPoller,
     in_flight: &InFlightRequest,
-    batch: StatusBatch,
+    batch: &StatusBatch,
     error: &Error,
     class: FailureClass,
     context: &PollerContext,
     now: TimeSnapshot,
-) -> usize {
-    let planned = account.virtual_clock.now(now.monotonic);
+) {
+    log_events::batch_failed(account, batch, error);
+    let virtual_now = account.clock.now(now.monotonic);
+    let failure = BatchFailure::from(error);
+    if matches!(failure, BatchFailure::Refused) {
+        let is_known = match batch.channels[..] {
+            [only] => account
+                .queue
+                .get(only)
+                .is_some_and(|t| t.exclusion.is_some()),
+            _ => false,
+        };
+        let refusal = batch.clone();
+        let status = &mut account.batch_status;
+        let transition = status.record_refusal(refusal, is_known, virtual_now, now.monotonic);
+        if let Some(BatchTransition::ChannelExcluded(key)) = transition {
+            poll_individually(account, key, true, now.monotonic);
+        }
+        apply_transition(account, transition, Some(error), now.monotonic);
+        return;
+    }
     let outcome = error.outcome();
-    let failure = match error {
-        Error::Rejected(_)
-        | Error::Forbidden(_)
-        | Error::NotLive
-        | Error::BadResponse(BadResponse::UnexpectedData(_) | BadResponse::TooLarge { .. }) => {
-            BatchFailure::Refused
-        }
-        Error::BadResponse(BadResponse::NoEnvelope {
-            http_status: 400..=499,
-            ..
-        }) => BatchFailure::EndpointMissing,
-        _ => BatchFailure::Failed,
+    apply_error(account, batch, error, context, now);
+    let retry =
+        outcome == Outcome::ClockSkew && !std::mem::replace(&mut account.clock_retried, true);
+    let at_once = retry || class == FailureClass::SharedFault;
+    let due = if at_once {
+        virtual_now
+    } else {
+        (in_flight.virtual_started + account.queue.idle_interval()).max(virtual_now)
     };
-    log_events::batch_failed(account, &batch, error);
-    let (change, asked) = match failure {
-        BatchFailure::Refused => {
-            let again = match batch.channels[..] {
-                [one] => account.queue.get(one).is_some_and(|w| w.alone.is_some()),
-                _ => false,
-            };
-            let change = account
-                .batch_status
-                .record_refusal(batch, again, planned, now.monotonic);
-            if let batch_status::BatchTransition::ChannelExcluded(key) = change {
-                poll_individually(account, key, true, planned, now.monotonic);
-            }
-            (change, 0)
-        }
-        BatchFailure::EndpointMissing | BatchFailure::Failed => {
-            let asked = apply_error(account, &batch, error, context, now);
-            let retry = outcome == Outcome::ClockSkew
-                && !std::mem::replace(&mut account.clock_retried, true);
-            let at_once = retry || class == FailureClass::SharedFault;
-            let due = if at_once {
-                planned
-            } else {
-                (in_flight.virtual_started + account.queue.idle_interval()).max(planned)
-            };
-            let change = match outcome {
-                Outcome::ClockSkew | Outcome::Throttled => batch_status::BatchTransition::None,
-                _ if matches!(failure, BatchFailure::EndpointMissing) => {
-                    account.batch_status.endpoint_missing(now.monotonic)
-                }
-                _ => account.batch_status.record_failure(now.monotonic),
-            };
-            account.put_back(&batch, due);
-            // Whether others are answered is known only where somebody is asked.
-            if account.batch_status.is_available()
-                && let Some(key) = batch.channels.first()
-                && !at_once
-            {
-                account
-                    .queue
-                    .enqueue_stream_now(*key, PollInterval::Idle, planned);
-            }
-            (change, asked)
-        }
+    let status = &mut account.batch_status;
+    let transition = match failure {
+        _ if matches!(outcome, Outcome::ClockSkew | Outcome::Throttled) => None,
+        BatchFailure::EndpointMissing => status.endpoint_missing(now.monotonic),
+        BatchFailure::Refused | BatchFailure::Failed => status.record_failure(now.monotonic),
     };
-    account.apply_batch_transition(change, now);
-    log_events::batch_status(account, change, Some(error));
-    asked
+    account.requeue(batch, due);
+    // Only a call to another endpoint shows whether the fault is this endpoint's.
+    if account.batch_status.is_available()
+        && let Some(key) = batch.channels.first()
+        && !at_once
+    {
+        poll_stream_now(account, *key, now.monotonic);
+    }
+    apply_transition(account, transition, Some(error), now.monotonic);
 }
 
-/// None of these channels was answered.
+/// Applies an error to the channels of a batch.
 fn apply_error(
     account: &mut AccountPoller,
     batch: &StatusBatch,
     error: &Error,
     context: &PollerContext,
     now: TimeSnapshot,
-) -> usize {
-    let mut asked = 0;
+) {
     for key in &batch.channels {
-        let Some(target) = account.queue.get_mut(*key) else {
-            continue;
-        };
-        if target.stream.is_some() {
-            // What became of that is what counts.
-            continue;
-        }
-        asked += usize::from(!std::mem::replace(&mut target.polled, true));
-        let update = context.store.apply_error(*key, error, None, now);
-        if let Some(update) = update {
-            accept_update(account, &update, context, now);
+        // The result of its stream information counts, where that is polled.
+        if account
+            .queue
+            .get(*key)
+            .is_some_and(|target| target.stream.is_none())
+        {
+            account.queue.mark_polled(*key);
+            if let Some(update) = context.store.apply_error(*key, error, None, now) {
+                accept_update(account, &update, context, now);
+            }
         }
     }
-    asked
+}
+
+// === impl BatchFailure ===
+
+impl From<&Error> for BatchFailure {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Rejected(_)
+            | Error::Forbidden(_)
+            | Error::NotLive
+            | Error::BadResponse(BadResponse::UnexpectedData(_) | BadResponse::TooLarge { .. }) => {
+                Self::Refused
+            }
+            Error::BadResponse(BadResponse::NoEnvelope {
+                http_status: 400..=499,
+                ..
+            }) => Self::EndpointMissing,
+            _ => Self::Failed,
+        }
+    }
 }

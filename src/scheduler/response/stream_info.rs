@@ -1,178 +1,151 @@
-//! What came of asking for a channel's stream.
-
-use std::sync::Arc;
+//! Applies the stream information of a channel.
 
 use super::live_status::BATCH_EXCLUSION_DURATION;
-use super::{FailureClass, accept_update};
+use super::update::accept_update;
 use crate::scheduler::account_poller::AccountPoller;
+use crate::scheduler::context::PollerContext;
+use crate::scheduler::failure_class::FailureClass;
 use crate::scheduler::in_flight::InFlightRequest;
 use crate::scheduler::log_events;
-use crate::scheduler::poll_target::{BatchExclusion, PollPriority};
-use crate::scheduler::poller::Poller;
-use crate::scheduler::request::PollRequest;
-use crate::scheduler::virtual_clock::VirtualInstant;
+use crate::scheduler::poll_target::BatchExclusion;
+use crate::state::ChannelKey;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
-use polyv_client::{Error, Outcome, StreamInfo};
+use polyv_client::{Error, Outcome, Range, StreamInfo};
 
-impl Poller {
-    /// A channel was asked for its stream.
-    pub(super) fn handle_stream_info(
-        &mut self,
-        index: usize,
-        in_flight: &InFlightRequest,
-        result: Result<StreamInfo, Error>,
-        class: FailureClass,
-        now: TimeSnapshot,
-    ) {
-        let PollRequest::StreamInfo { channel, asked } = in_flight.request else {
-            return;
-        };
-        let Some(account) = self.accounts.get_mut(index) else {
-            return;
-        };
-        let context = &self.context;
-        let error = result.as_ref().err();
-        let outcome = error.map_or(Outcome::Ok, Error::outcome);
-        let store = &context.store;
-        let update = match &result {
-            Ok(info) => {
-                let status_is_polled = account.batch_status.is_enabled();
-                store.apply_stream_info(channel, info, status_is_polled, now)
-            }
-            Err(Error::NotLive) => store.apply_not_live(channel, now),
-            Err(error) => store.apply_error(channel, error, Some(asked), now),
-        };
-        let Some(update) = update else {
-            return;
-        };
-        accept_update(account, &update, context, now);
-        let interest = PollPriority::new(&update.activity, now.monotonic);
-        if outcome.is_answer() {
-            account.batch_status.observe_other_success();
-        }
-
-        let retry = outcome == Outcome::ClockSkew
-            && account
-                .queue
-                .get_mut(channel)
-                .is_some_and(|channel| !std::mem::replace(&mut channel.clock_retried, true));
-        let planned = account.virtual_clock.now(now.monotonic);
-        let every = account.queue.every(channel, interest);
-        let interval = account.queue.interval(every);
-        match outcome {
-            Outcome::Ok => {
-                account.queue.dequeue_status(channel);
-                account.queue.enqueue_stream(channel, every, planned);
-            }
-            Outcome::NotLive => {
-                switch_to_status_polling(
-                    account,
-                    channel,
-                    in_flight.virtual_started,
-                    planned,
-                    now.monotonic,
-                );
-            }
-            _ if class != FailureClass::SharedFault && !retry => {
-                // Its status can be had, perhaps, where its stream can't.
-                let alone = account
-                    .queue
-                    .get(channel)
-                    .is_none_or(|target| target.alone.is_some());
-                if account.batch_status.is_available() && !alone {
-                    account.queue.enqueue_status_also(channel, planned);
-                }
-            }
-            _ => {}
-        }
-        let forgivable = match class {
-            FailureClass::SharedFault => None,
-            other => Some(other == FailureClass::Transient),
-        };
-        let extra_tolerated_failures = account.breaker.extra_tolerated_failures();
-        account
-            .queue
-            .reschedule(channel, every, forgivable, |schedule| match class {
-                // Polyv's clock is known now.
-                _ if retry => schedule.due_now(planned),
-                FailureClass::Success => {
-                    schedule.record_success(in_flight.virtual_started, planned, interval)
-                }
-                FailureClass::ChannelFault => {
-                    schedule.record_failure(in_flight.virtual_started, planned, interval, 0)
-                }
-                FailureClass::Transient => schedule.record_failure(
-                    in_flight.virtual_started,
-                    planned,
-                    interval,
-                    extra_tolerated_failures,
-                ),
-                FailureClass::SharedFault => schedule.reschedule_unsent(planned, interval),
-            });
-
-        let quiet = retry || class == FailureClass::Transient && account.tempo.is_moving();
-        let name = Arc::clone(&account.name);
-        let Some(target) = account.queue.get_mut(channel) else {
-            return;
-        };
-        if !std::mem::replace(&mut target.polled, true) {
-            self.unpolled = self.unpolled.saturating_sub(1);
-        }
-        if class == FailureClass::Success {
-            target.clock_retried = false;
-            target.live = outcome == Outcome::Ok;
-        }
-        log_events::poll(&name, target, class, error, quiet, in_flight, now.monotonic);
-        log_events::values_ignored(&name, target, &update.discarded);
-    }
-}
-
-/// A channel's stream said that it is not live: its status tells when it is again.
-fn switch_to_status_polling(
+/// Applies the result of a poll: a channel and the requested range.
+pub(super) fn handle_stream_info(
     account: &mut AccountPoller,
-    key: crate::state::ChannelKey,
-    started: VirtualInstant,
-    planned: VirtualInstant,
-    now: MonotonicInstant,
+    context: &PollerContext,
+    in_flight: &InFlightRequest,
+    (key, range): (ChannelKey, Range),
+    result: Result<StreamInfo, Error>,
+    class: FailureClass,
+    now: TimeSnapshot,
 ) {
-    let batching = account.batch_status.is_available();
-    let idle_interval = account.queue.idle_interval();
+    let error = result.as_ref().err();
+    let outcome = error.map_or(Outcome::Ok, Error::outcome);
+    let store = &context.store;
+    let update = match &result {
+        Ok(info) => {
+            let status_is_polled = account.batch_status.is_enabled();
+            store.apply_stream_info(key, info, status_is_polled, now)
+        }
+        Err(Error::NotLive) => store.apply_not_live(key, now),
+        Err(error) => store.apply_error(key, error, Some(range), now),
+    };
+    // Nothing to apply if a reload removed the channel while the request was in flight.
+    let Some(update) = update else {
+        return;
+    };
+    accept_update(account, &update, context, now);
+    if outcome.is_answer() {
+        account.batch_status.observe_other_success();
+    }
+    account.queue.mark_polled(key);
     let Some(target) = account.queue.get_mut(key) else {
         return;
     };
     let was_live = target.live;
-    target.last_not_live_at = Some(planned);
-    if !batching {
+    if class == FailureClass::Success {
+        target.clock_retried = false;
+        target.set_live(outcome == Outcome::Ok, now.monotonic);
+    }
+    // The server clock was corrected by this response.
+    let retry =
+        outcome == Outcome::ClockSkew && !std::mem::replace(&mut target.clock_retried, true);
+    let is_excluded = target.exclusion.is_some();
+
+    let virtual_now = account.clock.now(now.monotonic);
+    let interval = account.interval_for(key, now.monotonic);
+    match outcome {
+        Outcome::Ok => {
+            account.queue.dequeue_status(key);
+            account.queue.enqueue_stream(key, interval, virtual_now);
+        }
+        Outcome::NotLive => {
+            switch_to_status_polling(account, key, was_live, in_flight, now.monotonic);
+        }
+        // Its status may be available although its stream information is not.
+        _ if class != FailureClass::SharedFault && !retry && !is_excluded => {
+            if account.batch_status.is_available() {
+                account.queue.enqueue_status_also(key, virtual_now);
+            }
+        }
+        _ => {}
+    }
+    let may_be_shared =
+        (class != FailureClass::SharedFault).then_some(class == FailureClass::Transient);
+    let tolerated = account.breaker.extra_tolerated_failures();
+    let started = in_flight.virtual_started;
+    let every = interval.duration();
+    let queue = &mut account.queue;
+    queue.reschedule(key, interval, may_be_shared, |schedule| match class {
+        _ if retry => schedule.due_now(virtual_now),
+        FailureClass::Success => schedule.record_success(started, virtual_now, every),
+        FailureClass::ChannelFault => schedule.record_failure(started, virtual_now, every, 0),
+        FailureClass::Transient => schedule.record_failure(started, virtual_now, every, tolerated),
+        FailureClass::SharedFault => schedule.reschedule_unsent(virtual_now, every),
+    });
+
+    // Single failures are not worth a log line while many calls fail.
+    let quiet = retry || class == FailureClass::Transient && tolerated > 0;
+    if let Some(target) = account.queue.get_mut(key) {
+        let result = (class, error);
+        log_events::poll(
+            &account.name,
+            target,
+            result,
+            quiet,
+            in_flight,
+            now.monotonic,
+        );
+        log_events::values_ignored(&account.name, target, &update.discarded);
+    }
+}
+
+/// Polls the status of a channel whose stream information says that it is not live.
+fn switch_to_status_polling(
+    account: &mut AccountPoller,
+    key: ChannelKey,
+    was_live: bool,
+    in_flight: &InFlightRequest,
+    now: MonotonicInstant,
+) {
+    let virtual_now = account.clock.now(now);
+    let idle_interval = account.queue.idle_interval();
+    let Some(target) = account.queue.get_mut(key) else {
+        return;
+    };
+    target.last_not_live_at = Some(virtual_now);
+    if !account.batch_status.is_available() {
         return;
     }
-    match target.alone {
-        Some(alone) if alone.until > now => return,
-        // Its refusal would spoil the others' call.
-        Some(alone) if alone.refused => {
+    match target.exclusion {
+        Some(exclusion) if exclusion.until > now => {}
+        // A refusal must not fail the other channels of a batch.
+        Some(exclusion) if exclusion.refused => {
             let until = now + BATCH_EXCLUSION_DURATION;
-            account
-                .queue
-                .exclude_from_batch(key, Some(BatchExclusion { until, ..alone }));
-            account.batch_status.bisect(vec![key], planned);
-            return;
+            let exclusion = BatchExclusion { until, ..exclusion };
+            account.queue.set_exclusion(key, Some(exclusion));
+            account.batch_status.bisect(vec![key], virtual_now);
         }
-        // It is asked for its stream until it is told again.
+        // Its stream information is polled until a response contains its status again.
         Some(_) => {
-            account.queue.exclude_from_batch(key, None);
-            account.queue.enqueue_status_also(key, planned);
-            return;
+            account.queue.set_exclusion(key, None);
+            account.queue.enqueue_status_also(key, virtual_now);
         }
-        None => {}
-    }
-    let always_poll_stream = target.always_poll_stream;
-    let asked_already = target.status.is_some();
-    if !always_poll_stream {
-        account.queue.dequeue_stream(key);
-    }
-    if was_live {
-        // What it is called now is worth knowing at once.
-        account.queue.enqueue_status(key, planned);
-    } else if !asked_already {
-        account.queue.enqueue_status(key, started + idle_interval);
+        None => {
+            let is_batched = target.status.is_some();
+            if !target.always_poll_stream {
+                account.queue.dequeue_stream(key);
+            }
+            if was_live {
+                // Polyv's status of it is worth knowing at once.
+                account.queue.enqueue_status(key, virtual_now);
+            } else if !is_batched {
+                let due = in_flight.virtual_started + idle_interval;
+                account.queue.enqueue_status(key, due);
+            }
+        }
     }
 }

@@ -207,7 +207,7 @@ async fn it_listens_where_it_is_told_and_on_both_protocols_by_default() {
         "--web.telemetry-path=/polyv/metrics",
     ]);
     let mut program = Program::start(&mut command);
-    program.logged(&["following the configuration"]).await;
+    program.logged(&["configuration applied"]).await;
     program.logged(&["listening", "127.0.0.1"]).await;
     let log = program.log();
     let ports: Vec<u16> = log

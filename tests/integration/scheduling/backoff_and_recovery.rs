@@ -399,7 +399,7 @@ troubles: [{trouble: latency, median: 2s, p99: 3s}]",
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_third_of_the_calls_fails_the_rate_halves_and_nobody_starves() {
+async fn failures_of_a_third_of_all_calls_delay_no_channel_for_long() {
     for trouble in ["error_500", "hang"] {
         let world = fleet("[]");
         pass(300.0).await;
@@ -412,22 +412,15 @@ async fn while_a_third_of_the_calls_fails_the_rate_halves_and_nobody_starves() {
             .iter()
             .filter(|call| call.monotonic_ms > since)
             .count();
-        // At the full rate there would be 1,800.
-        assert!((500..=1300).contains(&calls), "{trouble}: {calls}");
+        // Without failures there are 1,800.
+        assert!((1200..=2000).contains(&calls), "{trouble}: {calls}");
         let scrape = world.scrape();
-        assert!(
-            scrape
-                .get("polyv_exporter_poll_stretch_ratio", &[])
-                .unwrap()
-                > 1.0
-        );
-        // Four failures in a row, 30 seconds apart, happen to one in a hundred: nothing was
-        // heard of that channel for two minutes, and that is what it shows.
+        // Polls of a channel can fail by coincidence until its state is unknown, but rarely.
         let live = (1000..1080).filter(|id| scrape.state(&id.to_string()) == "live");
         let live = live.count();
         assert!(live >= 76, "{trouble}: {live}");
         world.trouble("[]");
-        // The rate is back after a minute, the last channel after its back-off.
+        // Every channel is polled again after its back-off.
         pass(100.0).await;
         let back = world.moment();
         assert_eq!(
@@ -441,7 +434,8 @@ async fn while_a_third_of_the_calls_fails_the_rate_halves_and_nobody_starves() {
             .iter()
             .filter(|call| call.monotonic_ms > back)
             .count();
-        assert!((1770..=1810).contains(&calls), "{trouble}: {calls}");
+        // Channels that are not live are polled in batches, or individually if that failed.
+        assert!((1600..=1810).contains(&calls), "{trouble}: {calls}");
         assert_all_right(&world, trouble);
     }
 }

@@ -1,5 +1,5 @@
-// Keeps the page up to date: asks the exporter for the parts that have changed and puts them in
-// place, and lets ages run on in between. Everything it shows was rendered by the exporter.
+// Keeps the page up to date: requests the parts that have changed from the exporter, replaces
+// them, and updates ages in between. The exporter renders everything that it shows.
 "use strict";
 
 (() => {
@@ -12,15 +12,15 @@
   const units = said.units.split(" ");
 
   const FOCUSABLE = "a, button, [tabindex]";
-  const EVERY = 2000;
-  const AT_MOST = 15000;
-  const PATIENCE = 10000;
-  // In the background the title is all that is seen.
-  const UNSEEN = 15000;
-  // What was heard so long ago does not pass for the present, whatever became of the question.
-  const STALE = 8000;
-  // Charts move on though nothing new is said of a channel.
-  const ALL = 60000;
+  const UPDATE_INTERVAL_MS = 2000;
+  const MAX_RETRY_DELAY_MS = 15000;
+  const REQUEST_TIMEOUT_MS = 10000;
+  // In the background only the title is visible.
+  const BACKGROUND_INTERVAL_MS = 15000;
+  // Older data is shown as stale, whatever became of the request.
+  const STALE_AFTER_MS = 8000;
+  // Charts move on even if nothing else changes in a channel.
+  const FULL_UPDATE_INTERVAL_MS = 60000;
 
   let cursor = said.cursor;
   let clock = Number(said.now) - Date.now();
@@ -51,7 +51,7 @@
     if (element.textContent !== text) element.textContent = text;
   }
 
-  // Of thousands of rows only those in sight need to run on.
+  // Of thousands of rows only the visible ones are updated.
   const inSight = new Set();
   const sight = new IntersectionObserver(entries => {
     for (const entry of entries) {
@@ -89,12 +89,12 @@
   }
 
   function tickAll() {
-    page.classList.toggle("stale", failures > 0 || Date.now() + clock - heard > STALE);
+    page.classList.toggle("stale", failures > 0 || Date.now() + clock - heard > STALE_AFTER_MS);
     const footer = document.getElementById("exporter");
     tick(table ? [...inSight, footer] : [main, footer]);
   }
 
-  // === news ===
+  // === updates ===
 
   function fragment(html) {
     const template = document.createElement("template");
@@ -102,7 +102,7 @@
     return template.content;
   }
 
-  // What had the focus keeps it, by its place among what can have it.
+  // Keeps the focus on the element at the same position among the focusable ones.
   function keepingFocus(container, change) {
     const active = document.activeElement;
     const place = container.contains(active)
@@ -115,7 +115,7 @@
     }
   }
 
-  // So do the values that somebody points at.
+  // Keeps the points of charts that are selected.
   function keepingPoints(container, change) {
     const at = [...container.querySelectorAll(".chart")].map(chart => chart.dataset.at);
     change();
@@ -136,7 +136,7 @@
     });
   }
 
-  // Rows in the exporter's order; false where one is missing that only a full answer brings.
+  // Sets rows in the exporter's order; false if one is missing, which requires a full update.
   function setRows(order, rows) {
     const active = document.activeElement;
     const focused = active.closest("#channels > tbody");
@@ -173,7 +173,7 @@
         continue;
       }
       if (next && row === next.nextElementSibling) {
-        // The one before it has gone further down; it is met there.
+        // The row before has moved further down and follows there.
         const gone = next;
         next = row;
         gone.remove();
@@ -181,7 +181,7 @@
       if (row === next) next = row.nextElementSibling;
       else table.insertBefore(row, next);
     }
-    // What is moved or replaced has lost the focus.
+    // An element that is moved or replaced loses the focus.
     if (place >= 0 && !table.contains(document.activeElement)) {
       const same = known.get(focused.id)?.querySelectorAll(FOCUSABLE)[place];
       if (same) same.focus({ preventScroll: true });
@@ -189,23 +189,23 @@
     return complete;
   }
 
-  function show(news, brief) {
-    if (news.build !== said.build) {
-      // Once: behind one address there may be two programs.
-      if (sessionStorage.getItem("build") !== news.build) {
-        sessionStorage.setItem("build", news.build);
+  function show(update, brief) {
+    if (update.build !== said.build) {
+      // Only once: there may be two versions behind one address.
+      if (sessionStorage.getItem("build") !== update.build) {
+        sessionStorage.setItem("build", update.build);
         location.reload();
       }
       return;
     }
-    clock = news.now - Date.now();
-    document.title = news.title;
-    for (const [id, html] of Object.entries(news.parts)) setPart(id, html);
+    clock = update.now - Date.now();
+    document.title = update.title;
+    for (const [id, html] of Object.entries(update.parts)) setPart(id, html);
     if (brief) return;
-    heard = news.now;
+    heard = update.now;
     if (!cursor) heardAll = Date.now();
-    cursor = news.cursor;
-    if (news.order && !setRows(news.order, news.rows || {})) cursor = "";
+    cursor = update.cursor;
+    if (update.order && !setRows(update.order, update.rows || {})) cursor = "";
     tickAll();
   }
 
@@ -233,35 +233,35 @@
     if (asking) asking.abort();
     const mine = new AbortController();
     asking = mine;
-    const patience = setTimeout(() => mine.abort("slow"), PATIENCE);
+    const deadline = setTimeout(() => mine.abort("slow"), REQUEST_TIMEOUT_MS);
     const parameters = new URLSearchParams(location.search);
     parameters.set("lang", said.lang);
     const brief = document.hidden;
     if (brief) parameters.set("brief", "true");
-    if (Date.now() - heardAll > ALL) cursor = "";
+    if (Date.now() - heardAll > FULL_UPDATE_INTERVAL_MS) cursor = "";
     if (cursor) parameters.set("since", cursor);
     let status = 0;
     try {
-      const answer = await fetch(`${said.feed}?${parameters}`, {
+      const response = await fetch(`${said.feed}?${parameters}`, {
         signal: mine.signal,
         cache: "no-store",
         headers: { Accept: "application/json" },
       });
-      if (!answer.ok) {
-        // One that is only busy is not refusing.
-        status = answer.status < 500 ? answer.status : 0;
-        throw new Error(`HTTP ${answer.status}`);
+      if (!response.ok) {
+        // A busy exporter does not reject the page.
+        status = response.status < 500 ? response.status : 0;
+        throw new Error(`HTTP ${response.status}`);
       }
-      const news = await answer.json();
+      const update = await response.json();
       if (asking !== mine) return;
       connected();
-      show(news, brief);
+      show(update, brief);
     } catch (why) {
-      // One that was given up for a newer one says nothing about the connection.
+      // A request that a newer one replaced is no sign of a lost connection.
       if (asking !== mine) return;
       disconnected(status);
     } finally {
-      clearTimeout(patience);
+      clearTimeout(deadline);
       if (asking === mine) {
         asking = null;
         askLater();
@@ -271,8 +271,8 @@
 
   function askLater() {
     clearTimeout(timer);
-    const usual = document.hidden ? UNSEEN : EVERY;
-    const wait = failures > 0 ? Math.min(usual * failures, AT_MOST) : usual;
+    const usual = document.hidden ? BACKGROUND_INTERVAL_MS : UPDATE_INTERVAL_MS;
+    const wait = failures > 0 ? Math.min(usual * failures, MAX_RETRY_DELAY_MS) : usual;
     timer = setTimeout(ask, wait);
   }
 
@@ -285,7 +285,7 @@
     }
     const query = parameters.toString();
     history.replaceState(null, "", query ? `?${query}` : location.pathname);
-    // Rows that were not asked for until now are not known yet.
+    // Rows that were not requested until now are not known yet.
     cursor = "";
     ask();
   }
@@ -294,7 +294,7 @@
     let typing = 0;
     const soon = event => {
       clearTimeout(typing);
-      // Half a syllable of pinyin is no search.
+      // Pinyin that is being composed is not a search yet.
       if (!event.isComposing) typing = setTimeout(applyFilter, 200);
     };
     filter.elements.q.addEventListener("input", soon);
@@ -376,13 +376,13 @@
 
   // === begin ===
 
-  // The language is remembered; an address that is passed on should not choose it for others.
+  // A cookie remembers the language; a shared address should not choose it for others.
   const asked = new URLSearchParams(location.search);
   if (asked.has("lang")) {
     asked.delete("lang");
     history.replaceState(null, "", asked.size ? `?${asked}` : location.pathname);
   }
-  // The other language, with whatever is asked for by now.
+  // The link to the other language keeps the current filters.
   document.querySelector("[data-switch]").addEventListener("click", event => {
     event.preventDefault();
     const parameters = new URLSearchParams(location.search);

@@ -16,7 +16,9 @@ use crate::support::simulator_server::Served;
 
 /// More connections than the exporter keeps open.
 const CROWD: usize = 600;
-const MAX_RSS_KB: u64 = 400_000;
+/// At most 142 MB were measured with 600 slow readers, of scrapes, pages or JSON.
+/// 600 whole responses would be two gigabytes.
+const MAX_RSS_KB: u64 = 220_000;
 
 async fn crowd(address: SocketAddr, requests: &[&[u8]]) -> Vec<TcpStream> {
     let mut crowd = Vec::new();
@@ -92,7 +94,6 @@ fn assert_memory_is_bounded(exporter: &Exporter, path: &str) {
     let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let rss = rss.and_then(|rss| rss.split_whitespace().next()).unwrap();
     let rss: u64 = rss.parse().unwrap();
-    eprintln!("{path}: {rss} kB");
     assert!((1..=MAX_RSS_KB).contains(&rss), "{path}: {rss} kB");
 }
 

@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn script_has_a_text_form() {
-        for (yaml, told) in [
+        for (yaml, text) in [
             ("steady", "steady"),
             (
                 "{phase: bitrate_drop, for: 40s}",
@@ -369,7 +369,7 @@ mod tests {
         ] {
             assert_eq!(
                 ChannelScript::parse("test", yaml).unwrap().to_string(),
-                told
+                text
             );
         }
     }

@@ -110,25 +110,25 @@ mod tests {
         for (query, message) in [
             ("", "appId is required."),
             ("appId=+", "appId is required."),
-            ("appId=nobody", "param should not be empty: timestamp"),
+            ("appId=stranger", "param should not be empty: timestamp"),
             (
-                "appId=nobody&timestamp=1",
+                "appId=stranger&timestamp=1",
                 "param should not be empty: sign",
             ),
             (
-                "appId=nobody&timestamp=1&sign=A",
+                "appId=stranger&timestamp=1&sign=A",
                 "param should not be empty: channelId",
             ),
             (
-                "appId=nobody&timestamp=1&sign=A&channelId=",
+                "appId=stranger&timestamp=1&sign=A&channelId=",
                 "param should not be empty: channelId",
             ),
             (
-                "appId=nobody&timestamp=1&sign=A&channelId=1&channelId=1",
+                "appId=stranger&timestamp=1&sign=A&channelId=1&channelId=1",
                 "param validate error",
             ),
             (
-                "appId=nobody&timestamp=1&sign=A&channelId=1",
+                "appId=stranger&timestamp=1&sign=A&channelId=1",
                 "application not found.",
             ),
             (

@@ -28,11 +28,11 @@ fn omitted_keys_have_defaults() {
 
 #[test]
 fn one_entry_stands_for_many_channels() {
-    let yaml = "channels: [{id: 998, count: 3, name: Room}, {id: 2000, count: 1000}]";
+    let yaml = "channels: [{id: 998, count: 3, name: Stage}, {id: 2000, count: 1000}]";
     let scenario = Scenario::parse("test", yaml).unwrap();
     let channels = scenario.channels();
     assert_eq!(channels.len(), 1_003);
-    assert_eq!((channels[2].id(), channels[2].name()), ("1000", "Room 3"));
+    assert_eq!((channels[2].id(), channels[2].name()), ("1000", "Stage 3"));
     assert_eq!(channels[3].name(), "channel 2000");
 }
 

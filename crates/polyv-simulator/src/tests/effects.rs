@@ -137,7 +137,7 @@ async fn body_of_more_than_a_mebibyte_is_refused_at_the_gateway() {
     let simulator = simulator("channels: [{id: 1}]");
     let mut request = post(&simulator, AUDIT, "channelId=1", MESSAGE);
     request.body.resize(1 << 20, b' ');
-    assert_eq!(told(&simulator, &request)["code"], 200);
+    assert_eq!(json_response(&simulator, &request)["code"], 200);
     request.body.push(b' ');
     let action = simulator.handle(&request);
     assert_eq!(action.response().unwrap().status, 413);

@@ -83,13 +83,13 @@ fn post(simulator: &Simulator, path: &str, parameters: &str, body: &str) -> Requ
 }
 
 /// The JSON of the response to a request.
-fn told(simulator: &Simulator, request: &Request) -> Value {
+fn json_response(simulator: &Simulator, request: &Request) -> Value {
     let action = simulator.handle(request);
     serde_json::from_str(&action.response().expect("a response").text()).unwrap()
 }
 
 fn tell(simulator: &Simulator, path: &str, parameters: &str, body: &str) -> Value {
-    told(simulator, &post(simulator, path, parameters, body))
+    json_response(simulator, &post(simulator, path, parameters, body))
 }
 
 /// The message of a refusal in either envelope.

@@ -130,17 +130,17 @@ async fn a_json_operation_wants_json_and_signs_the_query_alone() {
         let value = content_type.parse().unwrap();
         request.headers.insert("content-type", value);
         let words = format!("Content type '{content_type}' not supported");
-        assert_eq!(refused(&told(&simulator, &request)), words);
+        assert_eq!(refused(&json_response(&simulator, &request)), words);
     }
     let mut untyped = request.clone();
     untyped.headers.clear();
-    let answer = told(&simulator, &untyped);
+    let answer = json_response(&simulator, &untyped);
     assert_eq!(refused(&answer), "Content type '' not supported");
     assert_eq!(
         simulator.requests().last().unwrap().outcome,
         "wrong_content_type"
     );
-    assert_eq!(told(&simulator, &request)["success"], true);
+    assert_eq!(json_response(&simulator, &request)["success"], true);
 }
 
 #[tokio::test(start_paused = true)]

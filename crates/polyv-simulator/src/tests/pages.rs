@@ -66,7 +66,7 @@ const RELEVANCE_SAMPLE: &str = "http://api.polyv.net/live/v3/channel/session/rel
 #[tokio::test(start_paused = true)]
 async fn a_session_is_linked_as_the_page_shows() {
     let simulator = simulator_of(RELEVANCE_SAMPLE, "");
-    let answer = told(&simulator, &sample(RELEVANCE_SAMPLE, "secret", AS_FORM, ""));
+    let answer = json_response(&simulator, &sample(RELEVANCE_SAMPLE, "secret", AS_FORM, ""));
     assert_as_shown(&answer, V3_SUCCESS);
     let ids = simulator
         .written_state("2633655")
@@ -95,7 +95,7 @@ async fn a_wrong_signature_is_refused_with_the_code_and_data_of_either_page() {
         ),
     ] {
         let simulator = simulator_of(address, settings);
-        let answer = told(&simulator, &sample(address, "another", AS_FORM, ""));
+        let answer = json_response(&simulator, &sample(address, "another", AS_FORM, ""));
         assert_as_shown(&answer, shown);
     }
 }
@@ -118,7 +118,7 @@ const MODERATION_BODY: &str = r#"{
 async fn video_moderation_is_set_as_the_page_shows() {
     let simulator = simulator_of(MODERATION_SAMPLE, "");
     let request = sample(MODERATION_SAMPLE, "secret", AS_JSON, MODERATION_BODY);
-    assert_as_shown(&told(&simulator, &request), V4_SUCCESS);
+    assert_as_shown(&json_response(&simulator, &request), V4_SUCCESS);
     let settings = simulator.written_state("3775168").unwrap().video_moderation;
     let expected = VideoModeration {
         enabled: true,
@@ -144,7 +144,7 @@ const AUDIT_BODY: &str = r#"[
 async fn a_chat_message_is_sent_as_the_page_shows() {
     let simulator = simulator_of(AUDIT_SAMPLE, "");
     let request = sample(AUDIT_SAMPLE, "secret", AS_JSON, AUDIT_BODY);
-    let mut answer = told(&simulator, &request);
+    let mut answer = json_response(&simulator, &request);
     let message = simulator
         .written_state("3808479")
         .unwrap()
@@ -189,7 +189,7 @@ async fn v4_strangers_are_refused_as_the_pages_show() {
         let (_, app_id) = known.split_once("appId=").unwrap();
         let stranger = address.replace(app_id, "stranger");
         let simulator = simulator_of(address, "");
-        let answer = told(&simulator, &sample(&stranger, "secret", AS_JSON, body));
+        let answer = json_response(&simulator, &sample(&stranger, "secret", AS_JSON, body));
         assert_as_shown(&answer, V4_FAILURE);
     }
 }
@@ -202,7 +202,7 @@ const CENSOR_SAMPLE: &str = "http://api.polyv.net/live/v3/channel/chat/update-ce
 async fn the_switch_is_answered_as_the_pages_table_or_its_sample_shows() {
     for (settings, data) in [("", "true"), (", censor_update_answers: before", "false")] {
         let simulator = simulator_of(CENSOR_SAMPLE, settings);
-        let answer = told(&simulator, &sample(CENSOR_SAMPLE, "secret", AS_FORM, ""));
+        let answer = json_response(&simulator, &sample(CENSOR_SAMPLE, "secret", AS_FORM, ""));
         assert_as_shown(&answer, &V3_SUCCESS.replace("true", data));
         assert!(simulator.written_state("3335806").unwrap().chat_moderation);
     }

@@ -81,7 +81,7 @@ async fn parameters_may_stand_in_the_query_in_a_form_or_in_both() {
         let simulator = simulator(ONE);
         let parameters = format!("channelId=1&externalSessionId={ID}");
         let request = signed(&simulator, RELEVANCE, &parameters);
-        let answer = told(&simulator, &with_form(&request, in_query));
+        let answer = json_response(&simulator, &with_form(&request, in_query));
         assert_eq!(answer["data"], true, "{in_query}: {answer}");
         assert_eq!(ids(&simulator), [ID]);
         let log = simulator.requests();
@@ -101,7 +101,7 @@ async fn a_parameter_in_both_places_and_a_forged_form_are_refused() {
         ("enabled=Y", "param validate error"),
         ("another=1", "invalid signature."),
     ] {
-        let answer = told(&simulator, &Request::post(&target, form, body));
+        let answer = json_response(&simulator, &Request::post(&target, form, body));
         assert_eq!(refused(&answer), words, "{body}");
     }
     let undecodable = simulator.handle(&Request::post(&target, form, "a=%zz"));
@@ -112,7 +112,7 @@ async fn a_parameter_in_both_places_and_a_forged_form_are_refused() {
     get.body = b"channelId=2".to_vec();
     let value = form.parse().unwrap();
     get.headers.insert("content-type", value);
-    assert_eq!(told(&simulator, &get)["code"], 200);
+    assert_eq!(json_response(&simulator, &get)["code"], 200);
     assert!(!simulator.written_state("1").unwrap().chat_moderation);
 }
 
@@ -136,14 +136,14 @@ async fn a_body_that_is_no_form_has_to_say_nothing() {
             Some("Content type 'text/plain' not supported"),
         ),
     ] {
-        let answer = told(&simulator, &Request::post(&target, content_type, body));
+        let answer = json_response(&simulator, &Request::post(&target, content_type, body));
         match words {
             None => assert_eq!(answer["data"], true, "{content_type} {body}"),
             Some(words) => assert_eq!(refused(&answer), words, "{content_type} {body}"),
         }
     }
     let bare = Request::new(hyper::Method::POST, &target, Vec::new());
-    assert_eq!(told(&simulator, &bare)["data"], true);
+    assert_eq!(json_response(&simulator, &bare)["data"], true);
 }
 
 #[tokio::test(start_paused = true)]

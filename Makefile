@@ -29,6 +29,10 @@ check: ## Checks import cycles, words and documents (needs Python)
 	scripts/check-words
 	scripts/check-docs
 
+.PHONY: fuzz
+fuzz: ## Fuzzes each target of fuzz/ for a minute (needs cargo-fuzz and a C++ compiler)
+	scripts/fuzz 60
+
 .PHONY: deny
 deny: ## Checks the dependencies' licences, sources and duplicates (needs cargo-deny)
 	cargo deny --locked check bans licenses sources

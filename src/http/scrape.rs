@@ -1,11 +1,13 @@
 //! Scrapes of all metrics.
 
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_ENCODING, HeaderValue, VARY};
 use axum::http::{Response, StatusCode};
+use axum::response::IntoResponse;
 use http_body::{Frame, SizeHint};
 use tracing::error;
 
@@ -25,11 +27,7 @@ pub(super) async fn metrics(request: RequestContext) -> Response<Body> {
                 let scrape = request.app.scrape(format);
                 let is_gzip = request.accepts_gzip();
                 let body = if is_gzip {
-                    gzip_body(scrape, request.app.scrapes.render_permits()).map_err(|failure| {
-                        error!(%failure, "metrics cannot be rendered");
-                        let text = "metrics can't be rendered; see the log\n";
-                        respond::plain(StatusCode::INTERNAL_SERVER_ERROR, text)
-                    })?
+                    gzip_body(scrape, request.app.scrapes.render_permits()).map_err(RenderError)?
                 } else {
                     Body::new(PlainBody(scrape))
                 };
@@ -39,10 +37,21 @@ pub(super) async fn metrics(request: RequestContext) -> Response<Body> {
                 if is_gzip {
                     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                 }
-                Ok::<_, Response<Body>>(response)
+                Ok::<_, RenderError>(response)
             },
         )
         .await
+}
+
+/// Why a scrape cannot be rendered.
+struct RenderError(io::Error);
+
+impl IntoResponse for RenderError {
+    fn into_response(self) -> Response<Body> {
+        error!(failure = %self.0, "metrics cannot be rendered");
+        let text = "metrics can't be rendered; see the log\n";
+        respond::plain(StatusCode::INTERNAL_SERVER_ERROR, text)
+    }
 }
 
 /// An uncompressed scrape, written out when the client can take it. A chunk takes some

@@ -1,140 +1,132 @@
 //! The channels of an account, page by page.
 //!
-//! `GET /live/v4/channel/simple/list` (public docs), at most 1,000 a page, oldest first: a
-//! deletion between two pages makes the second one skip a channel.
+//! `GET /live/v4/channel/simple/list` (public docs), at most 1,000 channels per page, oldest
+//! first: a deletion between two pages makes the second one skip a channel.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::LiveStatus;
-use super::error::{BadResponse, Error};
-use super::numeric_field::NumericField;
-use super::status_valid::raw_text;
+use crate::client::Client;
+use crate::error::Error;
+use crate::json::{decode_data, raw_text};
+use crate::limiter::Permit;
+use crate::live_status::LiveStatus;
+use crate::numeric_field::NumericField;
 
-/// The operation's path.
-pub(super) const PATH: &str = "/live/v4/channel/simple/list";
+const PATH: &str = "/live/v4/channel/simple/list";
 
-/// The most channels that one page holds.
+/// The maximum number of channels on a page.
 pub const PAGE_SIZE: u32 = 1000;
 
-/// A name is cut after so many characters: it becomes a label.
-const LONGEST_NAME: usize = 200;
+/// Longer names are cut.
+const MAX_NAME_CHARS: usize = 200;
 
-/// Which page to ask for.
+/// Which page to request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChannelPageRequest {
-    /// Only channels of this status; all of them where nothing is said.
+    /// Only channels of this status; `None` for all.
     pub status: Option<LiveStatus>,
-    /// Which page, from 1.
+    /// The page's number, from 1.
     pub number: u32,
 }
 
 /// A page of an account's channels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelPage {
-    /// How many pages there are.
+    /// The number of pages.
     pub pages: u32,
-    /// How many channels there are in all.
+    /// The number of channels on all pages.
     pub total: u64,
-    /// Those of this page.
+    /// The channels of this page.
     pub channels: Vec<ListedChannel>,
-    /// How many entries could not be read.
+    /// The number of unreadable items on this page.
     pub unreadable: usize,
 }
 
 /// A channel of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedChannel {
-    /// Its number.
+    /// The channel's id.
     pub id: String,
-    /// Its name; empty where it has none.
+    /// The channel's name; may be empty.
     pub name: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Data<'a> {
-    #[serde(borrow, default)]
-    total_pages: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    total_items: Option<&'a RawValue>,
-    #[serde(borrow)]
-    contents: Vec<&'a RawValue>,
+struct RawData {
+    total_pages: Option<Box<RawValue>>,
+    total_items: Option<Box<RawValue>>,
+    contents: Vec<Box<RawValue>>,
 }
 
-/// An entry, as far as it is of use. What else there is (the channel's password) is not
-/// decoded.
+/// An item; other fields, such as the channel's password, are not decoded.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Element<'a> {
-    #[serde(borrow)]
-    channel_id: &'a RawValue,
-    #[serde(borrow, default)]
-    name: Option<&'a RawValue>,
+struct RawItem {
+    channel_id: Box<RawValue>,
+    name: Option<Box<RawValue>>,
 }
 
-// === impl ChannelPageRequest ===
+impl Client {
+    /// A page of the account's channels.
+    ///
+    /// # Errors
+    /// Why there is no valid response.
+    pub async fn channel_list(
+        &self,
+        permit: Permit,
+        page: ChannelPageRequest,
+    ) -> Result<ChannelPage, Error> {
+        self.call(permit, PATH, page.params(), decode).await
+    }
+}
 
 impl ChannelPageRequest {
-    pub(super) fn params(self) -> Vec<(&'static str, String)> {
+    fn params(self) -> Vec<(&'static str, String)> {
         let mut params = vec![
             ("pageNumber", self.number.to_string()),
             ("pageSize", PAGE_SIZE.to_string()),
         ];
-        params.extend(
-            self.status
-                .map(|status| ("watchStatus", status.wire_value().to_owned())),
-        );
+        let status = self.status.map(|status| status.wire_value().to_owned());
+        params.extend(status.map(|status| ("watchStatus", status)));
         params
     }
 }
 
-// === impl ChannelPage ===
-
-impl ChannelPage {
-    /// Reads the answer's `data`.
-    pub(super) fn decode(data: Option<&RawValue>) -> Result<Self, Error> {
-        let unexpected = |what: &str| {
-            Error::BadResponse(BadResponse::UnexpectedData(format!("{what} was expected")))
-        };
-        let data: Data<'_> = data
-            .and_then(|data| serde_json::from_str(data.get()).ok())
-            .ok_or_else(|| unexpected("a page of channels"))?;
-        let number =
-            |raw: Option<&RawValue>| NumericField::parse_json(raw).number().filter(|n| *n >= 0.0);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
-        let (pages, total) = match (number(data.total_pages), number(data.total_items)) {
-            (Some(pages), Some(total)) => (pages as u32, total as u64),
-            _ => return Err(unexpected("how many pages and channels there are")),
-        };
-        let contents = data
-            .contents
-            .get(..PAGE_SIZE as usize)
-            .unwrap_or(&data.contents);
-        let channels: Vec<ListedChannel> = contents
-            .iter()
-            .filter_map(|element| serde_json::from_str::<Element<'_>>(element.get()).ok())
-            .map(|element| ListedChannel {
-                id: raw_text(element.channel_id),
-                name: element
-                    .name
-                    .filter(|raw| raw.get() != "null")
-                    .map_or_else(String::new, |raw| {
-                        raw_text(raw).chars().take(LONGEST_NAME).collect()
-                    }),
-            })
-            .collect();
-        let unreadable = contents.len() - channels.len();
-        if unreadable > channels.len() {
-            return Err(unexpected("a page of channels with their ids"));
-        }
-        Ok(Self {
-            pages,
-            total,
-            channels,
-            unreadable,
+fn decode(data: Option<&RawValue>) -> Result<ChannelPage, Error> {
+    let data: RawData = decode_data(data, "a page of channels")?;
+    let count = |raw: Option<Box<RawValue>>| {
+        let number = NumericField::parse_json(raw.as_deref()).number();
+        number.filter(|number| *number >= 0.0).ok_or_else(|| {
+            Error::unexpected_data("the number of pages and channels was expected".to_owned())
         })
+    };
+    let contents = data.contents.get(..PAGE_SIZE as usize);
+    let contents = contents.unwrap_or(&data.contents);
+    let channels: Vec<ListedChannel> = contents
+        .iter()
+        .filter_map(|item| serde_json::from_str::<RawItem>(item.get()).ok())
+        .map(|item| ListedChannel {
+            id: raw_text(&item.channel_id),
+            name: item.name.map_or_else(String::new, |name| {
+                raw_text(&name).chars().take(MAX_NAME_CHARS).collect()
+            }),
+        })
+        .collect();
+    let unreadable = contents.len() - channels.len();
+    if unreadable > channels.len() {
+        return Err(Error::unexpected_data(
+            "a page of channels with their ids was expected".to_owned(),
+        ));
     }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
+    Ok(ChannelPage {
+        pages: count(data.total_pages)? as u32,
+        total: count(data.total_items)? as u64,
+        channels,
+        unreadable,
+    })
 }
 
 #[cfg(test)]
@@ -143,11 +135,11 @@ mod tests {
 
     fn decode(data: &str) -> Result<ChannelPage, Error> {
         let raw: Box<RawValue> = serde_json::from_str(data).unwrap();
-        ChannelPage::decode(Some(&raw))
+        super::decode(Some(&raw))
     }
 
     #[test]
-    fn a_page_is_read_whichever_way_its_numbers_are_written() {
+    fn page_numbers_may_be_strings() {
         for (pages, total) in [("3", "2101"), ("\"3\"", "\"2101\"")] {
             let page = decode(&format!(
                 r#"{{"pageNumber":1,"pageSize":1000,"totalPages":{pages},"totalItems":{total},"contents":[
@@ -163,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_page_is_no_answer() {
+    fn data_other_than_a_page_are_rejected() {
         for data in [
             "[]",
             "\"\"",
@@ -178,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_a_page_of_one_status_or_of_all() {
+    fn request_filters_by_status_if_given() {
         let of = |status| ChannelPageRequest { status, number: 2 }.params();
         assert_eq!(of(None).len(), 2);
         let banned = of(Some(LiveStatus::Banned));

@@ -1,23 +1,24 @@
-//! Sending chat messages that count as approved.
+//! Sends chat messages that count as approved.
 //!
 //! `POST /live/v4/chat/message/audit`: the parameters are signed, the body (an array of
-//! messages) is not. One call can succeed for some messages and fail for others, and the order
-//! of the results is undocumented: they are matched by `msgId`.
+//! messages) is not. One call can succeed for some messages and fail for others. The order of
+//! the results is undocumented: `msgId` tells which message a result belongs to.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::error::{BadResponse, Error};
-use super::field_limits::{InvalidField, given, required, shortened};
-use super::numeric_field::text_of;
-use super::status_valid::parse_bool;
-use super::write::WriteRequest;
+use crate::error::Error;
+use crate::field_limits::{InvalidField, optional, required};
+use crate::json::{decode_data, parse_bool, string_content};
+use crate::text::for_log;
+use crate::write::WriteRequest;
 
 const PATH: &str = "/live/v4/chat/message/audit";
 
-/// A message to send, as Polyv writes it.
+/// A message to send, with Polyv's field names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChatMessage {
@@ -25,7 +26,7 @@ pub struct ChatMessage {
     pub msg_id: String,
     /// The viewer's id, up to 64 characters.
     pub viewer_id: String,
-    /// The name that is shown, up to 128 characters.
+    /// The displayed name, up to 128 characters.
     pub nick_name: String,
     /// The message, up to 2,000 characters.
     pub content: String,
@@ -33,15 +34,15 @@ pub struct ChatMessage {
     /// own, or a default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avatar: Option<String>,
-    /// The session that it belongs to.
+    /// The session that the message belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
-    /// What kind of viewer it comes from.
+    /// The type of the viewer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub viewer_type: Option<ViewerType>,
 }
 
-/// What kind of viewer a message comes from.
+/// The type of the viewer who sends a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ViewerType {
@@ -53,33 +54,29 @@ pub enum ViewerType {
     Slice,
 }
 
-/// What became of one message.
+/// The result of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatResult {
     /// The sender's own id.
     pub msg_id: String,
-    /// Polyv's id of the message, where it has one.
+    /// Polyv's id of the message, if it has one.
     pub id: Option<String>,
-    /// Whether it was sent; `None` where the answer does not say.
+    /// Whether the message was sent, if the response says so.
     pub sent: Option<bool>,
-    /// Why, in Polyv's words; may be empty.
+    /// Polyv's reason; may be empty.
     pub reason: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Element<'a> {
-    #[serde(borrow)]
-    msg_id: &'a RawValue,
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    status: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    msg: Option<&'a RawValue>,
+struct RawItem {
+    msg_id: Box<RawValue>,
+    id: Option<Box<RawValue>>,
+    status: Option<Box<RawValue>>,
+    msg: Option<Box<RawValue>>,
 }
 
-/// Sends messages to a channel's chat. How many one call takes is undocumented.
+/// Sends messages to a channel's chat. The maximum number per call is undocumented.
 #[must_use]
 pub fn send_chat_messages(
     channel_id: &str,
@@ -90,55 +87,46 @@ pub fn send_chat_messages(
 }
 
 fn decode(data: Option<&RawValue>) -> Result<Vec<ChatResult>, Error> {
-    let elements: Vec<Element<'_>> = data
-        .and_then(|data| serde_json::from_str(data.get()).ok())
-        .ok_or_else(|| {
-            Error::BadResponse(BadResponse::UnexpectedData(
-                "one result for each message was expected".to_owned(),
-            ))
-        })?;
-    let text = |raw: Option<&RawValue>| {
-        let text = raw.and_then(|raw| text_of(raw.get()))?;
-        (!text.is_empty()).then(|| text.into_owned())
+    let items: Vec<RawItem> = decode_data(data, "one result for each message")?;
+    let text = |raw: Option<&RawValue>| string_content(raw?.get()).map(Cow::into_owned);
+    let shown = |raw| {
+        text(raw)
+            .map(|text| for_log(&text))
+            .filter(|text| !text.is_empty())
     };
-    let shown = |raw| text(raw).map(|text| shortened(&text));
-    Ok(elements
+    Ok(items
         .iter()
-        .map(|element| ChatResult {
-            msg_id: text(Some(element.msg_id)).unwrap_or_default(),
-            id: shown(element.id),
-            sent: element.status.and_then(parse_bool),
-            reason: shown(element.msg).unwrap_or_default(),
+        .map(|item| ChatResult {
+            msg_id: text(Some(&item.msg_id)).unwrap_or_default(),
+            id: shown(item.id.as_deref()),
+            sent: item.status.as_deref().and_then(parse_bool),
+            reason: shown(item.msg.as_deref()).unwrap_or_default(),
         })
         .collect())
 }
 
-// === impl ChatMessage ===
-
 impl ChatMessage {
-    /// Checks it as Polyv's page says.
+    /// Checks the documented limits of all fields.
     ///
     /// # Errors
-    /// Which fields Polyv would not take, and why.
+    /// The fields that Polyv would reject, and why.
     pub fn check(&self) -> Result<(), Vec<InvalidField>> {
         let checks = [
             required("msgId", &self.msg_id, 32),
             required("viewerId", &self.viewer_id, 64),
             required("nickName", &self.nick_name, 128),
             required("content", &self.content, 2000),
-            given("avatar", self.avatar.as_deref(), 200),
-            given("sessionId", self.session_id.as_deref(), usize::MAX),
+            optional("avatar", self.avatar.as_deref(), 200),
+            optional("sessionId", self.session_id.as_deref(), usize::MAX),
         ];
-        let faults: Vec<_> = checks.into_iter().filter_map(Result::err).collect();
-        if faults.is_empty() {
+        let invalid: Vec<_> = checks.into_iter().filter_map(Result::err).collect();
+        if invalid.is_empty() {
             Ok(())
         } else {
-            Err(faults)
+            Err(invalid)
         }
     }
 }
-
-// === impl ViewerType ===
 
 impl FromStr for ViewerType {
     type Err = String;
@@ -174,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_is_that_of_the_page() {
+    fn body_equals_the_documented_sample() {
         let page = r#"[
             {
                 "msgId":"msg-1",
@@ -185,7 +173,7 @@ mod tests {
         ]"#;
         let page: serde_json::Value = serde_json::from_str(page).unwrap();
         let request = send_chat_messages("3808479", &[message()]);
-        let crate::RequestBody::PostJson(body) = &request.content else {
+        let crate::RequestBody::PostJson(body) = &request.body else {
             panic!("it has a body");
         };
         assert_eq!(
@@ -196,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pages_own_answer_is_decode() {
+    fn documented_response_is_decoded() {
         let data = r#"[{"msgId": "123", "id": "3ec969a0-ced0-11ed-87bd-6de896f75816", "status": true, "msg": "发送成功"}]"#;
         let raw: Box<RawValue> = serde_json::from_str(data).unwrap();
         let results = decode(Some(&raw)).unwrap();
@@ -216,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_count_as_java_does() {
+    fn limits_count_utf16_units() {
         let faults = |change: Change, length: usize, of: &str| {
             let mut message = message();
             change(&mut message, of.repeat(length));

@@ -1,11 +1,12 @@
-//! Time, injected.
+//! Injected time.
 //!
-//! Two kinds are told apart by type, because mixing them is how monitoring breaks when a
-//! clock is set: a [`MonotonicInstant`] is monotonic and only ever moves on, a [`Timestamp`] is what
-//! some wall clock says (the host's, Polyv's, or a sample's own).
+//! Two kinds of time have distinct types, because monitoring that mixes them breaks when a
+//! clock is set: a [`MonotonicInstant`] never goes back, a [`Timestamp`] is an
+//! instant by a wall clock (the host's, Polyv's, or a sample's).
 //!
-//! A [`Clock`] gives both. Its monotonic half is tokio's, so that a test with paused time
-//! runs an hour in milliseconds; its wall half is a [`WallClock`], so that a test can set it.
+//! A [`Clock`] provides both. The monotonic time is tokio's, so that a test with paused time
+//! runs an hour in milliseconds; the wall-clock time comes from a [`WallClock`], which a test
+//! can set.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -15,8 +16,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// An instant of the process's monotonic clock, in whole milliseconds since its [`Clock`]
-/// was made.
+/// An instant of the process's monotonic clock, in whole milliseconds since the creation
+/// of its [`Clock`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct MonotonicInstant(u64);
 
@@ -24,19 +25,19 @@ pub struct MonotonicInstant(u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The present, as a channel needs to know it: how long things last is told by the
-/// monotonic half, how old a sample is by Polyv's clock.
+/// The current time by both clocks: durations are measured by the monotonic clock, ages of
+/// samples by Polyv's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeSnapshot {
-    /// The monotonic clock.
+    /// The time by the monotonic clock.
     pub monotonic: MonotonicInstant,
-    /// Polyv's clock, as far as it is known (else the host's).
+    /// The time by Polyv's clock, or by the host's where Polyv's is unknown.
     pub server_time: Timestamp,
 }
 
-/// Where the host's wall-clock time comes from.
+/// A source of wall-clock time.
 pub trait WallClock: fmt::Debug + Send + Sync {
-    /// What the wall clock says now.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 
@@ -51,17 +52,15 @@ pub struct SettableWallClock {
     base: AtomicI64,
 }
 
-/// The process's clock: one for all rooms, handed to whoever needs to know the time.
+/// The process's clock, shared by all parts that need the time.
 #[derive(Debug, Clone)]
 pub struct Clock {
     epoch: Instant,
     wall: Arc<dyn WallClock>,
 }
 
-// === impl MonotonicInstant ===
-
 impl MonotonicInstant {
-    /// The moment `ms` milliseconds after the clock's epoch.
+    /// The instant `ms` milliseconds after the clock's epoch.
     #[must_use]
     pub const fn from_millis(ms: u64) -> Self {
         Self(ms)
@@ -73,7 +72,7 @@ impl MonotonicInstant {
         self.0
     }
 
-    /// How long after `earlier` this is; zero where it is not after it.
+    /// The time since `earlier`; zero if that is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -88,8 +87,6 @@ impl Add<Duration> for MonotonicInstant {
     }
 }
 
-// === impl Timestamp ===
-
 impl Timestamp {
     /// The instant `ms` milliseconds after 1970.
     #[must_use]
@@ -103,26 +100,26 @@ impl Timestamp {
         self.0
     }
 
-    /// Seconds since 1970, with the milliseconds as decimals: how Prometheus writes an instant.
+    /// Seconds since 1970, with the milliseconds as decimals.
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // exact for 285,000 years
     pub fn as_seconds(self) -> f64 {
         self.0 as f64 / 1000.0
     }
 
-    /// Milliseconds from `other` to this; negative where this is the earlier one.
+    /// Milliseconds since `other`; negative if that is later.
     #[must_use]
     pub const fn millis_after(self, other: Self) -> i64 {
         self.0.saturating_sub(other.0)
     }
 
-    /// How long after `earlier` this is; zero where it is not after it.
+    /// The time since `earlier`; zero if that is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.millis_after(earlier)).unwrap_or(0))
     }
 
-    /// The instant `ms` milliseconds later (earlier where negative).
+    /// The instant `ms` milliseconds later; earlier if negative.
     #[must_use]
     pub const fn plus_millis(self, ms: i64) -> Self {
         Self(self.0.saturating_add(ms))
@@ -154,8 +151,6 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
-// === impl wall clocks ===
-
 impl WallClock for SystemWallClock {
     fn now(&self) -> Timestamp {
         SystemTime::now().into()
@@ -163,7 +158,7 @@ impl WallClock for SystemWallClock {
 }
 
 impl SettableWallClock {
-    /// A wall clock that says `now` at present and runs on from there.
+    /// A wall clock that starts at `now`.
     #[must_use]
     pub fn starting_at(now: Timestamp) -> Self {
         Self {
@@ -172,7 +167,7 @@ impl SettableWallClock {
         }
     }
 
-    /// Sets the clock forward (or back, where negative) by that many milliseconds.
+    /// Moves the clock by `ms` milliseconds; back if negative.
     pub fn step_millis(&self, ms: i64) {
         self.base.fetch_add(ms, Ordering::SeqCst);
     }
@@ -183,8 +178,6 @@ impl WallClock for SettableWallClock {
         Timestamp(self.base.load(Ordering::SeqCst)) + self.start.elapsed()
     }
 }
-
-// === impl Clock ===
 
 impl Default for Clock {
     fn default() -> Self {
@@ -202,28 +195,28 @@ impl Clock {
         }
     }
 
-    /// The present moment.
+    /// The current monotonic time.
     #[must_use]
     pub fn monotonic(&self) -> MonotonicInstant {
         self.monotonic_at(Instant::now())
     }
 
-    /// What the host's wall clock says.
+    /// The host's wall-clock time.
     #[must_use]
     pub fn wall(&self) -> Timestamp {
         self.wall.now()
     }
 
-    /// The moment of an instant of tokio's.
+    /// The monotonic time of a tokio instant.
     #[must_use]
     pub fn monotonic_at(&self, instant: Instant) -> MonotonicInstant {
         MonotonicInstant(millis(instant.saturating_duration_since(self.epoch)))
     }
 
-    /// The instant to hand to tokio's timers for `moment`.
+    /// The tokio instant of a monotonic time, for timers.
     #[must_use]
-    pub fn instant(&self, moment: MonotonicInstant) -> Instant {
-        self.epoch + Duration::from_millis(moment.0)
+    pub fn instant(&self, monotonic: MonotonicInstant) -> Instant {
+        self.epoch + Duration::from_millis(monotonic.0)
     }
 }
 

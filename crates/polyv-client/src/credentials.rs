@@ -1,4 +1,4 @@
-//! Who asks: an account's appId and appSecret.
+//! An account's appId and appSecret.
 
 use std::fmt;
 
@@ -9,27 +9,25 @@ use secrecy::{ExposeSecret, SecretString};
 #[derive(Clone)]
 pub struct AppSecret(SecretString);
 
-/// What an account signs its calls with.
-#[derive(Clone)]
+/// The credentials that an account's calls are signed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The account's `appId`; not a secret, but sent with every call.
+    /// The account's `appId`; not a secret, and sent with every call.
     pub app_id: String,
     /// The account's `appSecret`; never sent.
     pub app_secret: AppSecret,
 }
 
-/// A secret of no characters signs nothing.
+/// The secret is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret is empty")]
 pub struct EmptySecret;
 
-// === impl AppSecret ===
-
 impl AppSecret {
-    /// Takes a secret, without the white space around it (a file's last line break, say).
+    /// A secret, without surrounding white space such as a file's last line break.
     ///
     /// # Errors
-    /// Where nothing is left.
+    /// If nothing else is left.
     pub fn new(secret: &str) -> Result<Self, EmptySecret> {
         let secret = secret.trim();
         if secret.is_empty() {
@@ -39,7 +37,7 @@ impl AppSecret {
     }
 
     /// The secret itself, for signing.
-    pub(super) fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
@@ -55,23 +53,5 @@ impl Eq for AppSecret {}
 impl fmt::Debug for AppSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<secret>")
-    }
-}
-
-// === impl Credentials ===
-
-impl PartialEq for Credentials {
-    fn eq(&self, other: &Self) -> bool {
-        self.app_id == other.app_id && self.app_secret == other.app_secret
-    }
-}
-
-impl Eq for Credentials {}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("app_id", &self.app_id)
-            .finish_non_exhaustive()
     }
 }

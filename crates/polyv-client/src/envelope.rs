@@ -1,132 +1,107 @@
-//! What an answer says, whichever of Polyv's two envelopes it comes in.
+//! Polyv's two response envelopes, v3 and v4.
 //!
-//! The v4 pages say that the HTTP status equals `code`, the official clients were seen to get
-//! refusals with HTTP 200, and the Java SDK decides by `code` alone. So the body is read
-//! first, and the HTTP status counts only where there is no envelope.
+//! The v4 pages say that the HTTP status equals `code`, the official clients have received
+//! rejections with HTTP 200, and the Java SDK uses `code` only. Therefore the body is decoded
+//! first, and the HTTP status counts only if there is no envelope.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::{ApiRejection, BadResponse, Error};
-use super::numeric_field::{NumericField, text_of};
+use crate::error::{ApiRejection, BadResponse, Error};
+use crate::json::{is_object, string_content};
+use crate::numeric_field::NumericField;
+use crate::text::for_log;
 
-/// An answer taken out of its envelope.
+/// A decoded response.
 #[derive(Debug)]
 pub struct DecodedEnvelope<'a> {
-    /// Whether there was an envelope, so that it is Polyv itself who answered.
+    /// Whether the body is an envelope, so that the response comes from Polyv itself.
     pub has_envelope: bool,
-    /// The `data` of a success (`None` where there is none), or why there are no data.
+    /// The `data` of a success (`None` if absent), or the failure.
     pub data: Result<Option<&'a RawValue>, Error>,
 }
 
-/// Both envelopes at once. Every field stays raw, so that none of an unexpected type keeps
-/// the others from being read.
+/// The fields of both envelopes. They stay raw, so that one of an unexpected type does not
+/// hide the others.
 #[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default)]
+struct RawEnvelope<'a> {
+    #[serde(borrow)]
     code: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     message: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     error: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
 
-/// v4's `error`, which a v3 answer may carry too.
+/// The `error` of v4, which v3 responses may contain as well.
 #[derive(Deserialize)]
-struct ErrorDetail<'a> {
-    #[serde(borrow, default)]
+struct RawError<'a> {
+    #[serde(borrow)]
     code: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     desc: Option<&'a RawValue>,
 }
 
-/// What kind of refusal a message or code stands for.
-#[derive(Clone, Copy)]
-enum Kind {
-    NotLive,
-    AuthFailed,
-    ClockSkew,
-    Throttled,
-    Forbidden,
-    Rejected,
-    ServerError,
-}
+/// The error variant for a rejection.
+type ErrorKind = fn(ApiRejection) -> Error;
+
+/// These messages are followed by details.
+const INVALID_PARAMETER: [&str; 3] = [
+    "param should not be empty",
+    "param is not digit",
+    "param length is incorrect",
+];
 
 const SUCCESS: i64 = 200;
 /// v4: `application not found.`
 const APPLICATION_NOT_FOUND: i64 = 20_001;
 /// v4: `存在非法频道ID`
 const ILLEGAL_CHANNEL: i64 = 30_005;
-/// The longest message that is worth a line in a log, in characters.
-const MESSAGE: usize = 200;
 
-/// Takes an answer out of its envelope.
+/// Decodes a response's body.
 #[must_use]
 pub fn decode(http_status: u16, body: &[u8]) -> DecodedEnvelope<'_> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    // A list would be read by the order of its items, which means nothing here.
-    let object = body.trim_ascii_start().starts_with(b"{");
-    let envelope = serde_json::from_slice::<Envelope<'_>>(body)
+    let envelope = std::str::from_utf8(body)
         .ok()
-        .filter(|_| object);
+        .filter(|json| is_object(json.trim_ascii_start()))
+        .and_then(|json| serde_json::from_str::<RawEnvelope<'_>>(json).ok());
     let code = envelope
         .as_ref()
         .and_then(|envelope| integer(envelope.code));
-    match (envelope, code) {
-        (Some(envelope), Some(SUCCESS)) => DecodedEnvelope {
-            has_envelope: true,
-            data: Ok(envelope.data),
-        },
-        (Some(envelope), Some(code)) => DecodedEnvelope {
-            has_envelope: true,
-            data: Err(refusal(http_status, code, &envelope)),
-        },
-        _ => DecodedEnvelope {
-            has_envelope: false,
-            data: Err(no_envelope(http_status, body.len())),
-        },
-    }
+    let (has_envelope, data) = match (envelope, code) {
+        (Some(envelope), Some(SUCCESS)) => (true, Ok(envelope.data)),
+        (Some(envelope), Some(code)) => (true, Err(rejection(http_status, code, &envelope))),
+        _ => (false, Err(no_envelope(http_status, body.len()))),
+    };
+    DecodedEnvelope { has_envelope, data }
 }
 
-/// Decides a refusal by message, then by `error.code`, then by `code`.
-fn refusal(http_status: u16, code: i64, envelope: &Envelope<'_>) -> Error {
-    let inner = envelope
+/// Classifies a rejection by message, then by `error.code`, then by `code`.
+fn rejection(http_status: u16, code: i64, envelope: &RawEnvelope<'_>) -> Error {
+    let error = envelope
         .error
-        .and_then(|raw| serde_json::from_str::<ErrorDetail<'_>>(raw.get()).ok());
-    let messages: Vec<String> = [
-        text(envelope.message),
-        text(inner.as_ref().and_then(|inner| inner.desc)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let inner_code = inner.as_ref().and_then(|inner| integer(inner.code));
+        .and_then(|raw| serde_json::from_str::<RawError<'_>>(raw.get()).ok());
+    let (error_code, desc) = error.map_or((None, None), |error| (integer(error.code), error.desc));
+    let messages = [text(envelope.message), text(desc)];
+    let mut messages = messages.iter().flatten().peekable();
+    let first = messages.peek().map_or("", |message| message.as_str());
     let kind = messages
-        .iter()
-        .find_map(|message| by_message(message))
-        .or_else(|| inner_code.and_then(by_inner_code))
-        .unwrap_or_else(|| by_code(code));
-    let refusal = ApiRejection {
+        .find_map(|message| kind_of_message(message))
+        .or_else(|| error_code.and_then(kind_of_error_code))
+        .unwrap_or_else(|| kind_of_code(code));
+    kind(ApiRejection {
         http_status,
         code: Some(code),
-        message: presentable(messages.first().map_or("", String::as_str)),
-    };
-    match kind {
-        Kind::NotLive => Error::NotLive,
-        Kind::AuthFailed => Error::AuthFailed(refusal),
-        Kind::ClockSkew => Error::ClockSkew(refusal),
-        Kind::Throttled => Error::Throttled(refusal),
-        Kind::Forbidden => Error::Forbidden(refusal),
-        Kind::Rejected => Error::Rejected(refusal),
-        Kind::ServerError => Error::ServerError(refusal),
-    }
+        message: redacted(first),
+    })
 }
 
-/// The messages that are documented or were seen. Compared without case and without the
-/// final full stop, which comes and goes.
-fn by_message(message: &str) -> Option<Kind> {
+/// The documented or observed messages, compared without case and without the final full
+/// stop, which varies.
+fn kind_of_message(message: &str) -> Option<ErrorKind> {
     let message = message
         .trim()
         .trim_end_matches(['.', '。'])
@@ -134,98 +109,87 @@ fn by_message(message: &str) -> Option<Kind> {
         .to_lowercase();
     Some(match message.as_str() {
         "channel status not live" | "channel in no live" | "未检测到直播推流" => {
-            Kind::NotLive
+            |_| Error::NotLive
         }
-        "invalid signature" | "application not found" | "appid is required" => Kind::AuthFailed,
-        "invalid timestamp" => Kind::ClockSkew,
-        "qps exceeds number of calls" => Kind::Throttled,
-        "access forbidden" | "need to login" | "illegal operation" => Kind::Forbidden,
-        "param validate error" | "illegal channel id" | "存在非法频道id" => Kind::Rejected,
-        // These end in what was wrong.
-        other if other.starts_with("账号未开启") => Kind::Forbidden,
+        "invalid signature" | "application not found" | "appid is required" => Error::AuthFailed,
+        "invalid timestamp" => Error::ClockSkew,
+        "qps exceeds number of calls" => Error::Throttled,
+        "access forbidden" | "need to login" | "illegal operation" => Error::Forbidden,
+        "param validate error" | "illegal channel id" | "存在非法频道id" => Error::Rejected,
+        other if other.starts_with("账号未开启") => Error::Forbidden,
         other
-            if other.starts_with("param should not be empty")
-                || other.starts_with("param is not digit")
-                || other.starts_with("param length is incorrect") =>
+            if INVALID_PARAMETER
+                .iter()
+                .any(|start| other.starts_with(start)) =>
         {
-            Kind::Rejected
+            Error::Rejected
         }
         _ => return None,
     })
 }
 
-fn by_inner_code(code: i64) -> Option<Kind> {
+fn kind_of_error_code(code: i64) -> Option<ErrorKind> {
     match code {
-        APPLICATION_NOT_FOUND => Some(Kind::AuthFailed),
-        ILLEGAL_CHANNEL => Some(Kind::Rejected),
+        APPLICATION_NOT_FOUND => Some(Error::AuthFailed),
+        ILLEGAL_CHANNEL => Some(Error::Rejected),
         _ => None,
     }
 }
 
-fn by_code(code: i64) -> Kind {
+fn kind_of_code(code: i64) -> ErrorKind {
     match code {
-        401 => Kind::AuthFailed,
-        500.. => Kind::ServerError,
-        _ => Kind::Rejected,
+        401 => Error::AuthFailed,
+        500.. => Error::ServerError,
+        _ => Error::Rejected,
     }
 }
 
-/// What blocks us, or a gateway in front of Polyv, sends no envelope.
+/// A block by Polyv, or the response of a gateway in front of it, has no envelope.
 fn no_envelope(http_status: u16, bytes: usize) -> Error {
-    let refusal = ApiRejection {
+    let rejection = ApiRejection {
         http_status,
         code: None,
         message: String::new(),
     };
     match http_status {
-        403 | 405 | 429 => Error::Throttled(refusal),
-        500..=599 => Error::ServerError(refusal),
+        403 | 405 | 429 => Error::Throttled(rejection),
+        500..=599 => Error::ServerError(rejection),
         _ => Error::BadResponse(BadResponse::NoEnvelope { http_status, bytes }),
     }
 }
 
-/// `code` is a number in most samples and "string" in one page's table.
+/// `code` is a number in most samples and a string in one page's table.
 fn integer(raw: Option<&RawValue>) -> Option<i64> {
     let number = NumericField::parse_json(raw).number()?;
-    #[allow(clippy::cast_possible_truncation)] // a number with a fraction is refused just here
+    #[allow(clippy::cast_possible_truncation)] // the comparison rejects fractions
     let whole = number as i64;
-    #[allow(clippy::cast_precision_loss, clippy::float_cmp)]
+    #[allow(clippy::cast_precision_loss)] // codes are small
     (whole as f64 == number).then_some(whole)
 }
 
 fn text(raw: Option<&RawValue>) -> Option<String> {
-    let text = text_of(raw?.get())?;
+    let text = string_content(raw?.get())?;
     (!text.trim().is_empty()).then(|| text.into_owned())
 }
 
-/// Makes a message from outside fit for a log: short, on one line, and without addresses or
-/// long hex numbers, since a gateway may well echo the signed URL.
-fn presentable(message: &str) -> String {
-    let mut words = Vec::new();
-    for word in message.split_whitespace() {
-        let hex_run = word
-            .split(|c: char| !c.is_ascii_hexdigit())
-            .map(str::len)
-            .max()
-            .unwrap_or(0);
-        let tells = word.contains("://") || word.contains("sign=") || hex_run >= 32;
-        words.push(if tells { "…" } else { word });
-    }
-    let line: String = words
-        .join(" ")
-        .chars()
-        .filter(|c| !c.is_control())
+/// A message from outside for the log: short, on one line, and without addresses or long hex
+/// numbers, since a gateway may echo the signed URL.
+fn redacted(message: &str) -> String {
+    let is_sensitive = |word: &str| {
+        let mut runs = word.split(|c: char| !c.is_ascii_hexdigit());
+        word.contains("://") || word.contains("sign=") || runs.any(|run| run.len() >= 32)
+    };
+    let words: Vec<&str> = message
+        .split_whitespace()
+        .map(|word| if is_sensitive(word) { "…" } else { word })
         .collect();
-    if line.chars().count() <= MESSAGE {
-        return line;
-    }
-    line.chars().take(MESSAGE).chain(['…']).collect()
+    for_log(&words.join(" "))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::Outcome;
     use super::*;
+    use crate::error::Outcome;
 
     fn outcome(http_status: u16, body: &str) -> Outcome {
         match decode(http_status, body.as_bytes()).data {
@@ -241,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pages_own_failures_are_what_they_say() {
+    fn documented_failures_are_classified() {
         let signature =
             r#"{ "code": 400, "status": "error", "message": "invalid signature.", "data": "" }"#;
         let offline = r#"{ "code": 400, "status": "error", "message": "channel status not live", "data": "" }"#;
@@ -252,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn every_documented_message_decides_whatever_the_code() {
+    fn documented_messages_take_precedence_over_codes() {
         for (message, expected) in [
             ("channel status not live", Outcome::NotLive),
             ("Channel in no live.", Outcome::NotLive),
@@ -280,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_message_is_decided_by_the_codes() {
+    fn unknown_messages_are_classified_by_code() {
         assert_eq!(refused(401, "who are you"), Outcome::AuthFailed);
         assert_eq!(refused(400, "no"), Outcome::Rejected);
         assert_eq!(refused(403, "no"), Outcome::Rejected);
@@ -303,13 +267,13 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_forbidden_sample_is_forbidden_and_no_server_error() {
+    fn documented_forbidden_sample_is_forbidden() {
         let body = r#"{"code":500,"status":"fail","message":"access forbidden","data":null}"#;
         assert_eq!(outcome(500, body), Outcome::Forbidden);
     }
 
     #[test]
-    fn success_is_code_200_and_nothing_else() {
+    fn success_is_code_200_only() {
         assert_eq!(outcome(500, r#"{"code":200,"data":[]}"#), Outcome::Ok);
         assert_eq!(outcome(200, r#"{"code":"200","data":[]}"#), Outcome::Ok);
         let v4 = r#"{"code":200,"status":"success","requestId":"1","data":[],"success":true}"#;
@@ -325,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_envelope_the_http_status_decides() {
+    fn http_status_counts_without_an_envelope() {
         for body in [
             "",
             "<html></html>",
@@ -352,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_odd_types_do_not_hide_the_others() {
+    fn fields_of_unexpected_types_do_not_hide_the_others() {
         let body = r#"{"code":400,"status":5,"message":{"a":1},"error":"","data":{"x":[1e400]}}"#;
         assert_eq!(outcome(200, body), Outcome::Rejected);
         let body = r#"{"code":400,"message":null,"error":{"code":"20001","desc":null}}"#;
@@ -360,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_made_fit_for_the_log() {
+    fn messages_are_redacted_for_the_log() {
         let sent = format!(
             "no\nfor GET https://api.polyv.net/x?sign={0} {0} {1}",
             "AB".repeat(16),
@@ -371,6 +335,6 @@ mod tests {
             panic!("that is a refusal");
         };
         assert!(refusal.message.starts_with("no for GET … … 字"));
-        assert_eq!(refusal.message.chars().count(), MESSAGE + 1);
+        assert_eq!(refusal.message.chars().count(), 201);
     }
 }

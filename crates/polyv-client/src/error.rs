@@ -1,91 +1,91 @@
-//! What a call can come to.
+//! The possible results of a call.
 
 use std::fmt;
 use std::time::Duration;
 
-/// How a call ended, in one word: the `outcome` label of the metrics.
+/// The result of a call as one keyword, suitable as a label value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
-    /// An answer with data: for the stream information, the channel is live.
+    /// A response with data; for the stream information the channel is live.
     Ok,
-    /// An answer too: the channel is not live.
+    /// A valid response: the channel is not live.
     NotLive,
-    /// The appId or the signature is not accepted.
+    /// The appId or the signature was rejected.
     AuthFailed,
-    /// Our timestamp is over 3 minutes off Polyv's clock.
+    /// The timestamp is over 3 minutes off Polyv's clock.
     ClockSkew,
-    /// We ask too much, or are blocked for having done so.
+    /// Too many calls, or a block because of them.
     Throttled,
-    /// The account may not do this.
+    /// The account lacks the permission.
     Forbidden,
-    /// Any other refusal.
+    /// Any other rejection.
     Rejected,
-    /// Polyv failed.
+    /// An error within Polyv.
     ServerError,
-    /// No (complete) answer in time.
+    /// No complete response in time.
     Timeout,
-    /// No connection, or it broke.
+    /// The connection failed or broke.
     ConnectionFailed,
-    /// An answer that makes no sense.
+    /// An invalid response.
     BadResponse,
 }
 
-/// Why a call brought no data.
+/// Why a call returned no data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The channel is not live. (Of an operation that needs a live channel this is an answer.)
+    /// The channel is not live. For an operation on live channels this is a valid response.
     #[error("the channel is not live")]
     NotLive,
-    /// The appId or the signature is not accepted.
+    /// The appId or the signature was rejected.
     #[error("Polyv does not accept this appId and appSecret: {0}")]
     AuthFailed(ApiRejection),
-    /// Our timestamp is over 3 minutes off Polyv's clock.
-    #[error("Polyv finds our clock wrong: {0}")]
+    /// The timestamp is over 3 minutes off Polyv's clock.
+    #[error("Polyv rejects the timestamp: {0}")]
     ClockSkew(ApiRejection),
-    /// We ask too much, or are blocked for having done so.
-    #[error("Polyv throttles or blocks us: {0}")]
+    /// Too many calls, or a block because of them.
+    #[error("Polyv throttles or blocks the calls: {0}")]
     Throttled(ApiRejection),
-    /// The account may not do this.
+    /// The account lacks the permission.
     #[error("Polyv forbids it: {0}")]
     Forbidden(ApiRejection),
-    /// Any other refusal.
-    #[error("Polyv refuses: {0}")]
+    /// Any other rejection.
+    #[error("Polyv rejects it: {0}")]
     Rejected(ApiRejection),
-    /// Polyv failed.
+    /// An error within Polyv.
     #[error("Polyv failed: {0}")]
     ServerError(ApiRejection),
-    /// No (complete) answer in time.
-    #[error("no complete answer within {0:?}")]
+    /// No complete response in time.
+    #[error("no complete response within {}", seconds(.0))]
     Timeout(Duration),
-    /// No connection, or it broke before the answer was complete.
+    /// The connection failed, or broke before the response was complete.
     #[error("the connection failed: {0}")]
     ConnectionFailed(String),
-    /// An answer that makes no sense.
-    #[error("the answer makes no sense: {0}")]
+    /// An invalid response.
+    #[error("the response is invalid: {0}")]
     BadResponse(BadResponse),
 }
 
-/// A refusal, in Polyv's words.
+/// A rejection with Polyv's message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiRejection {
     /// The HTTP status.
     pub http_status: u16,
-    /// `code` of the envelope; `None` where there was no envelope.
+    /// The `code` of the envelope; `None` if there was no envelope.
     pub code: Option<i64>,
-    /// `message` or `error.desc`, made fit for a log; may be empty.
+    /// `message` or `error.desc`, redacted for a log; may be empty.
     pub message: String,
 }
 
-/// In which way an answer makes no sense.
+/// Why a response is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadResponse {
-    /// Larger, after decompression, than any true answer is.
+    /// It is larger, after decompression, than any valid response.
     #[error("it is larger than {} MiB", limit >> 20)]
     TooLarge {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// Not one of Polyv's envelopes (an HTML page, cut JSON).
+    /// It is no envelope of Polyv's (an HTML page, cut JSON).
     #[error("HTTP status {http_status} with {bytes} bytes that are no JSON envelope of Polyv's")]
     NoEnvelope {
         /// The HTTP status.
@@ -93,18 +93,16 @@ pub enum BadResponse {
         /// The body's size.
         bytes: usize,
     },
-    /// An envelope that says success around data that are not what the operation answers.
-    #[error("its data are not what this operation answers: {0}")]
+    /// The envelope reports success, but the data do not match the operation.
+    #[error("its data do not match the operation: {0}")]
     UnexpectedData(String),
-    /// Not even HTTP, or compressed data that are broken.
+    /// It is not HTTP, or its compression is broken.
     #[error("{0}")]
     Garbled(String),
 }
 
-// === impl Outcome ===
-
 impl Outcome {
-    /// All of them, in the contract's order.
+    /// All outcomes.
     pub const ALL: [Self; 11] = [
         Self::Ok,
         Self::NotLive,
@@ -119,7 +117,7 @@ impl Outcome {
         Self::BadResponse,
     ];
 
-    /// The label's value.
+    /// The keyword.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -137,7 +135,7 @@ impl Outcome {
         }
     }
 
-    /// Whether it says something about the channel: it is live, or it is not.
+    /// Whether the call reports on the channel: it is live, or it is not.
     #[must_use]
     pub const fn is_answer(self) -> bool {
         matches!(self, Self::Ok | Self::NotLive)
@@ -150,10 +148,8 @@ impl fmt::Display for Outcome {
     }
 }
 
-// === impl Error ===
-
 impl Error {
-    /// The error in one word.
+    /// The error's outcome.
     #[must_use]
     pub const fn outcome(&self) -> Outcome {
         match self {
@@ -169,9 +165,11 @@ impl Error {
             Self::BadResponse(_) => Outcome::BadResponse,
         }
     }
-}
 
-// === impl ApiRejection ===
+    pub(crate) const fn unexpected_data(why: String) -> Self {
+        Self::BadResponse(BadResponse::UnexpectedData(why))
+    }
+}
 
 impl fmt::Display for ApiRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -183,6 +181,27 @@ impl fmt::Display for ApiRejection {
         match self.code {
             Some(code) => write!(f, " (code {code})"),
             None => write!(f, " (HTTP status {}, no envelope)", self.http_status),
+        }
+    }
+}
+
+/// `15s` or `1.5s`.
+fn seconds(duration: &Duration) -> String {
+    format!("{}s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeout_is_shown_in_seconds() {
+        for (millis, shown) in [(15_000, "15s"), (1_500, "1.5s"), (90_000, "90s")] {
+            let error = Error::Timeout(Duration::from_millis(millis));
+            assert_eq!(
+                error.to_string(),
+                format!("no complete response within {shown}")
+            );
         }
     }
 }

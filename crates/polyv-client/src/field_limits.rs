@@ -1,67 +1,54 @@
-//! How long texts may be.
+//! Length limits of text fields.
 //!
-//! Polyv's servers are Java, whose strings count UTF-16 units: an emoji is two.
+//! Polyv's servers are written in Java, whose strings count UTF-16 units: an emoji counts as
+//! two.
 
-/// A text that Polyv would not take.
+/// A text that Polyv would reject.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidField {
-    /// Nothing where something has to be.
+    /// A required text is blank.
     #[error("`{field}` is empty")]
     Empty {
-        /// Its name, as Polyv writes it.
+        /// The field's name in Polyv's API.
         field: &'static str,
     },
-    /// Longer than Polyv takes.
+    /// The text is longer than Polyv accepts.
     #[error(
-        "`{field}` has {length} characters (an emoji counts as two); Polyv takes at most {most}"
+        "`{field}` has {length} characters (an emoji counts as two); Polyv takes at most {max}"
     )]
     TooLong {
-        /// Its name, as Polyv writes it.
+        /// The field's name in Polyv's API.
         field: &'static str,
-        /// Its length in UTF-16 units.
+        /// The text's length in UTF-16 units.
         length: usize,
-        /// The longest that Polyv takes.
-        most: usize,
+        /// The greatest length that Polyv accepts.
+        max: usize,
     },
 }
 
 /// A text's length as Polyv counts it.
-pub(super) fn length(text: &str) -> usize {
+pub(crate) fn utf16_length(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
-/// Checks a text that has to be there.
-pub(super) fn required(field: &'static str, text: &str, most: usize) -> Result<(), InvalidField> {
+/// Checks a required text.
+pub(crate) fn required(field: &'static str, text: &str, max: usize) -> Result<(), InvalidField> {
+    let length = utf16_length(text);
     if text.trim().is_empty() {
-        return Err(InvalidField::Empty { field });
+        Err(InvalidField::Empty { field })
+    } else if length > max {
+        Err(InvalidField::TooLong { field, length, max })
+    } else {
+        Ok(())
     }
-    let length = length(text);
-    if length > most {
-        return Err(InvalidField::TooLong {
-            field,
-            length,
-            most,
-        });
-    }
-    Ok(())
 }
 
-/// Checks a text that may be left out, but not be blank: a blank one must never be sent.
-pub(super) fn given(
+/// Checks an optional text: it may be absent, but not blank, since a blank value must never
+/// be sent.
+pub(crate) fn optional(
     field: &'static str,
     text: Option<&str>,
-    most: usize,
+    max: usize,
 ) -> Result<(), InvalidField> {
-    text.map_or(Ok(()), |text| required(field, text, most))
-}
-
-/// A text from outside, short enough for a message.
-pub(super) fn shortened(text: &str) -> String {
-    const MOST: usize = 200;
-    let mut chars = text.chars().filter(|c| !c.is_control());
-    let mut short: String = chars.by_ref().take(MOST).collect();
-    if chars.next().is_some() {
-        short.push('…');
-    }
-    short
+    text.map_or(Ok(()), |text| required(field, text, max))
 }

@@ -1,12 +1,62 @@
-//! A client for Polyv's HTTP API.
+//! A client for the HTTP API of Polyv (保利威) live streaming.
 //!
-//! What a call needs comes together in this order: a [`Permit`] of the one [`Limiter`] (no
-//! method of the [`Client`] can be called without), then time by [`ServerClock`] and a
-//! signature ([`sign`]), then the [`Transport`], then the [envelope](envelope) of the answer,
-//! and at last the operation's own data — one file an operation. What can go wrong is an
-//! [`Error`], whose variants are the [`Outcome`]s that the metrics count.
+//! A call passes through these parts:
 //!
-//! Nothing here knows of metrics or of polling.
+//! 1. the [`Limiter`], one for the process, grants a [`Permit`]; no call is possible without;
+//! 2. the [`Client`] of the account takes Polyv's time from the [`ServerClock`] and [`sign`]s
+//!    the call;
+//! 3. the [`Transport`] sends it; [`HttpTransport`] is the one for production;
+//! 4. the [`envelope`] is decoded, then the operation's own data: one file per operation.
+//!
+//! Every failure is a typed [`Error`] with an [`Outcome`] for metrics. Changes are made by
+//! [`Client::write`]: a [`WriteError`] says as well whether the change took effect.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use chrono::FixedOffset;
+//! use polyv_client::clock::Clock;
+//! use polyv_client::{
+//!     AppSecret, Client, ClientSettings, Credentials, Error, HttpTransport, Limiter, Range,
+//!     RateLimit, ServerClock,
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let base_url = "https://api.polyv.net".parse()?;
+//! let transport = Arc::new(HttpTransport::new(&base_url)?);
+//! let settings = ClientSettings {
+//!     base_url,
+//!     timeout: Duration::from_secs(15),
+//!     zone: FixedOffset::east_opt(8 * 3600).expect("a valid offset"),
+//! };
+//! let credentials = Credentials {
+//!     app_id: "g4rqgmmjuo".to_owned(),
+//!     app_secret: AppSecret::new(&std::env::var("POLYV_APP_SECRET")?)?,
+//! };
+//! let clock = Arc::new(ServerClock::new(Clock::default()));
+//! let client = Client::new(settings, transport, clock, credentials);
+//!
+//! // At most 1,000 calls in any 10 seconds, whatever the number of accounts and clients.
+//! let limiter = Limiter::new(RateLimit {
+//!     requests: 1000,
+//!     per: Duration::from_secs(10),
+//!     max_in_flight: 128,
+//! });
+//! let permit = limiter.acquire().await;
+//! match client.stream_info(permit, "3880533", Range::default()).await {
+//!     Ok(info) => {
+//!         for sample in info.samples {
+//!             println!("{}: {:?} bit/s", sample.stream, sample.video_bitrate.number());
+//!         }
+//!     }
+//!     Err(Error::NotLive) => println!("the channel is not live"),
+//!     Err(error) => println!("{error} ({})", error.outcome()),
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod channel_list;
 mod chat_message;
@@ -17,7 +67,8 @@ mod credentials;
 pub mod envelope;
 mod error;
 mod field_limits;
-mod http;
+mod http_transport;
+mod json;
 mod limiter;
 mod live_status;
 mod numeric_field;
@@ -28,6 +79,7 @@ mod sign;
 mod status_valid;
 mod stream_info;
 mod stream_name;
+mod text;
 mod transport;
 mod video_moderation;
 mod write;
@@ -39,7 +91,7 @@ pub use client::{Client, ClientSettings};
 pub use credentials::{AppSecret, Credentials, EmptySecret};
 pub use error::{ApiRejection, BadResponse, Error, Outcome};
 pub use field_limits::InvalidField;
-pub use http::{HttpTransport, is_loopback};
+pub use http_transport::{HttpTransport, is_loopback};
 pub use limiter::{Limiter, Permit, RateLimit, Wait};
 pub use live_status::{ChannelLiveStatus, LiveStatus, MAX_CHANNELS_PER_CALL};
 pub use numeric_field::NumericField;
@@ -50,6 +102,7 @@ pub use sign::sign;
 pub use status_valid::ChannelValidity;
 pub use stream_info::{Range, RawSample, StreamInfo};
 pub use stream_name::{StreamName, StreamNameHasher};
+pub use text::truncate;
 pub use transport::{HttpRequest, HttpResponse, RequestBody, Transport, TransportError};
 pub use video_moderation::{
     CurrentModeration, ImageInterval, Notify, Strategy, VideoModeration, set_video_moderation,

@@ -1,14 +1,14 @@
 //! The one limiter for the process.
 //!
-//! Polyv blocks a client IP for 5 minutes that sends more than 1,500 requests in *any* 10
-//! seconds (public docs: limits). A token bucket does not keep such a promise: after a rest it
-//! lets a burst through *and* the regular rate behind it. So this is a sliding window.
+//! Polyv blocks a client IP for 5 minutes if it sends more than 1,500 requests in *any* 10
+//! seconds (public docs: limits). A token bucket does not guarantee that: after a pause it
+//! permits a burst *and* the regular rate behind it. Therefore this is a sliding window.
 //!
-//! What counts is when Polyv *receives* a call, which happens at some instant between our
-//! sending it and its end. A call therefore holds its place in the window from the moment it
-//! is granted until `per` after its end. Of two calls that had the same place one after the
-//! other, the second was then received at least `per` after the first, whatever the network
-//! did in between; and with as many places as `requests` no window of `per` holds more.
+//! What counts is when Polyv *receives* a call, which happens at some instant between
+//! sending it and its end. A call therefore occupies a slot of the window from its grant until
+//! `per` after its end. Of two calls that occupied the same slot one after the other, the
+//! second was then received at least `per` after the first, whatever the network did in
+//! between; and with as many slots as `requests` no window of `per` contains more calls.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,14 +17,14 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// How many calls may be made.
+/// The maximum number of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// At most so many in any window…
+    /// The maximum number of calls in any window,
     pub requests: usize,
-    /// … of this length,
+    /// the length of the window,
     pub per: Duration,
-    /// and so many at the same time.
+    /// and the maximum number of calls at the same time.
     pub max_in_flight: usize,
 }
 
@@ -42,10 +42,10 @@ pub struct Permit {
     limiter: Arc<Limiter>,
 }
 
-/// Until when no call is granted.
+/// How long no call is granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// Until that instant at least.
+    /// Until this instant at least.
     Until(Instant),
     /// Until a call ends.
     UntilSlotFree,
@@ -56,15 +56,13 @@ struct State {
     started: Instant,
     limit: RateLimit,
     in_flight: usize,
-    /// When the calls ended that still count, and perhaps some before, oldest first.
+    /// The ends of the calls that still count, and perhaps of earlier ones, oldest first.
     ended: VecDeque<Instant>,
 }
 
-// === impl RateLimit ===
-
 impl RateLimit {
-    /// How many calls a second can be sustained when a call takes `latency`: a place is taken
-    /// for as long as the call lasts and `per` more.
+    /// How many calls a second can be sustained when a call takes `latency`: a slot is
+    /// occupied during the call and `per` longer.
     #[must_use]
     #[allow(clippy::cast_precision_loss)]
     pub fn sustained_rate(&self, latency: Duration) -> f64 {
@@ -78,10 +76,8 @@ impl RateLimit {
     }
 }
 
-// === impl Limiter ===
-
 impl Limiter {
-    /// A limiter that counts as half full: a predecessor may just have used up its window.
+    /// A limiter that starts half full: a previous process may just have used up its window.
     #[must_use]
     pub fn new(limit: RateLimit) -> Arc<Self> {
         let now = Instant::now();
@@ -96,7 +92,7 @@ impl Limiter {
         })
     }
 
-    /// Changes the limit; the calls made so far go on counting.
+    /// Changes the limit; earlier calls still count.
     pub fn set_limit(&self, limit: RateLimit) {
         self.state().limit = limit;
         self.returned.notify_waiters();
@@ -108,8 +104,8 @@ impl Limiter {
         self.state().limit
     }
 
-    /// How many calls a second can be sustained now, when a call takes `latency`. At first a
-    /// predecessor's calls take their part.
+    /// How many calls a second can be sustained now, when a call takes `latency`. At first the
+    /// calls of a previous process are deducted.
     #[must_use]
     pub fn sustained_rate(&self, latency: Duration) -> f64 {
         let mut limit = self.limit();
@@ -119,16 +115,16 @@ impl Limiter {
         limit.sustained_rate(latency)
     }
 
-    /// How many calls are under way.
+    /// The number of calls in flight.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.state().in_flight
     }
 
-    /// Grants a call if one may be made now.
+    /// Grants a call if one is permitted now.
     ///
     /// # Errors
-    /// How long to wait before it makes sense to ask again.
+    /// How long to wait before the next attempt.
     pub fn try_acquire(self: &Arc<Self>) -> Result<Permit, Wait> {
         self.state().grant(Instant::now())?;
         Ok(Permit {
@@ -136,10 +132,10 @@ impl Limiter {
         })
     }
 
-    /// Waits until a call may be made.
+    /// Waits until a call is granted.
     pub async fn acquire(self: &Arc<Self>) -> Permit {
         loop {
-            // Made before the attempt, so that a call which ends in between is not missed.
+            // Created before the attempt, so that a call which ends in between is not missed.
             let returned = self.returned.notified();
             match self.try_acquire() {
                 Ok(permit) => return permit,
@@ -160,8 +156,6 @@ impl Limiter {
     }
 }
 
-// === impl State ===
-
 impl State {
     fn grant(&mut self, now: Instant) -> Result<(), Wait> {
         if self.in_flight >= self.limit.max_in_flight {
@@ -174,7 +168,7 @@ impl State {
             self.in_flight += 1;
             return Ok(());
         }
-        // With a limit that was lowered more than one place has to become free.
+        // After the limit was lowered, more than one slot has to become free.
         let surplus = taken - self.limit.requests;
         match self.ended.get(outside + surplus) {
             Some(ended) => Err(Wait::Until(*ended + per)),
@@ -182,8 +176,8 @@ impl State {
         }
     }
 
-    /// How many of the calls that ended do not count any more. One that ended exactly `per`
-    /// ago does not: the window is half open.
+    /// The number of ended calls that no longer count. A call that ended exactly `per` ago no
+    /// longer counts: the window is half open.
     fn outside(&self, now: Instant) -> usize {
         let per = self.limit.per;
         self.ended.partition_point(|ended| *ended + per <= now)
@@ -191,14 +185,12 @@ impl State {
 
     fn end(&mut self, now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        // By age and not by number: a limit that is lowered and raised again must not forget.
+        // By age and not by number: lowering and raising the limit must not forget calls.
         let outside = self.outside(now);
         self.ended.drain(..outside);
         self.ended.push_back(now);
     }
 }
-
-// === impl Permit ===
 
 impl Drop for Permit {
     fn drop(&mut self) {
@@ -260,7 +252,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn no_window_ever_holds_more_whatever_is_asked_and_however_slow_the_network(
+        fn no_window_exceeds_the_limit_whatever_demand_and_latency(
             demands in proptest::collection::vec(demand(), 1..400),
             requests in 1usize..40,
             max_in_flight in 1usize..60,
@@ -293,7 +285,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn at_the_start_half_of_the_window_is_taken() {
+    async fn new_limiter_starts_half_full() {
         let limiter = Limiter::new(limit(10, 100));
         for _ in 0..5 {
             drop(limiter.try_acquire().unwrap());
@@ -305,7 +297,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_under_way_holds_its_place_and_for_the_window_after_its_end() {
+    async fn call_occupies_its_slot_until_one_window_after_its_end() {
         let limiter = Limiter::new(limit(2, 100));
         tokio::time::advance(PER).await;
         let hanging = limiter.try_acquire().unwrap();
@@ -318,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_more_calls_are_under_way_than_allowed() {
+    async fn calls_in_flight_are_limited() {
         let limiter = Limiter::new(limit(100, 2));
         let first = limiter.acquire().await;
         let _second = limiter.acquire().await;
@@ -329,7 +321,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_changed_limit_goes_on_counting_what_was_sent() {
+    async fn changed_limit_still_counts_earlier_calls() {
         let limiter = Limiter::new(limit(10, 100));
         for _ in 0..5 {
             drop(limiter.try_acquire().unwrap());
@@ -343,7 +335,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_limit_that_is_lowered_and_raised_again_forgets_nothing() {
+    async fn lowering_and_raising_the_limit_forgets_no_call() {
         let limiter = Limiter::new(limit(10, 100));
         let start = Instant::now();
         let mut permits: Vec<_> = (0..5).map(|_| limiter.try_acquire().unwrap()).collect();
@@ -357,7 +349,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_can_be_sustained_depends_on_how_long_a_call_takes() {
+    async fn sustained_rate_depends_on_latency() {
         let limiter = Limiter::new(limit(1000, 128));
         let rate = |millis| {
             limiter

@@ -1,30 +1,30 @@
-//! The status of many channels in one call.
+//! Batch status: the state of up to 200 channels in one call.
 //!
-//! `GET /live/v4/channel/live-status/list` (public docs), up to 200 channels; not for seminar
-//! channels.
+//! `GET /live/v4/channel/live-status/list` (public docs); not for seminar channels.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::{BadResponse, Error};
-use super::status_valid::raw_text;
+use crate::client::Client;
+use crate::error::Error;
+use crate::json::{decode_data, raw_text};
+use crate::limiter::Permit;
 
-/// The operation's path.
-pub(super) const PATH: &str = "/live/v4/channel/live-status/list";
+const PATH: &str = "/live/v4/channel/live-status/list";
 
-/// The most channels that one call takes.
+/// The maximum number of channels in one [`Client::live_status`] call.
 pub const MAX_CHANNELS_PER_CALL: usize = 200;
 
-/// What a channel is doing.
+/// The state of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LiveStatus {
-    /// `unStart`: not begun.
+    /// `unStart`: the broadcast has not begun.
     NotStarted,
     /// `live`.
     Live,
-    /// `end`: over.
+    /// `end`: the broadcast is over.
     Ended,
     /// `waiting`.
     Waiting,
@@ -37,49 +37,50 @@ pub enum LiveStatus {
 /// A channel and its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelLiveStatus {
-    /// The channel.
+    /// The channel's id.
     pub channel_id: String,
-    /// Its status, or the word for it that the documentation does not know.
+    /// The status, or Polyv's value where it is undocumented.
     pub status: Result<LiveStatus, String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Element<'a> {
-    #[serde(borrow)]
-    channel_id: &'a RawValue,
-    #[serde(borrow)]
-    live_status: &'a RawValue,
+struct RawItem {
+    channel_id: Box<RawValue>,
+    live_status: Box<RawValue>,
 }
 
-// === impl ChannelLiveStatus ===
-
-impl ChannelLiveStatus {
-    /// Reads the answer's `data`, whose order is not the order asked. An entry that can't be
-    /// read is left out: it must not keep the others from being known.
-    pub(super) fn decode(data: Option<&RawValue>) -> Result<Vec<Self>, Error> {
-        let elements: Vec<&RawValue> = data
-            .and_then(|data| serde_json::from_str(data.get()).ok())
-            .ok_or_else(|| {
-                Error::BadResponse(BadResponse::UnexpectedData(
-                    "a list of channels with their status was expected".to_owned(),
-                ))
-            })?;
-        Ok(elements
-            .iter()
-            .filter_map(|element| serde_json::from_str::<Element<'_>>(element.get()).ok())
-            .map(|element| Self {
-                channel_id: raw_text(element.channel_id),
-                status: LiveStatus::from_word(raw_text(element.live_status)),
-            })
-            .collect())
+impl Client {
+    /// The status of up to [`MAX_CHANNELS_PER_CALL`] channels, in any order; not for seminar
+    /// channels.
+    ///
+    /// # Errors
+    /// Why there is no valid response.
+    pub async fn live_status(
+        &self,
+        permit: Permit,
+        channel_ids: &[&str],
+    ) -> Result<Vec<ChannelLiveStatus>, Error> {
+        let params = vec![("channelIds", channel_ids.join(","))];
+        self.call(permit, PATH, params, decode).await
     }
 }
 
-// === impl LiveStatus ===
+/// An unreadable item is ignored: it must not hide the others.
+fn decode(data: Option<&RawValue>) -> Result<Vec<ChannelLiveStatus>, Error> {
+    let items: Vec<&RawValue> = decode_data(data, "a list of channels with their status")?;
+    Ok(items
+        .iter()
+        .filter_map(|item| serde_json::from_str::<RawItem>(item.get()).ok())
+        .map(|item| ChannelLiveStatus {
+            channel_id: raw_text(&item.channel_id),
+            status: LiveStatus::from_wire_value(raw_text(&item.live_status)),
+        })
+        .collect())
+}
 
 impl LiveStatus {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 6] = [
         Self::NotStarted,
         Self::Live,
@@ -89,50 +90,44 @@ impl LiveStatus {
         Self::Banned,
     ];
 
-    /// Polyv's word for it.
+    /// Polyv's value, a keyword and a description.
+    const fn names(self) -> [&'static str; 3] {
+        match self {
+            Self::NotStarted => ["unStart", "not_started", "not begun"],
+            Self::Live => ["live", "live", "live"],
+            Self::Ended => ["end", "ended", "ended"],
+            Self::Waiting => ["waiting", "waiting", "waiting"],
+            Self::Playback => ["playback", "playback", "playback of a recording"],
+            Self::Banned => ["banpush", "banned", "pushing is forbidden"],
+        }
+    }
+
+    /// Polyv's value for the state.
     #[must_use]
     pub const fn wire_value(self) -> &'static str {
-        match self {
-            Self::NotStarted => "unStart",
-            Self::Live => "live",
-            Self::Ended => "end",
-            Self::Waiting => "waiting",
-            Self::Playback => "playback",
-            Self::Banned => "banpush",
-        }
+        let [wire_value, _, _] = self.names();
+        wire_value
     }
 
-    /// Our own word for it: the label `status` of the metrics.
+    /// A `snake_case` keyword, suitable as a label value.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotStarted => "not_started",
-            Self::Live => "live",
-            Self::Ended => "ended",
-            Self::Waiting => "waiting",
-            Self::Playback => "playback",
-            Self::Banned => "banned",
-        }
+        let [_, keyword, _] = self.names();
+        keyword
     }
 
-    fn from_word(wire_value: String) -> Result<Self, String> {
+    fn from_wire_value(value: String) -> Result<Self, String> {
         Self::ALL
             .into_iter()
-            .find(|status| status.wire_value() == wire_value)
-            .ok_or(wire_value)
+            .find(|status| status.wire_value() == value)
+            .ok_or(value)
     }
 }
 
 impl fmt::Display for LiveStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotStarted => "not begun",
-            Self::Live => "live",
-            Self::Ended => "ended",
-            Self::Waiting => "waiting",
-            Self::Playback => "playback of a recording",
-            Self::Banned => "pushing is forbidden",
-        })
+        let [_, _, description] = self.names();
+        f.write_str(description)
     }
 }
 
@@ -142,11 +137,11 @@ mod tests {
 
     fn decode(data: &str) -> Result<Vec<ChannelLiveStatus>, Error> {
         let raw: Box<RawValue> = serde_json::from_str(data).unwrap();
-        ChannelLiveStatus::decode(Some(&raw))
+        super::decode(Some(&raw))
     }
 
     #[test]
-    fn every_status_is_known_and_another_word_is_kept() {
+    fn documented_statuses_are_decoded_and_others_kept() {
         for status in LiveStatus::ALL {
             let wire_value = status.wire_value();
             let data = format!(r#"[{{"channelId":1,"liveStatus":"{wire_value}"}}]"#);
@@ -158,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_makes_no_sense_does_not_hide_the_others() {
+    fn unreadable_items_do_not_hide_the_others() {
         let data = r#"[7, {"channelId":1}, null, {"channelId":2,"liveStatus":"live","more":[]}]"#;
         let read = decode(data).unwrap();
         assert_eq!(read.len(), 1);
@@ -166,10 +161,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_no_answer() {
+    fn data_other_than_a_list_are_rejected() {
         for data in ["{}", "\"\"", "null", "7"] {
             assert!(decode(data).is_err(), "{data}");
         }
-        assert!(ChannelLiveStatus::decode(None).is_err());
+        assert!(super::decode(None).is_err());
     }
 }

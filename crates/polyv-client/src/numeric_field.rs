@@ -1,34 +1,35 @@
-//! Numbers as Polyv sends them: documented as integers, sent as strings, by the v4 sibling
-//! with decimals. All of that is read, and what is none of it spoils its own field only.
+//! Numbers as Polyv sends them: documented as integers, sent as strings, and with decimals by
+//! the v4 sibling of the stream information. All of these forms are accepted.
 
 use serde_json::value::RawValue;
 
-/// A numeric field of an answer.
+use crate::json::string_content;
+use crate::text::truncate;
+
+/// A numeric field of a response.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NumericField {
-    /// Not there, `null`, or a blank string.
+    /// The field is absent, `null` or a blank string.
     Missing,
-    /// A finite number. Whether it makes sense is not decided here.
+    /// A finite number. Its range is not checked here.
     Number(f64),
-    /// Something else; what it was, cut short, for the log.
+    /// Another value; its first characters, for the log.
     Unreadable(String),
 }
 
 /// How much of an unreadable value is kept for the log.
-const EXCERPT: usize = 40;
-
-// === impl NumericField ===
+pub(crate) const MAX_EXCERPT_CHARS: usize = 40;
 
 impl NumericField {
-    /// Reads a field from its JSON text, so that `1e400` — which no JSON library gives as a
-    /// number — spoils the field and not the answer.
+    /// Decodes a field from its JSON text, so that `1e400`, which JSON libraries reject,
+    /// affects only this field.
     #[must_use]
     pub fn parse_json(raw: Option<&RawValue>) -> Self {
         let Some(raw) = raw.map(RawValue::get) else {
             return Self::Missing;
         };
         match raw.as_bytes().first() {
-            Some(b'"') => match text_of(raw) {
+            Some(b'"') => match string_content(raw) {
                 Some(text) if text.trim().is_empty() => Self::Missing,
                 Some(text) => Self::parse(&text),
                 None => Self::unreadable(raw),
@@ -38,7 +39,7 @@ impl NumericField {
         }
     }
 
-    /// The number, if it is one.
+    /// The number, if the field is one.
     #[must_use]
     pub const fn number(&self) -> Option<f64> {
         match self {
@@ -55,27 +56,8 @@ impl NumericField {
     }
 
     fn unreadable(text: &str) -> Self {
-        Self::Unreadable(excerpt(text))
+        Self::Unreadable(truncate(text, MAX_EXCERPT_CHARS))
     }
-}
-
-/// The content of a JSON string, without a copy where nothing is escaped.
-pub(super) fn text_of(raw: &str) -> Option<std::borrow::Cow<'_, str>> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        serde_json::from_str(raw).ok().map(std::borrow::Cow::Owned)
-    } else {
-        Some(std::borrow::Cow::Borrowed(inner))
-    }
-}
-
-/// The first few characters of something unreadable.
-pub(super) fn excerpt(text: &str) -> String {
-    let mut short: String = text.chars().take(EXCERPT).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
 }
 
 #[cfg(test)]
@@ -87,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_as_strings_and_as_numbers_whole_and_decimal() {
+    fn numbers_are_decoded_from_numbers_and_strings() {
         for (json, number) in [
             (r#""1157120""#, 1_157_120.0),
             ("1157120", 1_157_120.0),
@@ -104,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_missing_and_rubbish_is_unreadable() {
+    fn blank_is_missing_and_other_values_are_unreadable() {
         for json in ["null", r#""""#, r#"" ""#] {
             assert_eq!(decode(json), NumericField::Missing, "{json}");
         }
@@ -129,11 +111,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_of_rubbish_is_short() {
+    fn excerpt_of_an_unreadable_value_is_short() {
         let json = format!("\"{}\"", "码".repeat(10_000));
         let NumericField::Unreadable(kept) = decode(&json) else {
             panic!("that is no number");
         };
-        assert_eq!(kept.chars().count(), EXCERPT + 1);
+        assert_eq!(kept.chars().count(), MAX_EXCERPT_CHARS + 1);
     }
 }

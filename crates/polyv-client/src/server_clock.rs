@@ -1,4 +1,4 @@
-//! Polyv's clock, as learnt from its answers.
+//! Polyv's clock, estimated from the `Date` headers of its responses.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,114 +6,111 @@ use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicInstant, TimeSnapshot, Timestamp};
 
-/// A `Date` header says whole seconds; on average half of one has passed since.
-const HALF_A_SECOND: i64 = 500;
-/// How many answers the estimate rests on. The median of so many is exact to a few tenths of
-/// a second, and neither a slow answer nor one host of Polyv's with a wrong clock moves it.
-const ANSWERS: usize = 9;
+/// A `Date` header has whole seconds; on average half of one has passed since.
+const MEAN_TRUNCATION_MS: i64 = 500;
+/// The number of responses that the estimate is based on. Their median is exact to a few
+/// tenths of a second, and neither a slow response nor a single host of Polyv's with a wrong
+/// clock moves it.
+const MAX_OBSERVATIONS: usize = 9;
 
-/// What Polyv's clock says.
+/// An estimate of Polyv's clock.
 ///
-/// Signatures are valid for 3 minutes by *Polyv's* clock, and samples carry its time. So
-/// "now" is the monotonic clock anchored on the `Date` header of Polyv's answers: a host
-/// whose clock is wrong, or is set while we run, keeps monitoring. Until Polyv has answered
-/// the host's clock has to do.
+/// Signatures are valid for 3 minutes by *Polyv's* clock, and samples carry its time.
+/// Therefore "now" is the monotonic clock plus an offset from the `Date` headers of Polyv's
+/// responses: monitoring continues on a host whose clock is wrong or is set. Before the first
+/// response the host's clock is used.
 #[derive(Debug)]
 pub struct ServerClock {
     clock: Clock,
-    learnt: Mutex<Learnt>,
+    offset: Mutex<Offset>,
 }
 
+/// Polyv's time minus the monotonic clock's, in milliseconds.
 #[derive(Debug, Default)]
-struct Learnt {
-    /// Polyv's time minus the monotonic clock's, in milliseconds, by the latest answers.
-    offsets: VecDeque<i64>,
-    /// Their median.
-    offset: Option<i64>,
-    last: Option<MonotonicInstant>,
+struct Offset {
+    /// The latest observations, oldest first.
+    observed: VecDeque<i64>,
+    median: Option<i64>,
+    last_observed: Option<MonotonicInstant>,
 }
-
-// === impl ServerClock ===
 
 impl ServerClock {
-    /// A clock that has learnt nothing yet.
+    /// A server clock without observations.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
-            learnt: Mutex::default(),
+            offset: Mutex::default(),
         }
     }
 
-    /// The host's own clock underneath.
+    /// The host's own clock.
     #[must_use]
     pub fn host(&self) -> &Clock {
         &self.clock
     }
 
-    /// The present, by the monotonic clock and by Polyv's.
+    /// The current time by the monotonic clock and by Polyv's.
     #[must_use]
     pub fn now(&self) -> TimeSnapshot {
-        let moment = self.clock.monotonic();
+        let monotonic = self.clock.monotonic();
         TimeSnapshot {
-            monotonic: moment,
-            server_time: self.at(moment).unwrap_or_else(|| self.clock.wall()),
+            monotonic,
+            server_time: self.at(monotonic).unwrap_or_else(|| self.clock.wall()),
         }
     }
 
-    /// Learns from an answer that said `date` and arrived at `moment`.
-    pub fn observe(&self, date: Timestamp, moment: MonotonicInstant) {
-        self.learnt().add(date, moment);
+    /// Adds an observation: a response with this `Date` header arrived at `arrived`.
+    pub fn observe(&self, date: Timestamp, arrived: MonotonicInstant) {
+        self.offset().add(date, arrived);
     }
 
-    /// Learns from an answer that found our time wrong: what was believed before is
-    /// forgotten at once.
-    pub fn reset_to(&self, date: Timestamp, moment: MonotonicInstant) {
-        let mut learnt = self.learnt();
-        learnt.offsets.clear();
-        learnt.add(date, moment);
+    /// Replaces all earlier observations: Polyv rejected a timestamp, so they were wrong.
+    pub fn reset_to(&self, date: Timestamp, arrived: MonotonicInstant) {
+        let mut offset = self.offset();
+        offset.observed.clear();
+        offset.add(date, arrived);
     }
 
-    /// Polyv's clock minus the host's, in seconds; `None` where Polyv has not answered for
-    /// longer than `stale_after`.
+    /// Polyv's clock minus the host's, in seconds; `None` if the last observation is older
+    /// than `stale_after`.
     #[must_use]
-    #[allow(clippy::cast_precision_loss)]
+    #[allow(clippy::cast_precision_loss)] // exact for 285,000 years
     pub fn skew_seconds(&self, stale_after: Duration) -> Option<f64> {
-        let moment = self.clock.monotonic();
-        let last = self.learnt().last?;
-        if moment.since(last) > stale_after {
+        let now = self.clock.monotonic();
+        let last = self.offset().last_observed?;
+        if now.since(last) > stale_after {
             return None;
         }
-        let polyv = self.at(moment)?;
-        Some(polyv.millis_after(self.clock.wall()) as f64 / 1000.0)
+        Some(self.at(now)?.millis_after(self.clock.wall()) as f64 / 1000.0)
     }
 
-    fn at(&self, moment: MonotonicInstant) -> Option<Timestamp> {
-        let offset = self.learnt().offset?;
-        Some(Timestamp::from_millis(offset).plus_millis(signed(moment)))
+    fn at(&self, instant: MonotonicInstant) -> Option<Timestamp> {
+        let median = self.offset().median?;
+        Some(Timestamp::from_millis(median).plus_millis(signed_millis(instant)))
     }
 
-    fn learnt(&self) -> MutexGuard<'_, Learnt> {
-        self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
+    fn offset(&self) -> MutexGuard<'_, Offset> {
+        self.offset.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Learnt {
-    fn add(&mut self, date: Timestamp, moment: MonotonicInstant) {
-        if self.offsets.len() == ANSWERS {
-            self.offsets.pop_front();
+impl Offset {
+    fn add(&mut self, date: Timestamp, arrived: MonotonicInstant) {
+        if self.observed.len() == MAX_OBSERVATIONS {
+            self.observed.pop_front();
         }
-        let offset = date.as_millis() + HALF_A_SECOND - signed(moment);
-        self.offsets.push_back(offset);
-        let mut sorted: Vec<i64> = self.offsets.iter().copied().collect();
+        let offset = date.as_millis() + MEAN_TRUNCATION_MS - signed_millis(arrived);
+        self.observed.push_back(offset);
+        let mut sorted: Vec<i64> = self.observed.iter().copied().collect();
         sorted.sort_unstable();
-        self.offset = sorted.get(sorted.len() / 2).copied();
-        self.last = Some(moment);
+        self.median = sorted.get(sorted.len() / 2).copied();
+        self.last_observed = Some(arrived);
     }
 }
 
-fn signed(moment: MonotonicInstant) -> i64 {
-    i64::try_from(moment.as_millis()).unwrap_or(i64::MAX)
+fn signed_millis(instant: MonotonicInstant) -> i64 {
+    i64::try_from(instant.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -131,8 +128,8 @@ mod tests {
         (wall, clock)
     }
 
-    /// An answer whose `Date` is the present of a clock that is `ahead` of noon's.
-    fn answer(clock: &ServerClock, ahead: i64) {
+    /// A response with the `Date` of a clock that is `ahead` milliseconds of noon's.
+    fn respond(clock: &ServerClock, ahead: i64) {
         let moment = clock.host().monotonic();
         let exact = NOON.as_millis() + ahead + i64::try_from(moment.as_millis()).unwrap();
         let date = Timestamp::from_millis(exact.div_euclid(1000) * 1000);
@@ -140,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn until_polyv_answers_the_hosts_clock_has_to_do() {
+    async fn host_clock_is_used_before_the_first_response() {
         let (wall, clock) = setup();
         assert_eq!(clock.now().server_time, NOON);
         wall.step_millis(5_000);
@@ -149,10 +146,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn steps_of_the_hosts_clock_move_nothing_once_polyv_has_answered() {
+    async fn host_clock_steps_have_no_effect_after_a_response() {
         let (wall, clock) = setup();
         for _ in 0..9 {
-            answer(&clock, 600_000);
+            respond(&clock, 600_000);
             tokio::time::advance(Duration::from_millis(5_130)).await;
         }
         let before = clock.now().server_time;
@@ -167,34 +164,34 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_answer_with_a_wrong_date_moves_nothing_and_many_do() {
+    async fn single_wrong_date_has_no_effect_but_many_do() {
         let (_wall, clock) = setup();
         for _ in 0..9 {
-            answer(&clock, 0);
+            respond(&clock, 0);
         }
         let before = clock.now().server_time;
-        answer(&clock, 86_400_000);
+        respond(&clock, 86_400_000);
         assert!(clock.now().server_time.millis_after(before).abs() < 1_000);
         for _ in 0..5 {
-            answer(&clock, 86_400_000);
+            respond(&clock, 86_400_000);
         }
         assert!(clock.now().server_time.millis_after(before) > 86_000_000);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_finds_our_time_wrong_is_believed_at_once() {
+    async fn reset_takes_effect_immediately() {
         let (_wall, clock) = setup();
         for _ in 0..9 {
-            answer(&clock, 0);
+            respond(&clock, 0);
         }
         clock.reset_to(NOON.plus_millis(3_600_000), clock.host().monotonic());
         assert_eq!(clock.now().server_time, NOON.plus_millis(3_600_500));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_skew_is_not_told_when_polyv_has_been_silent() {
+    async fn skew_is_unknown_without_recent_responses() {
         let (_wall, clock) = setup();
-        answer(&clock, 0);
+        respond(&clock, 0);
         tokio::time::advance(Duration::from_secs(120)).await;
         assert!(clock.skew_seconds(Duration::from_secs(120)).is_some());
         tokio::time::advance(Duration::from_secs(1)).await;

@@ -1,20 +1,19 @@
-//! The signature that every call carries.
+//! The signature of a call.
 
 use md5::{Digest, Md5};
 
-use super::AppSecret;
+use crate::credentials::AppSecret;
 
-/// Signs a call's parameters: name and value of each, in the order of the names' ASCII
-/// values, with nothing between, the secret in front and behind; of that the MD5, as 32
-/// upper-case hex digits. (Public docs: signing.)
+/// Signs a call's parameters (public docs: signing): the MD5 of the secret, the names and
+/// values in the ASCII order of the names, and the secret again, as 32 upper-case hex digits.
 ///
-/// Values are signed as they are, before URL encoding, and a blank one must not be sent at
-/// all: the two official SDKs disagree on whether it is signed.
+/// Values are signed before URL encoding. A blank value must not be sent: the two official
+/// SDKs disagree on whether it is signed.
 ///
 /// ```
-/// use polyv_exporter::polyv::{AppSecret, sign};
+/// use polyv_client::{AppSecret, sign};
 ///
-/// // The public docs' own example.
+/// // The example of the public docs.
 /// let secret = AppSecret::new("fsq2k5weced1h8vui657xtdva66whf0g")?;
 /// let signature = sign(
 ///     &[
@@ -27,7 +26,7 @@ use super::AppSecret;
 ///     &secret,
 /// );
 /// assert_eq!(signature, "0D2BDA2FD04D93A2B8832B91FD973C4D");
-/// # Ok::<(), polyv_exporter::polyv::EmptySecret>(())
+/// # Ok::<(), polyv_client::EmptySecret>(())
 /// ```
 #[must_use]
 pub fn sign(params: &[(&str, &str)], secret: &AppSecret) -> String {
@@ -76,7 +75,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_order_in_which_parameters_are_given_means_nothing(
+        fn signature_is_independent_of_parameter_order(
             mut params in proptest::collection::btree_map("[a-zA-Z]{1,8}", "\\PC{0,12}", 1..8)
                 .prop_map(|map| map.into_iter().collect::<Vec<_>>()),
             turn in 0usize..8,

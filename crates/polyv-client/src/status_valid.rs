@@ -1,78 +1,65 @@
-//! Whether channels exist and whose they are.
+//! Whether channels exist and belong to the account.
 //!
 //! `GET /live/v4/channel/status-valid` (public docs), up to 100 channels in one call.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::{BadResponse, Error};
-use super::numeric_field::text_of;
+use crate::client::Client;
+use crate::error::Error;
+use crate::json::{decode_data, parse_bool, raw_text};
+use crate::limiter::Permit;
 
-/// The operation's path.
-pub(super) const PATH: &str = "/live/v4/channel/status-valid";
+const PATH: &str = "/live/v4/channel/status-valid";
 
-/// What Polyv says of a channel's existence.
+/// Whether a channel exists and belongs to the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelValidity {
-    /// The channel.
+    /// The channel's id.
     pub channel_id: String,
-    /// Whether it was deleted; `None` where the answer does not say.
+    /// Whether the channel was deleted, if the response says so.
     pub deleted: Option<bool>,
-    /// Whether it belongs to the account that asks; `None` where the answer does not say.
+    /// Whether the channel belongs to the requesting account, if the response says so.
     pub ours: Option<bool>,
 }
 
 #[derive(Deserialize)]
-struct Data<'a> {
-    #[serde(borrow)]
-    channels: Vec<Element<'a>>,
+struct RawData {
+    channels: Vec<RawItem>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Element<'a> {
-    #[serde(borrow)]
-    channel_id: &'a RawValue,
-    #[serde(borrow, default)]
-    delete: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    current_user: Option<&'a RawValue>,
+struct RawItem {
+    channel_id: Box<RawValue>,
+    delete: Option<Box<RawValue>>,
+    current_user: Option<Box<RawValue>>,
 }
 
-// === impl ChannelValidity ===
-
-impl ChannelValidity {
-    /// Reads the answer's `data`.
-    pub(super) fn decode(data: Option<&RawValue>) -> Result<Vec<Self>, Error> {
-        let data: Data<'_> = data
-            .and_then(|data| serde_json::from_str(data.get()).ok())
-            .ok_or_else(|| {
-                Error::BadResponse(BadResponse::UnexpectedData(
-                    "`channels` was expected".to_owned(),
-                ))
-            })?;
-        Ok(data
-            .channels
-            .iter()
-            .map(|element| Self {
-                channel_id: raw_text(element.channel_id),
-                deleted: element.delete.and_then(parse_bool),
-                ours: element.current_user.and_then(parse_bool),
-            })
-            .collect())
+impl Client {
+    /// Whether up to 100 channels exist and belong to this account.
+    ///
+    /// # Errors
+    /// Why there is no valid response.
+    pub async fn status_valid(
+        &self,
+        permit: Permit,
+        channel_ids: &[&str],
+    ) -> Result<Vec<ChannelValidity>, Error> {
+        let params = vec![("channels", channel_ids.join(","))];
+        self.call(permit, PATH, params, decode).await
     }
 }
 
-/// An id or a word, sent as a string or as a number.
-pub(super) fn raw_text(raw: &RawValue) -> String {
-    text_of(raw.get()).map_or_else(|| raw.get().to_owned(), std::borrow::Cow::into_owned)
-}
-
-/// 1 for yes and 0 for no, by the public docs; elsewhere the API writes `Y` and `N`, or booleans.
-pub(super) fn parse_bool(raw: &RawValue) -> Option<bool> {
-    match raw_text(raw).as_str() {
-        "1" | "true" | "Y" => Some(true),
-        "0" | "false" | "N" => Some(false),
-        _ => None,
-    }
+fn decode(data: Option<&RawValue>) -> Result<Vec<ChannelValidity>, Error> {
+    let data: RawData = decode_data(data, "`channels`")?;
+    Ok(data
+        .channels
+        .iter()
+        .map(|item| ChannelValidity {
+            channel_id: raw_text(&item.channel_id),
+            deleted: item.delete.as_deref().and_then(parse_bool),
+            ours: item.current_user.as_deref().and_then(parse_bool),
+        })
+        .collect())
 }

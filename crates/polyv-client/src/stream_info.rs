@@ -7,41 +7,43 @@ use chrono::FixedOffset;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::{BadResponse, Error};
-use super::numeric_field::{NumericField, text_of};
-use super::{SampleTime, StreamName, StreamNameHasher};
+use crate::client::Client;
 use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::json::{decode_data, is_object, string_content};
+use crate::limiter::Permit;
+use crate::numeric_field::NumericField;
+use crate::sample_time::SampleTime;
+use crate::stream_name::{StreamName, StreamNameHasher};
 
-/// The operation's path.
-pub(super) const PATH: &str = "/live/v3/channel/monitor/list-tencent-stream-info";
+const PATH: &str = "/live/v3/channel/monitor/list-tencent-stream-info";
 
-/// The samples asked for. Polyv's defaults: from 3 hours ago until now. At most 3 hours, and
-/// 7 days back.
+/// The time range of the requested samples. Polyv's default is the last 3 hours; a range is at
+/// most 3 hours long and at most 7 days old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Range {
-    /// From then on.
+    /// The start.
     pub start: Option<Timestamp>,
-    /// Until then.
+    /// The end.
     pub end: Option<Timestamp>,
 }
 
-/// What Polyv knows of a live channel. The order of the samples means nothing: the page does
-/// not say whether oldest or newest come first.
+/// The samples of a live channel, in undocumented order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct StreamInfo {
-    /// The samples, in the order in which they came. None, where a channel is live but not on
-    /// Tencent's CDN, or has only just begun.
+    /// The samples, in the response's order. Empty if the channel is not on Tencent's CDN or
+    /// has only just begun.
     pub samples: Vec<RawSample>,
-    /// Elements that were no samples at all.
+    /// The number of items that are no samples.
     pub unreadable: usize,
 }
 
-/// One sample, as Polyv sent it: about every 5 seconds of media there is one.
+/// One sample as Polyv sent it: about one per 5 seconds of media.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawSample {
-    /// The stream, named so that it can be shown.
+    /// The stream's displayable name.
     pub stream: StreamName,
-    /// When it was taken.
+    /// The time of the sample.
     pub time: SampleTime,
     /// `bitRate`: video bits per second.
     pub video_bitrate: NumericField,
@@ -53,25 +55,44 @@ pub struct RawSample {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Element<'a> {
-    #[serde(borrow, default)]
+struct RawItem<'a> {
+    #[serde(borrow)]
     stream_url: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     bit_rate: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     video_frame_rate: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     audio_frame_rate: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     time: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     timestamp: Option<&'a RawValue>,
 }
 
-// === impl Range ===
+impl Client {
+    /// The samples of a live channel's streams.
+    ///
+    /// # Errors
+    /// [`Error::NotLive`] if the channel is not live, else why there is no valid response.
+    pub async fn stream_info(
+        &self,
+        permit: Permit,
+        channel_id: &str,
+        range: Range,
+    ) -> Result<StreamInfo, Error> {
+        let mut params = vec![("channelId", channel_id.to_owned())];
+        params.extend(range.params());
+        let credentials = self.credentials();
+        let mut hasher = StreamNameHasher::new(&credentials.app_secret);
+        let zone = self.settings.zone;
+        let decode = |data: Option<&RawValue>| StreamInfo::decode(data, zone, &mut hasher);
+        self.call(permit, PATH, params, decode).await
+    }
+}
 
 impl Range {
-    /// Everything since `start`.
+    /// The range from `start` until now.
     #[must_use]
     pub const fn since(start: Timestamp) -> Self {
         Self {
@@ -80,50 +101,37 @@ impl Range {
         }
     }
 
-    /// The parameters that ask for it: 13-digit milliseconds, as in the page's example.
-    pub(super) fn params(self) -> impl Iterator<Item = (&'static str, String)> {
+    /// 13-digit milliseconds, as in the page's example.
+    fn params(self) -> impl Iterator<Item = (&'static str, String)> {
         [("startTime", self.start), ("endTime", self.end)]
             .into_iter()
             .filter_map(|(name, time)| Some((name, time?.as_millis().to_string())))
     }
 }
 
-// === impl StreamInfo ===
-
 impl StreamInfo {
-    /// Reads the answer's `data`.
-    ///
-    /// `zone` is that of times which carry none; `namer` names the streams.
+    /// Decodes the `data` of a response. `zone` applies to times that carry none.
     ///
     /// # Errors
-    /// [`BadResponse::UnexpectedData`] where the data are no list. Inside of the list nothing
-    /// is an error: a bad element, field or time spoils only itself.
+    /// [`BadResponse::UnexpectedData`](crate::BadResponse::UnexpectedData) if the data are not
+    /// a list. Within the list an invalid item, field or time affects only itself.
     pub fn decode(
         data: Option<&RawValue>,
         zone: FixedOffset,
-        namer: &mut StreamNameHasher<'_>,
+        hasher: &mut StreamNameHasher<'_>,
     ) -> Result<Self, Error> {
-        let Some(data) = data.map(RawValue::get) else {
+        // All of these are "no data" in v3: the channel is live, without samples.
+        let Some(data) = data.filter(|data| !is_empty(data.get())) else {
             return Ok(Self::default());
         };
-        // A live channel without samples; v3 says "no data" in all of these ways.
-        if matches!(data, "null" | "\"\"" | "[]") || is_empty_object(data) {
-            return Ok(Self::default());
-        }
-        let elements: Vec<&RawValue> = serde_json::from_str(data).map_err(|_| {
-            Error::BadResponse(BadResponse::UnexpectedData(
-                "a list of samples was expected".to_owned(),
-            ))
-        })?;
+        let items: Vec<&RawValue> = decode_data(Some(data), "a list of samples")?;
         let mut info = Self {
-            samples: Vec::with_capacity(elements.len()),
+            samples: Vec::with_capacity(items.len()),
             unreadable: 0,
         };
-        for element in elements {
-            // A list would be read by the order of its items, which means nothing here.
-            let object = element.get().starts_with('{');
-            match serde_json::from_str::<Element<'_>>(element.get()) {
-                Ok(element) if object => info.samples.push(element.decode(zone, namer)),
+        for item in items {
+            match serde_json::from_str::<RawItem<'_>>(item.get()) {
+                Ok(raw) if is_object(item.get()) => info.samples.push(raw.decode(zone, hasher)),
                 _ => info.unreadable += 1,
             }
         }
@@ -131,14 +139,14 @@ impl StreamInfo {
     }
 }
 
-impl Element<'_> {
-    fn decode(&self, zone: FixedOffset, namer: &mut StreamNameHasher<'_>) -> RawSample {
+impl RawItem<'_> {
+    fn decode(&self, zone: FixedOffset, hasher: &mut StreamNameHasher<'_>) -> RawSample {
         let stream_url = self.stream_url.map(RawValue::get);
-        let text = stream_url.and_then(text_of);
-        // A bare number is a name too; anything else is none.
+        let text = stream_url.and_then(string_content);
+        // A bare number is a valid name; other types are not.
         let number = stream_url.filter(|raw| raw.bytes().all(|byte| byte.is_ascii_digit()));
         RawSample {
-            stream: namer.name(text.as_deref().or(number)),
+            stream: hasher.name(text.as_deref().or(number)),
             time: SampleTime::parse_json(self.timestamp, self.time, zone),
             video_bitrate: NumericField::parse_json(self.bit_rate),
             video_framerate: NumericField::parse_json(self.video_frame_rate),
@@ -147,16 +155,17 @@ impl Element<'_> {
     }
 }
 
-fn is_empty_object(json: &str) -> bool {
-    json.strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'))
-        .is_some_and(|inner| inner.trim().is_empty())
+fn is_empty(json: &str) -> bool {
+    let inner = json
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
+    matches!(json, "null" | "\"\"") || inner.is_some_and(|inner| inner.trim().is_empty())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::AppSecret;
     use super::*;
+    use crate::credentials::AppSecret;
 
     fn decode(data: &str) -> Result<StreamInfo, Error> {
         let secret = AppSecret::new("secret").unwrap();
@@ -166,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pages_own_example_is_decode() {
+    fn documented_example_is_decoded() {
         let info = decode(
             r#"[
         {
@@ -193,21 +202,21 @@ mod tests {
     }
 
     #[test]
-    fn a_live_channel_without_samples_says_so_in_many_ways() {
+    fn every_form_of_no_data_is_empty() {
         for data in ["null", r#""""#, "{}", "{ }", "[]", "[ ]"] {
             assert_eq!(decode(data).unwrap(), StreamInfo::default(), "{data}");
         }
     }
 
     #[test]
-    fn other_data_make_no_sense() {
+    fn data_other_than_a_list_are_rejected() {
         for data in [r#""none""#, "7", "true", r#"{"list":[]}"#] {
             assert!(matches!(decode(data), Err(Error::BadResponse(_))), "{data}");
         }
     }
 
     #[test]
-    fn a_bad_element_or_field_spoils_only_itself() {
+    fn invalid_items_and_fields_affect_only_themselves() {
         let info = decode(
             r#"[null, 5, "x", [], {"time": 1, "time": 2},
                 {"streamUrl": null, "bitRate": 1e400, "videoFrameRate": {"a": [1]},

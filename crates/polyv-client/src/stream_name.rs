@@ -1,4 +1,4 @@
-//! What a stream may be called outside.
+//! Displayable names of streams.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,41 +6,39 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::AppSecret;
+use crate::credentials::AppSecret;
 
-/// A stream's name as it may be shown: the label `stream`.
+/// A stream's displayable name.
 ///
-/// A `streamUrl` may be a whole push address, whose stream name and query string are all that
-/// a stranger needs to push to the channel. So only a short bare name is shown as it is; of
-/// anything else the application and a keyed hash of the stream name.
+/// A `streamUrl` may be a whole push address, whose stream name and query string suffice to
+/// push to the channel. Therefore only a short bare name is kept; anything else becomes the
+/// application and a keyed hash of the stream name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamName(Arc<str>);
 
-/// Names streams for one account, and remembers the last: an answer's samples are mostly of
-/// one stream.
+/// Names the streams of one account. It caches the last name, since most samples of a
+/// response belong to the same stream.
 #[derive(Debug)]
 pub struct StreamNameHasher<'a> {
     secret: &'a AppSecret,
     last: Option<(String, StreamName)>,
 }
 
-/// A bare name of at most so many characters is shown as it is.
-const SHORT: usize = 20;
-/// What a sample without a `streamUrl` belongs to.
+/// Longer bare names are hashed.
+const MAX_BARE_CHARS: usize = 20;
+/// The stream of a sample without a `streamUrl`.
 const UNNAMED: &str = "unnamed";
-/// What makes a name an address, or part of one.
-const OF_ADDRESSES: [char; 8] = ['/', '\\', ':', '?', '@', '&', '=', '#'];
-
-// === impl StreamName ===
+/// The characters of addresses.
+const ADDRESS_CHARS: [char; 8] = ['/', '\\', ':', '?', '@', '&', '=', '#'];
 
 impl StreamName {
-    /// A name that is fit to be shown already.
+    /// A name that is displayable already.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(name.into())
     }
 
-    /// The label's value.
+    /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -53,11 +51,8 @@ impl fmt::Display for StreamName {
     }
 }
 
-// === impl StreamNameHasher ===
-
 impl<'a> StreamNameHasher<'a> {
-    /// A namer whose hashes are keyed with `secret`, so that nobody can try names against
-    /// them.
+    /// A hasher whose hashes are keyed with `secret`, which prevents guessing names.
     #[must_use]
     pub fn new(secret: &'a AppSecret) -> Self {
         Self { secret, last: None }
@@ -111,10 +106,10 @@ impl<'a> StreamNameHasher<'a> {
 }
 
 fn is_bare(name: &str) -> bool {
-    !name.is_empty() && name.chars().count() <= SHORT && !name.contains(OF_ADDRESSES)
+    !name.is_empty() && name.chars().count() <= MAX_BARE_CHARS && !name.contains(ADDRESS_CHARS)
 }
 
-/// What stands behind scheme, user and host, without query string and fragment.
+/// An address's path, without query string and fragment.
 fn path_of(address: &str) -> &str {
     let end = address.find(['?', '#']).unwrap_or(address.len());
     let address = address.get(..end).unwrap_or(address);
@@ -140,7 +135,7 @@ mod tests {
     const OF_ABC: &str = "9946dad4";
 
     #[test]
-    fn a_short_bare_name_is_shown_as_it_is() {
+    fn short_bare_name_is_kept() {
         assert_eq!(name("recordf"), "recordf");
         assert_eq!(name("直播"), "直播");
         assert_eq!(name("a\"b\\"), name("a\"b\\"));
@@ -148,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_address_the_application_and_a_keyed_hash_of_the_stream_name_are_shown() {
+    fn address_becomes_application_and_hash() {
         let expected = format!("recordf/{OF_ABC}");
         for address in [
             "rtmp://push-d1.videocc.net/recordf/abc",
@@ -164,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_secret_is_left_of_odd_ones() {
+    fn unusual_names_reveal_nothing() {
         for odd in [
             "a-bare-name-that-is-too-long-to-be-harmless",
             "abc?txSecret=123",
@@ -175,7 +170,7 @@ mod tests {
             "rtmp://host/an-application-as-long-as-a-secret/abc",
         ] {
             let shown = name(odd);
-            assert!(shown.len() <= SHORT + 9, "{odd}: {shown}");
+            assert!(shown.len() <= MAX_BARE_CHARS + 9, "{odd}: {shown}");
             for part in [
                 "harmless",
                 "123",
@@ -191,12 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_without_a_name_has_one_all_the_same() {
+    fn missing_name_is_unnamed() {
         let secret = AppSecret::new("secret").unwrap();
-        let mut namer = StreamNameHasher::new(&secret);
-        assert_eq!(namer.name(None).as_str(), "unnamed");
-        assert_eq!(namer.name(Some(" ")).as_str(), "unnamed");
-        assert_eq!(namer.name(Some("recordf")).as_str(), "recordf");
-        assert_eq!(namer.name(Some("recordf")).as_str(), "recordf");
+        let mut hasher = StreamNameHasher::new(&secret);
+        assert_eq!(hasher.name(None).as_str(), "unnamed");
+        assert_eq!(hasher.name(Some(" ")).as_str(), "unnamed");
+        assert_eq!(hasher.name(Some("recordf")).as_str(), "recordf");
+        assert_eq!(hasher.name(Some("recordf")).as_str(), "recordf");
     }
 }

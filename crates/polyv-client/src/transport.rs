@@ -1,4 +1,4 @@
-//! What carries a call to Polyv and its answer back.
+//! The transport of calls and responses.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,12 +9,12 @@ use url::Url;
 
 use crate::clock::Timestamp;
 
-/// An answer as it came over the wire, decompressed.
+/// A response, decompressed.
 #[derive(Debug, Clone)]
 pub struct HttpResponse {
     /// The HTTP status.
     pub status: u16,
-    /// The `Date` header, where there is a readable one.
+    /// The `Date` header, if it is valid.
     pub date: Option<Timestamp>,
     /// When the headers arrived.
     pub arrived: Instant,
@@ -22,60 +22,58 @@ pub struct HttpResponse {
     pub body: Bytes,
 }
 
-/// What is sent. (Its address carries a signature, so it can't be shown.)
+/// A request. It does not implement `Debug`, since its address carries a signature.
 #[derive(Clone)]
 pub struct HttpRequest {
-    /// Where to, with all parameters.
+    /// The address, with all parameters.
     pub url: Url,
-    /// What is in it.
-    pub content: RequestBody,
+    /// The method and the body.
+    pub body: RequestBody,
 }
 
-/// What is in a call, beside its address.
+/// The method and the body of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestBody {
-    /// Nothing: a `GET`.
+    /// A `GET`, without a body.
     Get,
-    /// Nothing, in a `POST`.
+    /// A `POST` without a body.
     Post,
-    /// JSON, in a `POST`.
+    /// A `POST` of JSON.
     PostJson(Bytes),
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// It took too long to connect; nothing was sent.
+    /// Connecting took too long; nothing was sent.
     #[error("no connection in time")]
     Timeout,
-    /// There is no connection; nothing was sent. The reason never contains the address asked
-    /// for.
+    /// Connecting failed; nothing was sent. The reason never contains the request's address.
     #[error("{0}")]
     Unreachable(String),
-    /// The connection broke; what was sent may have arrived.
+    /// The connection broke; the request may have arrived.
     #[error("{0}")]
     Connection(String),
-    /// The body is larger than the limit, which is told.
+    /// The body is larger than this limit, in bytes.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
-    /// What came is not HTTP, or its compression is broken.
+    /// The response is not valid HTTP, or its compression is broken.
     #[error("{0}")]
     Garbled(String),
 }
 
-/// Carries calls to Polyv.
+/// Sends calls to Polyv.
 ///
-/// There is one real one, [`HttpTransport`](super::HttpTransport). It is a trait so that an
-/// hour of Polyv can be played in milliseconds of paused time, where no socket may be waited
-/// for.
+/// [`HttpTransport`](crate::HttpTransport) is the implementation for production. Tests
+/// implement it without sockets, so that paused time can pass.
 pub trait Transport: Send + Sync + 'static {
-    /// Sends a call and brings the whole answer, of at most `max_body` bytes.
+    /// Sends a request and returns the whole response, of at most `max_body` bytes.
     ///
     /// The address carries a signature: implementations never put it into an error or a log.
-    /// The total time is bounded by the caller, who drops the future.
+    /// The caller bounds the total time by dropping the future.
     fn send(
         &self,
-        call: HttpRequest,
+        request: HttpRequest,
         max_body: usize,
     ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, TransportError>> + Send + '_>>;
 }

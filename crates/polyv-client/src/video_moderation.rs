@@ -1,17 +1,18 @@
-//! Video moderation: Polyv takes a screenshot every few seconds and has it judged.
+//! Video moderation: Polyv takes a screenshot every few seconds and checks it.
 //!
 //! `POST /live/v4/channel/video-moderation/update`: the parameters are signed, the JSON body
-//! is not. Every call sets every field, and what is left out falls back to its default; so the
-//! present settings are read first, by `GET /live/v4/channel/video-moderation/get` (public
-//! docs), which answers the same fields.
+//! is not. Every call sets every field, and absent fields are reset to their defaults. Callers
+//! therefore read the current settings first, by
+//! `GET /live/v4/channel/video-moderation/get` (public docs), which returns the same fields.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::error::{BadResponse, Error};
-use super::status_valid::{parse_bool, raw_text};
-use super::write::WriteRequest;
-use super::{Client, Permit};
+use crate::client::Client;
+use crate::error::Error;
+use crate::json::{decode_data, is_object, parse_bool, raw_text};
+use crate::limiter::Permit;
+use crate::write::WriteRequest;
 
 const GET: &str = "/live/v4/channel/video-moderation/get";
 const UPDATE: &str = "/live/v4/channel/video-moderation/update";
@@ -19,41 +20,41 @@ const UPDATE: &str = "/live/v4/channel/video-moderation/update";
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VideoModeration {
-    /// Whether it is on.
+    /// Whether moderation is on.
     pub enabled: bool,
-    /// Seconds between two screenshots.
+    /// The time between two screenshots.
     pub interval: ImageInterval,
-    /// How strict it is.
+    /// The strictness.
     pub strategy: Strategy,
-    /// Who is told of what was found.
+    /// Who is notified of findings.
     pub notify: Notify,
 }
 
-/// The settings in force, as far as Polyv told them.
+/// The settings in force, as far as the response contains them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct CurrentModeration {
-    /// Whether it is on.
+    /// Whether moderation is on.
     pub enabled: Option<bool>,
-    /// Seconds between two screenshots.
+    /// The time between two screenshots.
     pub interval: Option<ImageInterval>,
-    /// How strict it is.
+    /// The strictness.
     pub strategy: Option<Strategy>,
-    /// Who is told of what was found.
+    /// Who is notified of findings.
     pub notify: Option<Notify>,
 }
 
-/// How often a screenshot is taken.
+/// The time between two screenshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageInterval {
-    /// Every 5 seconds: 12 a minute.
+    /// 5 seconds: 12 screenshots per minute.
     Seconds5,
-    /// Every 20 seconds: 3 a minute.
+    /// 20 seconds: 3 screenshots per minute.
     Seconds20,
-    /// Every minute.
+    /// One minute.
     Seconds60,
 }
 
-/// How strict moderation is.
+/// The strictness of moderation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
@@ -65,15 +66,15 @@ pub enum Strategy {
     Serious,
 }
 
-/// Who is told of what was found.
+/// Who is notified of findings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[allow(clippy::struct_excessive_bools)] // as Polyv has it: four switches
+#[allow(clippy::struct_excessive_bools)] // Polyv has four switches
 pub struct Notify {
     /// Polyv's platform.
     pub platform: bool,
-    /// Those who monitor the broadcast.
+    /// The users who monitor the broadcast.
     pub monitor: bool,
-    /// Assistants.
+    /// The assistants.
     pub assistant: bool,
     /// The host (主播).
     pub talent: bool,
@@ -81,32 +82,24 @@ pub struct Notify {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Data<'a> {
-    #[serde(borrow, default)]
-    moderation_enabled: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    image_frequency: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    moderation_strategy: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    illegal_notify: Option<&'a RawValue>,
+struct RawData {
+    moderation_enabled: Option<Box<RawValue>>,
+    image_frequency: Option<Box<RawValue>>,
+    moderation_strategy: Option<Box<RawValue>>,
+    illegal_notify: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(clippy::struct_field_names)] // the names are Polyv's
-struct NotifyData<'a> {
-    #[serde(borrow, default)]
-    platform_enabled: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    monitor_enabled: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    assistant_enabled: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    talent_enabled: Option<&'a RawValue>,
+#[allow(clippy::struct_field_names)] // Polyv's names
+struct RawNotify {
+    platform_enabled: Option<Box<RawValue>>,
+    monitor_enabled: Option<Box<RawValue>>,
+    assistant_enabled: Option<Box<RawValue>>,
+    talent_enabled: Option<Box<RawValue>>,
 }
 
-/// Sets all settings of a channel. The body is the page's sample: no `channelId`, and
+/// Sets all settings of a channel. The body equals the page's sample: no `channelId`, and
 /// `imageFrequency` as a string.
 #[must_use]
 pub fn set_video_moderation(channel_id: &str, settings: &VideoModeration) -> WriteRequest<()> {
@@ -123,11 +116,9 @@ pub fn set_video_moderation(channel_id: &str, settings: &VideoModeration) -> Wri
         "moderationEnabled": switch(settings.enabled),
     });
     WriteRequest::of_json(UPDATE, channel_id, &body, |data| {
-        match data.map(raw_text).as_deref() {
-            Some("true") => Ok(()),
-            _ => Err(Error::BadResponse(BadResponse::UnexpectedData(
-                "`true` was expected".to_owned(),
-            ))),
+        match data.map(RawValue::get) {
+            Some("true" | r#""true""#) => Ok(()),
+            _ => Err(Error::unexpected_data("`true` was expected".to_owned())),
         }
     })
 }
@@ -136,7 +127,7 @@ impl Client {
     /// The settings in force.
     ///
     /// # Errors
-    /// Why there was no answer.
+    /// Why there is no valid response.
     pub async fn video_moderation(
         &self,
         permit: Permit,
@@ -148,43 +139,31 @@ impl Client {
     }
 }
 
-// === impl CurrentModeration ===
-
 impl CurrentModeration {
-    /// A channel that was never set up may answer nothing; then nothing is known.
+    /// The response for a channel that was never configured may be empty; then all settings
+    /// are unknown.
     fn decode(data: Option<&RawValue>) -> Result<Self, Error> {
         let Some(raw) = data.filter(|raw| !matches!(raw.get(), "null" | "\"\"")) else {
             return Ok(Self::default());
         };
-        let data: Data<'_> = serde_json::from_str(raw.get())
-            .ok()
-            .filter(|_| raw.get().starts_with('{'))
-            .ok_or_else(|| {
-                Error::BadResponse(BadResponse::UnexpectedData(
-                    "the moderation settings were expected".to_owned(),
-                ))
-            })?;
-        let wire_value = |raw: Option<&RawValue>| raw.map(raw_text).unwrap_or_default();
+        let object = Some(raw).filter(|raw| is_object(raw.get()));
+        let data: RawData = decode_data(object, "an object with the moderation settings")?;
+        let text = |raw: Option<Box<RawValue>>| raw.as_deref().map(raw_text);
         Ok(Self {
-            enabled: data.moderation_enabled.and_then(parse_bool),
-            interval: ImageInterval::of_seconds(&wire_value(data.image_frequency)),
-            strategy: Strategy::of_word(&wire_value(data.moderation_strategy)),
-            notify: data.illegal_notify.and_then(Notify::decode),
+            enabled: data.moderation_enabled.as_deref().and_then(parse_bool),
+            interval: text(data.image_frequency).and_then(|text| ImageInterval::parse(&text)),
+            strategy: text(data.moderation_strategy).and_then(|text| Strategy::parse(&text)),
+            notify: data.illegal_notify.as_deref().and_then(Notify::decode),
         })
     }
 }
 
 impl Notify {
-    /// `None` where it is not as documented. What is left out is `N`, by the page.
+    /// `None` where the value is not as documented. Absent switches are `N`, as the page says.
     fn decode(raw: &RawValue) -> Option<Self> {
-        let data: NotifyData<'_> = serde_json::from_str(raw.get())
-            .ok()
-            .filter(|_| raw.get().starts_with('{'))?;
-        let on = |raw: Option<&RawValue>| match raw {
-            None => Some(false),
-            Some(raw) if raw.get() == "null" => Some(false),
-            Some(raw) => parse_bool(raw),
-        };
+        let object = Some(raw.get()).filter(|json| is_object(json))?;
+        let data: RawNotify = serde_json::from_str(object).ok()?;
+        let on = |raw: Option<Box<RawValue>>| raw.map_or(Some(false), |raw| parse_bool(&raw));
         Some(Self {
             platform: on(data.platform_enabled)?,
             monitor: on(data.monitor_enabled)?,
@@ -205,10 +184,8 @@ impl From<&VideoModeration> for CurrentModeration {
     }
 }
 
-// === impl ImageInterval ===
-
 impl ImageInterval {
-    /// Seconds between two screenshots.
+    /// The interval in seconds.
     #[must_use]
     pub const fn seconds(self) -> u32 {
         match self {
@@ -218,10 +195,8 @@ impl ImageInterval {
         }
     }
 
-    /// The interval of so many seconds, if there is one.
-    #[must_use]
-    pub fn of_seconds(text: &str) -> Option<Self> {
-        match text {
+    fn parse(seconds: &str) -> Option<Self> {
+        match seconds {
             "5" => Some(Self::Seconds5),
             "20" => Some(Self::Seconds20),
             "60" => Some(Self::Seconds60),
@@ -236,10 +211,8 @@ impl Serialize for ImageInterval {
     }
 }
 
-// === impl Strategy ===
-
 impl Strategy {
-    /// Polyv's word for it.
+    /// Polyv's value for the strictness.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -249,10 +222,10 @@ impl Strategy {
         }
     }
 
-    fn of_word(wire_value: &str) -> Option<Self> {
+    fn parse(value: &str) -> Option<Self> {
         [Self::Easy, Self::Normal, Self::Serious]
             .into_iter()
-            .find(|strategy| strategy.as_str() == wire_value)
+            .find(|strategy| strategy.as_str() == value)
     }
 }
 
@@ -261,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_body_is_that_of_the_page() {
+    fn body_equals_the_documented_sample() {
         let page: serde_json::Value = serde_json::from_str(
             r#"{
                 "illegalNotify": {
@@ -289,7 +262,7 @@ mod tests {
             notify: all,
         };
         let request = set_video_moderation("3775168", &settings);
-        let crate::RequestBody::PostJson(body) = &request.content else {
+        let crate::RequestBody::PostJson(body) = &request.body else {
             panic!("it has a body");
         };
         let body: serde_json::Value = serde_json::from_slice(body).unwrap();
@@ -302,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_read_in_every_form_and_what_is_missing_is_unknown() {
+    fn settings_are_decoded_in_every_form_and_missing_ones_are_unknown() {
         let decode = |json: &str| {
             let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
             CurrentModeration::decode(Some(&raw))
@@ -314,7 +287,7 @@ mod tests {
         assert_eq!(read_odd.strategy, None);
         let notify = read_odd.notify.unwrap();
         assert!(notify.talent && !notify.monitor);
-        // Who is told must not be forgotten for being written oddly.
+        // Recipients in an undocumented form are unknown, not off.
         for odd in [
             r#"{"illegalNotify": "{\"platformEnabled\":\"Y\"}"}"#,
             r#"{"illegalNotify": {"platformEnabled": "yes"}}"#,

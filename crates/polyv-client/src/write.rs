@@ -1,52 +1,52 @@
-//! Calls that change something.
+//! Requests that change something at Polyv.
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::error::Error;
-use super::transport::RequestBody;
+use crate::error::Error;
+use crate::transport::RequestBody;
 
-/// A call that changes something, ready to be signed and sent:
-/// [`Client::write`](super::Client::write). `T` is what its answer says.
+/// A request that changes something, ready to be signed and sent by
+/// [`Client::write`](crate::Client::write). `T` is the decoded response.
 pub struct WriteRequest<T> {
-    pub(super) path: &'static str,
-    /// Its parameters, all of which are signed.
-    pub(super) params: Vec<(&'static str, String)>,
-    pub(super) content: RequestBody,
-    pub(super) decode: fn(Option<&RawValue>) -> Result<T, Error>,
+    pub(crate) path: &'static str,
+    /// The parameters, all of which are signed.
+    pub(crate) params: Vec<(&'static str, String)>,
+    pub(crate) body: RequestBody,
+    pub(crate) decode: fn(Option<&RawValue>) -> Result<T, Error>,
 }
 
-/// Why a write brought no success.
+/// Why a write failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
 pub struct WriteError {
-    /// What happened.
+    /// The failure.
     pub error: Error,
-    /// Whether it took effect all the same.
+    /// Whether the write took effect nevertheless.
     pub effect: Effect,
 }
 
-/// Whether a write that failed took effect.
+/// Whether a failed write took effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// It did not: it was not sent, or Polyv refused it. It may be sent again.
+    /// It did not: the request was not sent, or Polyv rejected it. It may be sent again.
     None,
-    /// Nobody knows: it was sent, and no answer of Polyv's says what became of it.
+    /// Unknown: the request was sent, and no response of Polyv's reports its result.
     Unknown,
 }
 
-/// What would be sent, as a person may see it.
+/// A request as it may be shown to a person.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Preview {
-    /// Where to, with the signature masked.
+    /// The address, with the signature masked.
     pub url: String,
-    /// The JSON body, where there is one.
+    /// The JSON body, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<serde_json::Value>,
 }
 
 impl Effect {
-    pub(super) const fn of(self, error: Error) -> WriteError {
+    pub(crate) const fn of(self, error: Error) -> WriteError {
         WriteError {
             error,
             effect: self,
@@ -55,8 +55,8 @@ impl Effect {
 }
 
 impl<T> WriteRequest<T> {
-    /// A `POST` of parameters alone.
-    pub(super) const fn of_params(
+    /// A `POST` of parameters only.
+    pub(crate) const fn of_params(
         path: &'static str,
         params: Vec<(&'static str, String)>,
         decode: fn(Option<&RawValue>) -> Result<T, Error>,
@@ -64,13 +64,13 @@ impl<T> WriteRequest<T> {
         Self {
             path,
             params,
-            content: RequestBody::Post,
+            body: RequestBody::Post,
             decode,
         }
     }
 
-    /// A `POST` of JSON about a channel. The body takes no part in the signature.
-    pub(super) fn of_json(
+    /// A `POST` of JSON about a channel. The body is not signed.
+    pub(crate) fn of_json(
         path: &'static str,
         channel_id: &str,
         body: &serde_json::Value,
@@ -79,7 +79,7 @@ impl<T> WriteRequest<T> {
         Self {
             path,
             params: vec![("channelId", channel_id.to_owned())],
-            content: RequestBody::PostJson(Bytes::from(body.to_string())),
+            body: RequestBody::PostJson(Bytes::from(body.to_string())),
             decode,
         }
     }

@@ -36,11 +36,15 @@ async fn link(operator: &Operator, id: &ExternalSessionId, dry_run: bool) -> Ver
             operator,
             Ending::Done,
             format!(
-                "Channel {channel}: the sessions that it starts from now on are linked to {id}"
+                "Channel {channel}: the sessions that it starts from now on are linked to {}",
+                id.as_str()
             ),
         ),
         Err(trouble) => {
-            let what = format!("Channel {channel}: linking its coming sessions to {id}");
+            let what = format!(
+                "Channel {channel}: linking its coming sessions to {}",
+                id.as_str()
+            );
             Verdict::trouble(operator, &what, &trouble)
         }
     }

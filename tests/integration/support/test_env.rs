@@ -280,7 +280,7 @@ impl Transport for InMemory {
     ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, TransportError>> + Send + '_>> {
         Box::pin(async move {
             // The poller only asks.
-            assert_eq!(call.content, RequestBody::Get);
+            assert_eq!(call.body, RequestBody::Get);
             let url = call.url;
             let path = format!("{}?{}", url.path(), url.query().unwrap_or(""));
             let answer = match self.simulator.handle(&Request::get(&path)) {

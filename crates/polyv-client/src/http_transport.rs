@@ -1,4 +1,4 @@
-//! The real transport: HTTP/1.1, over TLS where the address says so.
+//! The production transport: HTTP/1.1, over TLS for `https` addresses.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -7,45 +7,43 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use super::transport::{HttpRequest, HttpResponse, RequestBody, Transport, TransportError};
+use crate::transport::{HttpRequest, HttpResponse, RequestBody, Transport, TransportError};
 
-/// A connection that was idle for so long is closed by us, before a server in between closes
-/// it under a request.
-const IDLE: Duration = Duration::from_secs(60);
-/// After so long all connections are made anew, so that a changed DNS entry is seen.
-const CONNECTIONS_LIVE: Duration = Duration::from_secs(300);
-/// Connecting is given up after so long, within the call's own time-out.
-const CONNECT: Duration = Duration::from_secs(10);
+/// Idle connections are closed after this time, before a server in between closes them during
+/// a request.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// All connections are replaced after this time, so that DNS changes take effect.
+const MAX_CONNECTION_AGE: Duration = Duration::from_secs(300);
+/// The time-out for connecting, within the call's own.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Carries calls with reqwest.
+/// Sends calls with reqwest.
 ///
-/// HTTP/1.1 only: with HTTP/2 all calls would share one connection, and a stuck one would
-/// hold up every channel. No redirects are followed (a signed address is for Polyv alone), no
-/// call is repeated on its own (it would pass the limiter), and proxies are taken from the
-/// usual environment variables, except for loopback addresses.
+/// HTTP/1.1 only: with HTTP/2 all calls would share one connection, and a stuck connection
+/// would delay every channel. It follows no redirects (a signed address is for Polyv only),
+/// repeats no call (a repetition would bypass the limiter), and uses the proxies of the usual
+/// environment variables, except for loopback addresses.
 pub struct HttpTransport {
-    recipe: ClientConfig,
-    clients: Mutex<PooledClient>,
+    config: ClientConfig,
+    pooled: Mutex<PooledClient>,
 }
 
-/// How a client is made.
 struct ClientConfig {
     tls: rustls::ClientConfig,
-    proxied: bool,
+    uses_proxies: bool,
 }
 
-/// A client with its pool of connections, and since when it has been in use.
+/// A client with its connection pool.
 struct PooledClient {
-    since: Instant,
+    created: Instant,
     client: reqwest::Client,
 }
 
-/// Whether an address is this very host's, so that no proxy can reach it and nobody can
-/// listen in.
+/// Whether an address belongs to this host: neither proxies nor eavesdroppers can reach it.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -56,71 +54,55 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-// === impl HttpTransport ===
-
 impl HttpTransport {
     /// A transport for calls to `base`.
     ///
     /// # Errors
-    /// Where `base` wants TLS and the host has no CA certificates, or TLS can't be set up.
+    /// If `base` needs TLS and the host has no CA certificates, or if TLS can't be set up.
     pub fn new(base: &Url) -> Result<Self, String> {
-        let recipe = ClientConfig {
-            tls: tls(base.scheme() == "https")?,
-            proxied: !is_loopback(base),
+        let config = ClientConfig {
+            tls: tls_config(base.scheme() == "https")?,
+            uses_proxies: !is_loopback(base),
         };
-        let client = recipe.client().map_err(|error| reason(&error))?;
-        Ok(Self {
-            recipe,
-            clients: Mutex::new(PooledClient {
-                since: Instant::now(),
-                client,
-            }),
-        })
+        let pooled = Mutex::new(config.client().map_err(|error| innermost_cause(&error))?);
+        Ok(Self { config, pooled })
     }
 
-    /// The client in use. Dropping a client closes its idle connections at once and the
+    /// The current client. Dropping a client closes its idle connections immediately and the
     /// others when their calls end, so replacing it bounds the age of all.
     fn client(&self) -> reqwest::Client {
-        let mut generation = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if generation.since.elapsed() >= CONNECTIONS_LIVE
-            && let Ok(client) = self.recipe.client()
+        let mut pooled = self.pooled.lock().unwrap_or_else(PoisonError::into_inner);
+        if pooled.created.elapsed() >= MAX_CONNECTION_AGE
+            && let Ok(replacement) = self.config.client()
         {
-            *generation = PooledClient {
-                since: Instant::now(),
-                client,
-            };
+            *pooled = replacement;
         }
-        generation.client.clone()
+        pooled.client.clone()
     }
 }
 
 impl Transport for HttpTransport {
     fn send(
         &self,
-        call: HttpRequest,
+        request: HttpRequest,
         max_body: usize,
     ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, TransportError>> + Send + '_>> {
         Box::pin(async move {
             let client = self.client();
-            let request = match call.content {
-                RequestBody::Get => client.get(call.url),
-                // Some servers refuse a POST that does not say how long it is.
-                RequestBody::Post => client.post(call.url).header(CONTENT_LENGTH, 0),
+            let request = match request.body {
+                RequestBody::Get => client.get(request.url),
+                // Some servers reject a POST without a length.
+                RequestBody::Post => client.post(request.url).header(CONTENT_LENGTH, 0),
                 RequestBody::PostJson(body) => client
-                    .post(call.url)
+                    .post(request.url)
                     .header(CONTENT_TYPE, "application/json")
                     .body(body),
             };
             let mut response = request.send().await.map_err(classify)?;
             let arrived = Instant::now();
-            let status = response.status().as_u16();
-            let date = response
-                .headers()
-                .get(reqwest::header::DATE)
-                .and_then(|value| value.to_str().ok())
-                .and_then(|text| httpdate::parse_http_date(text).ok())
-                .map(Into::into);
-            // Chunk by chunk, decompressed as it comes: a bomb is left after `max_body` bytes.
+            let date = response.headers().get(DATE);
+            let date = date.and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok());
+            // Chunk by chunk, decompressed on arrival: a bomb is dropped after `max_body` bytes.
             let mut body = BytesMut::new();
             while let Some(chunk) = response.chunk().await.map_err(classify)? {
                 if body.len() + chunk.len() > max_body {
@@ -129,8 +111,8 @@ impl Transport for HttpTransport {
                 body.extend_from_slice(&chunk);
             }
             Ok(HttpResponse {
-                status,
-                date,
+                status: response.status().as_u16(),
+                date: date.map(Into::into),
                 arrived,
                 body: Bytes::from(body),
             })
@@ -139,26 +121,28 @@ impl Transport for HttpTransport {
 }
 
 impl ClientConfig {
-    fn client(&self) -> Result<reqwest::Client, reqwest::Error> {
-        let builder = reqwest::Client::builder()
+    fn client(&self) -> Result<PooledClient, reqwest::Error> {
+        let mut builder = reqwest::Client::builder()
             .user_agent(concat!("polyv-exporter/", env!("CARGO_PKG_VERSION")))
             .tls_backend_preconfigured(self.tls.clone())
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT)
-            .pool_idle_timeout(IDLE);
-        if self.proxied {
-            builder.build()
-        } else {
-            builder.no_proxy().build()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT);
+        if !self.uses_proxies {
+            builder = builder.no_proxy();
         }
+        Ok(PooledClient {
+            created: Instant::now(),
+            client: builder.build()?,
+        })
     }
 }
 
-/// TLS with the host's CA certificates (`SSL_CERT_FILE` and `SSL_CERT_DIR` count).
-fn tls(needed: bool) -> Result<rustls::ClientConfig, String> {
+/// TLS with the host's CA certificates, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+fn tls_config(needs_roots: bool) -> Result<rustls::ClientConfig, String> {
     let mut roots = rustls::RootCertStore::empty();
-    if needed {
+    if needs_roots {
         let found = rustls_native_certs::load_native_certs();
         roots.add_parsable_certificates(found.certs);
         if roots.is_empty() {
@@ -177,12 +161,12 @@ fn tls(needed: bool) -> Result<rustls::ClientConfig, String> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Sorts reqwest's errors, and takes the signed address out of them.
+/// Classifies reqwest's errors, and removes the signed address from them.
 fn classify(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
-    let text = reason(&error);
-    // Only then is it certain that nothing was sent: an established connection can time out
-    // as well, in the system's hands.
+    let text = innermost_cause(&error);
+    // Only while connecting it is certain that nothing was sent: the system can report a
+    // time-out of an established connection as well.
     if error.is_connect() {
         return if error.is_timeout() {
             TransportError::Timeout
@@ -190,22 +174,21 @@ fn classify(error: reqwest::Error) -> TransportError {
             TransportError::Unreachable(text)
         };
     }
-    // reqwest calls everything a decoding error that happens while it decodes; whether it was
-    // the connection or what came over it, only the causes tell.
+    // reqwest reports every error during decoding as a decoding error; the causes distinguish
+    // a broken connection from a broken response.
     let mut http = causes(&error).filter_map(|cause| cause.downcast_ref::<hyper::Error>());
-    let garbled = match http.next() {
-        Some(cause) => cause.is_parse(),
-        None => error.is_decode(),
-    };
-    if garbled {
+    let is_garbled = http
+        .next()
+        .map_or(error.is_decode(), hyper::Error::is_parse);
+    if is_garbled {
         TransportError::Garbled(text)
     } else {
         TransportError::Connection(text)
     }
 }
 
-/// The innermost cause, which is what helps ("Connection refused").
-fn reason(error: &reqwest::Error) -> String {
+/// The most helpful part of an error, such as "Connection refused".
+fn innermost_cause(error: &reqwest::Error) -> String {
     causes(error)
         .last()
         .map_or_else(|| error.to_string(), ToString::to_string)
@@ -220,10 +203,10 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn connections_are_made_anew_after_five_minutes() {
+    async fn connections_are_replaced_after_five_minutes() {
         let base = Url::parse("http://127.0.0.1:1").unwrap();
         let transport = HttpTransport::new(&base).unwrap();
-        let since = || transport.clients.lock().unwrap().since;
+        let since = || transport.pooled.lock().unwrap().created;
         let first = since();
         tokio::time::advance(Duration::from_secs(299)).await;
         _ = transport.client();
@@ -234,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_this_host_and_nothing_else() {
+    fn loopback_is_this_host_only() {
         for (url, loopback) in [
             ("http://127.0.0.1:8899", true),
             ("http://127.8.0.1", true),

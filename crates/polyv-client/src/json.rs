@@ -1,0 +1,48 @@
+//! Helpers for the JSON that Polyv sends: fields keep their raw text, so that a field of an
+//! unexpected type affects nothing but itself.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::error::Error;
+
+/// Decodes the `data` of a response; `expected` describes it for the error.
+pub(crate) fn decode_data<'a, T: Deserialize<'a>>(
+    data: Option<&'a RawValue>,
+    expected: &str,
+) -> Result<T, Error> {
+    data.and_then(|data| serde_json::from_str(data.get()).ok())
+        .ok_or_else(|| Error::unexpected_data(format!("{expected} was expected")))
+}
+
+/// The content of a JSON string, borrowed where nothing is escaped; `None` for other types.
+pub(crate) fn string_content(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(json).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
+
+/// An id or a keyword, which Polyv sends as a string or as a number.
+pub(crate) fn raw_text(raw: &RawValue) -> String {
+    string_content(raw.get()).map_or_else(|| raw.get().to_owned(), Cow::into_owned)
+}
+
+/// A boolean: 1 or 0 in the public docs, elsewhere `Y` or `N`, or a JSON boolean.
+pub(crate) fn parse_bool(raw: &RawValue) -> Option<bool> {
+    match raw_text(raw).as_str() {
+        "1" | "true" | "Y" => Some(true),
+        "0" | "false" | "N" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether the JSON text is an object. serde also decodes structs from arrays, by the order of
+/// the items, which has no meaning here.
+pub(crate) fn is_object(json: &str) -> bool {
+    json.starts_with('{')
+}

@@ -175,6 +175,8 @@ fn text(raw: Option<&RawValue>) -> Option<String> {
 /// A message from outside for the log: short, on one line, and without addresses or long hex
 /// numbers, since a gateway may echo the signed URL.
 fn redacted(message: &str) -> String {
+    // First, as `http:\0//` would become an address without its control character.
+    let message = message.replace(|c: char| c.is_control() && !c.is_whitespace(), "");
     let is_sensitive = |word: &str| {
         let mut runs = word.split(|c: char| !c.is_ascii_hexdigit());
         word.contains("://") || word.contains("sign=") || runs.any(|run| run.len() >= 32)
@@ -336,5 +338,13 @@ mod tests {
         };
         assert!(refusal.message.starts_with("no for GET … … 字"));
         assert_eq!(refusal.message.chars().count(), 201);
+    }
+
+    #[test]
+    fn control_characters_hide_no_address_and_no_signature() {
+        for message in ["http:\0//host", "si\u{1}gn=1", "\u{7f}sign\u{9f}=1"] {
+            assert_eq!(redacted(message), "…", "{message:?}");
+        }
+        assert_eq!(redacted("no\u{85}\u{b}such\0 thing"), "no such thing");
     }
 }

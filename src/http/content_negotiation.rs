@@ -26,8 +26,10 @@ pub fn format(accept: Option<&str>) -> Format {
         let mut version = None;
         for parameter in parts {
             match parameter.split_once('=') {
-                Some(("q", value)) => quality = value.parse().unwrap_or(0.0),
-                Some(("version", value)) => version = Some(value.trim_matches('"')),
+                Some(("q" | "Q", value)) => quality = value.parse().unwrap_or(0.0),
+                Some((name, value)) if name.eq_ignore_ascii_case("version") => {
+                    version = Some(value.trim_matches('"'));
+                }
                 _ => {}
             }
         }
@@ -56,7 +58,8 @@ pub fn accepts_gzip(accept_encoding: Option<&str>) -> bool {
         let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
         let refused = parameters
             .trim()
-            .strip_prefix("q=")
+            .strip_prefix(['q', 'Q'])
+            .and_then(|rest| rest.strip_prefix('='))
             .and_then(|quality| quality.parse::<f64>().ok())
             .is_some_and(|quality| quality <= 0.0);
         match name.trim().to_ascii_lowercase().as_str() {
@@ -112,6 +115,14 @@ mod tests {
             ),
             ("application/json", Format::Prometheus),
             ("application/openmetrics-text;q=x", Format::Prometheus),
+            (
+                "application/openmetrics-text;Q=0.5, */*;q=0.7",
+                Format::Prometheus,
+            ),
+            (
+                "Application/OpenMetrics-Text;Version=2.0.0",
+                Format::Prometheus,
+            ),
             ("", Format::Prometheus),
             (";;,,=;q", Format::Prometheus),
         ] {
@@ -127,6 +138,7 @@ mod tests {
             ("br;q=1.0, GZIP;q=0.5", true),
             ("gzip;q=0", false),
             ("gzip; q=0.000, *", false),
+            ("gzip;Q=0", false),
             ("*", true),
             ("*;q=0", false),
             ("identity", false),

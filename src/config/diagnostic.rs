@@ -45,7 +45,7 @@ impl fmt::Display for Diagnostic {
 // === impl Diagnostic ===
 
 impl Diagnostic {
-    /// A diagnostic about a source.
+    /// A diagnostic about a source. The message becomes one line, whatever it quotes.
     pub(super) fn new(
         source: &Arc<str>,
         location: Option<Location>,
@@ -54,7 +54,7 @@ impl Diagnostic {
         Self {
             source: Arc::clone(source),
             location,
-            message: message.into(),
+            message: message.into().replace(char::is_control, " "),
         }
     }
 }
@@ -121,3 +121,18 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diagnostic_is_one_line() {
+        let message = "the environment variable A\r\nB\u{1b}[m is not set";
+        let diagnostic = Diagnostic::new(&"polyv.yml".into(), None, message);
+        assert_eq!(
+            diagnostic.to_string(),
+            "polyv.yml: the environment variable A  B [m is not set"
+        );
+    }
+}

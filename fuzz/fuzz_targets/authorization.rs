@@ -22,8 +22,11 @@ static CONFIG: LazyLock<WebConfig> = LazyLock::new(|| {
     std::fs::write(&path, format!("basic_auth_users: {{user: {hash}}}\n")).unwrap();
     WebConfigFile::new(&path).load().config.unwrap()
 });
-static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| tokio::runtime::Builder::new_current_thread().build().unwrap());
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+});
 
 fuzz_target!(|header: &[u8]| {
     let Ok(value) = HeaderValue::from_bytes(header) else {

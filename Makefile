@@ -20,8 +20,8 @@ build: ## Builds target/release/polyv-exporter
 
 .PHONY: lint
 lint: ## Checks format and code with warnings denied
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 .PHONY: check
 check: ## Checks import cycles, words and documents (needs Python)

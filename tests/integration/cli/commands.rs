@@ -236,7 +236,7 @@ fn wrong_usage_is_told_with_a_remedy_and_exit_status_2() {
             vec!["simulate", "--scenario", "/nowhere.yml"],
             "can't be read",
         ),
-        (vec!["simulate", "--listen", "nowhere"], "is no address"),
+        (vec!["simulate", "--listen", "nowhere"], "is not an address"),
     ] {
         let output = run(polyv_exporter().args(&arguments));
         let text = said(&output);

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod common;
 mod operations;
 mod shard;
 
@@ -8,8 +9,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::telemetry::{LogFormat, LogLevel};
-
+pub use common::{ConfigArgs, LogArgs, Output};
 pub use operations::{
     ChatCommand, ChatModerationArgs, IntervalArg, LinkArgs, ModerationArgs, ModerationCommand,
     NotifyArg, OperationArgs, SendArgs, SessionCommand, StrategyArg, SwitchArg, ViewerTypeArg,
@@ -126,19 +126,6 @@ pub struct ListenArgs {
     pub addresses: Vec<String>,
 }
 
-/// Where the configuration is.
-#[derive(Debug, Clone, Args)]
-pub struct ConfigArgs {
-    /// The configuration file. Without one, `POLYV_APP_ID`, `POLYV_APP_SECRET` (or
-    /// `POLYV_APP_SECRET_FILE`) and `POLYV_CHANNELS` are configuration enough
-    #[arg(
-        long = "config.file",
-        value_name = "FILE",
-        env = "POLYV_EXPORTER_CONFIG_FILE"
-    )]
-    pub file: Option<PathBuf>,
-}
-
 /// Who is let in.
 #[derive(Debug, Clone, Args)]
 pub struct WebArgs {
@@ -150,27 +137,6 @@ pub struct WebArgs {
         env = "POLYV_EXPORTER_WEB_CONFIG_FILE"
     )]
     pub config_file: Option<PathBuf>,
-}
-
-/// How to log.
-#[derive(Debug, Clone, Args)]
-pub struct LogArgs {
-    /// How much to log
-    #[arg(
-        long = "log.level",
-        value_name = "LEVEL",
-        env = "POLYV_EXPORTER_LOG_LEVEL",
-        default_value = "info"
-    )]
-    pub level: LogLevel,
-    /// How to write it
-    #[arg(
-        long = "log.format",
-        value_name = "FORMAT",
-        env = "POLYV_EXPORTER_LOG_FORMAT",
-        default_value = "logfmt"
-    )]
-    pub format: LogFormat,
 }
 
 /// Flags of `demo`.
@@ -275,16 +241,6 @@ pub enum Shell {
     Zsh,
     /// fish
     Fish,
-}
-
-/// How a command shows its result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Output {
-    /// For a person.
-    #[default]
-    Text,
-    /// For a script.
-    Json,
 }
 
 #[cfg(test)]

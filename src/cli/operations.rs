@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{ConfigArgs, LogArgs, Output};
+use super::common::{ConfigArgs, LogArgs, Output};
 
 /// What all operations need.
 #[derive(Debug, Clone, Args)]

@@ -13,7 +13,7 @@ pub struct ShardArgs {
         env = "POLYV_EXPORTER_SHARD_INDEX"
     )]
     pub index: Option<u32>,
-    /// How many shards the channels are divided into; all of them have to be told the same
+    /// How many shards the channels are divided into; the same for all of them
     #[arg(
         id = "shard_total",
         long = "shard.total",

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::{Failure, output};
+use super::{CommandError, output};
 use crate::cli::CheckConfigArgs;
 use crate::config::Source;
 use crate::scheduler::capacity_warning;
@@ -11,16 +11,18 @@ use web_config::WebConfigFile;
 
 /// Names every fault with its place, or says what the configuration comes to.
 #[allow(clippy::print_stderr)] // to a person
-pub(super) fn run(arguments: &CheckConfigArgs) -> Result<(), Failure> {
+pub(super) fn run(arguments: &CheckConfigArgs) -> Result<(), CommandError> {
     let shown = arguments.file.display();
     let config = Source::file(&arguments.file).and_then(|source| source.load());
     let door_file = arguments.web.config_file.as_deref();
-    let door = door_file.map(|path| WebConfigFile::new(path).load().config);
+    let web_config = door_file.map(|path| WebConfigFile::new(path).load().config);
     let config_faults = config
         .as_ref()
         .err()
         .map(|faults| (faults.to_string(), faults.len()));
-    let web_faults = door.as_ref().and_then(|door| door.as_ref().err());
+    let web_faults = web_config
+        .as_ref()
+        .and_then(|web_config| web_config.as_ref().err());
     let web_faults = web_faults.map(|faults| (faults.to_string(), faults.len()));
     let faulty = [
         (arguments.file.as_path(), config_faults),
@@ -47,10 +49,10 @@ pub(super) fn run(arguments: &CheckConfigArgs) -> Result<(), Failure> {
             "{shown}: valid; accounts: {accounts}, channels: {channels}"
         );
     }
-    if let (Some(path), Some(Ok(door))) = (door_file, &door) {
+    if let (Some(path), Some(Ok(web_config))) = (door_file, &web_config) {
         let word = |is: bool| if is { "yes" } else { "no" };
-        let (tls, passwords) = (word(door.has_tls()), word(door.requires_auth()));
-        let clients = word(door.verifies_clients());
+        let (tls, passwords) = (word(web_config.has_tls()), word(web_config.requires_auth()));
+        let clients = word(web_config.verifies_clients());
         let path = path.display();
         _ = writeln!(
             report,
@@ -60,7 +62,7 @@ pub(super) fn run(arguments: &CheckConfigArgs) -> Result<(), Failure> {
     }
     output::show(&report)?;
     if faulty.iter().any(|(_, faults)| faults.is_some()) {
-        return Err(Failure::Told);
+        return Err(CommandError::AlreadyReported);
     }
     Ok(())
 }

@@ -3,13 +3,13 @@
 use clap::CommandFactory;
 use clap_complete::shells;
 
-use super::{Failure, output};
+use super::{CommandError, output};
 use crate::cli::{Cli, CompletionsArgs, Shell};
 
 const NAME: &str = "polyv-exporter";
 
 /// Writes completions for a shell to standard output.
-pub(super) fn run(arguments: &CompletionsArgs) -> Result<(), Failure> {
+pub(super) fn run(arguments: &CompletionsArgs) -> Result<(), CommandError> {
     let mut command = Cli::command();
     let mut script = Vec::new();
     match arguments.shell {
@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &CompletionsArgs) -> Result<(), Failure> {
 }
 
 /// Writes the manual page to standard output: the program, and each of its commands.
-pub(super) fn manual() -> Result<(), Failure> {
+pub(super) fn manual() -> Result<(), CommandError> {
     let mut page = Vec::new();
     let command = Cli::command();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;

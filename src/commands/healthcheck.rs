@@ -13,30 +13,31 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::Failure;
+use super::CommandError;
 use super::output::show;
 use crate::cli::HealthcheckArgs;
 use crate::http;
 
 /// An exporter that takes longer for a sentence does not work.
-const PATIENCE: Duration = Duration::from_secs(5);
+const NOTIFY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What it says is a sentence.
 const LONGEST: usize = 4096;
 
 /// Asks, and fails where the exporter does not work.
-pub(super) fn run(arguments: &HealthcheckArgs) -> Result<(), Failure> {
+pub(super) fn run(arguments: &HealthcheckArgs) -> Result<(), CommandError> {
     let Some(listens) = arguments.listen.addresses.first() else {
-        return Err(Failure::Usage("no address to ask is named".to_owned()));
+        return Err(CommandError::Usage("no address to ask is named".to_owned()));
     };
     let address =
-        http::loopback_address(listens).map_err(|error| Failure::Usage(error.to_string()))?;
+        http::loopback_address(listens).map_err(|error| CommandError::Usage(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the runtime can't be started")?;
-    let asked = runtime.block_on(async { tokio::time::timeout(PATIENCE, ask(&address)).await });
+    let asked =
+        runtime.block_on(async { tokio::time::timeout(NOTIFY_TIMEOUT, ask(&address)).await });
     let verdict = asked
-        .with_context(|| format!("no answer for {} s", PATIENCE.as_secs()))
+        .with_context(|| format!("no answer for {} s", NOTIFY_TIMEOUT.as_secs()))
         .and_then(|answer| answer)
         .with_context(|| format!("the exporter at {address} does not work"))?;
     show(verdict)?;

@@ -1,31 +1,31 @@
 //! One file for each command: it wires the rooms together and talks to the person.
 
-mod asking;
+mod api_session;
+mod app;
+mod blocking_reader;
 mod check_config;
 mod completions;
-mod configuration;
 #[cfg(feature = "simulator")]
 mod demo;
-mod doorkeeper;
-mod exporter;
-mod failure;
+mod error;
 mod healthcheck;
+mod load_config;
 mod operations;
 mod output;
 mod probe;
-mod reading;
 mod reloader;
 mod serve;
 mod shard;
 mod signals;
 #[cfg(feature = "simulator")]
 mod simulate;
-mod supervisor;
+mod systemd;
+mod web_config_reloader;
 
 use std::process::ExitCode;
 
 use crate::cli::{ChatCommand, Cli, Command, ModerationCommand, SessionCommand};
-use failure::Failure;
+use error::CommandError;
 
 /// Does what the command line says. The exit status is 0 where it was done, 1 where it failed
 /// and 2 where the command line or the configuration is wrong.

@@ -1,4 +1,4 @@
-//! Reloading the configuration and the door.
+//! Reloads of the configuration and the web configuration.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use super::doorkeeper::Doorkeeper;
-use super::exporter::{transport, warn_of};
-use super::reading::Reading;
+use super::blocking_reader::BlockingReader;
+use super::load_config::{build_transport, log_warnings};
 use super::shard;
-use super::supervisor::Supervisor;
+use super::systemd::ServiceNotifier;
+use super::web_config_reloader::WebConfigReloader;
 use crate::config::Diagnostics;
 use crate::config::{Config, Source, SourceFingerprint, Watcher};
 use crate::http::ReloadRequest;
@@ -20,69 +20,70 @@ use crate::telemetry::Metrics;
 use polyv_client::{ServerClock, Transport};
 use web_config::SwapResult;
 
-/// Loads the configuration and the door anew when asked, or when a channel file or a file of
-/// the door changed. The only one who does, so that no two reloads get in each other's way.
+/// Loads the configuration and the web configuration again on request, or when a channel file or
+/// a file of the web configuration changed. It is the only one that does, so that reloads never
+/// overlap.
 pub(super) struct Reloader {
-    parts: Parts,
-    failures: Failures,
-    reading: Reading,
+    deps: ReloadDeps,
+    errors: ReloadErrors,
+    reader: BlockingReader,
 }
 
-/// What a reloader works with.
-pub(super) struct Parts {
+/// The dependencies of a reloader.
+pub(super) struct ReloadDeps {
     /// Where the configuration comes from.
     pub(super) source: Source,
-    /// What is in force.
+    /// The configuration in force.
     pub(super) config: Config,
-    /// What it was made of.
+    /// What the configuration in force was read from.
     pub(super) fingerprint: SourceFingerprint,
-    pub(super) door: Doorkeeper,
+    pub(super) web_config: WebConfigReloader,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) metrics: Metrics,
     pub(super) clock: Arc<ServerClock>,
-    /// Who has to follow it.
+    /// The poller, which applies each new configuration.
     pub(super) poller: mpsc::Sender<(ConfigUpdate, oneshot::Sender<()>)>,
-    /// Who may wait until it is done.
-    pub(super) supervisor: Supervisor,
+    /// The service manager, which may wait for the end of a reload.
+    pub(super) notifier: ServiceNotifier,
 }
 
-/// What is wrong, by what brought it to light. A look at the channel files says nothing about
-/// the rest of the configuration, so it can't put right what somebody was told when he asked.
+/// Reload errors by trigger. A check of the channel files says nothing about the rest of the
+/// configuration, so it cannot clear the error of a requested reload.
 #[derive(Default)]
-struct Failures {
-    asked: Option<String>,
+struct ReloadErrors {
+    requested: Option<String>,
     noticed: Option<String>,
 }
 
-/// What a reload is for.
+/// Why a reload runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    /// Somebody asked for it.
-    Asked,
+enum ReloadTrigger {
+    /// A signal or an HTTP request.
+    Requested,
     /// A channel file may have changed.
     Channels,
-    /// A file of the door may have changed.
-    Door,
+    /// A file of the web configuration may have changed.
+    WebConfig,
 }
 
-/// Looks at some files when something happened beside them.
+/// Files that are checked when something changed in their directories.
 #[derive(Default)]
-struct Lookout {
+struct WatchedSource {
     watcher: Watcher,
-    /// What was wrong at the last look.
+    /// The error of the last check.
     failure: Option<String>,
 }
 
 impl Reloader {
-    pub(super) fn new(parts: Parts) -> Self {
+    pub(super) fn new(deps: ReloadDeps) -> Self {
         Self {
-            parts,
-            failures: Failures::default(),
-            reading: Reading::default(),
+            deps,
+            errors: ReloadErrors::default(),
+            reader: BlockingReader::default(),
         }
     }
 
-    /// Reloads when asked by a request, a signal or a file that changed, until the shutdown.
+    /// ReloadMetrics when asked by a request, a signal or a file that changed, until the shutdown.
     pub(super) async fn run(
         mut self,
         asked: mpsc::Receiver<ReloadRequest>,
@@ -92,45 +93,47 @@ impl Reloader {
         // In the middle of a reload, too: it may wait for a file on a network that is down.
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = self.reload_when_asked(asked, signal) => {}
+            () = self.reload_on_triggers(asked, signal) => {}
         }
     }
 
-    async fn reload_when_asked(
+    async fn reload_on_triggers(
         &mut self,
         mut asked: mpsc::Receiver<ReloadRequest>,
         mut signal: Signal,
     ) {
-        // Two, so that what happens beside the files of one has nobody read those of the other.
-        let (mut channels, mut door) = (Lookout::default(), Lookout::default());
+        // Two, so that a change beside the files of one does not reread those of the other.
+        let (mut channels, mut web_config) = (WatchedSource::default(), WatchedSource::default());
         channels.watcher.watch(self.channel_files());
-        door.watcher.watch(self.parts.door.watched().to_vec());
+        web_config
+            .watcher
+            .watch(self.deps.web_config.watched().to_vec());
         loop {
-            let (cause, request) = tokio::select! {
-                Some(()) = signal.recv() => (Cause::Asked, None),
-                Some(request) = asked.recv() => (Cause::Asked, Some(request)),
-                () = channels.watcher.changed() => (Cause::Channels, None),
-                () = door.watcher.changed() => (Cause::Door, None),
+            let (trigger, request) = tokio::select! {
+                Some(()) = signal.recv() => (ReloadTrigger::Requested, None),
+                Some(request) = asked.recv() => (ReloadTrigger::Requested, Some(request)),
+                () = channels.watcher.changed() => (ReloadTrigger::Channels, None),
+                () = web_config.watcher.changed() => (ReloadTrigger::WebConfig, None),
             };
-            if cause == Cause::Asked {
-                self.parts.supervisor.reloading().await;
+            if trigger == ReloadTrigger::Requested {
+                self.deps.notifier.reloading().await;
             }
-            let result = self.reload(cause).await;
-            // Also where it changed nothing, or was refused: what is in force goes on.
-            let supervisor = &self.parts.supervisor;
-            supervisor
-                .reloaded(&self.parts.config, self.is_well())
-                .await;
-            if cause != Cause::Door {
-                channels.looked(&result);
+            let result = self.reload(trigger).await;
+            // Also if it changed nothing or failed: what is in force stays.
+            let notifier = &self.deps.notifier;
+            notifier.reloaded(&self.deps.config, self.in_sync()).await;
+            if trigger != ReloadTrigger::WebConfig {
+                channels.record(&result);
                 channels.watcher.watch(self.channel_files());
             }
-            if cause != Cause::Channels {
-                door.looked(&result);
-                door.watcher.watch(self.parts.door.watched().to_vec());
+            if trigger != ReloadTrigger::Channels {
+                web_config.record(&result);
+                web_config
+                    .watcher
+                    .watch(self.deps.web_config.watched().to_vec());
             }
             if let Some(request) = request {
-                // Whoever asked may not wait any more.
+                // The client may have gone.
                 _ = request.send(result.map(|_| ()));
             }
         }
@@ -138,7 +141,7 @@ impl Reloader {
 
     /// The directories of the channel files.
     fn channel_files(&self) -> Vec<std::path::PathBuf> {
-        self.parts
+        self.deps
             .config
             .accounts
             .iter()
@@ -147,87 +150,97 @@ impl Reloader {
             .collect()
     }
 
-    /// Each of the two is taken or refused by itself, and looked at where `cause` is about it.
-    async fn reload(&mut self, cause: Cause) -> Result<SwapResult, String> {
-        let was_well = self.is_well();
-        // The door first: it is a few small files.
-        let door = match cause {
-            Cause::Asked | Cause::Door => self.parts.door.reload(cause == Cause::Asked).await,
-            Cause::Channels => Ok(SwapResult::Unchanged),
+    /// Reloads what the trigger concerns. Either configuration is accepted or rejected on its own.
+    async fn reload(&mut self, trigger: ReloadTrigger) -> Result<SwapResult, String> {
+        let was_well = self.in_sync();
+        // The web configuration first: it is a few small files.
+        let web_config = match trigger {
+            ReloadTrigger::Requested | ReloadTrigger::WebConfig => {
+                self.deps
+                    .web_config
+                    .reload(trigger == ReloadTrigger::Requested)
+                    .await
+            }
+            ReloadTrigger::Channels => Ok(SwapResult::Unchanged),
         };
-        let config = match cause {
-            Cause::Asked | Cause::Channels => self.reload_config(cause).await,
-            Cause::Door => Ok(SwapResult::Unchanged),
+        let config = match trigger {
+            ReloadTrigger::Requested | ReloadTrigger::Channels => self.reload_config(trigger).await,
+            ReloadTrigger::WebConfig => Ok(SwapResult::Unchanged),
         };
-        let nothing_new = config == Ok(SwapResult::Unchanged) && door == Ok(SwapResult::Unchanged);
-        let reloads = self.parts.metrics.reloads();
-        if !self.is_well() {
+        let nothing_new =
+            config == Ok(SwapResult::Unchanged) && web_config == Ok(SwapResult::Unchanged);
+        let reloads = self.deps.metrics.reloads();
+        if !self.in_sync() {
             reloads.failed();
         } else if !nothing_new || !was_well {
-            reloads.succeeded(self.parts.clock.host().wall());
+            reloads.succeeded(self.deps.clock.host().wall());
         }
-        if nothing_new && self.is_well() && !was_well {
-            // Put right again, perhaps: what is in force is what the files say.
-            info!("the configuration is valid again, and what is in force");
+        if nothing_new && self.in_sync() && !was_well {
+            // A fault was fixed by restoring the old content.
+            info!("the configuration is valid again, and is in force");
         }
-        match (config, door) {
+        match (config, web_config) {
             (Ok(_), Ok(_)) if nothing_new => Ok(SwapResult::Unchanged),
             (Ok(_), Ok(_)) => Ok(SwapResult::Replaced),
             (Err(why), Ok(_)) | (Ok(_), Err(why)) => Err(why),
-            (Err(config), Err(door)) => Err(format!("{config}\n{door}")),
+            (Err(config), Err(web_config)) => Err(format!("{config}\n{web_config}")),
         }
     }
 
-    /// Whether what is in force is what the files say.
-    fn is_well(&self) -> bool {
-        self.failures.none() && self.parts.door.is_well()
+    /// Whether what is in force is what the files contain.
+    fn in_sync(&self) -> bool {
+        self.errors.is_empty() && self.deps.web_config.in_sync()
     }
 
-    async fn reload_config(&mut self, cause: Cause) -> Result<SwapResult, String> {
-        let result = self.try_reload(cause).await;
+    async fn reload_config(&mut self, trigger: ReloadTrigger) -> Result<SwapResult, String> {
+        let result = self.try_reload(trigger).await;
         match &result {
-            Ok(_) => self.failures.put_right(cause),
+            Ok(_) => self.errors.clear(trigger),
             Err(why) => {
-                // What is looked at every minute need not be said every minute.
-                if self.failures.add(cause, why) {
+                // A check every minute must not log the same error every minute.
+                if self.errors.add(trigger, why) {
                     for line in why.lines() {
                         error!("{line}");
                     }
-                    error!("the new configuration is faulty; the old one goes on");
+                    error!("the new configuration is faulty; the old one stays in force");
                 }
             }
         }
         result
     }
 
-    async fn try_reload(&mut self, cause: Cause) -> Result<SwapResult, String> {
-        let source = self.parts.source.clone();
-        let fingerprint = self.parts.fingerprint.clone();
+    async fn try_reload(&mut self, trigger: ReloadTrigger) -> Result<SwapResult, String> {
+        let source = self.deps.source.clone();
+        let fingerprint = self.deps.fingerprint.clone();
         let read = move || {
-            let source = match cause {
-                Cause::Asked => source.reload()?,
-                // Whatever was wrong in the meantime: they made what is in force.
-                Cause::Channels | Cause::Door if fingerprint.is_unchanged() => return Ok(None),
-                Cause::Channels | Cause::Door => source,
+            let source = match trigger {
+                ReloadTrigger::Requested => source.reload()?,
+                // Unchanged files are what is in force, whatever failed in between.
+                ReloadTrigger::Channels | ReloadTrigger::WebConfig
+                    if fingerprint.is_unchanged() =>
+                {
+                    return Ok(None);
+                }
+                ReloadTrigger::Channels | ReloadTrigger::WebConfig => source,
             };
             let (config, fingerprint) = source.load_with_fingerprint()?;
             Ok::<_, Diagnostics>(Some((source, config, fingerprint)))
         };
-        let read = self.reading.read("configuration", read).await?;
+        let read = self.reader.read("configuration", read).await?;
         let Some((source, config, fingerprint)) = read.map_err(|faults| faults.to_string())? else {
             return Ok(SwapResult::Unchanged);
         };
-        if cause != Cause::Asked && config == self.parts.config {
-            // Written otherwise, perhaps: the next look need not evaluate it again.
-            self.parts.fingerprint = fingerprint;
+        if trigger != ReloadTrigger::Requested && config == self.deps.config {
+            // The text may differ: the next check need not evaluate it again.
+            self.deps.fingerprint = fingerprint;
             return Ok(SwapResult::Unchanged);
         }
-        let transport = if config.api.base_url == self.parts.config.api.base_url {
-            Arc::clone(&self.parts.transport)
+        let transport = if config.api.base_url == self.deps.config.api.base_url {
+            Arc::clone(&self.deps.transport)
         } else {
-            transport(&config)?
+            build_transport(&config).map_err(|error| format!("{error:#}"))?
         };
-        warn_of(&config);
+        log_warnings(&config);
         shard::announce(&config);
         let update = ConfigUpdate {
             config: config.clone(),
@@ -235,24 +248,24 @@ impl Reloader {
         };
         let (done, in_force) = oneshot::channel();
         let stopping = || "the exporter is stopping".to_owned();
-        self.parts
+        self.deps
             .poller
             .send((update, done))
             .await
             .map_err(|_| stopping())?;
         in_force.await.map_err(|_| stopping())?;
-        self.parts.source = source;
-        self.parts.config = config;
-        self.parts.fingerprint = fingerprint;
-        self.parts.transport = transport;
-        info!("the configuration was loaded anew");
+        self.deps.source = source;
+        self.deps.config = config;
+        self.deps.fingerprint = fingerprint;
+        self.deps.transport = transport;
+        info!("the configuration was reloaded");
         Ok(SwapResult::Replaced)
     }
 }
 
-impl Lookout {
-    /// To be told what came of a look.
-    fn looked(&mut self, result: &Result<SwapResult, String>) {
+impl WatchedSource {
+    /// Records the result of a check.
+    fn record(&mut self, result: &Result<SwapResult, String>) {
         let failure = result.as_ref().err();
         let news = *result == Ok(SwapResult::Replaced) || failure != self.failure.as_ref();
         self.failure = failure.cloned();
@@ -260,27 +273,27 @@ impl Lookout {
     }
 }
 
-impl Failures {
-    /// Whether nothing is wrong.
-    fn none(&self) -> bool {
-        self.asked.is_none() && self.noticed.is_none()
+impl ReloadErrors {
+    /// Whether there are no errors.
+    fn is_empty(&self) -> bool {
+        self.requested.is_none() && self.noticed.is_none()
     }
 
-    /// Takes note of a failure; whether it has to be said.
-    fn add(&mut self, cause: Cause, why: &str) -> bool {
-        let failure = match cause {
-            Cause::Asked => &mut self.asked,
-            Cause::Channels | Cause::Door => &mut self.noticed,
+    /// Records an error. Returns whether it has to be logged.
+    fn add(&mut self, trigger: ReloadTrigger, why: &str) -> bool {
+        let failure = match trigger {
+            ReloadTrigger::Requested => &mut self.requested,
+            ReloadTrigger::Channels | ReloadTrigger::WebConfig => &mut self.noticed,
         };
         let before = failure.replace(why.to_owned());
-        cause == Cause::Asked || before.as_deref() != Some(why)
+        trigger == ReloadTrigger::Requested || before.as_deref() != Some(why)
     }
 
-    /// What `cause` looks at is right. Somebody who asks has everything looked at.
-    fn put_right(&mut self, cause: Cause) {
+    /// Clears the errors that the trigger covers. A requested reload covers everything.
+    fn clear(&mut self, trigger: ReloadTrigger) {
         self.noticed = None;
-        if cause == Cause::Asked {
-            self.asked = None;
+        if trigger == ReloadTrigger::Requested {
+            self.requested = None;
         }
     }
 }

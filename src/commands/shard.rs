@@ -2,13 +2,13 @@
 
 use tracing::{info, warn};
 
-use super::Failure;
+use super::CommandError;
 use crate::cli::ShardArgs;
 use crate::config::{Config, Shard};
 
 /// The shard that the command line means.
-pub(super) fn of(arguments: &ShardArgs) -> Result<Shard, Failure> {
-    shard(arguments).map_err(Failure::Usage)
+pub(super) fn of(arguments: &ShardArgs) -> Result<Shard, CommandError> {
+    shard(arguments).map_err(CommandError::Usage)
 }
 
 fn shard(arguments: &ShardArgs) -> Result<Shard, String> {

@@ -6,20 +6,20 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::failure::faulty_scenario;
-use super::{Failure, output, serve, signals};
+use super::error::faulty_scenario;
+use super::{CommandError, output, serve, signals};
 use crate::cli::SimulateArgs;
 use crate::http::Listener;
-use crate::telemetry::start_log;
+use crate::telemetry::init_tracing;
 use polyv_simulator::{Scenario, Simulator};
 
 /// Runs until a signal stops it.
-pub(super) fn run(arguments: &SimulateArgs) -> Result<(), Failure> {
-    start_log(arguments.log.level, arguments.log.format);
+pub(super) fn run(arguments: &SimulateArgs) -> Result<(), CommandError> {
+    init_tracing(arguments.log.level, arguments.log.format);
     let scenario = match &arguments.scenario {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::Usage(format!(
+                CommandError::Usage(format!(
                     "the scenario {} can't be read: {error}",
                     path.display()
                 ))
@@ -45,7 +45,7 @@ pub(super) async fn play(
     simulator: &Simulator,
     listeners: Vec<Listener>,
     shutdown: &CancellationToken,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let mut served = tokio::task::JoinSet::new();
     for listener in listeners {
         info!(address = %listener.address, "simulating Polyv");

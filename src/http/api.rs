@@ -16,7 +16,7 @@ use super::query::{Counts, Query};
 use super::request_context::{BadRequest, RequestContext};
 use super::respond::{self, JSON};
 use crate::state::{ChannelSnapshot, PollLogView, SampleValues, StreamHistory, StreamSnapshot};
-use crate::telemetry::{BuildInfo, Glance};
+use crate::telemetry::{BuildInfo, ExporterStatus};
 use polyv_client::clock::Timestamp;
 use polyv_client::{LiveStatus, Outcome, StreamName};
 
@@ -234,8 +234,8 @@ fn seconds(time: Option<Timestamp>) -> Option<f64> {
 
 // === conversions ===
 
-impl<'a> From<&'a Glance> for Exporter<'a> {
-    fn from(exporter: &'a Glance) -> Self {
+impl<'a> From<&'a ExporterStatus> for Exporter<'a> {
+    fn from(exporter: &'a ExporterStatus) -> Self {
         let requests = exporter.requests.iter();
         Self {
             version: BuildInfo::THIS.version,

@@ -1,4 +1,4 @@
-//! Reloads of the configuration over HTTP.
+//! ReloadMetrics of the configuration over HTTP.
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use super::response_limiter::ResponseLimiter;
 use crate::metrics::{self, Format, RenderedChannels, ScrapeWriter};
 use crate::scheduler::PollerHealth;
 use crate::state::{ChannelDetail, ChannelSnapshot, ChannelStore};
-use crate::telemetry::{Glance, Metrics};
+use crate::telemetry::{ExporterStatus, Metrics};
 use polyv_client::ServerClock;
 use polyv_client::clock::{TimeSnapshot, Timestamp};
 
@@ -65,7 +65,7 @@ pub(crate) struct Snapshot {
     /// Later changes have a higher version.
     pub(crate) version: u64,
     pub(crate) channels: Vec<ChannelSnapshot>,
-    pub(crate) exporter: Glance,
+    pub(crate) exporter: ExporterStatus,
 }
 
 // === impl AppState ===
@@ -133,7 +133,7 @@ impl AppState {
             wall: self.deps.clock.host().wall(),
             version: self.deps.store.version(),
             channels: Vec::new(),
-            exporter: self.deps.metrics.glance(),
+            exporter: self.deps.metrics.exporter_status(),
         }
     }
 

@@ -76,7 +76,7 @@ impl Poller {
             self.context
                 .store
                 .set_interval_scale(&name, IntervalScale::NONE);
-            self.context.metrics.end_account(&name);
+            self.context.metrics.remove_account(&name);
         }
         let mut accounts = std::mem::take(&mut self.accounts);
         for (account, wanted) in accounts.iter_mut().zip(&config.accounts) {
@@ -94,7 +94,7 @@ impl Poller {
     }
 
     fn add_account(&mut self, wanted: &config::Account, now: TimeSnapshot) -> AccountPoller {
-        self.context.metrics.begin_account(&wanted.name);
+        self.context.metrics.init_account(&wanted.name);
         self.next_account_id += 1;
         AccountPoller::new(
             self.next_account_id,

@@ -88,7 +88,7 @@ impl Poller {
         else {
             return;
         };
-        self.context.metrics.waited(waited);
+        self.context.metrics.observe_rate_limit_wait(waited);
         let secret_refresh = secret_refresh(account);
         account.in_flight += 1;
         match kind {

@@ -51,7 +51,7 @@ impl LogLevel {
 ///
 /// The level is that of our own modules; libraries stay at `warn`, since at `trace` an HTTP
 /// client tells addresses, and ours are signed. Does nothing where a log was started before.
-pub fn start_log(level: LogLevel, format: LogFormat) {
+pub fn init_tracing(level: LogLevel, format: LogFormat) {
     let libraries = LevelFilter::WARN.min(level.filter());
     let filter = EnvFilter::new(format!(
         "{libraries},polyv_exporter={ours}",

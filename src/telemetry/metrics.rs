@@ -9,7 +9,7 @@ use prometheus::{
     Opts, Registry,
 };
 
-use super::process::Process;
+use super::process::ProcessCollector;
 use crate::metrics::families::{self as c, Family};
 use crate::state::DiscardReason;
 use polyv_client::Outcome;
@@ -48,13 +48,13 @@ pub struct Metrics {
     samples_discarded: IntCounterVec,
     pub(super) poll_lag: Gauge,
     pub(super) poll_stretch: Gauge,
-    pub(super) reloads: Reloads,
-    process: Process,
+    pub(super) reloads: ReloadMetrics,
+    process: ProcessCollector,
 }
 
 /// Whether and when the configuration was loaded.
 #[derive(Clone)]
-pub struct Reloads {
+pub struct ReloadMetrics {
     successful: IntGauge,
     success: Gauge,
 }
@@ -152,7 +152,7 @@ impl Metrics {
                 &registry,
                 Gauge::with_opts(opts(&c::EXPORTER_POLL_STRETCH))?,
             )?,
-            reloads: Reloads {
+            reloads: ReloadMetrics {
                 successful: register(
                     &registry,
                     IntGauge::with_opts(opts(&c::EXPORTER_RELOAD_SUCCESSFUL))?,
@@ -162,7 +162,7 @@ impl Metrics {
                     Gauge::with_opts(opts(&c::EXPORTER_RELOAD_SUCCESS))?,
                 )?,
             },
-            process: Process::new(&registry)?,
+            process: ProcessCollector::new(&registry)?,
             registry,
         };
         metrics.poll_stretch.set(1.0);
@@ -170,7 +170,7 @@ impl Metrics {
     }
 
     /// Begins an account: all its counters are there, at 0. One that was there goes on.
-    pub fn begin_account(&self, account: &str) {
+    pub fn init_account(&self, account: &str) {
         self.begin_endpoint(account, Endpoint::StreamInfo);
         for reason in DiscardReason::ALL {
             self.samples_discarded
@@ -190,7 +190,7 @@ impl Metrics {
     }
 
     /// Ends an account that left the configuration.
-    pub fn end_account(&self, account: &str) {
+    pub fn remove_account(&self, account: &str) {
         // The only error is that there is nothing to remove.
         for endpoint in Endpoint::ALL {
             for outcome in Outcome::ALL {
@@ -213,7 +213,13 @@ impl Metrics {
     }
 
     /// Counts a call.
-    pub fn polled(&self, account: &str, endpoint: Endpoint, outcome: Outcome, took: Duration) {
+    pub fn observe_request(
+        &self,
+        account: &str,
+        endpoint: Endpoint,
+        outcome: Outcome,
+        took: Duration,
+    ) {
         self.requests
             .with_label_values(&[account, endpoint.as_str(), outcome.as_str()])
             .inc();
@@ -247,7 +253,7 @@ impl Metrics {
     }
 
     /// Counts how long a call waited for its turn.
-    pub fn waited(&self, wait: Duration) {
+    pub fn observe_rate_limit_wait(&self, wait: Duration) {
         self.rate_limit_wait.observe(wait.as_secs_f64());
     }
 
@@ -259,7 +265,7 @@ impl Metrics {
     }
 
     /// Counts samples that could not be used.
-    pub fn discarded(&self, account: &str, reason: DiscardReason, count: u64) {
+    pub fn count_discarded(&self, account: &str, reason: DiscardReason, count: u64) {
         if count > 0 {
             self.samples_discarded
                 .with_label_values(&[account, reason.as_str()])
@@ -304,7 +310,7 @@ impl Metrics {
 
     /// Where reloads of the configuration are told.
     #[must_use]
-    pub fn reloads(&self) -> &Reloads {
+    pub fn reloads(&self) -> &ReloadMetrics {
         &self.reloads
     }
 
@@ -330,9 +336,9 @@ impl Endpoint {
     }
 }
 
-// === impl Reloads ===
+// === impl ReloadMetrics ===
 
-impl Reloads {
+impl ReloadMetrics {
     /// The configuration was loaded.
     pub fn succeeded(&self, at: Timestamp) {
         self.successful.set(1);

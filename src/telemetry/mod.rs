@@ -2,11 +2,11 @@
 //!
 //! Channels' metrics are not here: they are [rendered](crate::metrics) when they change.
 
-mod glance;
+mod exporter_status;
 mod log;
 mod metrics;
 mod process;
 
-pub use glance::Glance;
-pub use log::{LogFormat, LogLevel, start_log};
-pub use metrics::{BuildInfo, Endpoint, Metrics, Reloads};
+pub use exporter_status::ExporterStatus;
+pub use log::{LogFormat, LogLevel, init_tracing};
+pub use metrics::{BuildInfo, Endpoint, Metrics, ReloadMetrics};

@@ -10,7 +10,7 @@ use crate::metrics::families as c;
 
 /// The process's metrics, brought up to date at each scrape.
 #[derive(Clone)]
-pub(super) struct Process {
+pub(super) struct ProcessCollector {
     cpu: Counter,
     max_fds: Gauge,
     open_fds: Gauge,
@@ -20,9 +20,9 @@ pub(super) struct Process {
     virtual_memory: Gauge,
 }
 
-// === impl Process ===
+// === impl ProcessCollector ===
 
-impl Process {
+impl ProcessCollector {
     pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let gauge = |family| register(registry, Gauge::with_opts(opts(family))?);
         Ok(Self {

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::assets::BUILD;
 use super::context::RenderContext;
 use super::status_bar;
-use crate::telemetry::Glance;
+use crate::telemetry::ExporterStatus;
 
 /// The frame of a page.
 pub(super) struct Layout<'a> {
@@ -25,7 +25,12 @@ pub(super) struct Layout<'a> {
 
 impl Layout<'_> {
     /// A page with its main content.
-    pub(super) fn page(&self, main: &Markup, exporter: &Glance, context: RenderContext) -> Markup {
+    pub(super) fn page(
+        &self,
+        main: &Markup,
+        exporter: &ExporterStatus,
+        context: RenderContext,
+    ) -> Markup {
         let messages = context.messages();
         let root = self.root;
         let build = BUILD.as_str();

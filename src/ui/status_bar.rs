@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::context::RenderContext;
 use super::text;
 use crate::http::query::{Counts, Query, StateFilter};
-use crate::telemetry::{BuildInfo, Glance};
+use crate::telemetry::{BuildInfo, ExporterStatus};
 
 /// A longer delay of polls is shown.
 const MAX_POLL_LAG_SECONDS: f64 = 5.0;
@@ -57,7 +57,7 @@ pub(super) fn title(counts: Counts, context: RenderContext) -> String {
 }
 
 /// The status of the exporter itself.
-pub(super) fn exporter(exporter: &Glance, context: RenderContext) -> Markup {
+pub(super) fn exporter(exporter: &ExporterStatus, context: RenderContext) -> Markup {
     let messages = context.messages();
     let BuildInfo {
         version, revision, ..
@@ -110,7 +110,7 @@ pub(super) fn exporter(exporter: &Glance, context: RenderContext) -> Markup {
     }
 }
 
-fn polling(exporter: &Glance, context: RenderContext) -> Markup {
+fn polling(exporter: &ExporterStatus, context: RenderContext) -> Markup {
     let messages = context.messages();
     let is_late = exporter.poll_lag > MAX_POLL_LAG_SECONDS;
     let is_stretched = exporter.poll_stretch > MAX_STRETCH_RATIO;

@@ -6,25 +6,25 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use super::exporter::{self, Setup};
-use super::failure::{faulty_configuration, faulty_scenario};
-use super::{Failure, configuration, output, serve, signals, simulate};
+use super::app::{self, AppConfig};
+use super::error::{faulty_configuration, faulty_scenario};
+use super::{CommandError, load_config, output, serve, signals, simulate};
 use crate::cli::DemoArgs;
 use crate::config::Source;
 use crate::http::{self, Listener};
-use crate::telemetry::start_log;
+use crate::telemetry::init_tracing;
 use polyv_simulator::{Scenario, Simulator};
 
 const SCENARIO: &str = include_str!("scenario.yml");
 const CONFIG: &str = include_str!("config.yml");
 
 /// Runs until a signal stops it.
-pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
-    start_log(arguments.log.level, arguments.log.format);
+pub(super) fn run(arguments: &DemoArgs) -> Result<(), CommandError> {
+    init_tracing(arguments.log.level, arguments.log.format);
     let scenario =
         Scenario::parse("the demonstration's scenario", SCENARIO).map_err(faulty_scenario)?;
     let plot = plot(&scenario);
-    let door = configuration::door(&arguments.web)?;
+    let web_config = load_config::load_web_config(&arguments.web)?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
     let done = runtime.block_on(async {
         let shutdown = CancellationToken::new();
@@ -44,26 +44,26 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
             .map_err(faulty_configuration)?;
         output::show(&addresses(
             &listeners,
-            door.entrance().current().has_tls(),
+            web_config.handle().current().has_tls(),
             &base_url,
         ))?;
         output::show(&plot)?;
 
         let simulator = Simulator::new(scenario);
-        let setup = Setup {
+        let setup = AppConfig {
             source,
             config,
             fingerprint,
-            door,
+            web_config,
             listeners,
             telemetry_path: "/metrics".to_owned(),
             enable_lifecycle: false,
             reload_signal: signals::reload_signal()?,
         };
         let exporting = async {
-            let done = exporter::run(setup, shutdown.clone()).await;
+            let done = app::run(setup, shutdown.clone()).await;
             shutdown.cancel();
-            done.map_err(Failure::from)
+            done.map_err(CommandError::from)
         };
         let (played, exported) =
             tokio::join!(simulate::play(&simulator, polyv, &shutdown), exporting);

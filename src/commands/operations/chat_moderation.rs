@@ -1,29 +1,34 @@
 //! `chat moderation`
 
-use super::verdict::{Ending, Trouble, Verdict};
-use super::{Failure, Operator, operate};
+use super::context::{OperationContext, operate};
+use super::report::{OperationError, OperationReport, OperationStatus};
 use crate::cli::{ChatModerationArgs, SwitchArg};
+use crate::commands::error::CommandError;
 use polyv_client::set_chat_moderation;
 
-pub(crate) fn run(arguments: &ChatModerationArgs) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &ChatModerationArgs) -> Result<(), CommandError> {
     let ChatModerationArgs { operation, state } = arguments;
-    operate(operation, async |operator| {
-        let what = format!("Chat moderation of channel {}", operator.channel_id);
-        switch(&operator, &what, *state, operation.dry_run)
+    operate(operation, async |context| {
+        let what = format!("Chat moderation of channel {}", context.target.channel_id);
+        switch(&context, &what, *state, operation.dry_run)
             .await
-            .unwrap_or_else(|trouble| Verdict::trouble(&operator, &what, &trouble))
+            .unwrap_or_else(|error| OperationReport::failed(&context.target, &what, &error))
     })
 }
 
 async fn switch(
-    operator: &Operator,
+    context: &OperationContext,
     what: &str,
     wanted: SwitchArg,
     dry_run: bool,
-) -> Result<Verdict, Trouble> {
+) -> Result<OperationReport, OperationError> {
     let present = async || {
-        operator
-            .read(async |client, permit| client.chat_moderation(permit, &operator.channel_id).await)
+        context
+            .read(async |client, permit| {
+                client
+                    .chat_moderation(permit, &context.target.channel_id)
+                    .await
+            })
             .await
     };
     let before = present().await?;
@@ -35,42 +40,46 @@ async fn switch(
     };
     if before == wanted {
         let text = format!("{what}: {} already", word(before));
-        let verdict = Verdict::new(operator, Ending::Unchanged, text);
-        return Ok(verdict.with("before", &before).with("after", &before));
+        let report = OperationReport::new(&context.target, OperationStatus::Unchanged, text);
+        return Ok(report.with("before", &before).with("after", &before));
     }
-    let request = set_chat_moderation(&operator.channel_id, wanted);
+    let request = set_chat_moderation(&context.target.channel_id, wanted);
     if dry_run {
-        return Ok(Verdict::dry_run(operator, &[operator.preview(&request)]));
+        return Ok(OperationReport::dry_run(
+            &context.target,
+            &[context.preview(&request)],
+        ));
     }
-    operator.write(&request).await?;
+    context.write(&request).await?;
     let from_to = format!("{what}: {} → {}", word(before), word(wanted));
-    let verdict = match present().await {
+    let report = match present().await {
         Ok(after) if after == wanted => {
-            Verdict::new(operator, Ending::Done, from_to).with("after", &after)
+            OperationReport::new(&context.target, OperationStatus::Done, from_to)
+                .with("after", &after)
         }
         Ok(after) => {
             let text = format!(
                 "{from_to}: Polyv accepted that, and says that it is {} all the same",
                 word(after)
             );
-            Verdict::new(operator, Ending::NotDone, text)
+            OperationReport::new(&context.target, OperationStatus::NotDone, text)
                 .with("after", &after)
                 .with(
                     "error",
                     &"it was accepted, and was not so when it was read back",
                 )
         }
-        Err(trouble) => {
+        Err(error) => {
             let text = format!(
                 "{from_to}: Polyv accepted that, but it could not be read back. {}",
-                trouble.what
+                error.what
             );
-            Verdict::new(operator, Ending::Unknown, text)
-                .with("error", &trouble.what)
-                .with("outcome", &trouble.outcome)
+            OperationReport::new(&context.target, OperationStatus::Unknown, text)
+                .with("error", &error.what)
+                .with("outcome", &error.outcome)
         }
     };
-    Ok(verdict.with("before", &before))
+    Ok(report.with("before", &before))
 }
 
 const fn word(on: bool) -> &'static str {

@@ -7,15 +7,17 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::verdict::{Ending, Trouble, Verdict};
-use super::{Failure, Operator, messages, operate};
+use super::context::{OperationContext, operate};
+use super::messages;
+use super::report::{OperationError, OperationReport, OperationStatus};
 use crate::cli::SendArgs;
+use crate::commands::error::CommandError;
 use polyv_client::{ChatMessage, ChatResult, Effect, send_chat_messages};
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
-enum Fate {
+enum MessageStatus {
     Sent {
         /// Polyv's id of it.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,51 +38,51 @@ struct Line<'a> {
     number: usize,
     msg_id: &'a str,
     #[serde(flatten)]
-    fate: &'a Fate,
+    fate: &'a MessageStatus,
 }
 
-pub(crate) fn run(arguments: &SendArgs) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &SendArgs) -> Result<(), CommandError> {
     let messages = messages::read(arguments)?;
     let batch_size = usize::from(arguments.batch_size);
     let dry_run = arguments.operation.dry_run;
-    operate(&arguments.operation, async |operator| {
+    operate(&arguments.operation, async |context| {
         if dry_run {
             let requests: Vec<_> = messages
                 .chunks(batch_size)
-                .map(|batch| send_chat_messages(&operator.channel_id, batch))
-                .map(|request| operator.preview(&request))
+                .map(|batch| send_chat_messages(&context.target.channel_id, batch))
+                .map(|request| context.preview(&request))
                 .collect();
-            return Verdict::dry_run(&operator, &requests);
+            return OperationReport::dry_run(&context.target, &requests);
         }
-        let (fates, trouble) = send(&operator, &messages, batch_size).await;
+        let (fates, error) = send(&context, &messages, batch_size).await;
         let unsent = arguments.unsent.as_deref();
-        let verdict = verdict(&operator, &messages, &fates, unsent);
-        match trouble {
-            Some(trouble) => verdict
-                .with("error", &trouble.what)
-                .with("outcome", &trouble.outcome),
-            None => verdict,
+        let report = report(&context, &messages, &fates, unsent);
+        match error {
+            Some(error) => report
+                .with("error", &error.what)
+                .with("outcome", &error.outcome),
+            None => report,
         }
     })
 }
 
 /// Sends batch after batch, up to the first that fails as a whole.
 async fn send(
-    operator: &Operator,
+    context: &OperationContext,
     messages: &[ChatMessage],
     batch_size: usize,
-) -> (Vec<Fate>, Option<Trouble>) {
+) -> (Vec<MessageStatus>, Option<OperationError>) {
     let mut failed = None;
     let bar = progress(messages.len(), batch_size);
     let mut fates = Vec::with_capacity(messages.len());
     for batch in messages.chunks(batch_size) {
-        let request = send_chat_messages(&operator.channel_id, batch);
-        match operator.write(&request).await {
+        let request = send_chat_messages(&context.target.channel_id, batch);
+        match context.write(&request).await {
             Ok(results) => fates.extend(matched(batch, results)),
-            Err(trouble) => {
-                let fate = fate_of_batch(&trouble, batch.len());
+            Err(error) => {
+                let fate = fate_of_batch(&error, batch.len());
                 fates.extend(std::iter::repeat_n(fate, batch.len()));
-                failed = Some(trouble);
+                failed = Some(error);
                 break;
             }
         }
@@ -88,7 +90,7 @@ async fn send(
     }
     bar.finish_and_clear();
     let reason = "a call before it failed".to_owned();
-    fates.resize(messages.len(), Fate::NotSent { reason });
+    fates.resize(messages.len(), MessageStatus::NotSent { reason });
     (fates, failed)
 }
 
@@ -104,17 +106,17 @@ fn progress(messages: usize, batch_size: usize) -> ProgressBar {
 
 /// Which message of several Polyv refused a call for, it does not say: then all may be sent
 /// again, a few at a time.
-fn fate_of_batch(trouble: &Trouble, messages: usize) -> Fate {
-    let reason = trouble.what.clone();
-    match (trouble.effect, trouble.outcome) {
-        (Effect::Unknown, _) => Fate::Unknown { reason },
-        (Effect::None, Some("rejected")) if messages == 1 => Fate::Refused { reason },
-        (Effect::None, _) => Fate::NotSent { reason },
+fn fate_of_batch(error: &OperationError, messages: usize) -> MessageStatus {
+    let reason = error.what.clone();
+    match (error.effect, error.outcome) {
+        (Effect::Unknown, _) => MessageStatus::Unknown { reason },
+        (Effect::None, Some("rejected")) if messages == 1 => MessageStatus::Refused { reason },
+        (Effect::None, _) => MessageStatus::NotSent { reason },
     }
 }
 
 /// The fates of a batch's messages. The order of results means nothing.
-fn matched(batch: &[ChatMessage], results: Vec<ChatResult>) -> Vec<Fate> {
+fn matched(batch: &[ChatMessage], results: Vec<ChatResult>) -> Vec<MessageStatus> {
     let mut results: HashMap<String, ChatResult> = results
         .into_iter()
         .map(|result| (result.msg_id.clone(), result))
@@ -123,56 +125,56 @@ fn matched(batch: &[ChatMessage], results: Vec<ChatResult>) -> Vec<Fate> {
         .iter()
         .map(|message| match results.remove(&message.msg_id) {
             Some(result) => match result.sent {
-                Some(true) => Fate::Sent { id: result.id },
-                Some(false) => Fate::Refused {
+                Some(true) => MessageStatus::Sent { id: result.id },
+                Some(false) => MessageStatus::Refused {
                     reason: result.reason,
                 },
-                None => Fate::Unknown {
+                None => MessageStatus::Unknown {
                     reason: "Polyv's answer does not say whether it was sent".to_owned(),
                 },
             },
-            None => Fate::Unknown {
+            None => MessageStatus::Unknown {
                 reason: "Polyv's answer says nothing of it".to_owned(),
             },
         })
         .collect()
 }
 
-fn verdict(
-    operator: &Operator,
+fn report(
+    context: &OperationContext,
     messages: &[ChatMessage],
-    fates: &[Fate],
+    fates: &[MessageStatus],
     unsent_file: Option<&Path>,
-) -> Verdict {
-    let count = |is: fn(&Fate) -> bool| fates.iter().filter(|fate| is(fate)).count();
-    let sent = count(|fate| matches!(fate, Fate::Sent { .. }));
-    let refused = count(|fate| matches!(fate, Fate::Refused { .. }));
-    let not_sent = count(|fate| matches!(fate, Fate::NotSent { .. }));
-    let unknown = count(|fate| matches!(fate, Fate::Unknown { .. }));
+) -> OperationReport {
+    let count = |is: fn(&MessageStatus) -> bool| fates.iter().filter(|fate| is(fate)).count();
+    let sent = count(|fate| matches!(fate, MessageStatus::Sent { .. }));
+    let refused = count(|fate| matches!(fate, MessageStatus::Refused { .. }));
+    let not_sent = count(|fate| matches!(fate, MessageStatus::NotSent { .. }));
+    let unknown = count(|fate| matches!(fate, MessageStatus::Unknown { .. }));
     let ending = match (sent, unknown) {
-        _ if sent == messages.len() => Ending::Done,
-        (_, 1..) => Ending::Unknown,
-        (0, 0) => Ending::NotDone,
-        (1.., 0) => Ending::Partly,
+        _ if sent == messages.len() => OperationStatus::Done,
+        (_, 1..) => OperationStatus::Unknown,
+        (0, 0) => OperationStatus::NotDone,
+        (1.., 0) => OperationStatus::Partly,
     };
     let mut text = String::new();
     for (number, (message, fate)) in (1..).zip(messages.iter().zip(fates)) {
         let (word, why) = match fate {
-            Fate::Sent { id } => ("sent", id.as_deref().unwrap_or("")),
-            Fate::Refused { reason } => ("refused", reason.as_str()),
-            Fate::NotSent { reason } => ("not sent", reason.as_str()),
-            Fate::Unknown { reason } => ("unknown", reason.as_str()),
+            MessageStatus::Sent { id } => ("sent", id.as_deref().unwrap_or("")),
+            MessageStatus::Refused { reason } => ("refused", reason.as_str()),
+            MessageStatus::NotSent { reason } => ("not sent", reason.as_str()),
+            MessageStatus::Unknown { reason } => ("unknown", reason.as_str()),
         };
         let id = message.msg_id.escape_debug();
         _ = write!(text, "{word:<9} {number:>3}  {id}  {why}");
-        if !matches!(fate, Fate::Sent { .. }) {
+        if !matches!(fate, MessageStatus::Sent { .. }) {
             // So that it is found where it may be: in the file, or in the chat.
             let content: String = message.content.chars().take(30).collect();
             _ = write!(text, "  “{}”", content.escape_debug());
         }
         text.push('\n');
     }
-    _ = write!(text, "Channel {}: {sent} sent", operator.channel_id);
+    _ = write!(text, "Channel {}: {sent} sent", context.target.channel_id);
     for (number, word) in [
         (refused, "refused"),
         (not_sent, "not sent"),
@@ -191,7 +193,7 @@ fn verdict(
     let unsent: Vec<&ChatMessage> = messages
         .iter()
         .zip(fates)
-        .filter(|(_, fate)| matches!(fate, Fate::NotSent { .. }))
+        .filter(|(_, fate)| matches!(fate, MessageStatus::NotSent { .. }))
         .map(|(message, _)| message)
         .collect();
     if !unsent.is_empty() || unsent_file.is_some() {
@@ -205,7 +207,7 @@ fn verdict(
             fate,
         })
         .collect();
-    Verdict::new(operator, ending, text)
+    OperationReport::new(&context.target, ending, text)
         .with("messages", &lines)
         .with("unsent", &unsent)
 }
@@ -261,9 +263,9 @@ mod tests {
             result("a", Some(true)),
         ];
         let fates = matched(&batch, results);
-        assert!(matches!(&fates[0], Fate::Sent { id: Some(id) } if id == "polyv-a"));
-        assert!(matches!(&fates[1], Fate::Refused { reason } if reason == "why"));
-        assert!(matches!(&fates[2], Fate::Unknown { .. }));
-        assert!(matches!(&fates[3], Fate::Unknown { .. }));
+        assert!(matches!(&fates[0], MessageStatus::Sent { id: Some(id) } if id == "polyv-a"));
+        assert!(matches!(&fates[1], MessageStatus::Refused { reason } if reason == "why"));
+        assert!(matches!(&fates[2], MessageStatus::Unknown { .. }));
+        assert!(matches!(&fates[3], MessageStatus::Unknown { .. }));
     }
 }

@@ -9,14 +9,14 @@ use ring::rand;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Failure;
 use crate::cli::{SendArgs, ViewerTypeArg};
+use crate::commands::error::CommandError;
 use polyv_client::{ChatMessage, ViewerType};
 
 /// A message as people write it: one without an id gets one.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Written {
+struct MessageInput {
     msg_id: Option<String>,
     viewer_id: String,
     nick_name: String,
@@ -30,7 +30,7 @@ struct Written {
 ///
 /// # Errors
 /// Every fault, each with the message's number and the field; then nothing is to be sent.
-pub(super) fn read(arguments: &SendArgs) -> Result<Vec<ChatMessage>, Failure> {
+pub(super) fn read(arguments: &SendArgs) -> Result<Vec<ChatMessage>, CommandError> {
     let (of, written) = match &arguments.messages {
         Some(path) => from_file(path)?,
         None => (String::new(), vec![Ok(from_flags(arguments))]),
@@ -67,7 +67,7 @@ pub(super) fn read(arguments: &SendArgs) -> Result<Vec<ChatMessage>, Failure> {
     if faults.is_empty() {
         Ok(messages)
     } else {
-        Err(Failure::Usage(format!(
+        Err(CommandError::Usage(format!(
             "nothing was sent:\n{}",
             faults.trim_end()
         )))
@@ -84,8 +84,8 @@ pub(super) fn random_id() -> anyhow::Result<String> {
     Ok(format!("{:032x}", u128::from_be_bytes(bytes.expose())))
 }
 
-fn from_flags(arguments: &SendArgs) -> Written {
-    Written {
+fn from_flags(arguments: &SendArgs) -> MessageInput {
+    MessageInput {
         msg_id: arguments.msg_id.clone(),
         viewer_id: arguments.viewer_id.clone().unwrap_or_default(),
         nick_name: arguments.nickname.clone().unwrap_or_default(),
@@ -101,10 +101,10 @@ fn from_flags(arguments: &SendArgs) -> Written {
 }
 
 /// A message as it was written, or why it can't be read.
-type Entry = Result<Written, String>;
+type Entry = Result<MessageInput, String>;
 
 /// What is in a file, message by message, and what to call the file.
-fn from_file(path: &Path) -> Result<(String, Vec<Entry>), Failure> {
+fn from_file(path: &Path) -> Result<(String, Vec<Entry>), CommandError> {
     let from_stdin = path == Path::new("-");
     let name = if from_stdin {
         "standard input".to_owned()
@@ -117,7 +117,7 @@ fn from_file(path: &Path) -> Result<(String, Vec<Entry>), Failure> {
     } else {
         std::fs::read_to_string(path)
     };
-    let usage = |why: String| Failure::Usage(format!("{name}: {why}"));
+    let usage = |why: String| CommandError::Usage(format!("{name}: {why}"));
     let text = text.map_err(|error| usage(format!("it can't be read: {error}")))?;
     // Raw, so that a field that stands twice is found.
     let list: Vec<Box<RawValue>> = serde_json::from_str(text.trim_start_matches('\u{feff}'))
@@ -138,7 +138,7 @@ fn from_file(path: &Path) -> Result<(String, Vec<Entry>), Failure> {
     Ok((name, written))
 }
 
-impl Written {
+impl MessageInput {
     fn into_message(self) -> anyhow::Result<ChatMessage> {
         let msg_id = match self.msg_id {
             Some(id) => id,

@@ -1,51 +1,57 @@
 //! `session link`
 
-use super::verdict::{Ending, Verdict};
-use super::{Failure, Operator, messages, operate};
+use super::context::{OperationContext, operate};
+use super::messages;
+use super::report::{OperationReport, OperationStatus};
 use crate::cli::LinkArgs;
+use crate::commands::error::CommandError;
 use polyv_client::{ExternalSessionId, link_sessions};
 
-pub(crate) fn run(arguments: &LinkArgs) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &LinkArgs) -> Result<(), CommandError> {
     // By value, since a variable may say `false`.
     let id = match (&arguments.external_id, arguments.generate) {
         (Some(id), false) => ExternalSessionId::new(id),
         (None, true) => ExternalSessionId::new(&messages::random_id()?),
         (None, false) | (Some(_), true) => {
-            return Err(Failure::Usage(
+            return Err(CommandError::Usage(
                 "give either --external-id ID32 or --generate".to_owned(),
             ));
         }
     };
-    let id = id.map_err(|error| Failure::Usage(error.to_string()))?;
+    let id = id.map_err(|error| CommandError::Usage(error.to_string()))?;
     let dry_run = arguments.operation.dry_run;
-    operate(&arguments.operation, async |operator| {
-        link(&operator, &id, dry_run)
+    operate(&arguments.operation, async |context| {
+        link(&context, &id, dry_run)
             .await
             .with("external_id", &id.as_str())
     })
 }
 
-async fn link(operator: &Operator, id: &ExternalSessionId, dry_run: bool) -> Verdict {
-    let request = link_sessions(&operator.channel_id, id);
+async fn link(
+    context: &OperationContext,
+    id: &ExternalSessionId,
+    dry_run: bool,
+) -> OperationReport {
+    let request = link_sessions(&context.target.channel_id, id);
     if dry_run {
-        return Verdict::dry_run(operator, &[operator.preview(&request)]);
+        return OperationReport::dry_run(&context.target, &[context.preview(&request)]);
     }
-    let channel = &operator.channel_id;
-    match operator.write(&request).await {
-        Ok(()) => Verdict::new(
-            operator,
-            Ending::Done,
+    let channel = &context.target.channel_id;
+    match context.write(&request).await {
+        Ok(()) => OperationReport::new(
+            &context.target,
+            OperationStatus::Done,
             format!(
                 "Channel {channel}: the sessions that it starts from now on are linked to {}",
                 id.as_str()
             ),
         ),
-        Err(trouble) => {
+        Err(error) => {
             let what = format!(
                 "Channel {channel}: linking its coming sessions to {}",
                 id.as_str()
             );
-            Verdict::trouble(operator, &what, &trouble)
+            OperationReport::failed(&context.target, &what, &error)
         }
     }
 }

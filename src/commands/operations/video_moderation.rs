@@ -2,43 +2,46 @@
 
 use std::fmt::Write;
 
-use super::verdict::{Ending, Trouble, Verdict};
-use super::{Failure, Operator, operate};
+use super::context::{OperationContext, operate};
+use super::report::{OperationError, OperationReport, OperationStatus};
 use crate::cli::{IntervalArg, ModerationArgs, NotifyArg, StrategyArg};
+use crate::commands::error::CommandError;
 use polyv_client::{
     CurrentModeration, Effect, ImageInterval, Notify, Strategy, VideoModeration,
     set_video_moderation,
 };
 
 /// The settings that were given.
-struct Wanted {
+struct RequestedSettings {
     enabled: Option<bool>,
     interval: Option<ImageInterval>,
     strategy: Option<Strategy>,
     notify: Option<Notify>,
 }
 
-pub(crate) fn run(arguments: &ModerationArgs) -> Result<(), Failure> {
-    let wanted = Wanted::of(arguments)?;
+pub(crate) fn run(arguments: &ModerationArgs) -> Result<(), CommandError> {
+    let wanted = RequestedSettings::of(arguments)?;
     let operation = &arguments.operation;
-    operate(operation, async |operator| {
-        let what = format!("Video moderation of channel {}", operator.channel_id);
-        set(&operator, &what, &wanted, operation.dry_run)
+    operate(operation, async |context| {
+        let what = format!("Video moderation of channel {}", context.target.channel_id);
+        set(&context, &what, &wanted, operation.dry_run)
             .await
-            .unwrap_or_else(|trouble| Verdict::trouble(&operator, &what, &trouble))
+            .unwrap_or_else(|error| OperationReport::failed(&context.target, &what, &error))
     })
 }
 
 async fn set(
-    operator: &Operator,
+    context: &OperationContext,
     what: &str,
-    wanted: &Wanted,
+    wanted: &RequestedSettings,
     dry_run: bool,
-) -> Result<Verdict, Trouble> {
+) -> Result<OperationReport, OperationError> {
     let present = async || {
-        operator
+        context
             .read(async |client, permit| {
-                client.video_moderation(permit, &operator.channel_id).await
+                client
+                    .video_moderation(permit, &context.target.channel_id)
+                    .await
             })
             .await
     };
@@ -48,44 +51,46 @@ async fn set(
     let changes = changes(&before, &after);
     let text = format!("{what}:{changes}");
     if before == after {
-        let verdict = Verdict::new(
-            operator,
-            Ending::Unchanged,
+        let report = OperationReport::new(
+            &context.target,
+            OperationStatus::Unchanged,
             format!("{text}\nNothing to change"),
         );
-        return Ok(verdict.with("before", &before).with("after", &after));
+        return Ok(report.with("before", &before).with("after", &after));
     }
-    let request = set_video_moderation(&operator.channel_id, &settings);
+    let request = set_video_moderation(&context.target.channel_id, &settings);
     if dry_run {
-        let verdict = Verdict::dry_run(operator, &[operator.preview(&request)]);
-        return Ok(verdict.with("before", &before).with("after", &after));
+        let report = OperationReport::dry_run(&context.target, &[context.preview(&request)]);
+        return Ok(report.with("before", &before).with("after", &after));
     }
-    operator.write(&request).await?;
-    let verdict = match present().await {
-        Ok(found) if found == after => Verdict::new(operator, Ending::Done, text),
+    context.write(&request).await?;
+    let report = match present().await {
+        Ok(found) if found == after => {
+            OperationReport::new(&context.target, OperationStatus::Done, text)
+        }
         Ok(found) => {
             let differs = self::changes(&after, &found);
             let text = format!(
                 "{text}\nPolyv accepted that, and says all the same (wanted → found):{differs}"
             );
-            Verdict::new(operator, Ending::NotDone, text)
+            OperationReport::new(&context.target, OperationStatus::NotDone, text)
                 .with("found", &found)
                 .with(
                     "error",
                     &"it was accepted, and was not so when it was read back",
                 )
         }
-        Err(trouble) => {
+        Err(error) => {
             let text = format!(
                 "{text}\nPolyv accepted that, but it could not be read back. {}",
-                trouble.what
+                error.what
             );
-            Verdict::new(operator, Ending::Unknown, text)
-                .with("error", &trouble.what)
-                .with("outcome", &trouble.outcome)
+            OperationReport::new(&context.target, OperationStatus::Unknown, text)
+                .with("error", &error.what)
+                .with("outcome", &error.outcome)
         }
     };
-    Ok(verdict.with("before", &before).with("after", &after))
+    Ok(report.with("before", &before).with("after", &after))
 }
 
 /// From and to, setting by setting.
@@ -158,14 +163,14 @@ fn notify(settings: &CurrentModeration) -> String {
     }
 }
 
-// === impl Wanted ===
+// === impl RequestedSettings ===
 
-impl Wanted {
-    fn of(arguments: &ModerationArgs) -> Result<Self, Failure> {
+impl RequestedSettings {
+    fn of(arguments: &ModerationArgs) -> Result<Self, CommandError> {
         let wanted = Self {
             enabled: match (arguments.enabled, arguments.disabled) {
                 (true, true) => {
-                    return Err(Failure::Usage(
+                    return Err(CommandError::Usage(
                         "give either --enabled or --disabled".to_owned(),
                     ));
                 }
@@ -190,7 +195,7 @@ impl Wanted {
             && wanted.strategy.is_none()
             && wanted.notify.is_none();
         if nothing {
-            return Err(Failure::Usage(
+            return Err(CommandError::Usage(
                 "there is nothing to set: give --enabled or --disabled, --interval, --strategy \
                  or --notify"
                     .to_owned(),
@@ -200,8 +205,8 @@ impl Wanted {
     }
 
     /// These settings, and for the others what is so at present.
-    fn merged_with(&self, present: &CurrentModeration) -> Result<VideoModeration, Trouble> {
-        let missing = |flag: &str| Trouble {
+    fn merged_with(&self, present: &CurrentModeration) -> Result<VideoModeration, OperationError> {
+        let missing = |flag: &str| OperationError {
             effect: Effect::None,
             what: format!(
                 "Polyv does not tell the present setting, and every change sets them all: give {flag} too"
@@ -230,10 +235,10 @@ impl Wanted {
 }
 
 /// Those who are named, and nobody else.
-fn notified(who: &[NotifyArg]) -> Result<Notify, Failure> {
+fn notified(who: &[NotifyArg]) -> Result<Notify, CommandError> {
     let names = |named| who.contains(&named);
     if names(NotifyArg::None) && who.len() > 1 {
-        return Err(Failure::Usage(
+        return Err(CommandError::Usage(
             "--notify: either `none` or those who are to be told".to_owned(),
         ));
     }

@@ -1,31 +1,33 @@
 //! `probe`: asks Polyv once about a channel and shows what it said.
 
-mod advice;
+mod hints;
+mod related_lookups;
 mod report;
+mod sparkline;
 mod text;
-mod trend;
 
 use std::time::Duration;
 
 use anyhow::Context;
 
-use super::asking::{Asker, choose};
-use super::{Failure, configuration, output};
+use super::api_session::{ApiSession, select_account};
+use super::{CommandError, load_config, output};
 use crate::cli::{Output, ProbeArgs};
 use crate::config::{Account, Config, check_channel_id};
-use crate::telemetry::start_log;
+use crate::telemetry::init_tracing;
 use polyv_client::{Error, Range, StreamInfo};
-use report::{Companions, Report};
+use related_lookups::RelatedLookups;
+use report::Report;
 
 /// How much is asked for, and shown as a trend.
 const LOOKBACK: Duration = Duration::from_secs(600);
 
 /// Asks, shows, and says what to do where something is wrong.
-pub(super) fn run(arguments: &ProbeArgs) -> Result<(), Failure> {
-    start_log(arguments.log.level, arguments.log.format);
-    check_channel_id(&arguments.channel_id).map_err(Failure::Usage)?;
-    let (_source, config) = configuration::load(&arguments.config)?;
-    let account = choose(&config, &arguments.channel_id, arguments.account.as_deref())?;
+pub(super) fn run(arguments: &ProbeArgs) -> Result<(), CommandError> {
+    init_tracing(arguments.log.level, arguments.log.format);
+    check_channel_id(&arguments.channel_id).map_err(CommandError::Usage)?;
+    let (_source, config) = load_config::load(&arguments.config)?;
+    let account = select_account(&config, &arguments.channel_id, arguments.account.as_deref())?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
     let report = runtime.block_on(ask(&config, account, &arguments.channel_id));
     // A name that is still being looked up must not keep the person waiting.
@@ -43,16 +45,16 @@ pub(super) fn run(arguments: &ProbeArgs) -> Result<(), Failure> {
     if report.is_answer() {
         Ok(())
     } else {
-        Err(Failure::Told)
+        Err(CommandError::AlreadyReported)
     }
 }
 
 async fn ask(config: &Config, account: &Account, channel_id: &str) -> anyhow::Result<Report> {
-    let Asker {
+    let ApiSession {
         client,
         limiter,
         clock,
-    } = Asker::new(config, account)?;
+    } = ApiSession::new(config, account)?;
     let question = async || -> Result<StreamInfo, Error> {
         let permit = limiter.acquire().await;
         let range = Range::since(clock.now().server_time - LOOKBACK);
@@ -67,14 +69,14 @@ async fn ask(config: &Config, account: &Account, channel_id: &str) -> anyhow::Re
         Ok(info) => info.samples.is_empty(),
         Err(error) => matches!(error, Error::Rejected(_) | Error::Forbidden(_)),
     };
-    let companions = if puzzling {
+    let related = if puzzling {
         let permit = limiter.acquire().await;
         let validity = client.status_valid(permit, &[channel_id]).await;
         let permit = limiter.acquire().await;
         let status = client.live_status(permit, &[channel_id]).await;
-        Companions::found(channel_id, validity, status)
+        RelatedLookups::found(channel_id, validity, status)
     } else {
-        Companions::default()
+        RelatedLookups::default()
     };
     let name = account
         .channels
@@ -82,7 +84,7 @@ async fn ask(config: &Config, account: &Account, channel_id: &str) -> anyhow::Re
         .find(|channel| *channel.id == *channel_id)
         .map(|channel| channel.name.to_string());
     Ok(Report::new(
-        report::Asked {
+        report::QueryInfo {
             account: account.name.clone(),
             channel_id: channel_id.to_owned(),
             channel_name: name,
@@ -90,6 +92,6 @@ async fn ask(config: &Config, account: &Account, channel_id: &str) -> anyhow::Re
             clock_skew_seconds: clock.skew_seconds(Duration::MAX),
         },
         result,
-        &companions,
+        &related,
     ))
 }

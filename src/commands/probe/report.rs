@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use super::advice;
+use super::hints;
+use super::related_lookups::{RelatedLookups, Samples};
 use polyv_client::clock::Timestamp;
-use polyv_client::{
-    ChannelLiveStatus, ChannelValidity, Error, LiveStatus, Outcome, RawSample, StreamInfo,
-};
+use polyv_client::{Error, Outcome, RawSample, StreamInfo};
 
 /// What a probe found. Its JSON is documented in `docs/probe.md`.
 #[derive(Debug, Serialize)]
@@ -50,8 +49,8 @@ pub(super) struct SampleReport {
     pub(super) audio_framerate_fps: Option<f64>,
 }
 
-/// Who and what was asked.
-pub(super) struct Asked {
+/// The query that a report is about.
+pub(super) struct QueryInfo {
     pub(super) account: String,
     pub(super) channel_id: String,
     pub(super) channel_name: Option<String>,
@@ -59,55 +58,13 @@ pub(super) struct Asked {
     pub(super) clock_skew_seconds: Option<f64>,
 }
 
-/// What the companions of the stream information say of a channel that puzzles.
-#[derive(Debug, Default)]
-pub(super) struct Companions {
-    pub(super) validity: Option<ChannelValidity>,
-    /// Its live status, or Polyv's word for it where that is an unknown one.
-    pub(super) status: Option<Result<LiveStatus, String>>,
-    /// Whether the status was asked for, and the channel was not among the answers.
-    pub(super) status_unknown: bool,
-}
-
-// === impl Companions ===
-
-impl Companions {
-    /// Picks the channel out of the answers. A companion that failed says nothing.
-    pub(super) fn found(
-        channel_id: &str,
-        validity: Result<Vec<ChannelValidity>, Error>,
-        status: Result<Vec<ChannelLiveStatus>, Error>,
-    ) -> Self {
-        let validity = validity
-            .ok()
-            .and_then(|all| all.into_iter().find(|found| found.channel_id == channel_id));
-        let asked = status.is_ok();
-        let status = status
-            .ok()
-            .and_then(|all| all.into_iter().find(|found| found.channel_id == channel_id))
-            .map(|found| found.status);
-        Self {
-            validity,
-            status_unknown: asked && status.is_none(),
-            status,
-        }
-    }
-
-    /// Whether the channel is one that this account can't ask for.
-    pub(super) fn explains(&self) -> bool {
-        self.validity
-            .as_ref()
-            .is_some_and(|validity| validity.deleted == Some(true) || validity.ours == Some(false))
-    }
-}
-
 // === impl Report ===
 
 impl Report {
     pub(super) fn new(
-        asked: Asked,
+        asked: QueryInfo,
         result: Result<StreamInfo, Error>,
-        companions: &Companions,
+        related: &RelatedLookups,
     ) -> Self {
         let (outcome, error, info) = match result {
             Ok(info) => (Outcome::Ok, None, info),
@@ -120,12 +77,12 @@ impl Report {
         };
         let (streams, unreadable) = streams(&info, asked.at);
         let samples = match (&info.samples[..], &streams[..]) {
-            ([], _) => advice::Samples::None,
-            (_, []) => advice::Samples::Unusable,
-            _ => advice::Samples::Some,
+            ([], _) => Samples::None,
+            (_, []) => Samples::Unusable,
+            _ => Samples::Some,
         };
-        let mut advice = advice::on(outcome, &asked.account, samples, companions);
-        advice.extend(advice::on_clock(asked.clock_skew_seconds));
+        let mut advice = hints::for_outcome(outcome, &asked.account, samples, related);
+        advice.extend(hints::for_clock(asked.clock_skew_seconds));
         Self {
             account: asked.account,
             channel_id: asked.channel_id,

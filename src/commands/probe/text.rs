@@ -6,7 +6,7 @@ use chrono::{DateTime, FixedOffset};
 
 use super::LOOKBACK;
 use super::report::{Report, SampleReport, StreamReport};
-use super::trend;
+use super::sparkline;
 use crate::config::format_duration;
 use polyv_client::clock::Timestamp;
 
@@ -84,7 +84,7 @@ fn write_stream(stream: &StreamReport, now: Timestamp, zone: FixedOffset, out: &
             continue;
         };
         let highest = values().map(|(_, value)| value).fold(lowest, f64::max);
-        let drawn = trend::draw(values(), now, LOOKBACK);
+        let drawn = sparkline::draw(values(), now, LOOKBACK);
         let range = match name {
             "bitrate" => format!("{} to {}", bitrate(lowest), bitrate(highest)),
             _ => format!("{} to {} fps", framerate(lowest), framerate(highest)),

@@ -38,7 +38,7 @@ impl Poller {
         };
         let metrics = &self.context.metrics;
         let endpoint = in_flight.request.endpoint();
-        metrics.polled(&account.name, endpoint, outcome, took);
+        metrics.observe_request(&account.name, endpoint, outcome, took);
         account.in_flight = account.in_flight.saturating_sub(1);
         if !matches!(outcome, Outcome::Timeout | Outcome::ConnectionFailed) {
             account.observe_latency(took);

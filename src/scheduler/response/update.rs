@@ -15,7 +15,9 @@ pub(super) fn accept_update(
     now: TimeSnapshot,
 ) {
     for (reason, count) in update.discarded.counts() {
-        context.metrics.discarded(&account.name, reason, count);
+        context
+            .metrics
+            .count_discarded(&account.name, reason, count);
     }
     for delay in update.new_samples.iter().filter_map(|sample| sample.delay) {
         context.metrics.sample_delay(&account.name, delay);

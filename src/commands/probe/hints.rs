@@ -1,31 +1,20 @@
-//! What to do about it.
+//! Hints on what to do about a result.
 
-use super::report::Companions;
+use super::related_lookups::{RelatedLookups, Samples};
 use polyv_client::{LiveStatus, Outcome};
 
-/// A clock that is further off than this will be in the way of other things too.
-const CLOCK_IS_OFF: f64 = 30.0;
+/// A clock that is further off than this causes other faults as well.
+const MAX_CLOCK_SKEW_SECONDS: f64 = 30.0;
 
-/// What was answered of a live channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Samples {
-    /// Nothing.
-    None,
-    /// Nothing of use.
-    Unusable,
-    /// Samples.
-    Some,
-}
-
-/// Advice on how a probe ended.
-pub(super) fn on(
+/// Hints on the outcome of a probe.
+pub(super) fn for_outcome(
     outcome: Outcome,
     account: &str,
     samples: Samples,
-    companions: &Companions,
+    related: &RelatedLookups,
 ) -> Vec<String> {
     let advice: &[&str] = match outcome {
-        Outcome::Ok if samples == Samples::None => return on_no_samples(companions),
+        Outcome::Ok if samples == Samples::None => return for_no_samples(related),
         Outcome::Ok if samples == Samples::Unusable => &[
             "Polyv sent samples, and none of them can be used: their times or values are not as \
              documented. Is poll.time_zone as Polyv's times need it?",
@@ -50,12 +39,12 @@ pub(super) fn on(
              minutes beyond. Wait that long, and look for other programs that call Polyv from \
              here; divide api.rate_limit among exporters.",
         ],
-        Outcome::Forbidden if companions.explains() => return on_rejected(account, companions),
+        Outcome::Forbidden if related.explains() => return for_rejected(account, related),
         Outcome::Forbidden => &[
             "The account may not do this: ask Polyv whether the live API is enabled for it and \
              whether calls are limited to certain IP addresses.",
         ],
-        Outcome::Rejected => return on_rejected(account, companions),
+        Outcome::Rejected => return for_rejected(account, related),
         Outcome::ServerError => &["Polyv itself fails; try again in a minute."],
         Outcome::Timeout | Outcome::ConnectionFailed => &[
             "Is the address in api.base_url right, and does this host reach it (DNS, firewall)?",
@@ -69,9 +58,9 @@ pub(super) fn on(
     advice.iter().map(|&advice| advice.to_owned()).collect()
 }
 
-/// Advice on this host's clock.
-pub(super) fn on_clock(skew: Option<f64>) -> Option<String> {
-    let skew = skew.filter(|skew| skew.abs() > CLOCK_IS_OFF)?;
+/// A hint on this host's clock.
+pub(super) fn for_clock(skew: Option<f64>) -> Option<String> {
+    let skew = skew.filter(|skew| skew.abs() > MAX_CLOCK_SKEW_SECONDS)?;
     let direction = if skew > 0.0 { "behind" } else { "ahead of" };
     Some(format!(
         "This host's clock is {:.0} s {direction} Polyv's; calls are signed with Polyv's time, \
@@ -80,8 +69,8 @@ pub(super) fn on_clock(skew: Option<f64>) -> Option<String> {
     ))
 }
 
-fn on_rejected(account: &str, companions: &Companions) -> Vec<String> {
-    let Some(validity) = &companions.validity else {
+fn for_rejected(account: &str, related: &RelatedLookups) -> Vec<String> {
+    let Some(validity) = &related.validity else {
         return vec![
             "Is the channel's id right? Polyv would not say whether it exists.".to_owned(),
         ];
@@ -96,7 +85,7 @@ fn on_rejected(account: &str, companions: &Companions) -> Vec<String> {
         )];
     }
     let mut advice = vec!["The channel exists and is this account's.".to_owned()];
-    advice.push(if companions.status_unknown {
+    advice.push(if related.status_unknown {
         "Polyv tells no live status of it, as of seminar channels (研讨会), whose streams can't \
          be asked for."
             .to_owned()
@@ -106,8 +95,8 @@ fn on_rejected(account: &str, companions: &Companions) -> Vec<String> {
     advice
 }
 
-fn on_no_samples(companions: &Companions) -> Vec<String> {
-    match &companions.status {
+fn for_no_samples(related: &RelatedLookups) -> Vec<String> {
+    match &related.status {
         Some(Ok(LiveStatus::Live)) => vec![
             "The channel is live and Polyv has no samples of its stream: it probably is not on \
              Tencent's CDN, or has only just begun."
@@ -123,7 +112,7 @@ fn on_no_samples(companions: &Companions) -> Vec<String> {
                  live or ending just now; try again in a minute."
             )]
         }
-        None if companions.status_unknown => vec![
+        None if related.status_unknown => vec![
             "Polyv has no samples, and tells no live status, as of seminar channels (研讨会), \
              whose streams can't be asked for."
                 .to_owned(),

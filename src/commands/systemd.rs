@@ -1,7 +1,7 @@
-//! What a service manager is told: systemd, or whatever else speaks its notification protocol.
+//! Notifications for a service manager: systemd, or any other that speaks its protocol.
 //!
-//! `NOTIFY_SOCKET` names where, and `WATCHDOG_USEC` how often it wants to hear that the exporter
-//! works; see `sd_notify(3)` and `sd_watchdog_enabled(3)`. Where they are not set, nobody asks.
+//! `NOTIFY_SOCKET` names the socket, and `WATCHDOG_USEC` the interval of keep-alive messages; see
+//! `sd_notify(3)` and `sd_watchdog_enabled(3)`. Without them nothing is sent.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -18,23 +18,23 @@ use crate::config::Config;
 use crate::scheduler::PollerHealth;
 use polyv_client::ServerClock;
 
-/// A service manager that wants to know how things are, or nobody.
+/// Notifies the service manager, if there is one.
 #[derive(Debug, Clone)]
-pub(super) struct Supervisor {
+pub(super) struct ServiceNotifier {
     socket: Option<OsString>,
-    /// It takes the exporter for dead when it hears nothing for so long.
+    /// After this long without a message the service manager restarts the exporter.
     watchdog: Option<Duration>,
 }
 
-/// A manager that reads nothing for so long does without; nothing else waits for it.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// The exporter is ready only once, and the manager may be busy with starting everything else.
-const PATIENCE_AT_START: Duration = Duration::from_secs(30);
+/// How long a notification waits for a service manager that does not read.
+const NOTIFY_TIMEOUT: Duration = Duration::from_secs(1);
+/// The same for the first one: the service manager may be busy while the host boots.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
-// === impl Supervisor ===
+// === impl ServiceNotifier ===
 
-impl Supervisor {
-    /// The one that the environment names.
+impl ServiceNotifier {
+    /// The notifier that the environment describes.
     pub(super) fn from_environment() -> Self {
         let socket = std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty());
         Self {
@@ -43,10 +43,9 @@ impl Supervisor {
         }
     }
 
-    /// Says that the exporter listens, and then that it works for as long as its poller does,
-    /// until the shutdown. Where the latter is wanted, silence is what makes the service
-    /// manager start another one.
-    pub(super) async fn accompany(
+    /// Reports that the exporter listens, and then keeps the watchdog alive while its poller
+    /// works, until the shutdown. Without these messages the service manager restarts it.
+    pub(super) async fn run(
         self,
         watching: String,
         status: Arc<PollerHealth>,
@@ -57,30 +56,32 @@ impl Supervisor {
             () = shutdown.cancelled() => {}
             () = async {
                 let ready = [NotifyState::Ready, NotifyState::Status(&watching)];
-                self.tell(&ready, PATIENCE_AT_START).await;
+                self.notify(&ready, READY_TIMEOUT).await;
                 self.keep_alive(&status, &clock).await;
             } => {}
         }
-        self.tell(&[NotifyState::Stopping], PATIENCE).await;
+        self.notify(&[NotifyState::Stopping], NOTIFY_TIMEOUT).await;
     }
 
-    /// The configuration is loaded anew, until that is [over](Self::reloaded).
+    /// Reports that a reload has begun; [`Self::reloaded`] ends it.
     pub(super) async fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {
-            Ok(now) => self.tell(&[NotifyState::Reloading, now], PATIENCE).await,
+            Ok(now) => {
+                self.notify(&[NotifyState::Reloading, now], NOTIFY_TIMEOUT)
+                    .await
+            }
             Err(error) => failed(&error),
         }
     }
 
-    /// The exporter works by this configuration; `well` says whether that is what its files say
-    /// by now.
-    pub(super) async fn reloaded(&self, config: &Config, well: bool) {
-        let mut text = watching(config);
-        if !well {
-            text.push_str("; the configuration is faulty now, so the one before goes on");
+    /// Reports the configuration in force, and whether its files contain the same.
+    pub(super) async fn reloaded(&self, config: &Config, in_sync: bool) {
+        let mut text = status_line(config);
+        if !in_sync {
+            text.push_str("; the configuration is faulty now, so the previous one stays in force");
         }
         let ready = [NotifyState::Ready, NotifyState::Status(&text)];
-        self.tell(&ready, PATIENCE).await;
+        self.notify(&ready, NOTIFY_TIMEOUT).await;
     }
 
     async fn keep_alive(&self, status: &PollerHealth, clock: &ServerClock) {
@@ -93,16 +94,14 @@ impl Supervisor {
             sleep_until(next).await;
             next = Instant::now() + every;
             if status.is_stalled(clock.host().monotonic()) {
-                error!(
-                    "the poller is stuck; the service manager is not told any more that all is well"
-                );
+                error!("the poller is stalled; keep-alive messages to the service manager stop");
             } else {
-                self.tell(&[NotifyState::Watchdog], PATIENCE).await;
+                self.notify(&[NotifyState::Watchdog], NOTIFY_TIMEOUT).await;
             }
         }
     }
 
-    async fn tell(&self, states: &[NotifyState<'_>], patience: Duration) {
+    async fn notify(&self, states: &[NotifyState<'_>], limit: Duration) {
         let Some(socket) = &self.socket else {
             return;
         };
@@ -112,25 +111,25 @@ impl Supervisor {
             message.push('\n');
         }
         let too_slow = || io::Error::from(io::ErrorKind::TimedOut);
-        let told = timeout(patience, send(socket, &message)).await;
-        if let Err(error) = told.map_err(|_| too_slow()).and_then(|told| told) {
+        let sent = timeout(limit, send(socket, &message)).await;
+        if let Err(error) = sent.map_err(|_| too_slow()).and_then(|sent| sent) {
             failed(&error);
         }
     }
 }
 
-/// What is watched, in a few words.
-pub(super) fn watching(config: &Config) -> String {
+/// The status line that the service manager shows.
+pub(super) fn status_line(config: &Config) -> String {
     let channels: usize = config.accounts.iter().map(|a| a.channels.len()).sum();
     format!("watching channels: {channels}")
 }
 
 fn failed(error: &io::Error) {
-    warn!(%error, "the service manager can't be told how things are (NOTIFY_SOCKET)");
+    warn!(%error, "the service manager can't be notified (NOTIFY_SOCKET)");
 }
 
 /// Sends to a socket of the file system, or to an abstract one, which begins with `@`. It may be
-/// full; `sd_notify::notify` would hold up a thread until somebody reads.
+/// full; `sd_notify::notify` would block a thread until it is read.
 async fn send(socket: &OsStr, message: &str) -> io::Result<()> {
     let sender = UnixDatagram::unbound()?;
     connect(&sender, socket)?;
@@ -169,7 +168,7 @@ mod tests {
         let path = directory.path().join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
         manager.set_nonblocking(true).unwrap();
-        let supervisor = Supervisor {
+        let notifier = ServiceNotifier {
             socket: Some(path.into_os_string()),
             watchdog: Some(Duration::from_secs(20)),
         };
@@ -179,12 +178,12 @@ mod tests {
             let mut buffer = [0; 64];
             std::iter::from_fn(|| manager.recv(&mut buffer).ok()).count()
         };
-        // Nobody looks after the status: that is what a stuck poller looks like.
-        let watching = supervisor.keep_alive(&status, &clock);
-        _ = timeout(Duration::from_secs(61), watching).await;
+        // Nothing updates the health: that is what a stalled poller looks like.
+        let keep_alive = notifier.keep_alive(&status, &clock);
+        _ = timeout(Duration::from_secs(61), keep_alive).await;
         assert_eq!(alive(), 7, "at once, and every 10 s for a minute");
-        let watching = supervisor.keep_alive(&status, &clock);
-        _ = timeout(Duration::from_secs(300), watching).await;
+        let keep_alive = notifier.keep_alive(&status, &clock);
+        _ = timeout(Duration::from_secs(300), keep_alive).await;
         assert_eq!(alive(), 0);
     }
 }

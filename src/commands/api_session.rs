@@ -1,21 +1,22 @@
-//! What commands that call Polyv by themselves have in common.
+//! One account's connection to Polyv, for commands that call it directly.
 
 use std::sync::Arc;
 
-use super::{Failure, exporter};
+use super::CommandError;
+use super::load_config::build_transport;
 use crate::config::{Account, Config};
 use crate::scheduler;
 use polyv_client::clock::Clock;
 use polyv_client::{Client, ClientSettings, Limiter, ServerClock};
 
-/// One account's way to Polyv, with the limiter that its every call needs a permit of.
-pub(super) struct Asker {
+/// A client for one account, and the limiter that grants its calls.
+pub(super) struct ApiSession {
     pub(super) client: Client,
     pub(super) limiter: Arc<Limiter>,
     pub(super) clock: Arc<ServerClock>,
 }
 
-impl Asker {
+impl ApiSession {
     /// For an account of a configuration.
     ///
     /// # Errors
@@ -28,7 +29,7 @@ impl Asker {
                 timeout: config.api.timeout,
                 zone: config.poll.time_zone,
             },
-            exporter::transport(config).map_err(anyhow::Error::msg)?,
+            build_transport(config)?,
             Arc::clone(&clock),
             account.credentials.clone(),
         );
@@ -42,11 +43,11 @@ impl Asker {
 
 /// The account to act as: the one that is named, else the one that lists the channel, else
 /// the only one.
-pub(super) fn choose<'a>(
+pub(super) fn select_account<'a>(
     config: &'a Config,
     channel_id: &str,
     wanted: Option<&str>,
-) -> Result<&'a Account, Failure> {
+) -> Result<&'a Account, CommandError> {
     let names = || {
         let names: Vec<_> = config.accounts.iter().map(|a| a.name.as_str()).collect();
         names.join(", ")
@@ -57,7 +58,7 @@ pub(super) fn choose<'a>(
             .iter()
             .find(|account| account.name == name)
             .ok_or_else(|| {
-                Failure::Usage(format!(
+                CommandError::Usage(format!(
                     "there is no account `{name}`; the configuration has: {}",
                     names()
                 ))
@@ -65,7 +66,7 @@ pub(super) fn choose<'a>(
     }
     match (config.account_of(channel_id), config.accounts.as_slice()) {
         (Some(account), _) | (None, [account]) => Ok(account),
-        _ => Err(Failure::Usage(format!(
+        _ => Err(CommandError::Usage(format!(
             "no account of the configuration lists channel {channel_id}: say with --account \
              which one to act as ({})",
             names()

@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use crate::config::Diagnostics;
 
-/// Why a command could not do what it was asked.
+/// Why a command failed.
 #[derive(Debug)]
-pub(super) enum Failure {
-    /// It went wrong.
+pub(super) enum CommandError {
+    /// It failed.
     Failed(anyhow::Error),
-    /// It went wrong, and the person was told.
-    Told,
+    /// It failed, and the person has read why.
+    AlreadyReported,
     /// The command line is wrong.
     Usage(String),
     /// A file that the person wrote is wrong.
@@ -22,8 +22,8 @@ pub(super) enum Failure {
     },
 }
 
-impl Failure {
-    /// Tells the person, and gives the exit status.
+impl CommandError {
+    /// Prints the error, and returns the exit status.
     #[allow(clippy::print_stderr)] // to a person, who may not have a log
     pub(super) fn report(self) -> ExitCode {
         match self {
@@ -31,7 +31,7 @@ impl Failure {
                 eprintln!("polyv-exporter: {error:#}");
                 ExitCode::from(1)
             }
-            Self::Told => ExitCode::from(1),
+            Self::AlreadyReported => ExitCode::from(1),
             Self::Usage(message) => {
                 eprintln!("polyv-exporter: {message}");
                 ExitCode::from(2)
@@ -46,16 +46,16 @@ impl Failure {
 }
 
 /// The configuration is wrong.
-pub(super) fn faulty_configuration(faults: Diagnostics) -> Failure {
-    Failure::Faulty {
+pub(super) fn faulty_configuration(faults: Diagnostics) -> CommandError {
+    CommandError::Faulty {
         what: "configuration",
         faults: faults.to_string(),
     }
 }
 
 /// The web configuration is wrong.
-pub(super) fn faulty_web_configuration(faults: web_config::Diagnostics) -> Failure {
-    Failure::Faulty {
+pub(super) fn faulty_web_configuration(faults: web_config::Diagnostics) -> CommandError {
+    CommandError::Faulty {
         what: "web configuration",
         faults: faults.to_string(),
     }
@@ -63,14 +63,14 @@ pub(super) fn faulty_web_configuration(faults: web_config::Diagnostics) -> Failu
 
 /// The scenario is wrong.
 #[cfg(feature = "simulator")]
-pub(super) fn faulty_scenario(error: polyv_simulator::ScenarioError) -> Failure {
-    Failure::Faulty {
+pub(super) fn faulty_scenario(error: polyv_simulator::ScenarioError) -> CommandError {
+    CommandError::Faulty {
         what: "scenario",
         faults: error.to_string(),
     }
 }
 
-impl<E: Into<anyhow::Error>> From<E> for Failure {
+impl<E: Into<anyhow::Error>> From<E> for CommandError {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }

@@ -7,12 +7,13 @@ use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
-use super::doorkeeper::Doorkeeper;
-use super::reloader::{self, Reloader};
+use super::load_config::{build_transport, log_warnings};
+use super::reloader::{ReloadDeps, Reloader};
 use super::shard;
-use super::supervisor::{Supervisor, watching};
+use super::systemd::{ServiceNotifier, status_line};
+use super::web_config_reloader::WebConfigReloader;
 use crate::config::{Config, Source, SourceFingerprint};
 use crate::http::{self, AppState, Listener, Server};
 use crate::metrics::RenderedChannels;
@@ -21,39 +22,39 @@ use crate::state::ChannelStore;
 use crate::telemetry::{BuildInfo, Metrics};
 use crate::ui;
 use polyv_client::clock::Clock;
-use polyv_client::{HttpTransport, Limiter, ServerClock, Transport};
+use polyv_client::{Limiter, ServerClock};
 
-/// So many may wait for a reload over HTTP; they would all bring the same.
-const WAITING_RELOADS: usize = 8;
+/// Reload requests over HTTP that may wait; all would bring the same.
+const MAX_WAITING_RELOADS: usize = 8;
 
 /// What an exporter is started with.
-pub(super) struct Setup {
+pub(super) struct AppConfig {
     /// Where the configuration comes from, for reloads.
     pub(super) source: Source,
     /// The configuration.
     pub(super) config: Config,
-    /// What it was made of.
+    /// What it was read from.
     pub(super) fingerprint: SourceFingerprint,
-    /// Who is let in.
-    pub(super) door: Doorkeeper,
+    /// TLS, authentication and headers.
+    pub(super) web_config: WebConfigReloader,
     /// Where to listen.
     pub(super) listeners: Vec<Listener>,
     /// Where the metrics are.
     pub(super) telemetry_path: String,
-    /// Whether a reload may be asked for over HTTP.
+    /// Whether `POST /-/reload` is served.
     pub(super) enable_lifecycle: bool,
-    /// Asks for a reload.
+    /// The signal that requests a reload.
     pub(super) reload_signal: Signal,
 }
 
 /// Runs until the shutdown; nothing is left running then.
-pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
     let BuildInfo {
         version, revision, ..
     } = BuildInfo::THIS;
     info!(version, revision, "starting");
-    let Setup { config, source, .. } = setup;
-    warn_of(&config);
+    let AppConfig { config, source, .. } = setup;
+    log_warnings(&config);
     shard::announce(&config);
     let clock = Arc::new(ServerClock::new(Clock::default()));
     let metrics = Metrics::new().context("the metrics can't be set up")?;
@@ -71,8 +72,8 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
     };
-    let transport = transport(&config).map_err(anyhow::Error::msg)?;
-    let (requests, asked) = mpsc::channel(WAITING_RELOADS);
+    let transport = build_transport(&config)?;
+    let (requests, asked) = mpsc::channel(MAX_WAITING_RELOADS);
     let app = AppState::new(http::AppDeps {
         rendered,
         store: Arc::clone(&context.store),
@@ -88,36 +89,36 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
     };
     let poller = Poller::new(context, update);
     metrics.reloads().succeeded(clock.host().wall());
-    let entrance = setup.door.entrance().clone();
-    let door = entrance.current();
+    let handle = setup.web_config.handle().clone();
+    let web_config = handle.current();
     for listener in &setup.listeners {
-        let (tls, passwords) = (door.has_tls(), door.requires_auth());
-        let client_certificates = door.verifies_clients();
+        let (tls, passwords) = (web_config.has_tls(), web_config.requires_auth());
+        let client_certificates = web_config.verifies_clients();
         info!(address = %listener.address, tls, passwords, client_certificates, "listening");
     }
 
-    let supervisor = Supervisor::from_environment();
-    let watched = watching(&config);
+    let notifier = ServiceNotifier::from_environment();
+    let watched = status_line(&config);
 
     let (updates_tx, updates) = mpsc::channel(1);
-    let reloader = Reloader::new(reloader::Parts {
+    let reloader = Reloader::new(ReloadDeps {
         source,
         config,
         fingerprint: setup.fingerprint,
-        door: setup.door,
+        web_config: setup.web_config,
         transport,
         metrics,
         clock: Arc::clone(&clock),
         poller: updates_tx,
-        supervisor: supervisor.clone(),
+        notifier: notifier.clone(),
     });
-    // Each of the four ends at the shutdown. One that ended before would leave an exporter
-    // that looks alive, so whichever ends ends all.
-    let serving = Server::new(http::router(app, ui::routes()), entrance, shutdown.clone())
-        .run(setup.listeners);
+    // Each of the four ends at the shutdown. If one ended earlier, the exporter would only look
+    // alive, so the first to end ends all.
+    let serving =
+        Server::new(http::router(app, ui::routes()), handle, shutdown.clone()).run(setup.listeners);
     let polling = poller.run(updates, shutdown.clone());
     let reloading = reloader.run(asked, setup.reload_signal, shutdown.clone());
-    let accompanying = supervisor.accompany(watched, health, clock, shutdown.clone());
+    let accompanying = notifier.run(watched, health, clock, shutdown.clone());
     let ending = |name: &'static str, task: tokio::task::JoinHandle<()>| {
         let shutdown = shutdown.clone();
         async move {
@@ -125,12 +126,12 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
             let too_early = !shutdown.is_cancelled();
             shutdown.cancel();
             ended.with_context(|| format!("the {name} failed"))?;
-            anyhow::ensure!(!too_early, "the {name} ended by itself");
+            anyhow::ensure!(!too_early, "the {name} ended too early");
             Ok(())
         }
     };
-    // On this thread, which has read the configuration: glibc keeps memory for each thread apart,
-    // so all that reading took is free for what the poller comes to know.
+    // On this thread, which has read the configuration: glibc keeps an arena per thread, so the
+    // memory that reading took is free for the poller's state.
     let here = LocalSet::new();
     let polling = here.spawn_local(polling);
     let ends = here
@@ -139,21 +140,10 @@ pub(super) async fn run(setup: Setup, shutdown: CancellationToken) -> anyhow::Re
                 ending("server", tokio::spawn(serving)),
                 ending("poller", polling),
                 ending("reloader", tokio::spawn(reloading)),
-                ending("word to the service manager", tokio::spawn(accompanying)),
+                ending("service notifier", tokio::spawn(accompanying)),
             )
         })
         .await;
     info!("stopped");
     ends.0.and(ends.1).and(ends.2).and(ends.3)
-}
-
-/// How to reach the Polyv of a configuration.
-pub(super) fn transport(config: &Config) -> Result<Arc<dyn Transport>, String> {
-    Ok(Arc::new(HttpTransport::new(&config.api.base_url)?))
-}
-
-pub(super) fn warn_of(config: &Config) {
-    for warning in &config.warnings {
-        warn!("{warning}");
-    }
 }

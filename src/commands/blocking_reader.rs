@@ -1,32 +1,32 @@
-//! Reading files anew, while everything else goes on.
+//! Reading files beside the asynchronous tasks.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-/// It may take so long.
-const READ: Duration = Duration::from_secs(30);
+/// How long reading may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Reads files, one reading at a time: those that do not let themselves be read (on a network
-/// that is down, say) hold up one thread and not one more with each try.
+/// Reads files, one read at a time: a file that blocks (on a network that is down, for example)
+/// occupies one thread, and not one more with each attempt.
 #[derive(Default)]
-pub(super) struct Reading(Arc<Mutex<()>>);
+pub(super) struct BlockingReader(Arc<Mutex<()>>);
 
-// === impl Reading ===
+// === impl BlockingReader ===
 
-impl Reading {
-    /// What `read` brings, which may block.
+impl BlockingReader {
+    /// Returns the result of `read`, which may block.
     ///
     /// # Errors
-    /// A sentence where it takes too long or fails; `what` names what is read.
+    /// A sentence if it takes too long or fails; `what` names what is read.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         what: &str,
         read: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, String> {
         let too_slow = || {
-            let seconds = READ.as_secs();
+            let seconds = READ_TIMEOUT.as_secs();
             format!("a file of the {what} takes over {seconds} s to be read")
         };
         let lock = Arc::clone(&self.0)
@@ -36,7 +36,7 @@ impl Reading {
             let _lock = lock;
             read()
         });
-        tokio::time::timeout(READ, reading)
+        tokio::time::timeout(READ_TIMEOUT, reading)
             .await
             .map_err(|_| too_slow())?
             .map_err(|failure| failure.to_string())

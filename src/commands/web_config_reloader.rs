@@ -1,33 +1,33 @@
-//! Reading the web configuration, and reading it anew.
+//! Loading and reloading the web configuration.
 
 use std::path::{Path, PathBuf};
 
 use tracing::{error, info, warn};
 
-use super::reading::Reading;
+use super::blocking_reader::BlockingReader;
 use web_config::{Diagnostics, SwapResult, WebConfig, WebConfigFile, WebConfigHandle};
 
-/// Sees to it that the door in force is the one that its file describes.
-pub(super) struct Doorkeeper {
-    /// `None` where no file was named: then there is nothing to do, ever.
+/// Keeps the web configuration in force in step with its file.
+pub(super) struct WebConfigReloader {
+    /// `None` without `--web.config.file`.
     file: Option<WebConfigFile>,
-    entrance: WebConfigHandle,
+    handle: WebConfigHandle,
     watched: Vec<PathBuf>,
-    reading: Reading,
-    /// What is wrong with the file as it is now.
+    reading: BlockingReader,
+    /// The error of the last reload.
     failure: Option<String>,
 }
 
-// === impl Doorkeeper ===
+// === impl WebConfigReloader ===
 
-impl Doorkeeper {
-    /// Reads the file, where one is named.
+impl WebConfigReloader {
+    /// Loads the file, if one is named.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All faults of the file.
     pub(super) fn new(path: Option<&Path>) -> Result<Self, Diagnostics> {
         let file = path.map(WebConfigFile::new);
-        let (door, watched) = match &file {
+        let (web_config, watched) = match &file {
             Some(file) => {
                 let reading = file.load();
                 (reading.config?, reading.watched)
@@ -35,24 +35,24 @@ impl Doorkeeper {
             None => (WebConfig::empty(), Vec::new()),
         };
         if let Some(file) = path
-            && !door.has_tls()
-            && !door.requires_auth()
+            && !web_config.has_tls()
+            && !web_config.requires_auth()
         {
-            // Perhaps what should have written it wrote nothing.
+            // The program that should have written it may have failed.
             warn!(file = %file.display(), "the web configuration neither encrypts nor asks for a password");
         }
         Ok(Self {
             file,
-            entrance: WebConfigHandle::new(door),
+            handle: WebConfigHandle::new(web_config),
             watched,
-            reading: Reading::default(),
+            reading: BlockingReader::default(),
             failure: None,
         })
     }
 
-    /// Where the door in force is.
-    pub(super) fn entrance(&self) -> &WebConfigHandle {
-        &self.entrance
+    /// The configuration in force.
+    pub(super) fn handle(&self) -> &WebConfigHandle {
+        &self.handle
     }
 
     /// The directories of its files.
@@ -60,32 +60,32 @@ impl Doorkeeper {
         &self.watched
     }
 
-    /// Whether the door in force is what its file says.
-    pub(super) fn is_well(&self) -> bool {
+    /// Whether the configuration in force is what its file contains.
+    pub(super) fn in_sync(&self) -> bool {
         self.failure.is_none()
     }
 
-    /// Reads the file anew. A faulty one leaves the door as it was. Says what is wrong in the
-    /// log where somebody asked, or where that is news.
+    /// Loads the file again. A faulty file leaves the configuration in force. Logs the error if the
+    /// reload was requested or the error is new.
     ///
     /// # Errors
-    /// What is wrong.
-    pub(super) async fn reload(&mut self, asked: bool) -> Result<SwapResult, String> {
+    /// The faults of the file.
+    pub(super) async fn reload(&mut self, requested: bool) -> Result<SwapResult, String> {
         let result = self.try_reload().await;
         match &result {
             Ok(change) => {
                 self.failure = None;
                 if *change == SwapResult::Replaced {
-                    info!("the web configuration was loaded anew");
+                    info!("the web configuration was reloaded");
                 }
             }
             Err(why) => {
                 let before = self.failure.replace(why.clone());
-                if asked || before.as_ref() != Some(why) {
+                if requested || before.as_ref() != Some(why) {
                     for line in why.lines() {
                         error!("{line}");
                     }
-                    error!("the new web configuration is faulty; the old one goes on");
+                    error!("the new web configuration is faulty; the old one stays in force");
                 }
             }
         }
@@ -98,11 +98,11 @@ impl Doorkeeper {
         };
         let read = move || file.load();
         let reading = self.reading.read("web configuration", read).await?;
-        // Those of a faulty one too: they are where it will be put right.
+        // Those of a faulty file too: that is where it will be fixed.
         self.watched = reading.watched;
-        let door = reading.config.map_err(|faults| faults.to_string())?;
-        self.entrance
-            .swap(door)
+        let web_config = reading.config.map_err(|faults| faults.to_string())?;
+        self.handle
+            .swap(web_config)
             .map_err(|faults| faults.to_string())
     }
 }

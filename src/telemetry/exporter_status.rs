@@ -8,7 +8,7 @@ use polyv_client::clock::Timestamp;
 
 /// How the exporter itself is doing.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Glance {
+pub struct ExporterStatus {
     /// How many calls of Polyv's API ended how, since the start; all outcomes, in their order.
     pub requests: Vec<(Outcome, u64)>,
     /// Whether calls are held back after Polyv throttled or blocked us.
@@ -30,7 +30,7 @@ pub struct Glance {
 impl Metrics {
     /// How the exporter itself is doing, as the metrics say.
     #[must_use]
-    pub fn glance(&self) -> Glance {
+    pub fn exporter_status(&self) -> ExporterStatus {
         let mut requests: Vec<_> = Outcome::ALL.map(|outcome| (outcome, 0)).into();
         for family in self.requests.collect() {
             for metric in family.get_metric() {
@@ -55,7 +55,7 @@ impl Metrics {
         let mut skews = clock_skew
             .iter()
             .flat_map(prometheus::proto::MetricFamily::get_metric);
-        Glance {
+        ExporterStatus {
             requests,
             paused: self.paused.get() != 0,
             poll_lag: self.poll_lag.get(),
@@ -84,10 +84,10 @@ mod tests {
     fn it_sums_up_accounts_and_names_those_that_are_refused() {
         let metrics = Metrics::new().unwrap();
         for account in ["a", "b", "c"] {
-            metrics.begin_account(account);
-            metrics.polled(account, Endpoint::StreamInfo, Outcome::Ok, Duration::ZERO);
+            metrics.init_account(account);
+            metrics.observe_request(account, Endpoint::StreamInfo, Outcome::Ok, Duration::ZERO);
         }
-        metrics.polled(
+        metrics.observe_request(
             "b",
             Endpoint::StreamInfo,
             Outcome::AuthFailed,
@@ -103,13 +103,16 @@ mod tests {
             .succeeded(Timestamp::from_millis(1_700_000_000_250));
         metrics.reloads().failed();
 
-        let glance = metrics.glance();
-        assert_eq!(glance.requests.len(), Outcome::ALL.len());
-        assert_eq!(glance.requests[0], (Outcome::Ok, 3));
-        assert!(glance.requests.contains(&(Outcome::AuthFailed, 1)));
-        assert_eq!(glance.refused_accounts, ["b", "c"]);
-        assert!(glance.paused && !glance.reload_successful);
-        assert_eq!(glance.clock_skew, Some(-2.5));
-        assert_eq!(glance.reload_success.as_millis(), 1_700_000_000_250);
+        let exporter_status = metrics.exporter_status();
+        assert_eq!(exporter_status.requests.len(), Outcome::ALL.len());
+        assert_eq!(exporter_status.requests[0], (Outcome::Ok, 3));
+        assert!(exporter_status.requests.contains(&(Outcome::AuthFailed, 1)));
+        assert_eq!(exporter_status.refused_accounts, ["b", "c"]);
+        assert!(exporter_status.paused && !exporter_status.reload_successful);
+        assert_eq!(exporter_status.clock_skew, Some(-2.5));
+        assert_eq!(
+            exporter_status.reload_success.as_millis(),
+            1_700_000_000_250
+        );
     }
 }

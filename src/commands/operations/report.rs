@@ -1,17 +1,22 @@
-//! What came of an operation, for a person and for a script.
+//! The result of an operation, for a person and for a script.
 
 use std::fmt::Write;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::Operator;
 use crate::cli::Output;
 use polyv_client::{Effect, Error, Outcome, Preview};
 
-/// What came of an operation.
-pub(super) struct Verdict {
-    ending: Ending,
+/// The channel that an operation is about.
+pub(super) struct OperationTarget {
+    pub(super) account: String,
+    pub(super) channel_id: String,
+}
+
+/// The result of an operation.
+pub(super) struct OperationReport {
+    ending: OperationStatus,
     /// Lines for a person.
     text: String,
     /// The same for a script.
@@ -21,10 +26,10 @@ pub(super) struct Verdict {
 /// How an operation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Ending {
-    /// As wanted.
+pub(super) enum OperationStatus {
+    /// Done as requested.
     Done,
-    /// Nothing was to be done.
+    /// Nothing had to be done.
     Unchanged,
     /// Nothing was sent, on purpose.
     DryRun,
@@ -32,23 +37,23 @@ pub(super) enum Ending {
     NotDone,
     /// Something was changed, and something was not.
     Partly,
-    /// Nobody knows.
+    /// Whether it took effect is unknown.
     Unknown,
 }
 
-/// Why something did not succeed.
+/// Why an operation failed.
 #[derive(Debug, Clone)]
-pub(super) struct Trouble {
+pub(super) struct OperationError {
     pub(super) effect: Effect,
-    /// What happened.
+    /// A sentence for the person.
     pub(super) what: String,
-    /// The same in one word, where Polyv was asked.
+    /// The outcome of the call, if there was one.
     pub(super) outcome: Option<&'static str>,
 }
 
-// === impl Trouble ===
+// === impl OperationError ===
 
-impl Trouble {
+impl OperationError {
     pub(super) fn new(error: &Error, effect: Effect) -> Self {
         let what = match error {
             Error::Forbidden(refusal) if refusal.message.starts_with("账号未开启") => format!(
@@ -64,7 +69,7 @@ impl Trouble {
         }
     }
 
-    /// Whether Polyv refused it for our clock, so that it certainly had no effect.
+    /// Whether Polyv refused the call because of our clock, so that it had no effect.
     pub(super) fn is_clock_skew(&self) -> bool {
         self.effect == Effect::None && self.outcome == Some(Outcome::ClockSkew.as_str())
     }
@@ -78,47 +83,51 @@ impl Trouble {
     }
 }
 
-// === impl Verdict ===
+// === impl OperationReport ===
 
-impl Verdict {
-    /// A verdict on what `operator` did, in a sentence.
-    pub(super) fn new(operator: &Operator, ending: Ending, text: impl Into<String>) -> Self {
+impl OperationReport {
+    /// A report in a sentence.
+    pub(super) fn new(
+        target: &OperationTarget,
+        ending: OperationStatus,
+        text: impl Into<String>,
+    ) -> Self {
         let mut text = text.into();
         text.push('\n');
-        let verdict = Self {
+        let report = Self {
             ending,
             text,
             json: Map::new(),
         };
-        verdict
+        report
             .with("result", &ending)
-            .with("account", &operator.account)
-            .with("channel_id", &operator.channel_id)
+            .with("account", &target.account)
+            .with("channel_id", &target.channel_id)
     }
 
-    /// It did not succeed: what, and whether it took effect.
-    pub(super) fn trouble(operator: &Operator, what: &str, trouble: &Trouble) -> Self {
-        let (ending, text) = match trouble.effect {
+    /// The report on a failure: what failed, and whether it took effect.
+    pub(super) fn failed(target: &OperationTarget, what: &str, error: &OperationError) -> Self {
+        let (ending, text) = match error.effect {
             Effect::None => (
-                Ending::NotDone,
-                format!("{what}: not done. {}", trouble.what),
+                OperationStatus::NotDone,
+                format!("{what}: not done. {}", error.what),
             ),
             Effect::Unknown => (
-                Ending::Unknown,
+                OperationStatus::Unknown,
                 format!(
                     "{what}: it is unknown whether that took effect. {}\n→ It was not sent \
-                     again. Look what is so before you do.",
-                    trouble.what
+                     again. Look at the present state before you do.",
+                    error.what
                 ),
             ),
         };
-        Self::new(operator, ending, text)
-            .with("error", &trouble.what)
-            .with("outcome", &trouble.outcome)
+        Self::new(target, ending, text)
+            .with("error", &error.what)
+            .with("outcome", &error.outcome)
     }
 
-    /// What would have been sent.
-    pub(super) fn dry_run(operator: &Operator, requests: &[Preview]) -> Self {
+    /// The requests that a dry run would have sent.
+    pub(super) fn dry_run(target: &OperationTarget, requests: &[Preview]) -> Self {
         let mut text = String::from("Nothing was sent. This would be:");
         for request in requests {
             _ = write!(text, "\nPOST {}", request.url);
@@ -126,12 +135,12 @@ impl Verdict {
                 _ = write!(text, "\n{body:#}");
             }
         }
-        Self::new(operator, Ending::DryRun, text).with("requests", &requests)
+        Self::new(target, OperationStatus::DryRun, text).with("requests", &requests)
     }
 
-    /// Adds something for scripts.
+    /// Adds a value for scripts.
     pub(super) fn with(mut self, name: &str, value: &impl Serialize) -> Self {
-        // What these are made of has no keys but texts, so it can be JSON.
+        // Keys are always text here, so this cannot fail.
         let value = serde_json::to_value(value).unwrap_or_default();
         self.json.insert(name.to_owned(), value);
         self
@@ -140,11 +149,11 @@ impl Verdict {
     pub(super) const fn is_success(&self) -> bool {
         matches!(
             self.ending,
-            Ending::Done | Ending::Unchanged | Ending::DryRun
+            OperationStatus::Done | OperationStatus::Unchanged | OperationStatus::DryRun
         )
     }
 
-    /// As somebody wants to see it.
+    /// The report in the requested format.
     pub(super) fn shown(&self, output: Output) -> serde_json::Result<String> {
         match output {
             Output::Text => Ok(self.text.clone()),

@@ -1,0 +1,77 @@
+//! Loading the configuration of a command.
+
+use std::sync::Arc;
+
+use tracing::warn;
+
+use super::CommandError;
+use super::error::{faulty_configuration, faulty_web_configuration};
+use super::web_config_reloader::WebConfigReloader;
+use crate::cli::{ConfigArgs, WebArgs};
+use crate::config::{Config, Shard, Source, SourceFingerprint};
+use polyv_client::{HttpTransport, Transport};
+
+/// Environment variables; any of them means "configured by the environment".
+const VARIABLES: [&str; 4] = [
+    "POLYV_APP_ID",
+    "POLYV_APP_SECRET",
+    "POLYV_APP_SECRET_FILE",
+    "POLYV_CHANNELS",
+];
+
+/// The configuration file, or else the environment.
+pub(super) fn load(arguments: &ConfigArgs) -> Result<(Source, Config), CommandError> {
+    let (source, config, _fingerprint) = load_shard(arguments, Shard::ALL)?;
+    Ok((source, config))
+}
+
+/// The configuration of a shard, with the fingerprint of all files it was read from.
+pub(super) fn load_shard(
+    arguments: &ConfigArgs,
+    shard: Shard,
+) -> Result<(Source, Config, SourceFingerprint), CommandError> {
+    let source = match &arguments.file {
+        Some(path) => Source::file(path).map_err(faulty_configuration)?,
+        None if VARIABLES
+            .iter()
+            .any(|name| std::env::var_os(name).is_some()) =>
+        {
+            Source::environment()
+        }
+        None => {
+            return Err(CommandError::Usage(
+                "there is no configuration: give --config.file FILE, or set POLYV_APP_ID, \
+                 POLYV_APP_SECRET (or POLYV_APP_SECRET_FILE) and POLYV_CHANNELS. To see the \
+                 exporter without an account, run `polyv-exporter demo`"
+                    .to_owned(),
+            ));
+        }
+    };
+    let source = source.sharded(shard);
+    let (config, fingerprint) = source
+        .load_with_fingerprint()
+        .map_err(faulty_configuration)?;
+    Ok((source, config, fingerprint))
+}
+
+/// The web configuration; without a file, everyone has access.
+pub(super) fn load_web_config(arguments: &WebArgs) -> Result<WebConfigReloader, CommandError> {
+    let path = arguments.config_file.as_deref();
+    WebConfigReloader::new(path).map_err(faulty_web_configuration)
+}
+
+/// The HTTP transport to the `base_url` of a configuration.
+///
+/// # Errors
+/// If TLS can't be set up.
+pub(super) fn build_transport(config: &Config) -> anyhow::Result<Arc<dyn Transport>> {
+    let transport = HttpTransport::new(&config.api.base_url).map_err(anyhow::Error::msg)?;
+    Ok(Arc::new(transport))
+}
+
+/// Logs what is valid in a configuration and perhaps not meant.
+pub(super) fn log_warnings(config: &Config) {
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+}

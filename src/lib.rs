@@ -1,23 +1,22 @@
-//! Watches live streams on Polyv (保利威) and tells Prometheus how they are.
+//! Watches live streams on Polyv (保利威) and exposes their quality as Prometheus metrics.
 //!
-//! Data runs one way through the rooms of this house, and no room looks back upstream:
+//! Data flows in one direction through the modules; no module depends on one further downstream:
 //!
 //! ```text
-//! configuration ─▶ poller ─▶ polyv ─▶ channel ─▶ exposition ─▶ web
-//!   what to ask     when       asks     knows      renders       serves
+//! configuration ─▶ scheduler ─▶ polyv-client ─▶ state ─▶ metrics ─▶ http
 //! ```
 //!
-//! - [`state`]: what is known of one channel; pure
-//! - [`cli`], [`commands`]: the command line, and one file for each command
-//! - [`config`]: what to ask, and what is expected
-//! - [`metrics`]: the catalogue of metrics, and how channels become text
-//! - [`scheduler`]: which channel is asked when
-//! - [`polyv_client`]: a client for Polyv's API, with the one limiter
-//! - `polyv_simulator`: a Polyv that behaves as documented, for tests and rehearsals
+//! - [`config`]: the validated configuration
+//! - [`scheduler`]: which request is due when
+//! - [`polyv_client`]: the client for Polyv's API, with the one limiter
+//! - [`state`]: what is known of channels; pure
+//! - [`metrics`]: metric families, and channels as text
 //! - [`telemetry`]: the exporter's own metrics, and its log
 //! - [`http`]: the HTTP server: metrics, health checks, JSON
 //! - [`ui`]: the status page
-//! - [`yaml`]: documents that know the place of their every fault
+//! - [`cli`], [`commands`]: the command line, and one file per subcommand
+//!
+//! `docs/architecture.md` has the whole picture, and a glossary.
 
 pub mod cli;
 pub mod commands;

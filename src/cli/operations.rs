@@ -97,7 +97,7 @@ pub struct ModerationArgs {
     /// How strictly
     #[arg(long, value_name = "STRATEGY", env = "POLYV_EXPORTER_STRATEGY")]
     pub strategy: Option<StrategyArg>,
-    /// Who is told of what was found: those, and nobody else; `none` for nobody
+    /// Who is notified of what was found: exactly those; `none` for no one
     #[arg(
         long,
         value_name = "WHO,…",
@@ -143,7 +143,7 @@ pub enum NotifyArg {
     Assistant,
     /// the host
     Talent,
-    /// nobody
+    /// no one
     None,
 }
 

@@ -46,7 +46,7 @@ impl CommandError {
 }
 
 /// The configuration is wrong.
-pub(super) fn faulty_configuration(faults: Diagnostics) -> CommandError {
+pub(super) fn faulty_configuration(faults: &Diagnostics) -> CommandError {
     CommandError::Faulty {
         what: "configuration",
         faults: faults.to_string(),
@@ -54,7 +54,7 @@ pub(super) fn faulty_configuration(faults: Diagnostics) -> CommandError {
 }
 
 /// The web configuration is wrong.
-pub(super) fn faulty_web_configuration(faults: web_config::Diagnostics) -> CommandError {
+pub(super) fn faulty_web_configuration(faults: &web_config::Diagnostics) -> CommandError {
     CommandError::Faulty {
         what: "web configuration",
         faults: faults.to_string(),
@@ -63,7 +63,7 @@ pub(super) fn faulty_web_configuration(faults: web_config::Diagnostics) -> Comma
 
 /// The scenario is wrong.
 #[cfg(feature = "simulator")]
-pub(super) fn faulty_scenario(error: polyv_simulator::ScenarioError) -> CommandError {
+pub(super) fn faulty_scenario(error: &polyv_simulator::ScenarioError) -> CommandError {
     CommandError::Faulty {
         what: "scenario",
         faults: error.to_string(),

@@ -63,13 +63,13 @@ async fn ask(address: &str) -> anyhow::Result<&'static str> {
         anyhow::Ok((status, body))
     };
     let (status, body) = tokio::select! {
-        answer = exchange => answer.context("no answer in HTTP")?,
-        // It goes on until the answer is there, or fails, which the exchange is told as well.
+        response = exchange => response.context("no HTTP response")?,
+        // It runs until the response has arrived, or fails, and then the exchange fails too.
         never = async { connection.await.err(); std::future::pending().await } => never,
     };
     match status {
         StatusCode::OK => Ok("The exporter works.\n"),
-        // The door is closed to us, but somebody stands behind it.
+        // Access is denied, so the server works.
         StatusCode::UNAUTHORIZED => Ok("The exporter works, and asks for a password.\n"),
         StatusCode::TOO_MANY_REQUESTS => Ok("The exporter works, and is at its rate limit.\n"),
         StatusCode::BAD_REQUEST => Ok("The exporter works, and speaks TLS.\n"),

@@ -31,7 +31,7 @@ pub(super) fn load_shard(
     shard: Shard,
 ) -> Result<(Source, Config, SourceFingerprint), CommandError> {
     let source = match &arguments.file {
-        Some(path) => Source::file(path).map_err(faulty_configuration)?,
+        Some(path) => Source::file(path).map_err(|faults| faulty_configuration(&faults))?,
         None if VARIABLES
             .iter()
             .any(|name| std::env::var_os(name).is_some()) =>
@@ -50,14 +50,14 @@ pub(super) fn load_shard(
     let source = source.sharded(shard);
     let (config, fingerprint) = source
         .load_with_fingerprint()
-        .map_err(faulty_configuration)?;
+        .map_err(|faults| faulty_configuration(&faults))?;
     Ok((source, config, fingerprint))
 }
 
 /// The web configuration; without a file, everyone has access.
 pub(super) fn load_web_config(arguments: &WebArgs) -> Result<WebConfigReloader, CommandError> {
     let path = arguments.config_file.as_deref();
-    WebConfigReloader::new(path).map_err(faulty_web_configuration)
+    WebConfigReloader::new(path).map_err(|faults| faulty_web_configuration(&faults))
 }
 
 /// The HTTP transport to the `base_url` of a configuration.

@@ -1,4 +1,4 @@
-//! One file for each command: it wires the rooms together and talks to the person.
+//! One file per command: it wires modules together and talks to the person.
 
 mod api_session;
 mod app;

@@ -83,7 +83,7 @@ impl Reloader {
         }
     }
 
-    /// ReloadMetrics when asked by a request, a signal or a file that changed, until the shutdown.
+    /// `ReloadMetrics` when asked by a request, a signal or a file that changed, until the shutdown.
     pub(super) async fn run(
         mut self,
         asked: mpsc::Receiver<ReloadRequest>,

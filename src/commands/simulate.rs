@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &SimulateArgs) -> Result<(), CommandError> {
                 ))
             })?;
             let name = path.to_string_lossy();
-            Scenario::parse(&name, &text).map_err(faulty_scenario)?
+            Scenario::parse(&name, &text).map_err(|error| faulty_scenario(&error))?
         }
         None => Scenario::default(),
     };

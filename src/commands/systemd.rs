@@ -68,7 +68,7 @@ impl ServiceNotifier {
         match NotifyState::monotonic_usec_now() {
             Ok(now) => {
                 self.notify(&[NotifyState::Reloading, now], NOTIFY_TIMEOUT)
-                    .await
+                    .await;
             }
             Err(error) => failed(&error),
         }

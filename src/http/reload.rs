@@ -1,4 +1,4 @@
-//! ReloadMetrics of the configuration over HTTP.
+//! `ReloadMetrics` of the configuration over HTTP.
 
 use std::sync::Arc;
 

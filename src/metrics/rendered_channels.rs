@@ -13,7 +13,7 @@ use polyv_client::clock::TimeSnapshot;
 /// Lines change in one place only: with the lock held, changed channels are taken from the
 /// store as snapshots, rendered, and put into the cache. So changes arrive in the order in which
 /// the store hands them out, each once: older lines never replace newer ones, a removed channel
-/// never comes back, and whoever holds the lock when nothing is left to take sees exactly the
+/// never comes back, and a holder of the lock when nothing is left to take sees exactly the
 /// store's current state, in which what is due has expired. The store's own lock is held only
 /// for taking a slice, always inside this one.
 #[derive(Debug)]

@@ -262,7 +262,7 @@ impl PollQueue {
         let next = waiting().filter(|key| Some(*key) > self.last_probed).min();
         let key = next.or_else(|| waiting().min())?;
         self.modify(key, |target| {
-            target.stream_in_flight = target.stream.is_some()
+            target.stream_in_flight = target.stream.is_some();
         });
         self.last_probed = Some(key);
         Some(key)

@@ -63,7 +63,7 @@ fn info(samples: impl IntoIterator<Item = RawSample>) -> StreamInfo {
     }
 }
 
-/// PollLog a live channel at `seconds` with a sample every 5 seconds of the time before.
+/// `PollLog` a live channel at `seconds` with a sample every 5 seconds of the time before.
 fn live(channel: &mut ChannelState, seconds: i64, samples: std::ops::Range<i64>) -> UpdateSummary {
     let samples = samples.step_by(5).map(sample);
     channel.apply_stream_info(now(seconds), &info(samples), &POLICY)

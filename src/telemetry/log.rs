@@ -12,7 +12,7 @@ use tracing_subscriber::{Layer, Registry};
 pub enum LogLevel {
     /// What keeps the exporter from working.
     Error,
-    /// What somebody should look at.
+    /// What a person should look at.
     Warn,
     /// What happens.
     #[default]

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry,
+    Gauge, GaugeVec, Histogram, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
 
 use super::process::ProcessCollector;
-use crate::metrics::families::{self as c, Family};
+use super::registration::{histogram, opts, register};
+use crate::metrics::families as c;
 use crate::state::DiscardReason;
 use polyv_client::Outcome;
 use polyv_client::clock::Timestamp;
@@ -308,7 +307,7 @@ impl Metrics {
         self.poll_stretch.set(stretch);
     }
 
-    /// Where reloads of the configuration are told.
+    /// The metrics of configuration reloads.
     #[must_use]
     pub fn reloads(&self) -> &ReloadMetrics {
         &self.reloads
@@ -360,20 +359,4 @@ impl ReloadMetrics {
     pub fn failed(&self) {
         self.successful.set(0);
     }
-}
-
-pub(super) fn opts(family: &Family) -> Opts {
-    Opts::new(family.name, family.help)
-}
-
-fn histogram(family: &Family, buckets: &[f64]) -> HistogramOpts {
-    HistogramOpts::new(family.name, family.help).buckets(buckets.to_vec())
-}
-
-pub(super) fn register<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    collector: C,
-) -> Result<C, prometheus::Error> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
 }

@@ -6,6 +6,7 @@ mod exporter_status;
 mod log;
 mod metrics;
 mod process;
+mod registration;
 
 pub use exporter_status::ExporterStatus;
 pub use log::{LogFormat, LogLevel, init_tracing};

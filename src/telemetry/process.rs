@@ -5,7 +5,7 @@
 
 use prometheus::{Counter, Gauge, Registry};
 
-use super::metrics::{opts, register};
+use super::registration::{opts, register};
 use crate::metrics::families as c;
 
 /// The process's metrics, brought up to date at each scrape.

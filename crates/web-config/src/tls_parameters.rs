@@ -111,7 +111,7 @@ pub(crate) fn cipher_suites(
     let Some((names, location)) = setting.get().filter(|(names, _)| !names.is_empty()) else {
         return all;
     };
-    let named: Vec<(String, SupportedCipherSuite)> = all
+    let by_name: Vec<(String, SupportedCipherSuite)> = all
         .iter()
         // The library marks what Go does not.
         .map(|suite| {
@@ -121,7 +121,7 @@ pub(crate) fn cipher_suites(
             )
         })
         .collect();
-    let known: Vec<_> = named
+    let known: Vec<_> = by_name
         .iter()
         .map(|(name, suite)| (name.as_str(), *suite))
         .collect();

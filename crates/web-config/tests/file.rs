@@ -1,5 +1,7 @@
 //! What a web configuration may hold, and how everything else is refused.
 
+#![allow(clippy::unwrap_used)] // clippy's exception covers test functions, and not their helpers
+
 use std::path::Path;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -106,6 +108,7 @@ fn supported_settings_are_accepted() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // one table of faults
 fn faults_name_key_and_location() {
     let files = files();
     for (text, expected) in [

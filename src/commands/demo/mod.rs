@@ -21,8 +21,8 @@ const CONFIG: &str = include_str!("config.yml");
 /// Runs until a signal stops it.
 pub(super) fn run(arguments: &DemoArgs) -> Result<(), CommandError> {
     init_tracing(arguments.log.level, arguments.log.format);
-    let scenario =
-        Scenario::parse("the demonstration's scenario", SCENARIO).map_err(faulty_scenario)?;
+    let scenario = Scenario::parse("the demonstration's scenario", SCENARIO)
+        .map_err(|error| faulty_scenario(&error))?;
     let plot = plot(&scenario);
     let web_config = load_config::load_web_config(&arguments.web)?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), CommandError> {
         );
         let (config, fingerprint) = source
             .load_with_fingerprint()
-            .map_err(faulty_configuration)?;
+            .map_err(|faults| faulty_configuration(&faults))?;
         output::show(&addresses(
             &listeners,
             web_config.handle().current().has_tls(),

@@ -32,7 +32,7 @@ async fn switch(
             .await
     };
     let before = present().await?;
-    // Polyv could toggle by itself; but then nobody could say what a lost answer left behind.
+    // Polyv could toggle itself, but then a lost response would leave an unknown state behind.
     let wanted = match wanted {
         SwitchArg::On => true,
         SwitchArg::Off => false,

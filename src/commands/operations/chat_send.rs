@@ -38,7 +38,7 @@ struct Line<'a> {
     number: usize,
     msg_id: &'a str,
     #[serde(flatten)]
-    fate: &'a MessageStatus,
+    status: &'a MessageStatus,
 }
 
 pub(crate) fn run(arguments: &SendArgs) -> Result<(), CommandError> {
@@ -54,9 +54,9 @@ pub(crate) fn run(arguments: &SendArgs) -> Result<(), CommandError> {
                 .collect();
             return OperationReport::dry_run(&context.target, &requests);
         }
-        let (fates, error) = send(&context, &messages, batch_size).await;
+        let (statuses, error) = send(&context, &messages, batch_size).await;
         let unsent = arguments.unsent.as_deref();
-        let report = report(&context, &messages, &fates, unsent);
+        let report = report(&context, &messages, &statuses, unsent);
         match error {
             Some(error) => report
                 .with("error", &error.what)
@@ -74,24 +74,24 @@ async fn send(
 ) -> (Vec<MessageStatus>, Option<OperationError>) {
     let mut failed = None;
     let bar = progress(messages.len(), batch_size);
-    let mut fates = Vec::with_capacity(messages.len());
+    let mut statuses = Vec::with_capacity(messages.len());
     for batch in messages.chunks(batch_size) {
         let request = send_chat_messages(&context.target.channel_id, batch);
         match context.write(&request).await {
-            Ok(results) => fates.extend(matched(batch, results)),
+            Ok(results) => statuses.extend(matched(batch, results)),
             Err(error) => {
-                let fate = fate_of_batch(&error, batch.len());
-                fates.extend(std::iter::repeat_n(fate, batch.len()));
+                let status = fate_of_batch(&error, batch.len());
+                statuses.extend(std::iter::repeat_n(status, batch.len()));
                 failed = Some(error);
                 break;
             }
         }
-        bar.set_position(fates.len() as u64);
+        bar.set_position(statuses.len() as u64);
     }
     bar.finish_and_clear();
     let reason = "a call before it failed".to_owned();
-    fates.resize(messages.len(), MessageStatus::NotSent { reason });
-    (fates, failed)
+    statuses.resize(messages.len(), MessageStatus::NotSent { reason });
+    (statuses, failed)
 }
 
 /// Drawn on a terminal, and only where there is something to wait for.
@@ -115,7 +115,7 @@ fn fate_of_batch(error: &OperationError, messages: usize) -> MessageStatus {
     }
 }
 
-/// The fates of a batch's messages. The order of results means nothing.
+/// The statuses of a batch's messages. The order of results means nothing.
 fn matched(batch: &[ChatMessage], results: Vec<ChatResult>) -> Vec<MessageStatus> {
     let mut results: HashMap<String, ChatResult> = results
         .into_iter()
@@ -143,14 +143,15 @@ fn matched(batch: &[ChatMessage], results: Vec<ChatResult>) -> Vec<MessageStatus
 fn report(
     context: &OperationContext,
     messages: &[ChatMessage],
-    fates: &[MessageStatus],
+    statuses: &[MessageStatus],
     unsent_file: Option<&Path>,
 ) -> OperationReport {
-    let count = |is: fn(&MessageStatus) -> bool| fates.iter().filter(|fate| is(fate)).count();
-    let sent = count(|fate| matches!(fate, MessageStatus::Sent { .. }));
-    let refused = count(|fate| matches!(fate, MessageStatus::Refused { .. }));
-    let not_sent = count(|fate| matches!(fate, MessageStatus::NotSent { .. }));
-    let unknown = count(|fate| matches!(fate, MessageStatus::Unknown { .. }));
+    let count =
+        |is: fn(&MessageStatus) -> bool| statuses.iter().filter(|status| is(status)).count();
+    let sent = count(|status| matches!(status, MessageStatus::Sent { .. }));
+    let refused = count(|status| matches!(status, MessageStatus::Refused { .. }));
+    let not_sent = count(|status| matches!(status, MessageStatus::NotSent { .. }));
+    let unknown = count(|status| matches!(status, MessageStatus::Unknown { .. }));
     let ending = match (sent, unknown) {
         _ if sent == messages.len() => OperationStatus::Done,
         (_, 1..) => OperationStatus::Unknown,
@@ -158,8 +159,8 @@ fn report(
         (1.., 0) => OperationStatus::Partly,
     };
     let mut text = String::new();
-    for (number, (message, fate)) in (1..).zip(messages.iter().zip(fates)) {
-        let (word, why) = match fate {
+    for (number, (message, status)) in (1..).zip(messages.iter().zip(statuses)) {
+        let (word, why) = match status {
             MessageStatus::Sent { id } => ("sent", id.as_deref().unwrap_or("")),
             MessageStatus::Refused { reason } => ("refused", reason.as_str()),
             MessageStatus::NotSent { reason } => ("not sent", reason.as_str()),
@@ -167,10 +168,10 @@ fn report(
         };
         let id = message.msg_id.escape_debug();
         _ = write!(text, "{word:<9} {number:>3}  {id}  {why}");
-        if !matches!(fate, MessageStatus::Sent { .. }) {
+        if !matches!(status, MessageStatus::Sent { .. }) {
             // So that it is found where it may be: in the file, or in the chat.
-            let content: String = message.content.chars().take(30).collect();
-            _ = write!(text, "  “{}”", content.escape_debug());
+            let excerpt: String = message.content.chars().take(30).collect();
+            _ = write!(text, "  “{}”", excerpt.escape_debug());
         }
         text.push('\n');
     }
@@ -192,19 +193,19 @@ fn report(
     }
     let unsent: Vec<&ChatMessage> = messages
         .iter()
-        .zip(fates)
-        .filter(|(_, fate)| matches!(fate, MessageStatus::NotSent { .. }))
+        .zip(statuses)
+        .filter(|(_, status)| matches!(status, MessageStatus::NotSent { .. }))
         .map(|(message, _)| message)
         .collect();
     if !unsent.is_empty() || unsent_file.is_some() {
-        tell_unsent(&unsent, unsent_file, &mut text);
+        write_unsent(&unsent, unsent_file, &mut text);
     }
     let lines: Vec<_> = (1..)
-        .zip(messages.iter().zip(fates))
-        .map(|(number, (message, fate))| Line {
+        .zip(messages.iter().zip(statuses))
+        .map(|(number, (message, status))| Line {
             number,
             msg_id: &message.msg_id,
-            fate,
+            status,
         })
         .collect();
     OperationReport::new(&context.target, ending, text)
@@ -212,9 +213,9 @@ fn report(
         .with("unsent", &unsent)
 }
 
-/// Writes messages that were not sent where somebody wants them, or shows them. A file is
-/// written even where there are none: what an earlier run left there must not be sent again.
-fn tell_unsent(unsent: &[&ChatMessage], file: Option<&Path>, text: &mut String) {
+/// Writes messages that were not sent to the given file, or shows them. A file is written even if
+/// there are none: what an earlier run left there must not be sent again.
+fn write_unsent(unsent: &[&ChatMessage], file: Option<&Path>, text: &mut String) {
     let json = serde_json::to_string_pretty(unsent).unwrap_or_default();
     if let Some(path) = file {
         match std::fs::write(path, format!("{json}\n")) {
@@ -258,14 +259,14 @@ mod tests {
         let batch = ["a", "b", "c", "d"].map(message);
         let results = vec![
             result("d", None),
-            result("somebody else's", Some(true)),
+            result("another one's", Some(true)),
             result("b", Some(false)),
             result("a", Some(true)),
         ];
-        let fates = matched(&batch, results);
-        assert!(matches!(&fates[0], MessageStatus::Sent { id: Some(id) } if id == "polyv-a"));
-        assert!(matches!(&fates[1], MessageStatus::Refused { reason } if reason == "why"));
-        assert!(matches!(&fates[2], MessageStatus::Unknown { .. }));
-        assert!(matches!(&fates[3], MessageStatus::Unknown { .. }));
+        let statuses = matched(&batch, results);
+        assert!(matches!(&statuses[0], MessageStatus::Sent { id: Some(id) } if id == "polyv-a"));
+        assert!(matches!(&statuses[1], MessageStatus::Refused { reason } if reason == "why"));
+        assert!(matches!(&statuses[2], MessageStatus::Unknown { .. }));
+        assert!(matches!(&statuses[3], MessageStatus::Unknown { .. }));
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn read(arguments: &SendArgs) -> Result<Vec<ChatMessage>, CommandErro
     }
 }
 
-/// An id that nobody had before: 32 hex digits.
+/// A new random id: 32 hex digits.
 ///
 /// # Errors
 /// Where the system has no randomness to give.

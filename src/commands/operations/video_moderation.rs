@@ -157,7 +157,7 @@ fn notify(settings: &CurrentModeration) -> String {
     .filter_map(|(on, who)| on.then_some(who))
     .collect();
     if who.is_empty() {
-        "nobody".to_owned()
+        "none".to_owned()
     } else {
         who.join(", ")
     }
@@ -234,12 +234,12 @@ impl RequestedSettings {
     }
 }
 
-/// Those who are named, and nobody else.
+/// Exactly those who are named.
 fn notified(who: &[NotifyArg]) -> Result<Notify, CommandError> {
     let names = |named| who.contains(&named);
     if names(NotifyArg::None) && who.len() > 1 {
         return Err(CommandError::Usage(
-            "--notify: either `none` or those who are to be told".to_owned(),
+            "--notify: either `none` or those who are to be notified".to_owned(),
         ));
     }
     Ok(Notify {

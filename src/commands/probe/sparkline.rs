@@ -1,4 +1,4 @@
-//! The last minutes at a exporter_status.
+//! The last minutes at a `exporter_status`.
 
 use std::time::Duration;
 

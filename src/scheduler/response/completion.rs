@@ -59,7 +59,7 @@ impl Poller {
             PollRequest::StreamInfo { channel, range } => {
                 let result = result.and_then(Response::into_stream_info);
                 let poll = (*channel, *range);
-                handle_stream_info(account, context, in_flight, poll, result, class, now);
+                handle_stream_info(account, context, in_flight, poll, &result, class, now);
             }
             PollRequest::LiveStatus(batch) => {
                 let result = result.and_then(Response::into_live_status);

@@ -18,14 +18,14 @@ pub(super) fn handle_stream_info(
     context: &PollerContext,
     in_flight: &InFlightRequest,
     (key, range): (ChannelKey, Range),
-    result: Result<StreamInfo, Error>,
+    result: &Result<StreamInfo, Error>,
     class: FailureClass,
     now: TimeSnapshot,
 ) {
     let error = result.as_ref().err();
     let outcome = error.map_or(Outcome::Ok, Error::outcome);
     let store = &context.store;
-    let update = match &result {
+    let update = match result {
         Ok(info) => {
             let status_is_polled = account.batch_status.is_enabled();
             store.apply_stream_info(key, info, status_is_polled, now)
@@ -66,10 +66,12 @@ pub(super) fn handle_stream_info(
             switch_to_status_polling(account, key, was_live, in_flight, now.monotonic);
         }
         // Its status may be available although its stream information is not.
-        _ if class != FailureClass::SharedFault && !retry && !is_excluded => {
-            if account.batch_status.is_available() {
-                account.queue.enqueue_status_also(key, virtual_now);
-            }
+        _ if class != FailureClass::SharedFault
+            && !retry
+            && !is_excluded
+            && account.batch_status.is_available() =>
+        {
+            account.queue.enqueue_status_also(key, virtual_now);
         }
         _ => {}
     }

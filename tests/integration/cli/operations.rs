@@ -163,7 +163,7 @@ async fn moderation_changes_what_is_given_and_leaves_the_rest_as_it_is() {
         "moderation  off → on",
         "interval    60s → 20s",
         "strategy    normal → serious",
-        "notify      nobody → platform, talent",
+        "notify      none → platform, talent",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }

@@ -12,6 +12,7 @@ pub mod promtool;
 pub mod scrape;
 pub mod secured_exporter;
 pub mod shell;
+#[allow(dead_code)] // the crate of the simulator includes it as well, and uses the rest
 pub mod simulator_server;
 pub mod test_env;
 pub mod yaml;

@@ -73,7 +73,7 @@ pub(super) enum IngestResult {
 /// How long a stream is kept after its newest sample.
 const STREAM_RETENTION: Duration = MAX_SAMPLE_AGE;
 /// Samples of a stream at most, whatever Polyv sends; at one every 5 seconds there are 373.
-const MAX_SAMPLES: usize = 1024;
+const MAX_SAMPLES: usize = 2048;
 /// Samples that may still be repeated or corrected, because responses overlap.
 const CORRECTABLE: Duration = Duration::from_secs(60);
 /// A longer gap between samples is no evidence of what the stream did meanwhile.

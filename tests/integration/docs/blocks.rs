@@ -77,8 +77,8 @@ const API: Check = Check::Test(
     "every_key_is_documented_and_every_documented_key_is_there",
 );
 const SCENARIOS: Check = Check::Test(
-    "src/simulator/scenario/tests.rs",
-    "the_pages_examples_are_good_scenarios",
+    "crates/polyv-simulator/src/scenario/tests.rs",
+    "manuals_examples_are_valid_scenarios",
 );
 const WEB: Check = Check::Here(web_configuration);
 const CONFIGURATION: Check = Check::Here(configuration);
@@ -139,8 +139,8 @@ fn is_of_kubernetes(block: &Block) -> bool {
 
 /// A page that is the documentation of a module is tried as such.
 fn is_tried_by_rustdoc(block: &Block) -> bool {
-    let included = format!("#[doc = include_str!(\"../../{}\")]", block.page);
-    read("src/simulator/mod.rs").contains(&included)
+    let included = format!("#[doc = include_str!(\"../../../{}\")]", block.page);
+    read("crates/polyv-simulator/src/lib.rs").contains(&included)
 }
 
 /// A configuration as it is, where secrets and channel files are where it says.

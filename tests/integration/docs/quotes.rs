@@ -112,6 +112,7 @@ fn source() -> String {
     }
     let mut text = String::new();
     collect(&root().join("src"), &mut text);
+    collect(&root().join("crates"), &mut text);
     let mut whole = String::new();
     let mut parts = text.split("\\\n");
     whole.push_str(parts.next().unwrap());

@@ -113,7 +113,7 @@ fn the_commands_that_are_shown_name_what_is_there() {
     assert_eq!(built_ones.len(), 2);
     // What is mounted and referred to is what the commands make, and nothing else.
     let mut wanted = BTreeSet::new();
-    for item in &built(&shown.path("door")).0 {
+    for item in &built(&shown.path("web-config")).0 {
         secret_references(&item["spec"]["template"]["spec"]["volumes"], &mut wanted);
         secret_references(&item["spec"]["endpoints"], &mut wanted);
     }
@@ -128,7 +128,7 @@ fn the_commands_that_are_shown_name_what_is_there() {
     let file = text(&config["accounts"][0]["app_secret_file"]).to_owned();
     let key = file.strip_prefix("/run/secrets/polyv/").unwrap();
     assert!(made["polyv"].contains(key));
-    let web = yaml(&std::fs::read_to_string(shown.path("door/web.yml")).unwrap());
+    let web = yaml(&std::fs::read_to_string(shown.path("web-config/web.yml")).unwrap());
     let tls = web["tls_server_config"].as_object().unwrap();
     for file in tls.values().map(text).chain(["web.yml"]) {
         assert!(made["polyv-exporter-web"].contains(file), "{file}");

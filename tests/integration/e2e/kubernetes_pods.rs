@@ -176,7 +176,7 @@ async fn the_container_runs_as_it_stands_and_takes_other_channels_without_a_rest
 async fn behind_a_password_probes_pass_and_prometheus_is_told_how_to_ask() {
     let polyv = Served::start("channels: [{id: 3880533}, {id: 3880534}]").await;
     let shown = Shown::new();
-    let objects = built(&shown.path("door"));
+    let objects = built(&shown.path("web-config"));
     // They show only that it listens; the old pod has to stay until channels were asked.
     assert_eq!(objects.only("Deployment")["spec"]["minReadySeconds"], 30);
     let authority = Authority::new("test authority");
@@ -185,7 +185,7 @@ async fn behind_a_password_probes_pass_and_prometheus_is_told_how_to_ask() {
     let web = format!("{TLS}basic_auth_users: {{{ALICE}}}\n");
     // What the page shows is right too, and has the same files.
     let files = tempfile::tempdir().unwrap();
-    std::fs::copy(shown.path("door/web.yml"), files.path().join("web.yml")).unwrap();
+    std::fs::copy(shown.path("web-config/web.yml"), files.path().join("web.yml")).unwrap();
     server.write(files.path(), "server");
     let door = WebConfigFile::new(&files.path().join("web.yml"))
         .load()

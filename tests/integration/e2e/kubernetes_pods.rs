@@ -185,7 +185,11 @@ async fn behind_a_password_probes_pass_and_prometheus_is_told_how_to_ask() {
     let web = format!("{TLS}basic_auth_users: {{{ALICE}}}\n");
     // What the page shows is right too, and has the same files.
     let files = tempfile::tempdir().unwrap();
-    std::fs::copy(shown.path("web-config/web.yml"), files.path().join("web.yml")).unwrap();
+    std::fs::copy(
+        shown.path("web-config/web.yml"),
+        files.path().join("web.yml"),
+    )
+    .unwrap();
     server.write(files.path(), "server");
     let door = WebConfigFile::new(&files.path().join("web.yml"))
         .load()

@@ -175,7 +175,7 @@ pub(super) async fn channel(
                 timestamp_seconds: snapshot.wall.as_seconds(),
                 channel: ChannelJson::from(&detail.channel),
                 history: detail.histories.iter().map(HistoryJson::from).collect(),
-                last_polls: detail.answers.iter().map(PollLogJson::from).collect(),
+                last_polls: detail.poll_log.iter().map(PollLogJson::from).collect(),
             }))
         })
         .await
@@ -303,25 +303,37 @@ impl<'a> From<&'a ChannelSnapshot> for ChannelJson<'a> {
 
 impl<'a> From<&'a StreamSnapshot> for StreamJson<'a> {
     fn from(stream: &'a StreamSnapshot) -> Self {
-        let figures = &stream.figures;
+        let aggregates = &stream.aggregates;
         Self {
             stream: stream.name.as_str(),
-            last_sample_timestamp_seconds: figures.newest_time.as_seconds(),
-            newest: Measurements::new(&figures.newest),
+            last_sample_timestamp_seconds: aggregates.newest_time.as_seconds(),
+            newest: Measurements::new(&aggregates.newest),
             aggregates: Measurements([
-                ("video_bitrate_min_bps", figures.min.video_bitrate.get()),
-                ("video_framerate_min_fps", figures.min.video_framerate.get()),
-                ("audio_framerate_min_fps", figures.min.audio_framerate.get()),
-                ("video_bitrate_max_bps", figures.max.video_bitrate.get()),
-                ("video_framerate_max_fps", figures.max.video_framerate.get()),
-                ("video_bitrate_baseline_bps", figures.video_bitrate_baseline),
+                ("video_bitrate_min_bps", aggregates.min.video_bitrate.get()),
+                (
+                    "video_framerate_min_fps",
+                    aggregates.min.video_framerate.get(),
+                ),
+                (
+                    "audio_framerate_min_fps",
+                    aggregates.min.audio_framerate.get(),
+                ),
+                ("video_bitrate_max_bps", aggregates.max.video_bitrate.get()),
+                (
+                    "video_framerate_max_fps",
+                    aggregates.max.video_framerate.get(),
+                ),
+                (
+                    "video_bitrate_baseline_bps",
+                    aggregates.video_bitrate_baseline,
+                ),
                 (
                     "last_video_frame_timestamp_seconds",
-                    seconds(figures.last_video_frame),
+                    seconds(aggregates.last_video_frame),
                 ),
                 (
                     "last_audio_frame_timestamp_seconds",
-                    seconds(figures.last_audio_frame),
+                    seconds(aggregates.last_audio_frame),
                 ),
             ]),
             samples_total: stream.samples_total,

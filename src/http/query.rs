@@ -221,7 +221,7 @@ impl Column {
     /// What a channel is sorted by; `None` if it has no such value.
     fn value(self, channel: &ChannelSnapshot) -> Option<u64> {
         let lowest = |field: fn(&SampleValues) -> Option<f64>| {
-            let newest = channel.streams.iter().map(|s| &s.figures.newest);
+            let newest = channel.streams.iter().map(|s| &s.aggregates.newest);
             // The bits of positive numbers are in the order of the numbers.
             newest.filter_map(field).reduce(f64::min).map(f64::to_bits)
         };

@@ -56,18 +56,18 @@ generators! {
     CHANNEL_EXPECTED_VIDEO_BITRATE => One(|c| expect(c).video_bitrate_bps);
     CHANNEL_EXPECTED_VIDEO_FRAMERATE => One(|c| expect(c).video_framerate_fps);
     CHANNEL_EXPECTED_AUDIO_FRAMERATE => One(|c| expect(c).audio_framerate_fps);
-    STREAM_VIDEO_BITRATE => PerStream(|s| s.figures.newest.video_bitrate.get());
-    STREAM_VIDEO_BITRATE_MIN => PerStream(|s| s.figures.min.video_bitrate.get());
-    STREAM_VIDEO_BITRATE_MAX => PerStream(|s| s.figures.max.video_bitrate.get());
-    STREAM_VIDEO_BITRATE_BASELINE => PerStream(|s| s.figures.video_bitrate_baseline);
-    STREAM_VIDEO_FRAMERATE => PerStream(|s| s.figures.newest.video_framerate.get());
-    STREAM_VIDEO_FRAMERATE_MIN => PerStream(|s| s.figures.min.video_framerate.get());
-    STREAM_VIDEO_FRAMERATE_MAX => PerStream(|s| s.figures.max.video_framerate.get());
-    STREAM_AUDIO_FRAMERATE => PerStream(|s| s.figures.newest.audio_framerate.get());
-    STREAM_AUDIO_FRAMERATE_MIN => PerStream(|s| s.figures.min.audio_framerate.get());
-    STREAM_LAST_SAMPLE => PerStream(|s| Some(s.figures.newest_time.as_seconds()));
-    STREAM_LAST_VIDEO_FRAME => PerStream(|s| Some(s.figures.last_video_frame?.as_seconds()));
-    STREAM_LAST_AUDIO_FRAME => PerStream(|s| Some(s.figures.last_audio_frame?.as_seconds()));
+    STREAM_VIDEO_BITRATE => PerStream(|s| s.aggregates.newest.video_bitrate.get());
+    STREAM_VIDEO_BITRATE_MIN => PerStream(|s| s.aggregates.min.video_bitrate.get());
+    STREAM_VIDEO_BITRATE_MAX => PerStream(|s| s.aggregates.max.video_bitrate.get());
+    STREAM_VIDEO_BITRATE_BASELINE => PerStream(|s| s.aggregates.video_bitrate_baseline);
+    STREAM_VIDEO_FRAMERATE => PerStream(|s| s.aggregates.newest.video_framerate.get());
+    STREAM_VIDEO_FRAMERATE_MIN => PerStream(|s| s.aggregates.min.video_framerate.get());
+    STREAM_VIDEO_FRAMERATE_MAX => PerStream(|s| s.aggregates.max.video_framerate.get());
+    STREAM_AUDIO_FRAMERATE => PerStream(|s| s.aggregates.newest.audio_framerate.get());
+    STREAM_AUDIO_FRAMERATE_MIN => PerStream(|s| s.aggregates.min.audio_framerate.get());
+    STREAM_LAST_SAMPLE => PerStream(|s| Some(s.aggregates.newest_time.as_seconds()));
+    STREAM_LAST_VIDEO_FRAME => PerStream(|s| Some(s.aggregates.last_video_frame?.as_seconds()));
+    STREAM_LAST_AUDIO_FRAME => PerStream(|s| Some(s.aggregates.last_audio_frame?.as_seconds()));
     STREAM_SAMPLES => PerStream(|s| Some(count(s.samples_total)));
 }
 

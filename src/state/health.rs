@@ -182,8 +182,8 @@ impl ChannelState {
                     add(kind, None);
                 }
                 let began = now.server_time - now.monotonic.since(since);
-                for (stream, figures) in shown {
-                    for kind in of_stream(figures, expect, began) {
+                for (stream, aggregates) in shown {
+                    for kind in of_stream(aggregates, expect, began) {
                         add(kind, Some(stream));
                     }
                 }
@@ -217,14 +217,14 @@ impl ChannelState {
         shown: &[(&Stream, StreamAggregates)],
         expect: &Expect,
     ) -> bool {
-        shown.iter().any(|(_, figures)| {
-            let newest = &figures.newest;
+        shown.iter().any(|(_, aggregates)| {
+            let newest = &aggregates.newest;
             let stopped =
                 |rate: Option<f64>, last: Option<Timestamp>| rate == Some(0.0) && last.is_some();
-            bitrate(newest.video_bitrate.get(), figures, expect).is_some()
+            bitrate(newest.video_bitrate.get(), aggregates, expect).is_some()
                 || framerate(newest.video_framerate.get(), expect).is_some()
-                || stopped(newest.video_framerate.get(), figures.last_video_frame)
-                || stopped(newest.audio_framerate.get(), figures.last_audio_frame)
+                || stopped(newest.video_framerate.get(), aggregates.last_video_frame)
+                || stopped(newest.audio_framerate.get(), aggregates.last_audio_frame)
         })
     }
 
@@ -245,19 +245,19 @@ impl ChannelState {
 
 /// The issues of a stream whose channel has been live since `began`, in server time.
 fn of_stream(
-    figures: &StreamAggregates,
+    aggregates: &StreamAggregates,
     expect: &Expect,
     began: Timestamp,
 ) -> impl Iterator<Item = HealthIssueKind> {
-    let highest = &figures.max;
-    let bitrate = bitrate(highest.video_bitrate.get(), figures, expect);
+    let highest = &aggregates.max;
+    let bitrate = bitrate(highest.video_bitrate.get(), aggregates, expect);
     let framerate = framerate(highest.video_framerate.get(), expect);
     let frames = |last: Option<Timestamp>, expected: Option<f64>| match last {
-        Some(last) => figures.newest_time.since(last) >= MAX_FRAME_GAP,
-        None => expected.is_some() && figures.newest_time.since(began) >= FIRST_FRAME_TIMEOUT,
+        Some(last) => aggregates.newest_time.since(last) >= MAX_FRAME_GAP,
+        None => expected.is_some() && aggregates.newest_time.since(began) >= FIRST_FRAME_TIMEOUT,
     };
-    let video = frames(figures.last_video_frame, expect.video_framerate_fps);
-    let audio = frames(figures.last_audio_frame, expect.audio_framerate_fps);
+    let video = frames(aggregates.last_video_frame, expect.video_framerate_fps);
+    let audio = frames(aggregates.last_audio_frame, expect.audio_framerate_fps);
     [
         video.then_some(HealthIssueKind::VideoFrozen),
         audio.then_some(HealthIssueKind::AudioLost),
@@ -271,7 +271,7 @@ fn of_stream(
 /// Compares a bitrate with the expected one, or else with the stream's baseline.
 fn bitrate(
     value: Option<f64>,
-    figures: &StreamAggregates,
+    aggregates: &StreamAggregates,
     expect: &Expect,
 ) -> Option<HealthIssueKind> {
     match expect.video_bitrate_bps {
@@ -281,7 +281,7 @@ fn bitrate(
             LOW_BELOW.0,
         ),
         None => bitrate_issue(
-            share(value, figures.video_bitrate_baseline)?,
+            share(value, aggregates.video_bitrate_baseline)?,
             DROPPED_BELOW.1,
             LOW_BELOW.1,
         ),

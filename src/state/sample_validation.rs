@@ -162,7 +162,7 @@ impl SampleValidator {
                 discarded.invalid_fields += 1;
                 discarded
                     .example
-                    .get_or_insert_with(|| format!("{name} {}", shown(field)));
+                    .get_or_insert_with(|| format!("{name} {}", display_value(field)));
             }
         }
         Some(ValidSample {
@@ -225,7 +225,7 @@ fn measurement(field: &NumericField, max: f64) -> Measurement {
     Measurement::from(valid)
 }
 
-fn shown(field: &NumericField) -> String {
+fn display_value(field: &NumericField) -> String {
     match field {
         NumericField::Missing => "missing".to_owned(),
         NumericField::Number(number) => number.to_string(),

@@ -46,7 +46,7 @@ pub struct ChannelSnapshot {
     /// The channel's problems, the worst first.
     pub problems: Vec<HealthIssue>,
     /// Whether a newest sample shows what would be a problem if it lasted.
-    pub wavering: bool,
+    pub has_transient_issue: bool,
 }
 
 /// A stream of a channel.
@@ -57,7 +57,7 @@ pub struct StreamSnapshot {
     /// How many distinct samples were seen.
     pub samples_total: u64,
     /// The values that the stream shows.
-    pub figures: StreamAggregates,
+    pub aggregates: StreamAggregates,
 }
 
 /// The lowest values of a stream over the last half hour, oldest first.
@@ -96,7 +96,7 @@ pub struct ChannelDetail {
     /// Its streams' last half hour, those that are not shown any more included.
     pub histories: Vec<StreamHistory>,
     /// How the last polls ended, newest first.
-    pub answers: Vec<PollLogView>,
+    pub poll_log: Vec<PollLogView>,
 }
 
 /// The circumstances under which a channel is looked at.
@@ -138,14 +138,14 @@ impl ChannelSnapshot {
             last_success: timestamp(channel.last_success()),
             last_new_sample: timestamp(channel.last_new_sample()),
             last_sample: channel.last_sample(),
-            wavering: channel.has_transient_issue(&shown, &meta.channel.expect),
+            has_transient_issue: channel.has_transient_issue(&shown, &meta.channel.expect),
             problems: channel.health_issues(&shown, &meta.channel.expect, now),
             streams: shown
                 .into_iter()
-                .map(|(stream, figures)| StreamSnapshot {
+                .map(|(stream, aggregates)| StreamSnapshot {
                     name: stream.name().clone(),
                     samples_total: stream.samples_total(),
-                    figures,
+                    aggregates,
                 })
                 .collect(),
             meta,
@@ -180,7 +180,7 @@ impl ChannelDetail {
         Self {
             channel: snapshot,
             histories: StreamHistory::all(channel, context.now.server_time),
-            answers: channel
+            poll_log: channel
                 .poll_log()
                 .map(|run| PollLogView {
                     outcome: run.outcome,

@@ -84,13 +84,13 @@ impl ChannelStore {
     /// Changes how long information stays fresh.
     pub fn set_policy(&self, policy: FreshnessPolicy, now: TimeSnapshot) {
         self.lock().set_policy(policy);
-        self.settle(now);
+        self.advance_all(now);
     }
 
     /// Moves all timestamps of events seen here: the host's wall clock was set.
     pub fn set_wall_offset(&self, wall_offset: i64, now: TimeSnapshot) {
         self.lock().set_wall_offset(wall_offset);
-        self.settle(now);
+        self.advance_all(now);
     }
 
     /// Sets by how much an account's intervals are longer than configured at present: silence is
@@ -190,7 +190,7 @@ impl ChannelStore {
 
     /// Lets expire what is due. Returns the changes of state by time that no update has returned.
     pub fn expire(&self, now: TimeSnapshot) -> Vec<StateTransition> {
-        self.settle(now);
+        self.advance_all(now);
         std::mem::take(&mut self.lock().transitions)
     }
 
@@ -236,14 +236,14 @@ impl ChannelStore {
     /// How many channels each account has, by status.
     #[must_use]
     pub fn status_counts(&self, now: TimeSnapshot) -> StatusCounts {
-        self.settle(now);
+        self.advance_all(now);
         self.lock().status_counts.clone()
     }
 
     /// All channels that have series. Some may be a little newer than others.
     #[must_use]
     pub fn snapshots(&self, now: TimeSnapshot) -> Vec<ChannelSnapshot> {
-        self.settle(now);
+        self.advance_all(now);
         let mut snapshots = Vec::new();
         let mut next = Some(ChannelKey::from_index(0));
         while let Some(from) = next {
@@ -296,7 +296,7 @@ impl ChannelStore {
     }
 
     /// Does everything that is outstanding, slice by slice.
-    fn settle(&self, now: TimeSnapshot) {
+    fn advance_all(&self, now: TimeSnapshot) {
         loop {
             let (mut inner, now) = self.lock_at(now);
             if inner.advance(now) {

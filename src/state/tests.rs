@@ -69,12 +69,12 @@ fn live(channel: &mut ChannelState, seconds: i64, samples: std::ops::Range<i64>)
     channel.apply_stream_info(now(seconds), &info(samples), &POLICY)
 }
 
-fn figures(channel: &ChannelState, seconds: i64) -> Option<StreamAggregates> {
+fn aggregates(channel: &ChannelState, seconds: i64) -> Option<StreamAggregates> {
     let shown: Vec<_> = channel
         .visible_streams(now(seconds), &POLICY, IntervalScale::NONE)
         .collect();
     assert!(shown.len() <= 1, "more streams than expected");
-    shown.into_iter().next().map(|(_, figures)| figures)
+    shown.into_iter().next().map(|(_, aggregates)| aggregates)
 }
 
 fn discarded(digest: &UpdateSummary) -> Vec<(DiscardReason, u64)> {
@@ -85,9 +85,9 @@ fn discarded(digest: &UpdateSummary) -> Vec<(DiscardReason, u64)> {
 fn channel_that_is_not_live_has_no_visible_stream() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
-    assert!(figures(&channel, 60).is_some());
+    assert!(aggregates(&channel, 60).is_some());
     channel.apply_not_live(now(75), &POLICY);
-    assert!(figures(&channel, 75).is_none());
+    assert!(aggregates(&channel, 75).is_none());
     // Time stamps of past events stay.
     assert_eq!(channel.last_sample(), Some(time(55)));
     assert_eq!(channel.last_new_sample(), Some(now(60).monotonic));
@@ -100,12 +100,12 @@ fn repeated_sample_counts_once_with_its_latest_values() {
     assert_eq!(first.new_samples.len(), 1);
     let second = channel.apply_stream_info(now(15), &info([bitrate(5, 700_000.0)]), &POLICY);
     assert_eq!(second.new_samples.len(), 0);
-    let (stream, figures) = channel
+    let (stream, aggregates) = channel
         .visible_streams(now(15), &POLICY, IntervalScale::NONE)
         .next()
         .unwrap();
     assert_eq!(stream.samples_total(), 1);
-    assert_eq!(figures.newest.video_bitrate.get(), Some(700_000.0));
+    assert_eq!(aggregates.newest.video_bitrate.get(), Some(700_000.0));
     // A repeated sample is not a new one.
     assert_eq!(channel.last_new_sample(), Some(now(10).monotonic));
 }
@@ -147,7 +147,7 @@ fn lower_bitrate_of_two_samples_with_one_time_counts() {
     for samples in [[900.0, 500.0], [500.0, 900.0]] {
         let mut channel = channel();
         channel.apply_stream_info(now(10), &info(samples.map(|b| bitrate(5, b))), &POLICY);
-        let newest = figures(&channel, 10).unwrap().newest;
+        let newest = aggregates(&channel, 10).unwrap().newest;
         assert_eq!(newest.video_bitrate.get(), Some(500.0));
     }
 }
@@ -160,7 +160,7 @@ fn stream_without_new_samples_is_visible_until_stale_after() {
         // Live all the time, with the same old samples.
         live(&mut channel, seconds, 30..60);
         assert_eq!(
-            figures(&channel, seconds).is_some(),
+            aggregates(&channel, seconds).is_some(),
             seconds < 180,
             "{seconds}"
         );
@@ -173,13 +173,13 @@ fn delayed_samples_are_visible_until_max_sample_age() {
     let mut channel = channel();
     for seconds in (15..3600).step_by(15) {
         live(&mut channel, seconds + 899, seconds - 15..seconds + 1);
-        let shown = figures(&channel, seconds + 899).unwrap();
+        let shown = aggregates(&channel, seconds + 899).unwrap();
         assert_eq!(shown.newest_time, time(seconds));
     }
     let mut channel = ChannelState::new(INTERVAL, now(0).monotonic);
     live(&mut channel, 960, 55..60);
     assert!(
-        figures(&channel, 960).is_none(),
+        aggregates(&channel, 960).is_none(),
         "55 s is over 15 minutes ago"
     );
 }
@@ -207,7 +207,7 @@ fn next_expiry_is_known_in_advance() {
     assert!(!channel.expire(now(179), &POLICY, IntervalScale::NONE));
     assert!(channel.expire(now(180), &POLICY, IntervalScale::NONE));
     assert_eq!(channel.liveness().state(), LiveState::Unknown);
-    assert!(figures(&channel, 180).is_none());
+    assert!(aggregates(&channel, 180).is_none());
     assert_eq!(
         channel.next_expiry(now(180), &POLICY, IntervalScale::NONE),
         None
@@ -237,7 +237,7 @@ fn channel_without_responses_is_unknown_and_keeps_its_samples() {
     assert_eq!(digest.new_samples.len(), 180 - 12);
     assert_eq!(channel.liveness().transitions(), 0);
     assert!(
-        figures(&channel, 900)
+        aggregates(&channel, 900)
             .unwrap()
             .video_bitrate_baseline
             .is_some()
@@ -253,9 +253,9 @@ fn samples_of_the_last_session_count_and_are_not_visible() {
     let digest = live(&mut channel, 120, 40..90);
     assert_eq!(digest.new_samples.len(), 6);
     assert_eq!(channel.last_sample(), Some(time(85)));
-    assert!(figures(&channel, 120).is_none());
+    assert!(aggregates(&channel, 120).is_none());
     live(&mut channel, 135, 80..130);
-    let shown = figures(&channel, 135).unwrap();
+    let shown = aggregates(&channel, 135).unwrap();
     assert_eq!(shown.newest_time, time(125));
     assert_eq!(
         shown.max.video_bitrate.get(),
@@ -284,7 +284,7 @@ fn minima_look_back_over_the_window_and_maxima_over_sustain() {
     });
     let samples: Vec<_> = samples.collect();
     channel.apply_stream_info(now(200), &info(samples.clone()), &POLICY);
-    let shown = figures(&channel, 200).unwrap();
+    let shown = aggregates(&channel, 200).unwrap();
     // From 195 back: the dip at 100 is over 90 s old, the peak at 170 within 30 s.
     assert_eq!(shown.min.video_bitrate.get(), Some(1_200_000.0));
     assert_eq!(shown.max.video_bitrate.get(), Some(1_500_000.0));
@@ -293,7 +293,7 @@ fn minima_look_back_over_the_window_and_maxima_over_sustain() {
 
     let mut channel = ChannelState::new(INTERVAL, now(0).monotonic);
     channel.apply_stream_info(now(190), &info(samples.into_iter().take(39)), &POLICY);
-    let shown = figures(&channel, 190).unwrap();
+    let shown = aggregates(&channel, 190).unwrap();
     assert_eq!(
         shown.min.video_bitrate.get(),
         Some(300_000.0),
@@ -306,7 +306,7 @@ fn maximum_needs_samples_that_cover_its_span() {
     let mut channel = channel();
     for seconds in (5..60).step_by(5) {
         channel.apply_stream_info(now(seconds), &info([bitrate(seconds, 100.0)]), &POLICY);
-        let max = figures(&channel, seconds).unwrap().max;
+        let max = aggregates(&channel, seconds).unwrap().max;
         let covered = seconds >= 35;
         assert_eq!(max.video_bitrate.get().is_some(), covered, "{seconds}");
         assert_eq!(max.video_framerate.get().is_some(), covered, "{seconds}");
@@ -319,7 +319,7 @@ fn sample_after_a_gap_does_not_cover_the_gap() {
     live(&mut channel, 100, 0..101);
     channel.apply_stream_info(now(165), &info([bitrate(165, 10.0)]), &POLICY);
     assert_eq!(
-        figures(&channel, 165).unwrap().max.video_bitrate.get(),
+        aggregates(&channel, 165).unwrap().max.video_bitrate.get(),
         None
     );
     // Samples that are as sparse as once a minute cover it all the same.
@@ -330,7 +330,7 @@ fn sample_after_a_gap_does_not_cover_the_gap() {
         &POLICY,
     );
     assert_eq!(
-        figures(&channel, 120).unwrap().max.video_bitrate.get(),
+        aggregates(&channel, 120).unwrap().max.video_bitrate.get(),
         Some(10.0)
     );
 }
@@ -346,7 +346,7 @@ fn last_frame_is_kept_for_the_whole_session() {
         };
         channel.apply_stream_info(now(seconds), &info([frozen]), &POLICY);
     }
-    let shown = figures(&channel, 1195).unwrap();
+    let shown = aggregates(&channel, 1195).unwrap();
     assert_eq!(shown.last_video_frame, Some(time(55)));
     assert_eq!(shown.last_audio_frame, Some(time(1195)));
     channel.apply_not_live(now(1200), &POLICY);
@@ -356,7 +356,7 @@ fn last_frame_is_kept_for_the_whole_session() {
         ..sample(1215)
     };
     channel.apply_stream_info(now(1220), &info([audio_only]), &POLICY);
-    let shown = figures(&channel, 1220).unwrap();
+    let shown = aggregates(&channel, 1220).unwrap();
     assert_eq!(shown.last_video_frame, None);
     assert_eq!(shown.newest.video_bitrate.get(), None);
     assert_eq!(shown.newest.audio_framerate.get(), Some(43.0));
@@ -381,7 +381,7 @@ fn invalid_value_is_missing_and_not_replaced_by_an_older_one() {
         assert_eq!(digest.new_samples.len(), 1);
         assert_eq!(discarded(&digest), []);
         assert_eq!(digest.discarded.invalid_fields, u64::from(index > 0));
-        let newest = figures(&channel, 10).unwrap().newest;
+        let newest = aggregates(&channel, 10).unwrap().newest;
         assert_eq!(newest.video_bitrate.get(), None);
         assert_eq!(newest.video_framerate.get(), Some(15.0));
         let again = channel.apply_stream_info(now(15), &info([spoiled]), &POLICY);
@@ -402,7 +402,7 @@ fn values_at_the_limits_are_valid() {
     };
     let mut channel = channel();
     channel.apply_stream_info(now(5), &info([limit]), &POLICY);
-    let newest = figures(&channel, 5).unwrap().newest;
+    let newest = aggregates(&channel, 5).unwrap().newest;
     assert_eq!(newest.video_bitrate.get(), Some(10e9));
     assert_eq!(newest.video_framerate.get(), Some(1000.0));
     assert_eq!(newest.audio_framerate.get(), Some(0.0));
@@ -647,11 +647,11 @@ proptest! {
         let observed = |channel: &ChannelState| -> Vec<_> {
             channel
                 .visible_streams(now(end), &POLICY, IntervalScale::NONE)
-                .map(|(stream, figures)| (
+                .map(|(stream, aggregates)| (
                     stream.name().clone(),
                     stream.samples_total(),
                     // The baseline depends on samples that are late by over a minute.
-                    StreamAggregates { video_bitrate_baseline: None, ..figures },
+                    StreamAggregates { video_bitrate_baseline: None, ..aggregates },
                 ))
                 .collect()
         };

@@ -43,7 +43,7 @@ pub(super) fn render(
                 }
             }
         }
-        (last_polls(&detail.answers, context))
+        (last_polls(&detail.poll_log, context))
         p { a href={ "../api/v1/channels/" (channel.meta.channel.id) } { (messages.as_json) } }
     }
 }
@@ -94,7 +94,7 @@ fn fields(
             write: text::bitrate,
             select: chart::VIDEO_BITRATE,
             expected: expect.video_bitrate_bps,
-            usual: stream.and_then(|stream| stream.figures.video_bitrate_baseline),
+            usual: stream.and_then(|stream| stream.aggregates.video_bitrate_baseline),
             class: "r",
         },
         Field {
@@ -132,7 +132,7 @@ fn stream_section(
         messages.expected,
         messages.usual,
     ];
-    let figures = &stream.figures;
+    let aggregates = &stream.aggregates;
     let fields = fields(detail, Some(stream), context);
     html! {
         section {
@@ -147,7 +147,7 @@ fn stream_section(
                     }
                     tbody {
                         @for field in &fields {
-                            @let values = [&figures.newest, &figures.min, &figures.max];
+                            @let values = [&aggregates.newest, &aggregates.min, &aggregates.max];
                             @let values = values.map(field.select).into_iter();
                             tr {
                                 th scope="row" { (field.title) }

@@ -99,9 +99,9 @@ fn content(
 
 fn title(detail: Option<&ChannelDetail>, id: &str, context: RenderContext) -> String {
     let Some(ChannelDetail { channel, .. }) = detail else {
-        return text::shown(id);
+        return text::display_text(id);
     };
-    let name = text::shown(&channel.meta.channel.name);
+    let name = text::display_text(&channel.meta.channel.name);
     let state = match channel.problems.first() {
         Some(problem) => context.language.problem(problem.kind),
         None => context.language.state(channel.state),

@@ -59,10 +59,10 @@ pub(super) fn accounts(query: &Query, named: &BTreeSet<&str>, context: RenderCon
     html! {
         option value="" { (context.messages().any_account) }
         @for account in named {
-            option value=(account) selected[*account == query.account] { (text::shown(account)) }
+            option value=(account) selected[*account == query.account] { (text::display_text(account)) }
         }
         @if !query.account.is_empty() && !named.contains(query.account.as_str()) {
-            option value=(query.account) selected { (text::shown(&query.account)) }
+            option value=(query.account) selected { (text::display_text(&query.account)) }
         }
     }
 }
@@ -215,14 +215,14 @@ fn stream_cells(
     });
     let framerate = |fps: Option<f64>| fps.map_or(messages.none.to_owned(), text::framerate);
     let sample_time = match row.stream {
-        Some(stream) => Some(stream.figures.newest_time),
+        Some(stream) => Some(stream.aggregates.newest_time),
         None => channel
             .last_sample
             .filter(|_| channel.state != LiveState::NotLive),
     };
     html! {
         @if let Some(stream) = row.stream {
-            @let newest = &stream.figures.newest;
+            @let newest = &stream.aggregates.newest;
             td.b {
                 @if is_named { small { (text::isolated(stream.name.as_str())) } }
                 (bitrate(stream, expect.video_bitrate_bps, messages))
@@ -250,10 +250,10 @@ fn without_samples(channel: &ChannelSnapshot, messages: &Messages) -> &'static s
 
 /// The bitrate of a stream, against the expected or else its usual one.
 fn bitrate(stream: &StreamSnapshot, expected: Option<f64>, messages: &Messages) -> Markup {
-    let Some(now) = stream.figures.newest.video_bitrate.get() else {
+    let Some(now) = stream.aggregates.newest.video_bitrate.get() else {
         return html! { (messages.none) };
     };
-    let usual = stream.figures.video_bitrate_baseline;
+    let usual = stream.aggregates.video_bitrate_baseline;
     // The marks are at the thresholds of the alerts.
     let (level, of, low, high) = match (expected, usual) {
         (Some(expected), _) => (expected, messages.of_expected, 50, 75),
@@ -297,7 +297,7 @@ pub(super) fn condition(channel: &ChannelSnapshot, language: Language) -> Markup
             }
         }
         @if channel.problems.is_empty() {
-            @if channel.wavering { span.quiet { (messages.transient_issue) } }
+            @if channel.has_transient_issue { span.quiet { (messages.transient_issue) } }
             @else if is_known { (messages.all_right) }
             @if failed.is_some() { " " }
         }

@@ -13,7 +13,7 @@ const MAX_CHARS: usize = 120;
 
 /// A text from outside, cut to a length and without characters that change the text around them.
 /// (Templates escape markup.)
-pub(super) fn shown(text: &str) -> String {
+pub(super) fn display_text(text: &str) -> String {
     let mut fit: String = text
         .chars()
         .take(MAX_CHARS)
@@ -34,7 +34,7 @@ pub(super) fn shown(text: &str) -> String {
 /// The same with a writing direction of its own: a name may be Arabic. ASCII needs no element
 /// for that, of which there would be thousands.
 pub(super) fn isolated(text: &str) -> Markup {
-    let shown = shown(text);
+    let shown = display_text(text);
     html! {
         @if shown.is_ascii() { (shown) } @else { bdi { (shown) } }
     }
@@ -122,16 +122,19 @@ mod tests {
     #[test]
     fn texts_from_outside_are_cut_and_cleaned() {
         for name in ["Main stage 主舞台", "👨\u{200d}👩\u{200d}👧"] {
-            assert_eq!(shown(name), name);
+            assert_eq!(display_text(name), name);
         }
         assert_eq!(
-            shown("a\u{202e}b\u{200f}c\nd\0"),
+            display_text("a\u{202e}b\u{200f}c\nd\0"),
             "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}"
         );
-        let long = shown(&"长".repeat(10_000));
+        let long = display_text(&"长".repeat(10_000));
         assert_eq!(long.chars().count(), MAX_CHARS + 1);
         assert!(long.ends_with('…'));
-        assert_eq!(shown(&"x".repeat(MAX_CHARS)).chars().count(), MAX_CHARS);
+        assert_eq!(
+            display_text(&"x".repeat(MAX_CHARS)).chars().count(),
+            MAX_CHARS
+        );
     }
 
     #[test]

@@ -48,7 +48,7 @@ where
     // A name that is still being looked up must not keep the person waiting.
     runtime.shutdown_background();
     let report = report?;
-    output::show(&report.shown(arguments.output)?)?;
+    output::show(&report.render(arguments.output)?)?;
     if report.is_success() {
         Ok(())
     } else {

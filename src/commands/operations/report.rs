@@ -154,7 +154,7 @@ impl OperationReport {
     }
 
     /// The report in the requested format.
-    pub(super) fn shown(&self, output: Output) -> serde_json::Result<String> {
+    pub(super) fn render(&self, output: Output) -> serde_json::Result<String> {
         match output {
             Output::Text => Ok(self.text.clone()),
             Output::Json => {

@@ -107,7 +107,7 @@ fn check(scrape: &Scrape, channel: &ChannelSnapshot) -> Result<(), TestCaseError
         prop_assert_eq!(series.len(), channel.streams.len(), "{}", name);
         for (series, stream) in series.iter().zip(&channel.streams) {
             prop_assert_eq!(&series.labels, &with(&[("stream", stream.name.as_str())]));
-            let figures = &stream.figures;
+            let figures = &stream.aggregates;
             #[allow(clippy::cast_precision_loss)] // a few samples
             let expected = match value {
                 0 => figures.newest.video_bitrate.get(),

@@ -9,7 +9,7 @@ use super::client::Client;
 use super::lag::answered;
 use super::{median, value};
 
-/// So long polls are watched.
+/// How long polls are watched.
 const WATCHED: Duration = Duration::from_secs(30);
 const SCRAPES: usize = 9;
 

@@ -10,7 +10,7 @@ use super::client::Client;
 use super::value;
 
 const SCRAPERS: usize = 10;
-/// So long polls are watched.
+/// How long polls are watched.
 const WATCHED: Duration = Duration::from_secs(30);
 
 /// What polling was like.

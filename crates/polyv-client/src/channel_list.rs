@@ -144,7 +144,7 @@ mod tests {
             let page = decode(&format!(
                 r#"{{"pageNumber":1,"pageSize":1000,"totalPages":{pages},"totalItems":{total},"contents":[
                     {{"channelId":"2614940","name":"Main","channelPasswd":"secret","scene":"topclass"}},
-                    {{"channelId":7,"name":null}}, 8, {{"name":"nobody"}}]}}"#
+                    {{"channelId":7,"name":null}}, 8, {{"name":"stranger"}}]}}"#
             ))
             .unwrap();
             assert_eq!((page.pages, page.total, page.unreadable), (3, 2101, 2));

@@ -1,4 +1,4 @@
-//! Changing things at Polyv: what was told takes effect, and what may have is not told again.
+//! Changing things at Polyv: a write takes effect once, and is never repeated.
 
 use std::process::{Command, Output, Stdio};
 
@@ -311,7 +311,7 @@ async fn messages_are_sent_from_flags_a_file_and_standard_input() {
     assert_eq!(messages[2].session_id.as_deref(), Some("s"));
 }
 
-/// A file with so many messages.
+/// A file with that many messages.
 fn many(count: usize, content: impl Fn(usize) -> String) -> String {
     let messages: Vec<Value> = (0..count)
         .map(|n| {
@@ -742,7 +742,7 @@ async fn a_write_that_certainly_had_no_effect_is_told_so() {
             assert!(!taken(&setup.remembered()));
         }
     }
-    // Nobody there, and the wrong secret.
+    // No server, and the wrong secret.
     let setup = Setup::new(TWO).await;
     let wrong = quick_config(setup.polyv.address, "[{id: 3880533}]")
         .replace("app_secret: simulated-secret", "app_secret: wrong");
@@ -755,8 +755,8 @@ async fn a_write_that_certainly_had_no_effect_is_told_so() {
             "{text}"
         );
     }
-    let (_held, nobody) = nobodys_address();
-    setup.file("polyv.yml", &quick_config(nobody, "[{id: 3880533}]"));
+    let (_held, unused) = nobodys_address();
+    setup.file("polyv.yml", &quick_config(unused, "[{id: 3880533}]"));
     for (arguments, ..) in WRITES {
         let (status, json) = setup.json(arguments).await;
         assert_eq!(

@@ -1,5 +1,5 @@
-//! Whoever starts the exporter can tell whether it works: containers by `healthcheck`, systemd
-//! by what it is told.
+//! The service manager learns whether the exporter works: containers by `healthcheck`, systemd
+//! by notifications.
 
 use std::os::unix::net::UnixDatagram;
 use std::process::Output;
@@ -51,14 +51,14 @@ async fn healthcheck_asks_at_the_address_that_serve_was_told_to_listen_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn healthcheck_says_no_where_nothing_or_something_else_answers() {
-    // Nobody listens.
+    // No server listens.
     let (_held, address) = nobodys_address();
     let address = address.to_string();
     let output = healthcheck(&address);
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains(&address), "{}", said(&output));
 
-    // Somebody else does.
+    // Another server does.
     let polyv = Served::start("{}").await;
     let output = healthcheck(&polyv.address.to_string());
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
@@ -103,19 +103,19 @@ impl Manager {
         Self { socket, directory }
     }
 
-    /// What it is told next.
-    fn told(&self) -> String {
+    /// The next message.
+    fn next_message(&self) -> String {
         let mut buffer = [0; 1024];
         let length = self.socket.recv(&mut buffer).expect("a notification");
         String::from_utf8_lossy(&buffer[..length]).into_owned()
     }
 
-    /// What it is told next beside that all is well.
+    /// The next message that is no keep-alive.
     fn told_news(&self) -> String {
         loop {
-            let told = self.told();
-            if told.trim_end() != "WATCHDOG=1" {
-                return told;
+            let message = self.next_message();
+            if message.trim_end() != "WATCHDOG=1" {
+                return message;
             }
         }
     }
@@ -132,11 +132,11 @@ async fn systemd_is_told_when_it_is_ready_alive_reloading_and_stopping() {
     })
     .await;
 
-    let ready = manager.told();
+    let ready = manager.next_message();
     assert!(ready.contains("READY=1"), "{ready}");
     assert!(ready.contains("STATUS=watching channels: 1"), "{ready}");
     for _ in 0..3 {
-        assert_eq!(manager.told().trim_end(), "WATCHDOG=1");
+        assert_eq!(manager.next_message().trim_end(), "WATCHDOG=1");
     }
 
     let two = quick_config(polyv.address, "[{id: 1}, {id: 2}]");
@@ -196,8 +196,8 @@ async fn a_service_manager_that_does_not_listen_changes_nothing() {
         command.env("NOTIFY_SOCKET", "/nowhere/notify");
     })
     .await;
-    let told = ["NOTIFY_SOCKET", "No such file"];
-    exporter.program.logged(&told).await;
+    let expected = ["NOTIFY_SOCKET", "No such file"];
+    exporter.program.logged(&expected).await;
     exporter
         .until("it works all the same", |s| s.state("1") == "live")
         .await;

@@ -180,8 +180,8 @@ fn web_configuration(block: &Block) {
     std::fs::write(files.path().join("client-ca.crt"), authority.pem()).unwrap();
     let path = files.path().join("web.yml");
     std::fs::write(&path, &block.text).unwrap();
-    let door = WebConfigFile::new(&path).load().config;
-    assert!(door.is_ok(), "{}: {}", block.place(), door.unwrap_err());
+    let web_config = WebConfigFile::new(&path).load().config;
+    assert!(web_config.is_ok(), "{}: {}", block.place(), web_config.unwrap_err());
 }
 
 fn is_a_list_of_messages(block: &Block) -> bool {

@@ -62,7 +62,7 @@ fn every_command_that_is_shown_is_one() {
     {
         for (name, _) in &command.variables {
             let own = name.starts_with("POLYV_");
-            assert!(!own || is_a_variable(name), "{place}: nobody reads {name}");
+            assert!(!own || is_a_variable(name), "{place}: no program reads {name}");
         }
         if command.words.is_empty() {
             continue;

@@ -19,7 +19,7 @@ fn the_page_on_metrics_is_the_catalogue() {
     }
     assert!(
         read(path) == document,
-        "{path} and the catalogue have parted ways: `make docs` writes the page anew"
+        "{path} and the catalogue have parted ways: `make docs` generates the page"
     );
 }
 

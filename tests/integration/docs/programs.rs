@@ -47,7 +47,7 @@ pub enum Check {
     Here(fn(&Command) -> Result<(), String>),
     /// It only shortens what another one writes.
     Filter,
-    /// That script of ours makes what the command takes apart, or calls it by itself.
+    /// That script of ours makes what the command takes apart, or calls it.
     Script(&'static str),
     /// That file of tests runs or validates what the page shows.
     Tests(&'static str),
@@ -128,7 +128,7 @@ fn a_variable(command: &Command) -> Result<(), String> {
     for word in command.arguments() {
         let name = word.split('=').next().unwrap_or(word);
         if !is_a_variable(name) {
-            return Err(format!("nobody reads {name}"));
+            return Err(format!("no program reads {name}"));
         }
     }
     Ok(())
@@ -187,7 +187,7 @@ fn a_container(command: &Command) -> Result<(), String> {
             for pair in arguments[..image].windows(2).filter(|pair| pair[0] == "-e") {
                 let name = pair[1].split('=').next().unwrap_or_default();
                 if !is_a_variable(name) {
-                    return Err(format!("nobody reads {name}"));
+                    return Err(format!("no program reads {name}"));
                 }
             }
             let mut words = vec!["polyv-exporter".to_owned()];
@@ -319,7 +319,7 @@ fn a_pattern(command: &Command) -> Result<(), String> {
     }
 }
 
-/// A call to somebody who is known to answer it.
+/// A call to a known server.
 pub fn a_call(command: &Command) -> Result<(), String> {
     let call = Call::read(command.arguments())?;
     call.server().map(|_| ())

@@ -209,7 +209,7 @@ fn whatever_is_quoted_when_there_is_trouble_is_the_programs_own_word() {
         }
         assert!(
             is_said(&span, &source),
-            "{TROUBLE}:{line}: nobody says `{span}`"
+            "{TROUBLE}:{line}: the program never says `{span}`"
         );
         quoted += 1;
     }

@@ -1,4 +1,4 @@
-//! From a bad stream to somebody's telephone, through the real Prometheus and Alertmanager.
+//! From a bad stream to a page, through the real Prometheus and Alertmanager.
 //!
 //! Needs `prometheus`, `prometheus-alertmanager` and `amtool` in the path: `make test` sees to
 //! it, or leaves these tests out and says so.
@@ -74,7 +74,7 @@ fn the_example_is_valid_and_routes_by_severity() {
     }
 }
 
-/// Alertmanager's data for a template: so many alerts that fire and that are over.
+/// Alertmanager's data for a template: that many alerts that fire and that are over.
 fn data(firing: usize, over: usize, text: impl Fn(&str) -> String) -> String {
     let alert = |status: &str| {
         json!({

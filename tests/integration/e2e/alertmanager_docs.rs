@@ -6,7 +6,7 @@ use crate::support::prometheus_stack::Alertmanager;
 
 #[tokio::test]
 async fn alertmanager_has_whatever_it_is_asked_for_in_documents() {
-    let config = "{route: {receiver: nobody}, receivers: [{name: nobody}]}";
+    let config = "{route: {receiver: none}, receivers: [{name: none}]}";
     let alertmanager = Alertmanager::start(config).await;
     for path in OF_ALERTMANAGER.iter().chain(&["/-/nothing"]) {
         let url = format!("http://{}{path}", alertmanager.address);

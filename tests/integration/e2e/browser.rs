@@ -97,7 +97,7 @@ async fn a_channel_goes_from_live_to_dropped_to_offline_without_reloading() {
     assert_eq!(
         browser.text("window.same").await,
         "true",
-        "it was loaded anew"
+        "it was loaded again"
     );
     nothing_on_the_console(&browser).await;
 }
@@ -137,7 +137,7 @@ async fn channels_are_found_and_sorted_as_one_likes() {
         ("SPORTS", "c2"),
         ("stage", "c1 c2"),
         ("3", "c3"),
-        ("nobody", ""),
+        ("stranger", ""),
     ] {
         browser.run("document.activeElement.value = ''").await;
         browser.type_into("[name=q]", text).await;
@@ -224,13 +224,13 @@ async fn a_tab_in_the_background_has_its_title_kept() {
     browser
         .until("one is live", "document.title.startsWith('1 live of 3')")
         .await;
-    // Nobody looks at the rows.
+    // No one looks at the rows.
     assert!(browser.text(&row("2")).await.contains("Live"));
     let show = hide.replace("true, conf", "false, conf");
     browser.run(&show).await;
     browser
         .until(
-            "and now somebody does",
+            "and now someone does",
             &format!("{}.includes('Not live')", row("2")),
         )
         .await;

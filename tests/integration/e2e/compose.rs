@@ -380,7 +380,7 @@ fn ours(service: &Value, table: &[(&str, &str)], variables: &[(&str, &str)]) -> 
 }
 
 /// The stack's Prometheus and Alertmanager, with its own command lines and files; only where others
-/// are is told in addresses of this host, and it does not take its time.
+/// are is given in addresses of this host, and it does not take its time.
 async fn monitoring(services: &Value, exporter: &str) -> (Prometheus, Alertmanager) {
     let directory = tempfile::tempdir().unwrap();
     let service = &services["alertmanager"];
@@ -665,7 +665,7 @@ async fn what_the_page_shows_can_be_done() {
     }
 }
 
-/// Compose finds the override by itself, and it counts for the included files too.
+/// Compose finds the override automatically, and it counts for the included files too.
 #[test]
 fn images_can_come_from_somewhere_else() {
     let page = read(root().join("docs/compose.md"));

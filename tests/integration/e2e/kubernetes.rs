@@ -39,7 +39,7 @@ fn every_object_is_valid_in_the_oldest_and_in_the_newest_kubernetes() {
         python(&arguments)
     };
     assert_eq!(validate(&paths), "");
-    // A key that nobody knows is a fault.
+    // An unknown key is a fault.
     let typing = std::fs::read_to_string(&paths[0])
         .unwrap()
         .replace("readinessProbe:", "readynessProbe:")
@@ -78,7 +78,7 @@ fn every_file_is_part_of_a_kustomization_and_every_kustomization_is_used() {
             let whole = std::fs::read_to_string(deploy().join("kustomization.yaml")).unwrap();
             let used = name.is_empty() || whole.contains(&format!("- {name}\n"));
             let link = format!("//deploy/kubernetes/{name}?ref=");
-            assert!(used || shown.contains(&link), "nobody uses {name}");
+            assert!(used || shown.contains(&link), "{name} is unused");
             continue;
         }
         // The nearest kustomization above names it.
@@ -111,7 +111,7 @@ fn the_clusters_rules_are_the_shipped_ones() {
     assert!(made.status.success(), "{}", said(&made));
     assert!(
         std::fs::read(&path).unwrap() == made.stdout,
-        "{} and alerts/polyv.rules.yml have parted ways: `make kubernetes` writes it anew",
+        "{} and alerts/polyv.rules.yml have parted ways: `make kubernetes` generates it",
         path.display()
     );
     let rules = root().join("alerts/polyv.rules.yml");

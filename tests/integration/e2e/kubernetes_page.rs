@@ -102,7 +102,7 @@ fn the_commands_that_are_shown_name_what_is_there() {
                 let kind = format!("{}{}", kind[..1].to_uppercase(), &kind[1..]);
                 objects.get(&kind, name);
             }
-            _ => panic!("nobody checks this command: {line}"),
+            _ => panic!("no test checks this command: {line}"),
         }
     }
     assert!(

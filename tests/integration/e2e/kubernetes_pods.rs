@@ -191,10 +191,10 @@ async fn behind_a_password_probes_pass_and_prometheus_is_told_how_to_ask() {
     )
     .unwrap();
     server.write(files.path(), "server");
-    let door = WebConfigFile::new(&files.path().join("web.yml"))
+    let web_config = WebConfigFile::new(&files.path().join("web.yml"))
         .load()
         .config;
-    assert!(door.is_ok(), "{}", door.unwrap_err());
+    assert!(web_config.is_ok(), "{}", web_config.unwrap_err());
     secrets.insert(
         "polyv-exporter-web",
         BTreeMap::from([

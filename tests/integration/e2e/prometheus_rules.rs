@@ -242,7 +242,7 @@ async fn while_polyv_fails_channels_are_unknown_and_no_stream_is_blamed() {
         let unknown = of_all_four("PolyvChannelStateUnknown");
         recording.expect_among(OF_CHANNELS, 700, &[]);
         recording.expect_among(OF_CHANNELS, 1190, &unknown);
-        // A channel that failed by itself is asked every 5 minutes at last.
+        // A channel that failed individually is asked every 5 minutes at last.
         recording.expect_among(OF_CHANNELS, 1600, &[]);
         recording.expect(3590, &[]);
         recording.judge(trouble);

@@ -1,4 +1,4 @@
-//! The real Prometheus comes to the door, as the documents say it should be configured.
+//! The real Prometheus scrapes a secured exporter, configured as documented.
 
 use rcgen::SanType;
 

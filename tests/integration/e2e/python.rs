@@ -39,7 +39,7 @@ fn the_dashboards_are_what_their_source_makes() {
         let committed = std::fs::read_to_string(root.join(name)).unwrap_or_default();
         assert!(
             made == committed,
-            "{} and its source have parted ways: `make dashboards` writes it anew",
+            "{} and its source have parted ways: `make dashboards` generates it",
             root.join(name).display()
         );
         count += 1;

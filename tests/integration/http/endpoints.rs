@@ -157,7 +157,7 @@ async fn scrapers_that_hang_or_say_nothing_harm_nobody() {
     let begin = Instant::now();
     let scrape = exporter.scrape().await;
     assert_eq!(scrape.all("polyv_channel_info", &[]).len(), 1000);
-    // Not a measurement: whoever waited for one of those would wait for half a minute.
+    // Not a measurement: a client that waited for one of those would wait for half a minute.
     assert!(begin.elapsed() < Duration::from_secs(20));
     let lag = scrape.get("polyv_exporter_poll_lag_seconds", &[]).unwrap();
     assert!(lag < 5.0, "{lag}");

@@ -1,4 +1,4 @@
-//! Prometheus can be told of channels as targets, and ask for each by itself.
+//! Prometheus discovers channels as targets, and scrapes each one.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -234,7 +234,7 @@ async fn a_channel_that_went_is_no_target_any_more() {
     assert_eq!(exporter.reload().await.0, 200);
     assert_eq!(exporter.get("/probe?target=1").await.status(), 404);
     assert_eq!(exporter.get("/probe?target=2").await.status(), 200);
-    // What was known a moment ago may be told again.
+    // What was known a moment ago may be shown again.
     let begin = Instant::now();
     loop {
         let groups = exporter.get("/sd").await.text().await.unwrap();

@@ -202,10 +202,10 @@ async fn channel_files_are_re_read_when_they_change_in_any_way() {
     std::fs::remove_file(directory.join("a.yml")).unwrap();
     until_channels(&exporter, 2).await;
 
-    // A faulty one changes nothing, and is told.
+    // A faulty one changes nothing, and is reported.
     replace(&directory.join("b.yml"), "- id: [\n");
     let scrape = exporter
-        .until("the fault is told", |s| {
+        .until("the fault is reported", |s| {
             s.get("polyv_exporter_config_last_reload_successful", &[]) == Some(0.0)
         })
         .await;
@@ -256,7 +256,7 @@ async fn a_file_that_does_not_let_itself_be_read_keeps_nobody_from_stopping_it()
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.unwrap().success());
     exporter.program.signal("HUP");
-    // Opening it for writing succeeds once somebody reads it; and as long as it is open, the
+    // Opening it for writing succeeds once a reader opens it; and as long as it is open, the
     // reader waits.
     let opening = tokio::task::spawn_blocking(move || {
         std::fs::OpenOptions::new().write(true).open(pipe).unwrap()

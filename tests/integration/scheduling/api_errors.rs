@@ -1,5 +1,5 @@
 //! Each outcome of the contract comes about over real HTTP, harms no other channel, and after
-//! the trouble's end the exporter is right again by itself.
+//! the trouble's end the exporter recovers on its own.
 
 use crate::support::exporter_process::{Exporter, quick_config};
 use crate::support::simulator_server::Served;
@@ -169,7 +169,7 @@ async fn a_polyv_that_is_not_there_yet_is_found_when_it_comes() {
     drop(listener);
     let exporter = Exporter::start(&quick_config(address, "[{id: 1}, {id: 2}]")).await;
     exporter
-        .until("nobody is there", |s| {
+        .until("no server is there", |s| {
             s.calls("main", "connection_failed") >= 3
         })
         .await;

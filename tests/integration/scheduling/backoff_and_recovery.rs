@@ -1,5 +1,5 @@
 //! When things go wrong the exporter steps back as far as it should, and when they are right
-//! again so is the exporter, by itself.
+//! again so is the exporter, without help.
 
 use std::io::Write;
 
@@ -29,7 +29,7 @@ fn fleet(troubles: &str) -> World {
     fleet_of(80, 20, troubles)
 }
 
-/// One account with so many channels that are live, from 1000 on, and that are not, from 5000.
+/// One account with that many channels that are live, from 1000 on, and that are not, from 5000.
 fn fleet_of(live: u32, not_live: u32, troubles: &str) -> World {
     let ids = (1000..1000 + live).chain(5000..5000 + not_live);
     let channels: Vec<_> = ids.map(|id| format!("{{id: {id}}}")).collect();
@@ -295,7 +295,7 @@ troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
     );
     assert_eq!(scrape.calls("main", "auth_failed"), calls as u64);
     let lag = scrape.get("polyv_exporter_poll_lag_seconds", &[]).unwrap();
-    assert_eq!(lag, 0.0, "a back-off plans anew");
+    assert_eq!(lag, 0.0, "a back-off sets a new time");
     pass(1680.0).await;
     let calls = world.simulator.requests().len();
     assert!(calls <= 11, "in half an hour: {calls}");
@@ -379,7 +379,7 @@ async fn a_block_is_waited_out_in_each_of_its_forms() {
 
 #[tokio::test(start_paused = true)]
 async fn many_connections_failing_at_once_are_taken_for_a_block() {
-    // Answers take long, so many calls are under way when the connections break.
+    // Answers take long, many calls are in flight when the connections break.
     let world = World::watched(
         "accounts: [{app_id: main, app_secret: s}]
 channels: [{id: 1000, count: 600}]

@@ -88,12 +88,12 @@ async fn a_channel_that_turns_live_is_asked_for_its_stream_at_once_and_the_end_i
     let scrape = world.scrape();
     assert_eq!(scrape.state("1"), "live");
     assert_eq!(status(&scrape, "1").unwrap(), "live");
-    let told = world.received_at("live_status");
-    let told = told.iter().find(|at| **at >= began).unwrap();
+    let status_call = world.received_at("live_status");
+    let status_call = status_call.iter().find(|at| **at >= began).unwrap();
     let asked = *world.received_at("stream_info").first().unwrap();
     assert!(
-        asked.abs_diff(*told) < 100,
-        "asked at {asked}, told at {told}"
+        asked.abs_diff(*status_call) < 100,
+        "stream at {asked}, status at {status_call}"
     );
 
     // While it is live it is asked for its stream alone.
@@ -106,7 +106,7 @@ async fn a_channel_that_turns_live_is_asked_for_its_stream_at_once_and_the_end_i
         .max_by_key(|call| call.monotonic_ms)
         .unwrap()
         .monotonic_ms;
-    assert!(last <= *told, "{last}");
+    assert!(last <= *status_call, "{last}");
     assert_eq!(status(&world.scrape(), "1").unwrap(), "live");
 
     // The stream says first that it is over, and what it is called then is known at once.
@@ -201,9 +201,9 @@ async fn what_is_expected_to_be_live_is_asked_for_its_stream_always() {
     pass(300.0).await;
     let asked = world.received_at("stream_info").len();
     assert!((9..=22).contains(&asked), "{asked}");
-    // Its status is told as well.
+    // Its status is reported as well.
     assert_eq!(status(&world.scrape(), "1").unwrap(), "not_started");
-    // What its stream says counts: nobody has told its status yet.
+    // What its stream says counts: its status is not known yet.
     world.trouble("[{trouble: hang, endpoints: [live_status]}]");
     world.life("1", "steady");
     pass(31.0).await;
@@ -556,7 +556,7 @@ troubles: [{trouble: rejected, channels: ['1'], endpoints: [stream_info]}]",
     assert_eq!(scrape.outcome("1").unwrap(), "rejected");
     assert_eq!(scrape.state("1"), "unknown");
     assert_eq!(status(&scrape, "1").unwrap(), "live");
-    // It is asked ever less often for its stream, however often its status is told.
+    // It is asked ever less often for its stream, however often its status is reported.
     let streams = world.received_at("stream_info").len();
     assert!(streams <= 8, "{streams}");
     // And when it is over, that is known.
@@ -569,7 +569,7 @@ troubles: [{trouble: rejected, channels: ['1'], endpoints: [stream_info]}]",
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_about_other_channels_is_none() {
-    // Half of them and more are not there: each is asked by itself, and says so.
+    // Half of them and more are not there: each is polled individually, and says so.
     let world = World::watched(
         "channels: [{id: 1000, count: 3, life: offline}]",
         &config("{}", 1000..1010),

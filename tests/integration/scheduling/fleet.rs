@@ -1,7 +1,7 @@
 //! Freshness under the limit: a fleet's life, simulated, and watched from outside.
 //!
 //! Most of the fleet is found and some of it is configured; channels start and stop, in rushes
-//! too, and some flap. Polyv blocks whoever exceeds the exporter's own limit even once. All times
+//! too, and some flap. Polyv blocks a client that exceeds the exporter's own limit even once. All times
 //! are simulated ones, so that figures are the same on every machine.
 
 mod day;
@@ -90,13 +90,13 @@ fn check(seen: &Seen) {
     assert!(seen_live <= IDLE_INTERVAL + MARGIN, "{seen_live} ms");
     let age = seen.ages.percentile(99);
     assert!(age <= LIVE_INTERVAL + MARGIN + POLYVS_DELAY, "{age} ms");
-    // Whoever was live for a minute was seen.
+    // A channel that was live for a minute was seen.
     let missed = seen.missed.iter();
     let missed: Vec<_> = missed.filter(|b| b.ends - b.starts > 60_000).collect();
     assert!(missed.is_empty(), "{missed:?}");
     let ended = seen.ends.percentile(99);
     assert!(ended <= LIVE_INTERVAL + MARGIN, "{ended} ms");
-    // Nothing queues, and nobody is asked less often than configured.
+    // Nothing queues, and no channel is polled less often than configured.
     assert!(seen.lags.percentile(100) <= MARGIN, "{}", seen.lags);
     assert_eq!(seen.stretch, 1.0);
 }

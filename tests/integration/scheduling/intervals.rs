@@ -240,7 +240,7 @@ async fn it_is_ready_when_every_channel_was_asked_or_a_poll_interval_has_passed(
     pass(6.1).await;
     assert!(world.is_ready());
 
-    // Where each is asked by itself and none is answered, that takes an interval; in bulk all
+    // Where each is polled individually and none responds, that takes an interval; in bulk all
     // have been asked when the one call has timed out.
     for (poll, before, after) in [("{status: single}", 29.5, 1.6), ("{}", 14.5, 0.6)] {
         let world = World::watched(

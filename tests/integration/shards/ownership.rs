@@ -130,7 +130,7 @@ fn what_is_no_shard_is_a_wrong_usage_and_says_what_to_do() {
 
 #[tokio::test]
 async fn a_share_over_the_limit_is_refused_at_a_reload_too() {
-    // Nobody is asked there, and it is not this host, where there is no limit to keep.
+    // Nothing is polled there, and it is not this host, where there is no limit to keep.
     let config = |limit: &str| {
         format!(
             "api: {{base_url: 'https://polyv.invalid', rate_limit: {{{limit}}}}}

@@ -1,4 +1,4 @@
-//! A value that makes no sense spoils at most its own field or sample, is counted, and never
+//! A value that is invalid spoils at most its own field or sample, is counted, and never
 //! spoils the poll.
 
 use crate::support::test_env::{World, pass};

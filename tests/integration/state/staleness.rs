@@ -464,12 +464,12 @@ async fn a_host_whose_clock_is_off_from_the_start_keeps_monitoring() {
         assert!(scrape.stream_series("1") > 0, "{skew}");
         // One call was refused; it taught us Polyv's time.
         assert_eq!(scrape.calls("main", "clock_skew"), 1, "{skew}");
-        let told = scrape.get("polyv_api_clock_skew_seconds", &[]).unwrap();
+        let skew_shown = scrape.get("polyv_api_clock_skew_seconds", &[]).unwrap();
         let expected = match skew {
             "10m" => 600.0,
             "-10m" => -600.0,
             _ => 28_800.0,
         };
-        assert!((told - expected).abs() < 1.0, "{skew}: {told}");
+        assert!((skew_shown - expected).abs() < 1.0, "{skew}: {skew_shown}");
     }
 }

@@ -10,7 +10,7 @@ pub struct Call {
     pub body: String,
 }
 
-/// Who is asked. They are told apart by their ports, which are always the same in documents.
+/// The server that is called. Servers are distinguished by their ports, which are always the same in documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Server {
     Exporter,
@@ -46,7 +46,7 @@ pub const OF_ALERTMANAGER: &[&str] = &[
 // === impl Call ===
 
 impl Call {
-    /// A call as these arguments of curl make it. A flag that nobody has thought about is an error.
+    /// A call as these arguments of curl make it. A flag that is unknown is an error.
     pub fn read(arguments: &[String]) -> Result<Self, String> {
         let mut method = None;
         let mut url = None;
@@ -109,7 +109,7 @@ impl Call {
         }
     }
 
-    /// Who is asked, where it is somebody who answers such a call.
+    /// The server that is called, if it is a known one.
     pub fn server(&self) -> Result<Server, String> {
         let path = self.url.path();
         let one_of = |paths: &[&str], server| {
@@ -126,7 +126,7 @@ impl Call {
             (_, Some(9093)) => one_of(OF_ALERTMANAGER, Server::Alertmanager),
             (_, Some(3000)) => one_of(&["/", "/api/health", "/api/search"], Server::Grafana),
             (Some("api.polyv.net"), None) => one_of(&["/"], Server::Polyv),
-            _ => Err(format!("nobody is known at {}", self.url)),
+            _ => Err(format!("no server is known at {}", self.url)),
         }
     }
 }

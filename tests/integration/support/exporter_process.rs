@@ -131,7 +131,7 @@ impl Drop for Program {
     }
 }
 
-/// An address at which nobody listens, and nobody will while it is held.
+/// An address at which no server listens, and none will while it is held.
 pub fn nobodys_address() -> (tokio::net::TcpSocket, SocketAddr) {
     let held = tokio::net::TcpSocket::new_v4().unwrap();
     held.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
@@ -144,7 +144,7 @@ pub struct Exporter {
     pub program: Program,
     pub address: SocketAddr,
     pub client: reqwest::Client,
-    /// `http`, or `https` behind a door.
+    /// `http`, or `https` behind a web configuration.
     pub scheme: &'static str,
     /// Where its configuration is.
     pub directory: tempfile::TempDir,
@@ -227,7 +227,7 @@ pub fn client() -> reqwest::Client {
     client_builder().build().unwrap()
 }
 
-/// The same, to be told more.
+/// The same, for further settings.
 pub fn client_builder() -> reqwest::ClientBuilder {
     // An error only says that another test was first.
     _ = rustls::crypto::ring::default_provider().install_default();

@@ -1,4 +1,4 @@
-//! What a cluster would be told.
+//! What a cluster would get.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Real monitoring: Prometheus, Alertmanager, and somebody who is paged.
+//! Real monitoring: Prometheus, Alertmanager, and a receiver of pages.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub struct Alertmanager {
     pub address: SocketAddr,
 }
 
-/// Somebody who is told of alerts.
+/// A receiver of alerts.
 pub struct Pager {
     pub address: SocketAddr,
     messages: Arc<Mutex<Vec<Message>>>,

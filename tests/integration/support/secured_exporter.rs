@@ -1,4 +1,4 @@
-//! An exporter behind a door, and clients that come to it.
+//! An exporter behind a web configuration, and clients that come to it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ pub const BOB: &str = "bob: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4Y
 /// TLS with `server.crt` and `server.key`.
 pub const TLS: &str = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n";
 
-/// An exporter behind a door.
+/// An exporter behind a web configuration.
 pub struct Doored {
     pub exporter: Exporter,
     pub polyv: Served,
     /// Who issued the server's certificate, and may have issued clients'.
     pub authority: Authority,
-    /// Where the files of the door are.
+    /// The directory of the web configuration.
     pub files: tempfile::TempDir,
 }
 

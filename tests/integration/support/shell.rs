@@ -150,7 +150,7 @@ fn split(line: &str, known: &BTreeMap<String, String>) -> Result<Vec<Vec<String>
 
 type Rest<'a> = std::iter::Peekable<std::str::Chars<'a>>;
 
-/// The value of the variable that `rest` goes on with; its name in braces where nobody set it.
+/// The value of the variable that `rest` goes on with; its name in braces where it is not set.
 fn variable(rest: &mut Rest<'_>, known: &BTreeMap<String, String>) -> Result<String, String> {
     // What another command writes is not known here.
     if rest.next_if_eq(&'(').is_some() {
@@ -202,13 +202,13 @@ impl Command {
 #[test]
 fn a_script_is_taken_apart_as_a_shell_does_it() {
     let script = "A=1 run --to 'a b' \"$U/x\"; U=http://h\nnext \"${U}/y?a=b&c\" \\\n  -z >file 2>&1 | last # all\n";
-    let told: Vec<_> = commands(script)
+    let programs: Vec<_> = commands(script)
         .unwrap()
         .into_iter()
         .map(|command| (command.variables.len(), command.words.join("·")))
         .collect();
     assert_eq!(
-        told,
+        programs,
         [
             (1, "run·--to·a b·${U}/x".to_owned()),
             (1, String::new()),

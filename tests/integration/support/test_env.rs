@@ -54,7 +54,7 @@ struct InMemory {
 }
 
 impl World {
-    /// Begins a world in which Polyv plays `scenario`. Nobody watches yet.
+    /// Begins a world in which Polyv plays `scenario`. No exporter runs yet.
     pub fn new(scenario: &str) -> Self {
         let beginning = Timestamp::from_millis(BEGINNING);
         let wall = Arc::new(SettableWallClock::starting_at(beginning));

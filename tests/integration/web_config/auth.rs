@@ -52,7 +52,7 @@ async fn without_the_right_password_nothing_is_to_be_had() {
         Some(("alice", "U*U")),
         Some(("alice", "")),
         Some(("", "a")),
-        Some(("nobody", "a")),
+        Some(("stranger", "a")),
     ] {
         let client = doored.client(credentials, None);
         for path in paths {
@@ -156,16 +156,16 @@ async fn a_fault_of_the_door_is_told_once_and_the_rest_of_the_configuration_is_t
     let config = quick_config(doored.polyv.address, "[{id: 1}, {id: 2}]");
     crate::support::exporter_process::replace(&doored.exporter.config_path(), &config);
     let fault = "did you mean `basic_auth_users`?";
-    let told = |log: &str| log.matches(fault).count();
+    let count = |log: &str| log.matches(fault).count();
     doored.exporter.program.logged(&[fault]).await;
-    assert_eq!(told(&doored.exporter.program.log()), 1);
+    assert_eq!(count(&doored.exporter.program.log()), 1);
     // Other changes in the directory have it looked at again, and are no news.
     let looked_at = opened_in_noise(&doored.path("web.yml"), doored.files.path()).await;
     assert!(looked_at >= 1);
-    assert_eq!(told(&doored.exporter.program.log()), 1);
-    // Whoever asks is told again.
+    assert_eq!(count(&doored.exporter.program.log()), 1);
+    // A client that asks gets the fault again.
     let (status, said) = doored.exporter.reload().await;
-    assert_eq!((status, told(&said)), (500, 1), "{said}");
+    assert_eq!((status, count(&said)), (500, 1), "{said}");
     doored
         .exporter
         .until("the new channel is there", |scrape| {

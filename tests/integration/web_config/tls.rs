@@ -1,4 +1,4 @@
-//! Connections that nobody else can read, and clients that show who they are.
+//! Connections that no third party can read, and clients that show who they are.
 
 use axum::body::Body;
 use axum::http::{Request, Response};
@@ -81,7 +81,7 @@ async fn http_2_is_spoken_where_it_is_configured_and_behind_the_same_door() {
         let stream = doored.connect(protocols).await.unwrap();
         assert_ne!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     }
-    // And nobody does where it is switched off, which takes no restart.
+    // And no one does where it is switched off, which takes no restart.
     doored.write(&format!("http_server_config: {{http2: false}}\n{web}"));
     until("HTTP/2 is not offered any more", async || {
         let stream = doored.connect(&["h2", "http/1.1"]).await.unwrap();
@@ -195,7 +195,7 @@ async fn only_certificates_with_an_allowed_name_get_in() {
         let client = doored.client(None, Some(&pair));
         assert_eq!(doored.lets_in(&client).await, let_in, "{names:?}");
     }
-    // The right name in a certificate of somebody else.
+    // The right name in a certificate of another client.
     let pair = Authority::new("else").client([dns("prometheus.example")]);
     assert!(!doored.lets_in(&doored.client(None, Some(&pair))).await);
 }

@@ -12,14 +12,14 @@ pub const HOUR: u64 = 60 * MINUTE;
 /// Every so often a rush begins: half as many as are usually live start within a minute.
 const RUSH_EVERY: u64 = 4 * HOUR;
 const FIRST_RUSH: u64 = HOUR;
-/// A channel rests so long between two broadcasts, unless it flaps.
+/// A channel rests that long between two broadcasts, unless it flaps.
 const REST: u64 = 5 * MINUTE;
 
 /// How large a fleet is, and for how long it is watched.
 #[derive(Debug, Clone, Copy)]
 pub struct Fleet {
     pub channels: u32,
-    /// One channel in so many is configured; the others are found.
+    /// One channel in that many is configured; the others are found.
     pub configured_one_in: u32,
     /// How many are live at a time, on average.
     pub live: u32,

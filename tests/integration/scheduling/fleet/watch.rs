@@ -16,7 +16,7 @@ const WARM_UP: u64 = 120_000;
 const WINDOW: u64 = 10_000;
 
 /// How many values there were of each size, in milliseconds: quantiles are exact, and a day's
-/// values take no room.
+/// values take little memory.
 #[derive(Debug, Default)]
 pub struct Spread {
     counts: Vec<u64>,
@@ -82,7 +82,7 @@ impl Spread {
         self.total += 1;
     }
 
-    /// The smallest value that so many percent of all are not above, in milliseconds.
+    /// The smallest value that this percentage of all are not above, in milliseconds.
     pub fn percentile(&self, percent: u64) -> u64 {
         let rank = (self.total * percent).div_ceil(100);
         let mut below = 0;

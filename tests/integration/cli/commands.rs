@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::exporter_process::{
-    Program, address_in, client, polyv_exporter, quick_config, run, said,
+    Program, address_in, client, polyv_exporter, quick_config, run, text_of,
 };
 use crate::support::scrape::Scrape;
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 #[test]
 fn check_config_names_the_place_and_the_remedy_of_every_fault() {
@@ -119,7 +119,7 @@ fn check_config_names_the_place_and_the_remedy_of_every_fault() {
         let path = directory.path().join("polyv.yml");
         std::fs::write(&path, config).unwrap();
         let output = run(polyv_exporter().arg("check-config").arg(&path));
-        let text = said(&output);
+        let text = text_of(&output);
         assert_eq!(output.status.code(), Some(1), "{config}\n{text}");
         let line = text.lines().find(|line| line.contains(remedy));
         let line = line.unwrap_or_else(|| panic!("{remedy} in\n{text}\nof\n{config}"));
@@ -127,8 +127,8 @@ fn check_config_names_the_place_and_the_remedy_of_every_fault() {
         assert!(line.contains("polyv.yml"), "{line}");
         // The same fault keeps `serve` from starting.
         let output = run(polyv_exporter().arg("--config.file").arg(&path));
-        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-        assert!(said(&output).contains(remedy));
+        assert_eq!(output.status.code(), Some(2), "{}", text_of(&output));
+        assert!(text_of(&output).contains(remedy));
     }
 }
 
@@ -147,7 +147,7 @@ accounts:
     std::fs::write(&path, config).unwrap();
     std::fs::write(directory.path().join("more.yml"), "- {id: 1}\n- {idd: 2}\n").unwrap();
     let output = run(polyv_exporter().arg("check-config").arg(&path));
-    let text = said(&output);
+    let text = text_of(&output);
     let expected = [
         ("polyv.yml:1:7:", "`timeout`"),
         ("polyv.yml:2:16:", "`window`"),
@@ -184,7 +184,7 @@ accounts:
     let more: String = (100..300).map(|id| format!("- id: {id}\n")).collect();
     std::fs::write(directory.path().join("more.yml"), more).unwrap();
     let output = run(polyv_exporter().arg("check-config").arg(&path));
-    let text = said(&output);
+    let text = text_of(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("accounts: 2, channels: 202"), "{text}");
     for warning in [
@@ -239,7 +239,7 @@ fn wrong_usage_is_told_with_a_remedy_and_exit_status_2() {
         (vec!["simulate", "--listen", "nowhere"], "is not an address"),
     ] {
         let output = run(polyv_exporter().args(&arguments));
-        let text = said(&output);
+        let text = text_of(&output);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
         assert!(text.contains(remedy), "{arguments:?}: {text}");
     }
@@ -249,7 +249,7 @@ fn wrong_usage_is_told_with_a_remedy_and_exit_status_2() {
 fn version_and_help_tell_what_it_is() {
     let output = run(polyv_exporter().arg("--version"));
     assert!(output.status.success());
-    let text = said(&output);
+    let text = text_of(&output);
     assert!(
         text.starts_with(concat!("polyv-exporter ", env!("CARGO_PKG_VERSION"))),
         "{text}"
@@ -258,7 +258,7 @@ fn version_and_help_tell_what_it_is() {
         text.contains("revision") && text.contains("rustc"),
         "{text}"
     );
-    let text = said(&run(polyv_exporter().arg("--help")));
+    let text = text_of(&run(polyv_exporter().arg("--help")));
     for part in [
         "serve",
         "demo",
@@ -274,7 +274,8 @@ fn version_and_help_tell_what_it_is() {
 
 #[tokio::test]
 async fn three_variables_are_enough_to_serve() {
-    let polyv = Served::start("channels: [{id: 3880533}, {id: 3880534, life: offline}]").await;
+    let polyv =
+        SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534, life: offline}]").await;
     let mut command = polyv_exporter();
     command
         .env("POLYV_APP_ID", "simulated")
@@ -382,14 +383,14 @@ async fn a_simulated_polyv_plays_a_scenario_and_obeys_its_control_calls() {
         .arg(&path));
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        said(&output).contains("scenario.yml:1:26:"),
+        text_of(&output).contains("scenario.yml:1:26:"),
         "{}",
-        said(&output)
+        text_of(&output)
     );
 }
 
 /// Probes a channel of a simulated Polyv.
-async fn probe(polyv: &Served, config: &str, arguments: &[&str]) -> (Option<i32>, String) {
+async fn probe(polyv: &SimulatorServer, config: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("polyv.yml");
     std::fs::write(&path, config).unwrap();
@@ -402,14 +403,14 @@ async fn probe(polyv: &Served, config: &str, arguments: &[&str]) -> (Option<i32>
     let output = tokio::task::spawn_blocking(move || run(&mut command))
         .await
         .unwrap();
-    assert!(!said(&output).contains("simulated-secret"));
+    assert!(!text_of(&output).contains("simulated-secret"));
     assert!(!polyv.simulator.requests().is_empty());
-    (output.status.code(), said(&output))
+    (output.status.code(), text_of(&output))
 }
 
 #[tokio::test]
 async fn a_probe_shows_state_samples_and_trend() {
-    let polyv = Served::start(
+    let polyv = SimulatorServer::start(
         "noise: 0
 channels: [{id: 3880533, bitrate_bps: 1157120, video_framerate_fps: 13, audio_framerate_fps: 46}]",
     )
@@ -446,7 +447,7 @@ channels: [{id: 3880533, bitrate_bps: 1157120, video_framerate_fps: 13, audio_fr
 
 #[tokio::test]
 async fn a_probe_says_what_to_do_about_each_kind_of_failure() {
-    let polyv = Served::start(
+    let polyv = SimulatorServer::start(
         "channels:
 - {id: 1, life: offline}
 - {id: 2, life: deleted}
@@ -522,7 +523,7 @@ async fn a_probe_says_what_to_do_about_each_kind_of_failure() {
             "600 s behind Polyv's",
         ),
     ] {
-        polyv.trouble(trouble).await;
+        polyv.inject_faults(trouble).await;
         let (status, text) = probe(&polyv, config, &[channel]).await;
         assert_eq!(status, Some(expected), "{channel} {trouble}:\n{text}");
         assert!(
@@ -534,7 +535,7 @@ async fn a_probe_says_what_to_do_about_each_kind_of_failure() {
 
 #[tokio::test]
 async fn a_proxy_is_used_for_the_world_and_never_for_loopback() {
-    let polyv = Served::start("channels: [{id: 1}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     // A proxy that takes down what it is asked for.
     let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = proxy.local_addr().unwrap();
@@ -559,7 +560,7 @@ async fn a_proxy_is_used_for_the_world_and_never_for_loopback() {
     let output = tokio::task::spawn_blocking(move || run(&mut command))
         .await
         .unwrap();
-    assert!(said(&output).contains("live"), "{}", said(&output));
+    assert!(text_of(&output).contains("live"), "{}", text_of(&output));
 
     let config = quick_config(polyv.address, "[{id: 1}]")
         .replace(&polyv.address.to_string(), "polyv.invalid");

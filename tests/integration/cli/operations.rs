@@ -6,22 +6,22 @@ use polyv_simulator::WrittenState;
 use serde_json::Value;
 
 use crate::support::exporter_process::{
-    Program, nobodys_address, polyv_exporter, quick_config, run, said,
+    Program, polyv_exporter, quick_config, run, text_of, unused_address,
 };
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 const TWO: &str = "channels: [{id: 3880533}, {id: 3880534, life: offline}]";
 const ID32: &str = "w11V61QWoK3332313778613940858739";
 
 /// A simulated Polyv, and a configuration for it.
 struct Setup {
-    polyv: Served,
+    polyv: SimulatorServer,
     directory: tempfile::TempDir,
 }
 
 impl Setup {
     async fn new(scenario: &str) -> Self {
-        let polyv = Served::start(scenario).await;
+        let polyv = SimulatorServer::start(scenario).await;
         let directory = tempfile::tempdir().unwrap();
         let config = quick_config(polyv.address, "[{id: 3880533}, {id: 3880534}]");
         std::fs::write(directory.path().join("polyv.yml"), config).unwrap();
@@ -40,7 +40,7 @@ impl Setup {
     /// Runs a command to its end.
     async fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = output(self.command(arguments), None).await;
-        let text = said(&output);
+        let text = text_of(&output);
         assert!(!text.contains("simulated-secret"), "{text}");
         (output.status.code(), text)
     }
@@ -51,7 +51,7 @@ impl Setup {
         arguments.extend(["--output", "json"]);
         let output = output(self.command(&arguments), None).await;
         let json = serde_json::from_slice(&output.stdout);
-        let json = json.unwrap_or_else(|error| panic!("{error}: {}", said(&output)));
+        let json = json.unwrap_or_else(|error| panic!("{error}: {}", text_of(&output)));
         (output.status.code(), json)
     }
 
@@ -265,7 +265,7 @@ async fn a_change_that_polyv_accepts_and_does_not_make_is_an_error() {
     let accepted = r#"{"code":200,"status":"success","message":"","data":true}"#;
     let pretend =
         format!("{{trouble: answer, endpoints: [update_censor_enabled], body: '{accepted}'}}");
-    setup.polyv.trouble(&pretend).await;
+    setup.polyv.inject_faults(&pretend).await;
     let (status, text) = setup.run(SWITCH).await;
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("says that it is off all the same"), "{text}");
@@ -295,7 +295,7 @@ async fn messages_are_sent_from_flags_a_file_and_standard_input() {
     let command = setup.command(&["chat", "send", "--channel", "3880533", "--file", "-"]);
     let third = r#"[{"msgId": "three", "viewerId": "c", "nickName": "C", "content": "drei"}]"#;
     let output = output(command, Some(third.to_owned())).await;
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", text_of(&output));
     let messages = setup.remembered().messages;
     let contents: Vec<_> = messages
         .iter()
@@ -359,7 +359,7 @@ async fn each_message_of_many_has_its_own_fate_and_what_was_not_sent_can_be_sent
     let file = setup.file("many.json", &many(25, |n| format!("text {n}")));
     let slow = "{trouble: latency, median: 3s, p99: 3s}";
     let later = "{trouble: hang, effect: taken, after: 2500ms, endpoints: [chat_message_audit]}";
-    setup.polyv.trouble(&format!("{slow}, {later}")).await;
+    setup.polyv.inject_faults(&format!("{slow}, {later}")).await;
     let patient = quick_config(setup.polyv.address, "[{id: 3880533}]");
     setup.file("polyv.yml", &patient.replace("timeout: 1s", "timeout: 5s"));
     let unsent = setup.file("unsent.json", "[]");
@@ -423,13 +423,13 @@ async fn each_message_of_many_has_its_own_fate_and_what_was_not_sent_can_be_sent
     };
     setup
         .polyv
-        .trouble("{trouble: forbidden, endpoints: [chat_message_audit]}")
+        .inject_faults("{trouble: forbidden, endpoints: [chat_message_audit]}")
         .await;
     let (status, text) = setup.run(&send(&file)).await;
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("0 sent, 25 not sent"), "{text}");
     assert_eq!(setup.received().len(), 1);
-    setup.polyv.trouble("").await;
+    setup.polyv.inject_faults("").await;
     let (status, text) = setup.run(&send(unsent)).await;
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains("25 sent"), "{text}");
@@ -574,7 +574,7 @@ async fn a_variable_that_says_false_is_none() {
         let mut command = setup.command(arguments);
         command.env(name, "false");
         let output = output(command, None).await;
-        (output.status.code(), said(&output))
+        (output.status.code(), text_of(&output))
     };
     let link = ["session", "link", "--channel", "3880533"];
     let (status, text) = with("POLYV_EXPORTER_GENERATE", &link).await;
@@ -589,7 +589,7 @@ async fn who_is_told_is_not_forgotten_for_being_answered_oddly() {
     let setup = Setup::new(TWO).await;
     let odd = r#"{"code":200,"status":"success","data":{"moderationEnabled":"Y","imageFrequency":60,"moderationStrategy":"finance_easy","illegalNotify":"Y"},"success":true}"#;
     let trouble = format!("{{trouble: answer, endpoints: [video_moderation_get], body: '{odd}'}}");
-    setup.polyv.trouble(&trouble).await;
+    setup.polyv.inject_faults(&trouble).await;
     let slower = [
         "moderation",
         "set",
@@ -609,7 +609,7 @@ async fn a_gateways_json_says_nothing_of_what_became_of_a_write() {
     let setup = Setup::new(TWO).await;
     let body = r#"{"code":14,"message":"upstream request timeout"}"#;
     let trouble = format!("{{trouble: answer, status: 503, body: '{body}'}}");
-    setup.polyv.trouble(&trouble).await;
+    setup.polyv.inject_faults(&trouble).await;
     for arguments in [LINK, SEND] {
         let (status, json) = setup.json(arguments).await;
         assert_eq!(
@@ -659,8 +659,8 @@ async fn a_dry_run_shows_the_request_without_its_signature_and_changes_nothing()
 }
 
 /// Each write, the name of its call, and how to see whether it took effect.
-type Taken = fn(&WrittenState) -> bool;
-const WRITES: [(&[&str], &str, Taken); 4] = [
+type Capture = fn(&WrittenState) -> bool;
+const WRITES: [(&[&str], &str, Capture); 4] = [
     (LINK, "session_relevance", |r| {
         !r.external_session_ids.is_empty()
     }),
@@ -687,7 +687,7 @@ async fn a_write_whose_effect_nobody_knows_is_told_so_and_never_sent_again() {
         for (arguments, endpoint, taken) in WRITES {
             let setup = Setup::new(TWO).await;
             let scoped = format!("{{trouble: {trouble}, endpoints: [{endpoint}]}}");
-            setup.polyv.trouble(&scoped).await;
+            setup.polyv.inject_faults(&scoped).await;
             let (status, json) = setup.json(arguments).await;
             assert_eq!(status, Some(1), "{trouble}, {endpoint}: {json}");
             assert_eq!(json["result"], "unknown", "{trouble}, {endpoint}: {json}");
@@ -709,7 +709,7 @@ async fn a_write_whose_effect_nobody_knows_is_told_so_and_never_sent_again() {
     let setup = Setup::new(TWO).await;
     setup
         .polyv
-        .trouble("{trouble: cut_off, endpoints: [session_relevance]}")
+        .inject_faults("{trouble: cut_off, endpoints: [session_relevance]}")
         .await;
     let (_, text) = setup.run(LINK).await;
     assert!(
@@ -733,7 +733,7 @@ async fn a_write_that_certainly_had_no_effect_is_told_so() {
                 .trim_start_matches("trouble: ");
             setup
                 .polyv
-                .trouble(&format!("{{trouble: {inner}, endpoints: [{endpoint}]}}"))
+                .inject_faults(&format!("{{trouble: {inner}, endpoints: [{endpoint}]}}"))
                 .await;
             let (status, json) = setup.json(arguments).await;
             assert_eq!(status, Some(1), "{trouble}, {endpoint}: {json}");
@@ -755,7 +755,7 @@ async fn a_write_that_certainly_had_no_effect_is_told_so() {
             "{text}"
         );
     }
-    let (_held, unused) = nobodys_address();
+    let (_held, unused) = unused_address();
     setup.file("polyv.yml", &quick_config(unused, "[{id: 3880533}]"));
     for (arguments, ..) in WRITES {
         let (status, json) = setup.json(arguments).await;
@@ -782,7 +782,7 @@ async fn ctrl_c_in_the_middle_of_a_write_leaves_it_open_whether_it_took_effect()
     let setup = Setup::new(TWO).await;
     setup
         .polyv
-        .trouble("{trouble: hang, endpoints: [session_relevance], effect: taken}")
+        .inject_faults("{trouble: hang, endpoints: [session_relevance], effect: taken}")
         .await;
     let patient =
         quick_config(setup.polyv.address, "[{id: 3880533}]").replace("timeout: 1s", "timeout: 1m");
@@ -859,7 +859,7 @@ async fn the_pages_own_answers_are_understood() {
     ] {
         let setup = Setup::new(TWO).await;
         let trouble = format!("{{trouble: answer, endpoints: [{endpoint}], body: '{answer}'}}");
-        setup.polyv.trouble(&trouble).await;
+        setup.polyv.inject_faults(&trouble).await;
         let (_, json) = setup.json(arguments).await;
         assert_eq!(json["result"], result, "{endpoint}: {answer}: {json}");
         if answer.contains("invalid signature") || answer.contains("20001") {
@@ -891,14 +891,14 @@ async fn neither_the_secret_nor_a_signature_is_logged() {
 fn completions_and_the_manual_know_every_command() {
     for shell in ["bash", "zsh", "fish"] {
         let output = run(polyv_exporter().args(["completions", shell]));
-        let text = said(&output);
+        let text = text_of(&output);
         assert!(output.status.success(), "{text}");
         for word in ["check-config", "external-id", "batch-size", "talent"] {
             assert!(text.contains(word), "{shell}: {word}");
         }
     }
     let output = run(polyv_exporter().arg("man"));
-    let text = said(&output).replace('\\', "");
+    let text = text_of(&output).replace('\\', "");
     assert!(
         output.status.success() && text.contains(".TH polyv-exporter 1"),
         "{text}"

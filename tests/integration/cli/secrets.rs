@@ -1,12 +1,12 @@
 //! The secret appears nowhere, nor does anything that was signed with it.
 
 use crate::support::exporter_process::{Exporter, quick_config};
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 #[tokio::test]
 async fn neither_the_secret_nor_a_signed_address_appears_anywhere() {
     for format in ["logfmt", "json"] {
-        let polyv = Served::start(
+        let polyv = SimulatorServer::start(
             "sample_every: 1s
 channels:
 - id: 1
@@ -41,7 +41,7 @@ channels:
             "{trouble: bad_gateway}",
             "{trouble: reset}",
         ] {
-            polyv.trouble(trouble).await;
+            polyv.inject_faults(trouble).await;
             let failures = |s: &crate::support::scrape::Scrape| -> u64 {
                 [
                     "rejected",

@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use crate::support::exporter_process::{
-    Exporter, nobodys_address, polyv_exporter, quick_config, replace, run, said,
+    Exporter, polyv_exporter, quick_config, replace, run, text_of, unused_address,
 };
-use crate::support::secured_exporter::{ALICE, Doored, TLS};
-use crate::support::simulator_server::Served;
+use crate::support::secured_exporter::{ALICE, SecuredExporter, TLS};
+use crate::support::simulator_server::SimulatorServer;
 
 fn healthcheck(address: &str) -> Output {
     run(polyv_exporter().args(["healthcheck", "--web.listen-address", address]))
@@ -25,43 +25,51 @@ async fn healthcheck_says_yes_of_an_exporter_that_works_whatever_its_door() {
         (TLS.to_owned(), "TLS"),
         ("rate_limit: {interval: 1h, burst: 1}".to_owned(), "works."),
     ] {
-        let doored = Doored::start(&web).await;
-        let output = healthcheck(&doored.exporter.address.to_string());
-        assert!(output.status.success(), "{web}: {}", said(&output));
-        assert!(said(&output).contains(word), "{web}: {}", said(&output));
+        let secured = SecuredExporter::start(&web).await;
+        let output = healthcheck(&secured.exporter.address.to_string());
+        assert!(output.status.success(), "{web}: {}", text_of(&output));
+        assert!(
+            text_of(&output).contains(word),
+            "{web}: {}",
+            text_of(&output)
+        );
         if web.contains("rate_limit") {
-            let output = healthcheck(&doored.exporter.address.to_string());
-            assert!(output.status.success(), "{}", said(&output));
-            assert!(said(&output).contains("rate limit"), "{}", said(&output));
+            let output = healthcheck(&secured.exporter.address.to_string());
+            assert!(output.status.success(), "{}", text_of(&output));
+            assert!(
+                text_of(&output).contains("rate limit"),
+                "{}",
+                text_of(&output)
+            );
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn healthcheck_asks_at_the_address_that_serve_was_told_to_listen_on() {
-    let doored = Doored::start("{}").await;
-    let port = doored.exporter.address.port();
+    let secured = SecuredExporter::start("{}").await;
+    let port = secured.exporter.address.port();
     for listens in [format!(":{port}"), format!("0.0.0.0:{port},[::1]:1")] {
         let mut command = polyv_exporter();
         command.env("POLYV_EXPORTER_WEB_LISTEN_ADDRESS", &listens);
         let output = run(command.arg("healthcheck"));
-        assert!(output.status.success(), "{listens}: {}", said(&output));
+        assert!(output.status.success(), "{listens}: {}", text_of(&output));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn healthcheck_says_no_where_nothing_or_something_else_answers() {
     // No server listens.
-    let (_held, address) = nobodys_address();
+    let (_held, address) = unused_address();
     let address = address.to_string();
     let output = healthcheck(&address);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains(&address), "{}", said(&output));
+    assert!(text_of(&output).contains(&address), "{}", text_of(&output));
 
     // Another server does.
-    let polyv = Served::start("{}").await;
+    let polyv = SimulatorServer::start("{}").await;
     let output = healthcheck(&polyv.address.to_string());
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", text_of(&output));
 
     // What speaks no HTTP.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -73,11 +81,11 @@ async fn healthcheck_says_no_where_nothing_or_something_else_answers() {
         }
     });
     let output = healthcheck(&address);
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", text_of(&output));
 
     // No address at all.
     let output = healthcheck("127.0.0.1:0");
-    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", text_of(&output));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,7 +93,11 @@ async fn healthcheck_does_not_wait_for_one_that_never_answers() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let output = healthcheck(&silent.local_addr().unwrap().to_string());
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("no answer"), "{}", said(&output));
+    assert!(
+        text_of(&output).contains("no answer"),
+        "{}",
+        text_of(&output)
+    );
 }
 
 /// A service manager's socket.
@@ -124,7 +136,7 @@ impl Manager {
 #[tokio::test(flavor = "multi_thread")]
 async fn systemd_is_told_when_it_is_ready_alive_reloading_and_stopping() {
     let manager = Manager::new();
-    let polyv = Served::start("channels: [{id: 1}, {id: 2}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 1}, {id: 2}]").await;
     let config = quick_config(polyv.address, "[{id: 1}]");
     let mut exporter = Exporter::start_with(&config, |command| {
         command.env("NOTIFY_SOCKET", manager.directory.path().join("notify"));
@@ -170,7 +182,7 @@ async fn a_service_manager_that_reads_nothing_holds_up_nobody() {
     let filler = UnixDatagram::unbound().unwrap();
     filler.set_nonblocking(true).unwrap();
     while filler.send_to(b"FULL=1", &path).is_ok() {}
-    let polyv = Served::start("channels: [{id: 1}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let config = quick_config(polyv.address, "[{id: 1}]");
     let mut exporter = Exporter::start_with(&config, |command| {
         command.env("NOTIFY_SOCKET", &path);
@@ -190,7 +202,7 @@ async fn a_service_manager_that_reads_nothing_holds_up_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_manager_that_does_not_listen_changes_nothing() {
-    let polyv = Served::start("channels: [{id: 1}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let config = quick_config(polyv.address, "[{id: 1}]");
     let mut exporter = Exporter::start_with(&config, |command| {
         command.env("NOTIFY_SOCKET", "/nowhere/notify");

@@ -7,7 +7,7 @@ use polyv_simulator::Scenario;
 use web_config::WebConfigFile;
 
 use crate::support::certificates::Authority;
-use crate::support::exporter_process::{polyv_exporter, run, said};
+use crate::support::exporter_process::{polyv_exporter, run, text_of};
 use crate::support::markdown::{Block, has_test, pages, read, tests_name};
 
 /// What a block can be, by its language and by what is in it, and what looks at it. The first one
@@ -181,7 +181,12 @@ fn web_configuration(block: &Block) {
     let path = files.path().join("web.yml");
     std::fs::write(&path, &block.text).unwrap();
     let web_config = WebConfigFile::new(&path).load().config;
-    assert!(web_config.is_ok(), "{}: {}", block.place(), web_config.unwrap_err());
+    assert!(
+        web_config.is_ok(),
+        "{}: {}",
+        block.place(),
+        web_config.unwrap_err()
+    );
 }
 
 fn is_a_list_of_messages(block: &Block) -> bool {
@@ -212,7 +217,7 @@ fn messages(block: &Block) {
         output.status.success(),
         "{}: {}",
         block.place(),
-        said(&output)
+        text_of(&output)
     );
 }
 

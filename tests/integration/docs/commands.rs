@@ -11,7 +11,7 @@ use crate::support::curl::{Call, Server};
 use crate::support::exporter_process::{Exporter, quick_config};
 use crate::support::markdown::{Page, pages};
 use crate::support::shell::{self, Command};
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 /// A command, and where it is shown.
 struct Shown {
@@ -62,7 +62,10 @@ fn every_command_that_is_shown_is_one() {
     {
         for (name, _) in &command.variables {
             let own = name.starts_with("POLYV_");
-            assert!(!own || is_a_variable(name), "{place}: no program reads {name}");
+            assert!(
+                !own || is_a_variable(name),
+                "{place}: no program reads {name}"
+            );
         }
         if command.words.is_empty() {
             continue;
@@ -153,7 +156,7 @@ fn our_pages() -> impl Iterator<Item = Page> {
 
 #[tokio::test]
 async fn every_call_to_the_exporter_or_to_the_simulated_polyv_is_answered() {
-    let polyv = Served::start("channels: [{id: 3880533}, {id: 3880534}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}]").await;
     let channels = "[{id: 3880533}, {id: 3880534}]";
     let exporter = Exporter::start(&quick_config(polyv.address, channels)).await;
     let (mut asked, mut controlled) = (0, 0);

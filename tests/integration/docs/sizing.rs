@@ -7,12 +7,12 @@ use polyv_exporter::scheduler::{capacity_warning, rate_limit_from_config};
 
 use crate::support::exporter_process::{Exporter, quick_config};
 use crate::support::markdown::read;
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 #[tokio::test]
 async fn channels_have_as_many_series_as_the_page_on_sizing_says() {
     let page = read("docs/sizing.md");
-    let polyv = Served::start(
+    let polyv = SimulatorServer::start(
         "sample_every: 1s
 channels: [{id: 1}, {id: 2, life: offline}, {id: 3, streams: [a, b]}, {id: 4}]",
     )
@@ -63,7 +63,7 @@ channels: [{id: 1}, {id: 2, life: offline}, {id: 3, streams: [a, b]}, {id: 4}]",
 fn as_many_channels_fit_as_the_page_on_sizing_says() {
     use std::fmt::Write as _;
     let page = read("docs/sizing.md");
-    let said = |channels: usize, poll: &str| {
+    let warning_for = |channels: usize, poll: &str| {
         let mut text =
             format!("poll: {poll}\naccounts:\n- app_id: a\n  app_secret: s\n  channels:\n");
         for id in 0..channels {
@@ -83,7 +83,7 @@ fn as_many_channels_fit_as_the_page_on_sizing_says() {
         page.contains("after 0.1 seconds, 97.0 calls a second are there; after 0.3 seconds 95.")
     );
     assert_eq!(format!("{:.1}", there(1_000, 0.1)), "97.0");
-    assert!(said(1_500, "{}").unwrap().contains("allow 97.0:"));
+    assert!(warning_for(1_500, "{}").unwrap().contains("allow 97.0:"));
     assert_eq!(format!("{:.0}", there(1_000, 0.3)), "95");
 
     // The table, for answers after 0.3 seconds.
@@ -116,11 +116,14 @@ fn as_many_channels_fit_as_the_page_on_sizing_says() {
     ] {
         assert!(page.contains(row) && fits, "{row}");
     }
-    assert_eq!(said(1_400, "{}"), None);
+    assert_eq!(warning_for(1_400, "{}"), None);
     // The longest interval leaves the other one to be judged.
-    assert_eq!(said(2_800, "{live_interval: 1h, status: single}"), None);
-    assert!(said(3_000, "{live_interval: 1h, status: single}").is_some());
-    assert_eq!(said(100_000, "{live_interval: 1h}"), None);
+    assert_eq!(
+        warning_for(2_800, "{live_interval: 1h, status: single}"),
+        None
+    );
+    assert!(warning_for(3_000, "{live_interval: 1h, status: single}").is_some());
+    assert_eq!(warning_for(100_000, "{live_interval: 1h}"), None);
     let stretch = |live: f64, idle: f64| needed(live, idle) / there(1_000, 0.3);
     assert!(page.contains(
         "| with `poll.status: single`: 1,000 live and 1,000 not live | just about: intervals are stretched by a twentieth |"

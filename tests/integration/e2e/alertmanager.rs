@@ -9,9 +9,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::support::exporter_process::{Exporter, run, said};
+use crate::support::exporter_process::{Exporter, run, text_of};
 use crate::support::prometheus_stack::{Alertmanager, Message, Pager, Prometheus};
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts/alertmanager.example.yml")
@@ -36,7 +36,7 @@ fn example_for(pager: &Pager) -> String {
 
 fn amtool(arguments: &[&str]) -> (bool, String) {
     let output = run(Command::new("amtool").args(arguments));
-    (output.status.success(), said(&output))
+    (output.status.success(), text_of(&output))
 }
 
 #[test]
@@ -269,7 +269,7 @@ async fn causes_silence_what_they_explain_and_nothing_silences_a_page_on_a_strea
 
 /// When (milliseconds since 1970) the first sample under a bitrate was taken, by what Polyv
 /// answers of the channel.
-async fn first_under(polyv: &Served, channel: &str, bps: f64) -> i64 {
+async fn first_under(polyv: &SimulatorServer, channel: &str, bps: f64) -> i64 {
     let answer = polyv.ask_json(channel).await;
     let samples = answer["data"].as_array().unwrap();
     let time = |sample: &Value| {
@@ -288,7 +288,7 @@ async fn first_under(polyv: &Served, channel: &str, bps: f64) -> i64 {
 #[tokio::test]
 async fn now_drop_brings_one_page_for_the_right_channel_and_one_message_when_it_is_over() {
     const PATIENCE: Duration = Duration::from_secs(200);
-    let polyv = Served::start(
+    let polyv = SimulatorServer::start(
         "channels: [{id: 1}, {id: 2, bitrate_bps: 1200000}, {id: 3, life: steady}, {id: 4, life: offline}]",
     )
     .await;

@@ -4,15 +4,15 @@ use serde_json::Value;
 
 use crate::support::browser::Browser;
 use crate::support::exporter_process::{Exporter, quick_config};
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 /// What has to be low for two seconds only, so that tests need not wait for half a minute.
 fn impatient(config: &str) -> String {
     config.replace("idle_interval: 1s", "idle_interval: 1s, sustain: 2s")
 }
 
-async fn setup(scenario: &str, channels: &str) -> (Served, Exporter) {
-    let polyv = Served::start(&format!("sample_every: 1s\n{scenario}")).await;
+async fn setup(scenario: &str, channels: &str) -> (SimulatorServer, Exporter) {
+    let polyv = SimulatorServer::start(&format!("sample_every: 1s\n{scenario}")).await;
     let exporter = Exporter::start(&impatient(&quick_config(polyv.address, channels))).await;
     let ids: Vec<String> = polyv.control("GET", "channels", "").await.1["channels"]
         .as_array()
@@ -354,7 +354,7 @@ async fn a_channels_own_page_has_charts_that_can_be_read_and_the_last_answers() 
         "chart"
     );
     polyv
-        .trouble("{trouble: rejected, message: 'no such thing'}")
+        .inject_faults("{trouble: rejected, message: 'no such thing'}")
         .await;
     browser
         .until(
@@ -369,7 +369,7 @@ async fn a_channels_own_page_has_charts_that_can_be_read_and_the_last_answers() 
 
 #[tokio::test]
 async fn a_lost_connection_is_said_and_found_again() {
-    let polyv = Served::start(THREE).await;
+    let polyv = SimulatorServer::start(THREE).await;
     let config = quick_config(polyv.address, THREE_CONFIGURED);
     let mut exporter = Exporter::start(&config).await;
     exporter

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 
 use crate::docs::pages::blocks;
 use crate::support::exporter_process::{
-    DEADLINE, Program, address_in, client, polyv_exporter, run, said,
+    DEADLINE, Program, address_in, client, polyv_exporter, run, text_of,
 };
 use crate::support::prometheus_stack::{Alertmanager, Prometheus};
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 use crate::support::yaml::{assert_schema, yaml};
 
 const CONFIG_FILE: &str = "POLYV_EXPORTER_CONFIG_FILE";
@@ -67,7 +67,7 @@ fn services(variables: &[(&str, &str)], env_file: &str) -> Value {
         variables,
         &[&arguments[..], &["config", "--format", "json"]].concat(),
     );
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", text_of(&output));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "warnings");
     let mut config: Value = serde_json::from_slice(&output.stdout).unwrap();
     config["services"].take()
@@ -201,9 +201,9 @@ fn compose_takes_the_stack_and_each_container_is_pinned_confined_and_watched() {
     let output = compose(&ACCOUNT[..1], &["-f", "compose.yml", "config"]);
     assert!(!output.status.success());
     assert!(
-        said(&output).contains("POLYV_APP_SECRET"),
+        text_of(&output).contains("POLYV_APP_SECRET"),
         "{}",
-        said(&output)
+        text_of(&output)
     );
 
     // Nothing lies about that no container has.
@@ -390,7 +390,7 @@ async fn monitoring(services: &Value, exporter: &str) -> (Prometheus, Alertmanag
     let table = [("/etc/alertmanager/templates", utf8(&templates))];
     std::fs::write(&config, replaced(&text, &table)).unwrap();
     let judged = run(Command::new("amtool").arg("check-config").arg(&config));
-    assert!(judged.status.success(), "{}", said(&judged));
+    assert!(judged.status.success(), "{}", text_of(&judged));
     let data = directory.path().join("data");
     let table = [
         ("/etc/alertmanager/alertmanager.yml", utf8(&config)),
@@ -421,7 +421,7 @@ async fn monitoring(services: &Value, exporter: &str) -> (Prometheus, Alertmanag
     let judged = run(Command::new("promtool")
         .args(["check", "config"])
         .arg(&config));
-    assert!(judged.status.success(), "{}", said(&judged));
+    assert!(judged.status.success(), "{}", text_of(&judged));
     let data = directory.path().join("data");
     let table = [
         ("/etc/prometheus/prometheus.yml", utf8(&config)),
@@ -449,7 +449,7 @@ fn is_healthy_where(service: &Value, table: &[(&str, &str)], variables: &[(&str,
         program => Command::new(program),
     };
     let output = run(command.args(arguments).envs(variables.iter().copied()));
-    assert!(output.status.success(), "{test:?}: {}", said(&output));
+    assert!(output.status.success(), "{test:?}: {}", text_of(&output));
 }
 
 #[tokio::test]
@@ -527,7 +527,7 @@ async fn the_stack_on_the_simulator_brings_an_alert_to_alertmanager() {
 
 #[tokio::test]
 async fn the_stack_on_an_account_watches_its_channels() {
-    let polyv = Served::start(
+    let polyv = SimulatorServer::start(
         "accounts: [{app_id: frlr1zazn3, app_secret: a$ecret}]
 channels: [{id: 3880533}, {id: 3880534, life: offline}]",
     )
@@ -553,7 +553,7 @@ channels: [{id: 3880533}, {id: 3880534, life: offline}]",
 async fn what_the_page_shows_can_be_done() {
     let page = read(root().join("docs/compose.md"));
     let services = simulated();
-    let polyv = Served::start(&read(root().join("src/commands/demo/scenario.yml"))).await;
+    let polyv = SimulatorServer::start(&read(root().join("src/commands/demo/scenario.yml"))).await;
     let mut seen = BTreeSet::new();
     let blocks_of = |language| blocks(&page, language);
     let inline = page
@@ -572,7 +572,7 @@ async fn what_the_page_shows_can_be_done() {
             ["docker", "compose", command, ref arguments @ ..] => {
                 // With `--help` nothing is done, and yet every flag has to be known.
                 let output = compose(&[], &[&[command, "--help"][..], arguments].concat());
-                assert!(output.status.success(), "{line}: {}", said(&output));
+                assert!(output.status.success(), "{line}: {}", text_of(&output));
                 let mut names = arguments
                     .iter()
                     .filter(|word| !word.starts_with('-') && !["all"].contains(word));
@@ -637,7 +637,7 @@ async fn what_the_page_shows_can_be_done() {
         .env("POLYV_APP_SECRET", "s")
         .arg("check-config")
         .arg(&file));
-    assert!(checked.status.success(), "{}", said(&checked));
+    assert!(checked.status.success(), "{}", text_of(&checked));
     let env = directory.path().join("env");
     std::fs::write(&env, blocks_of("shell").join("\n")).unwrap();
     let exporter = &services_of(&env)["exporter"];
@@ -648,8 +648,8 @@ async fn what_the_page_shows_can_be_done() {
     let variables = [("GRAFANA_ADMIN_PASSWORD", "a-password")];
     let arguments = ["-f", "compose.yml", "-f", utf8(&overriding), "config"];
     let output = compose(&variables, &arguments);
-    assert!(output.status.success(), "{}", said(&output));
-    let config = said(&output);
+    assert!(output.status.success(), "{}", text_of(&output));
+    let config = text_of(&output);
     assert!(
         config.contains("GF_SECURITY_ADMIN_PASSWORD: a-password"),
         "{config}"
@@ -676,7 +676,7 @@ fn images_can_come_from_somewhere_else() {
     }
     std::fs::write(directory.path().join("compose.override.yml"), elsewhere).unwrap();
     let output = compose_in(directory.path(), &ACCOUNT, &["config", "--format", "json"]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", text_of(&output));
     let config: Value = serde_json::from_slice(&output.stdout).unwrap();
     let ours = services(&ACCOUNT, "/dev/null");
     assert_eq!(names(&config["services"]), names(&ours));
@@ -705,5 +705,9 @@ fn its_program_knows(program: &str, arguments: &[&str]) {
         _ => panic!("{program}"),
     };
     let output = run(command.args(arguments).arg("--help"));
-    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        text_of(&output)
+    );
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::exporter_process::{run, said};
+use crate::support::exporter_process::{run, text_of};
 use crate::support::kubernetes::{
     Objects, Shown, all, build, built, built_each, deploy, files, page, python, read, root, text,
     yaml,
@@ -108,7 +108,7 @@ fn every_file_is_part_of_a_kustomization_and_every_kustomization_is_used() {
 fn the_clusters_rules_are_the_shipped_ones() {
     let path = deploy().join("components/prometheus-operator/prometheusrule.yaml");
     let made = run(&mut Command::new(root().join("scripts/kubernetes-rules")));
-    assert!(made.status.success(), "{}", said(&made));
+    assert!(made.status.success(), "{}", text_of(&made));
     assert!(
         std::fs::read(&path).unwrap() == made.stdout,
         "{} and alerts/polyv.rules.yml have parted ways: `make kubernetes` generates it",
@@ -126,7 +126,7 @@ fn the_clusters_rules_are_the_shipped_ones() {
     let arrived = &objects.only("PrometheusRule")["spec"];
     std::fs::write(file.path(), arrived.to_string()).unwrap();
     let checked = promtool(&["check", "rules", file.path().to_str().unwrap()]);
-    assert!(checked.status.success(), "{}", said(&checked));
+    assert!(checked.status.success(), "{}", text_of(&checked));
     let words = |groups: &Value| -> Vec<String> {
         let text = groups.to_string().replace("\\n", " ");
         text.split_whitespace().map(str::to_owned).collect()

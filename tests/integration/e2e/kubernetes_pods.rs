@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use web_config::WebConfigFile;
 
 use crate::support::certificates::Authority;
-use crate::support::exporter_process::{client, client_builder, polyv_exporter, run, said};
+use crate::support::exporter_process::{client, client_builder, polyv_exporter, run, text_of};
 use crate::support::kubernetes::{Shown, all, built, built_each, deploy, text};
 use crate::support::pod::{Pod, secrets, simulated, start, start_as};
 use crate::support::scrape::Scrape;
 use crate::support::secured_exporter::{ALICE, TLS, basic, until};
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 /// What the Pod Security Standard `restricted`, which includes `baseline`, has against a pod.
 fn against_restricted(pod: &Value) -> Vec<String> {
@@ -132,7 +132,8 @@ fn pods_satisfy_the_standard_restricted_and_more() {
 
 #[tokio::test]
 async fn the_container_runs_as_it_stands_and_takes_other_channels_without_a_restart() {
-    let polyv = Served::start("channels: [{id: 3880533}, {id: 3880534}, {id: 3880600}]").await;
+    let polyv =
+        SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}, {id: 3880600}]").await;
     let shown = Shown::new();
     for path in [deploy(), shown.path("polyv")] {
         let objects = built(&path);
@@ -140,8 +141,12 @@ async fn the_container_runs_as_it_stands_and_takes_other_channels_without_a_rest
         let pod = Pod::new(&objects, &secrets("s\n"), str::to_owned);
         let config = pod.path("/etc/polyv-exporter/polyv.yml");
         let checked = run(polyv_exporter().arg("check-config").arg(&config));
-        assert!(checked.status.success(), "{}", said(&checked));
-        assert!(said(&checked).contains("channels: 2"), "{}", said(&checked));
+        assert!(checked.status.success(), "{}", text_of(&checked));
+        assert!(
+            text_of(&checked).contains("channels: 2"),
+            "{}",
+            text_of(&checked)
+        );
 
         let pod = Pod::new(
             &objects,
@@ -174,7 +179,7 @@ async fn the_container_runs_as_it_stands_and_takes_other_channels_without_a_rest
 
 #[tokio::test]
 async fn behind_a_password_probes_pass_and_prometheus_is_told_how_to_ask() {
-    let polyv = Served::start("channels: [{id: 3880533}, {id: 3880534}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}]").await;
     let shown = Shown::new();
     let objects = built(&shown.path("web-config"));
     // They show only that it listens; the old pod has to stay until channels were asked.
@@ -209,7 +214,7 @@ async fn behind_a_password_probes_pass_and_prometheus_is_told_how_to_ask() {
         let mut probe = pod.probe(name);
         probe.env("POLYV_EXPORTER_WEB_LISTEN_ADDRESS", &address);
         let probed = run(&mut probe);
-        assert!(probed.status.success(), "{name}: {}", said(&probed));
+        assert!(probed.status.success(), "{name}: {}", text_of(&probed));
         assert!(objects.container()[name]["httpGet"].is_null());
     }
 
@@ -234,7 +239,7 @@ async fn behind_a_password_probes_pass_and_prometheus_is_told_how_to_ask() {
 #[tokio::test]
 async fn the_pods_of_a_stateful_set_divide_the_channels_by_their_names() {
     let ids = ["3880533", "3880534", "3880535", "3880536"];
-    let polyv = Served::start("channels: [{id: 3880533, count: 4}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 3880533, count: 4}]").await;
     let shown = Shown::new();
     let objects = built(&shown.path("shards"));
     let shards = objects.only("StatefulSet")["spec"]["replicas"].as_u64();

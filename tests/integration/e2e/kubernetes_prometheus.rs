@@ -8,7 +8,7 @@ use crate::docs::pages::blocks;
 use crate::support::kubernetes::{Shown, built, deploy, page, text, yaml};
 use crate::support::pod::{Pod, secrets, simulated, start, start_as};
 use crate::support::prometheus_stack::Prometheus;
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 /// What the operator would tell Prometheus of a `ServiceMonitor`'s endpoint, as far as it is used.
 fn scrape_config(monitor: &Value, address: &str) -> String {
@@ -48,7 +48,7 @@ fn scrape_config(monitor: &Value, address: &str) -> String {
 
 #[tokio::test]
 async fn prometheus_gets_the_job_and_the_labels_that_rules_and_dashboards_expect() {
-    let polyv = Served::start("channels: [{id: 3880533}, {id: 3880534}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}]").await;
     let objects = built(&deploy());
     let pod = Pod::new(
         &objects,
@@ -71,7 +71,7 @@ async fn prometheus_gets_the_job_and_the_labels_that_rules_and_dashboards_expect
 
 #[tokio::test]
 async fn each_shard_is_a_job_of_its_own() {
-    let polyv = Served::start("channels: [{id: 3880533}, {id: 3880534}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}]").await;
     let shown = Shown::new();
     let objects = built(&shown.path("shards"));
     let pod = Pod::new(
@@ -134,7 +134,7 @@ fn shown_scrape_config(address: &str, namespace: &str) -> String {
 
 #[tokio::test]
 async fn a_prometheus_without_the_operator_finds_the_exporter_as_the_page_shows() {
-    let polyv = Served::start("channels: [{id: 3880533}, {id: 3880534}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}]").await;
     let shown = Shown::new();
     let objects = built(&shown.path("plain"));
     assert!(objects.of_kind("ServiceMonitor").is_empty());

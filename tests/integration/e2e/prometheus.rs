@@ -8,11 +8,11 @@ use std::process::{Command, Stdio};
 
 use crate::support::exporter_process::{Exporter, quick_config};
 use crate::support::prometheus_stack::Prometheus;
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 #[tokio::test]
 async fn prometheus_knows_what_polyv_sent_and_nothing_of_a_stream_that_ended() {
-    let polyv = Served::start(
+    let polyv = SimulatorServer::start(
         "noise: 0
 sample_every: 1s
 channels:
@@ -70,7 +70,7 @@ channels:
 
 #[tokio::test]
 async fn prometheus_own_judge_has_nothing_to_say_about_the_metrics() {
-    let polyv = Served::start(
+    let polyv = SimulatorServer::start(
         "channels: [{id: 1, streams: [a, b]}, {id: 2, life: offline}, {id: 3, life: deleted}]",
     )
     .await;
@@ -103,6 +103,6 @@ async fn prometheus_own_judge_has_nothing_to_say_about_the_metrics() {
     input.write_all(scrape.text.as_bytes()).unwrap();
     drop(input);
     let judged = judge.wait_with_output().unwrap();
-    let said = crate::support::exporter_process::said(&judged);
-    assert!(judged.status.success() && said.is_empty(), "{said}");
+    let output = crate::support::exporter_process::text_of(&judged);
+    assert!(judged.status.success() && output.is_empty(), "{output}");
 }

@@ -10,12 +10,12 @@ use crate::support::exporter_process::{DEADLINE, Exporter, quick_config};
 use crate::support::markdown::read;
 use crate::support::prometheus_stack::Prometheus;
 use crate::support::promtool::rules;
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 const CHANNELS: usize = 40;
 
 /// Three shards of one configuration.
-async fn shards(polyv: &Served) -> Vec<Exporter> {
+async fn shards(polyv: &SimulatorServer) -> Vec<Exporter> {
     let channels: Vec<String> = (0..CHANNELS)
         .map(|n| format!("{{id: {}, labels: {{team: events}}}}", 1_000_001 + n))
         .collect();
@@ -74,7 +74,8 @@ fn every_channel() -> Vec<String> {
 
 #[tokio::test]
 async fn two_servers_divide_the_channels_of_three_shards_by_hash_and_rules_work_for_each() {
-    let polyv = Served::start(&format!("channels: [{{id: 1000001, count: {CHANNELS}}}]")).await;
+    let polyv =
+        SimulatorServer::start(&format!("channels: [{{id: 1000001, count: {CHANNELS}}}]")).await;
     let exporters = shards(&polyv).await;
     let config = shown("/probe", &exporters);
     let other = config.replace("regex: \"0\"", "regex: \"1\"");
@@ -148,7 +149,8 @@ async fn two_servers_divide_the_channels_of_three_shards_by_hash_and_rules_work_
 
 #[tokio::test]
 async fn one_server_knows_three_shards_as_three_jobs() {
-    let polyv = Served::start(&format!("channels: [{{id: 1000001, count: {CHANNELS}}}]")).await;
+    let polyv =
+        SimulatorServer::start(&format!("channels: [{{id: 1000001, count: {CHANNELS}}}]")).await;
     let exporters = shards(&polyv).await;
     let config = shown("static_configs", &exporters);
     assert!(!config.contains("/probe"), "the plain one stands first");

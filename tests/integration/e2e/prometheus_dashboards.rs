@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::support::exporter_process::{Exporter, quick_config};
 use crate::support::prometheus_stack::Prometheus;
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -137,8 +137,8 @@ fn is_known(metric: &str) -> bool {
 }
 
 /// What happens in it makes every panel show something.
-async fn troubled_polyv() -> Served {
-    Served::start(
+async fn troubled_polyv() -> SimulatorServer {
+    SimulatorServer::start(
         "sample_every: 1s
 channels:
 - {id: 1}
@@ -158,7 +158,7 @@ troubles:
     .await
 }
 
-fn config(polyv: &Served) -> String {
+fn config(polyv: &SimulatorServer) -> String {
     let expect = "{live: true, video_bitrate_bps: 1200000, video_framerate_fps: 15, audio_framerate_fps: 43}";
     let of_main = format!(
         "[{{id: 1}}, {{id: 2, expect: {{live: true}}}}, {{id: 3}}, {{id: 4}}, {{id: 5, expect: {expect}}}, {{id: 6}}, {{id: 7}}, \

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::support::certificates::Authority;
 use crate::support::curl::OF_PROMETHEUS;
-use crate::support::exporter_process::{client, said};
+use crate::support::exporter_process::{client, text_of};
 use crate::support::markdown::{Page, pages};
 use crate::support::prometheus_stack::Prometheus;
 use crate::support::promtool::{promtool, rules};
@@ -42,7 +42,7 @@ fn prometheus_takes_whatever_is_shown_for_it() {
             let path = files.path().join("prometheus.yml");
             std::fs::write(&path, &text).unwrap();
             let output = promtool(&["check", "config", path.to_str().unwrap()]);
-            assert!(output.status.success(), "{place}: {}", said(&output));
+            assert!(output.status.success(), "{place}: {}", text_of(&output));
             configurations += 1;
         }
     }
@@ -54,7 +54,11 @@ fn prometheus_takes_whatever_is_shown_for_it() {
     )
     .unwrap();
     let output = promtool(&["check", "rules", "--lint=none", path.to_str().unwrap()]);
-    assert!(output.status.success(), "{}\n{expressions}", said(&output));
+    assert!(
+        output.status.success(),
+        "{}\n{expressions}",
+        text_of(&output)
+    );
     assert!(expressions.lines().count() > 5, "{expressions}");
 }
 

@@ -5,9 +5,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::exporter_process::{run, said};
+use crate::support::exporter_process::{run, text_of};
 use crate::support::promtool::{Firing, Recording, promtools, rules};
-use crate::support::test_env::{World, pass};
+use crate::support::test_env::{TestEnv, advance};
 
 /// When things begin to go wrong, and for how long they do.
 const BEGIN: u64 = 1200;
@@ -25,15 +25,23 @@ fn rules_are_valid_and_pass_their_own_tests_with_current_and_oldest_promtool() {
     assert!(files.len() >= 6, "{files:?}");
     for promtool in promtools() {
         let checked = run(Command::new(&promtool).args(["check", "rules"]).arg(&rules));
-        assert!(checked.status.success(), "{promtool:?}: {}", said(&checked));
+        assert!(
+            checked.status.success(),
+            "{promtool:?}: {}",
+            text_of(&checked)
+        );
         let tested = run(Command::new(&promtool).args(["test", "rules"]).args(&files));
-        assert!(tested.status.success(), "{promtool:?}: {}", said(&tested));
+        assert!(
+            tested.status.success(),
+            "{promtool:?}: {}",
+            text_of(&tested)
+        );
     }
 }
 
 /// Two exporters of one fleet, each with a Polyv of its own that plays the same.
 struct Pair {
-    worlds: [World; 2],
+    envs: [TestEnv; 2],
     recording: Recording,
     /// Seconds between two scrapes.
     interval: u64,
@@ -44,7 +52,7 @@ struct Pair {
 impl Pair {
     fn new(scenario: &str, configs: [&str; 2], interval: u64) -> Self {
         Self {
-            worlds: configs.map(|config| World::watched(scenario, config)),
+            envs: configs.map(|config| TestEnv::with_exporter(scenario, config)),
             recording: Recording::new(interval),
             interval,
             at: 0,
@@ -55,21 +63,21 @@ impl Pair {
     async fn until(&mut self, second: u64) {
         while self.at < second {
             self.recording
-                .add(&self.worlds.each_ref().map(World::scrape));
-            pass(self.interval as f64).await;
+                .add(&self.envs.each_ref().map(TestEnv::scrape));
+            advance(self.interval as f64).await;
             self.at += self.interval;
         }
     }
 
-    fn life(&self, channel: &str, life: &str) {
-        for world in &self.worlds {
-            world.life(channel, life);
+    fn set_script(&self, channel: &str, life: &str) {
+        for env in &self.envs {
+            env.set_script(channel, life);
         }
     }
 
-    fn trouble(&self, troubles: &str) {
-        for world in &self.worlds {
-            world.trouble(troubles);
+    fn inject_faults(&self, troubles: &str) {
+        for env in &self.envs {
+            env.inject_faults(troubles);
         }
     }
 }
@@ -166,19 +174,19 @@ troubles: [{{trouble: latency, median: 300ms, p99: 1s}}]"
 async fn play(mut pair: Pair, delay: u64, among: &str) -> Recording {
     pair.until(600).await;
     // A broadcast ends as planned and another one begins.
-    pair.life("95", "offline");
+    pair.set_script("95", "offline");
     pair.until(900).await;
-    pair.life("95", "steady");
+    pair.set_script("95", "steady");
     pair.until(BEGIN).await;
     for (id, life, _) in CHANNELS {
-        pair.life(id, life);
+        pair.set_script(id, life);
     }
     // An encoder reconnects, and a bitrate dips: too short to wake anybody.
-    pair.life("94", "{phase: offline, for: 8s}");
-    pair.life("96", "{phase: bitrate_drop, to: 0.1, for: 15s}");
+    pair.set_script("94", "{phase: offline, for: 8s}");
+    pair.set_script("96", "{phase: bitrate_drop, to: 0.1, for: 15s}");
     pair.until(BEGIN + TROUBLE).await;
     for (id, _, _) in CHANNELS {
-        pair.life(id, "steady");
+        pair.set_script(id, "steady");
     }
     pair.until(BEGIN + 1500).await;
 
@@ -211,7 +219,7 @@ async fn each_trouble_of_a_stream_fires_its_alert_and_nothing_else_does() {
 async fn an_exporter_that_lost_its_way_to_polyv_hides_nothing_that_the_other_one_sees() {
     for trouble in ["reset", "hang"] {
         let pair = fleet(20, 15);
-        pair.worlds[0].trouble(&format!("[{{trouble: {trouble}, after: 5m}}]"));
+        pair.envs[0].inject_faults(&format!("[{{trouble: {trouble}, after: 5m}}]"));
         let recording = play(pair, 20, OF_CHANNELS).await;
         recording.judge(trouble);
     }
@@ -221,9 +229,9 @@ async fn an_exporter_that_lost_its_way_to_polyv_hides_nothing_that_the_other_one
 async fn played(trouble: &str, config: &str, interval: u64) -> Recording {
     let mut pair = Pair::new("channels: [{id: 1, count: 4}]", [config; 2], interval);
     pair.until(600).await;
-    pair.trouble(&format!("[{trouble}]"));
+    pair.inject_faults(&format!("[{trouble}]"));
     pair.until(1200).await;
-    pair.trouble("[]");
+    pair.inject_faults("[]");
     pair.until(3600).await;
     pair.recording
 }

@@ -3,11 +3,11 @@
 use rcgen::SanType;
 
 use crate::support::prometheus_stack::Prometheus;
-use crate::support::secured_exporter::{ALICE, BOB, Doored, TLS};
+use crate::support::secured_exporter::{ALICE, BOB, SecuredExporter, TLS};
 
 /// A job that scrapes the exporter; `rest` is how it gets in.
-fn job(name: &str, doored: &Doored, rest: &str) -> String {
-    let files = doored.files.path().display();
+fn job(name: &str, secured: &SecuredExporter, rest: &str) -> String {
+    let files = secured.files.path().display();
     let rest = rest.replace("{files}", &files.to_string());
     format!(
         "- job_name: {name}
@@ -15,7 +15,7 @@ fn job(name: &str, doored: &Doored, rest: &str) -> String {
   static_configs: [{{targets: ['{}']}}]
   {}
 ",
-        doored.exporter.address,
+        secured.exporter.address,
         rest.replace('\n', "\n  ")
     )
 }
@@ -31,26 +31,26 @@ async fn prometheus(jobs: &[String]) -> Prometheus {
 #[tokio::test]
 async fn prometheus_scrapes_with_a_password_over_tls_and_not_with_a_wrong_one() {
     let web = format!("{TLS}basic_auth_users:\n  {ALICE}\n  {BOB}\n");
-    let doored = Doored::start(&web).await;
-    std::fs::write(doored.path("password"), "U*U").unwrap();
+    let secured = SecuredExporter::start(&web).await;
+    std::fs::write(secured.path("password"), "U*U").unwrap();
     let authority = "tls_config: {ca_file: '{files}/ca.crt'}";
     let prometheus = prometheus(&[
         job(
             "right",
-            &doored,
+            &secured,
             &format!(
                 "basic_auth: {{username: bob, password_file: '{{files}}/password'}}\n{authority}"
             ),
         ),
         job(
             "wrong",
-            &doored,
+            &secured,
             &format!("basic_auth: {{username: bob, password: a}}\n{authority}"),
         ),
-        job("none", &doored, authority),
+        job("none", &secured, authority),
         job(
             "stranger",
-            &doored,
+            &secured,
             "basic_auth: {username: alice, password: a}",
         ),
     ])
@@ -66,7 +66,7 @@ async fn prometheus_scrapes_with_a_password_over_tls_and_not_with_a_wrong_one() 
 
 #[tokio::test]
 async fn prometheus_scrapes_with_a_client_certificate_and_not_without() {
-    let doored = Doored::start(
+    let secured = SecuredExporter::start(
         "tls_server_config:
   cert_file: server.crt
   key_file: server.key
@@ -78,8 +78,8 @@ async fn prometheus_scrapes_with_a_client_certificate_and_not_without() {
     .await;
     let name = |name: &str| SanType::DnsName(name.try_into().unwrap());
     let issue = |file: &str, names: &[SanType]| {
-        let pair = doored.authority.client(names);
-        pair.write(doored.files.path(), file);
+        let pair = secured.authority.client(names);
+        pair.write(secured.files.path(), file);
     };
     issue("prometheus", &[name("prometheus.example")]);
     issue("other", &[name("other.example")]);
@@ -89,9 +89,9 @@ async fn prometheus_scrapes_with_a_client_certificate_and_not_without() {
         )
     };
     let prometheus = prometheus(&[
-        job("right", &doored, &with("prometheus")),
-        job("wrong", &doored, &with("other")),
-        job("none", &doored, "tls_config: {ca_file: '{files}/ca.crt'}"),
+        job("right", &secured, &with("prometheus")),
+        job("wrong", &secured, &with("other")),
+        job("none", &secured, "tls_config: {ca_file: '{files}/ca.crt'}"),
     ])
     .await;
     let state = "polyv_channel_state{job=\"right\",state=\"live\"} == 1";
@@ -101,10 +101,10 @@ async fn prometheus_scrapes_with_a_client_certificate_and_not_without() {
         assert_eq!(prometheus.value(&up).await, 0.0, "{job}");
     }
     // A new pair on both sides, without a restart of either.
-    doored
+    secured
         .authority
         .server()
-        .write(doored.files.path(), "server");
+        .write(secured.files.path(), "server");
     issue("prometheus", &[name("prometheus.example")]);
     assert_eq!(doored_still_up(&prometheus).await, 1.0);
 }

@@ -7,8 +7,8 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::support::exporter_process::{Exporter, quick_config, run, said};
-use crate::support::simulator_server::Served;
+use crate::support::exporter_process::{Exporter, quick_config, run, text_of};
+use crate::support::simulator_server::SimulatorServer;
 
 const PARSE: &str = "
 import sys
@@ -30,7 +30,7 @@ fn the_dashboards_are_what_their_source_makes() {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .arg(root.join("source/build.py"))
         .arg(made.path()));
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", text_of(&output));
     let mut count = 0;
     for entry in std::fs::read_dir(made.path()).unwrap() {
         let path = entry.unwrap().path();
@@ -49,7 +49,7 @@ fn the_dashboards_are_what_their_source_makes() {
 
 #[tokio::test]
 async fn a_strict_parser_accepts_the_open_metrics_form() {
-    let polyv = Served::start(
+    let polyv = SimulatorServer::start(
         "channels: [{id: 1, streams: [a, b]}, {id: 2, life: offline}, {id: 3, life: deleted}]",
     )
     .await;
@@ -82,7 +82,7 @@ async fn a_strict_parser_accepts_the_open_metrics_form() {
         parser.wait_with_output().unwrap()
     };
     let parsed = parse(&text);
-    let families = said(&parsed);
+    let families = text_of(&parsed);
     assert!(parsed.status.success(), "{families}");
     for line in [
         "gauge polyv_channel_info  3",

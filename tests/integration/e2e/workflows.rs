@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::exporter_process::{run, said};
+use crate::support::exporter_process::{run, text_of};
 use crate::support::yaml::{assert_schema, yaml};
 
 fn root() -> PathBuf {
@@ -57,7 +57,7 @@ fn steps(workflow: &Value) -> Vec<Value> {
 
 fn shellcheck(file: &Path) {
     let output = run(Command::new("shellcheck").arg(file));
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", text_of(&output));
 }
 
 #[test]
@@ -192,12 +192,12 @@ fn a_release_has_its_version_and_says_what_changed() {
 - Old.
 ";
     let output = notes(manifest, changelog, "v1.2.0");
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", text_of(&output));
     let repository = "https://github.com/polyv-exporter/polyv-exporter";
     let expected = format!(
         "\n- New: [a page]({repository}/blob/v1.2.0/docs/a.md), [elsewhere](https://example.com/).\n"
     );
-    assert_eq!(said(&output), expected);
+    assert_eq!(text_of(&output), expected);
     for (tag, changelog, why) in [
         ("v1.2.1", changelog, "the version of Cargo.toml 1.2.0"),
         ("1.2.0", changelog, "the version of Cargo.toml 1.2.0"),
@@ -214,6 +214,6 @@ fn a_release_has_its_version_and_says_what_changed() {
     ] {
         let output = notes(manifest, changelog, tag);
         assert!(!output.status.success(), "{tag}");
-        assert!(said(&output).contains(why), "{}", said(&output));
+        assert!(text_of(&output).contains(why), "{}", text_of(&output));
     }
 }

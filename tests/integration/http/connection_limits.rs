@@ -11,8 +11,8 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::exporter_process::{Exporter, client, quick_config};
 use crate::support::scrape::Scrape;
-use crate::support::secured_exporter::{Doored, TLS};
-use crate::support::simulator_server::Served;
+use crate::support::secured_exporter::{SecuredExporter, TLS};
+use crate::support::simulator_server::SimulatorServer;
 
 /// More connections than the exporter keeps open.
 const CROWD: usize = 600;
@@ -61,8 +61,8 @@ fn channels(count: u32) -> String {
     format!("[{}]", channels.collect::<Vec<_>>().join(","))
 }
 
-async fn many_channels() -> (Served, Exporter) {
-    let polyv = Served::start("channels: [{id: 1000, count: 2000}]").await;
+async fn many_channels() -> (SimulatorServer, Exporter) {
+    let polyv = SimulatorServer::start("channels: [{id: 1000, count: 2000}]").await;
     let config =
         quick_config(polyv.address, &channels(2000)).replace("interval: 1s", "interval: 20s");
     let exporter = Exporter::start(&config).await;
@@ -117,12 +117,12 @@ async fn unread_large_responses_do_not_block_a_scrape() {
 #[tokio::test]
 async fn unread_http2_responses_block_neither_a_scrape_nor_the_shutdown() {
     let polyv = "channels: [{id: 1000, count: 1000}]";
-    let mut doored = Doored::start_with(polyv, &channels(1000), TLS).await;
-    let url = doored.exporter.url("/metrics");
+    let mut secured = SecuredExporter::start_with(polyv, &channels(1000), TLS).await;
+    let url = secured.exporter.url("/metrics");
     let mut stuck = Vec::new();
     for path in ["/metrics", "/api/v1/channels"] {
         for _ in 0..40 {
-            let stream = doored.connect(&["h2"]).await.unwrap();
+            let stream = secured.connect(&["h2"]).await.unwrap();
             let (sender, connection) =
                 hyper::client::conn::http2::Builder::new(TokioExecutor::new())
                     .initial_stream_window_size(1024)
@@ -142,14 +142,14 @@ async fn unread_http2_responses_block_neither_a_scrape_nor_the_shutdown() {
                 }));
             }
         }
-        let (scrape, attempts) = scrape_over_new_connection(&url, &doored.exporter.client).await;
+        let (scrape, attempts) = scrape_over_new_connection(&url, &secured.exporter.client).await;
         assert_eq!(scrape.all("polyv_channel_info", &[]).len(), 1000);
         assert!(attempts <= 15, "{path}: {attempts}");
-        assert_memory_is_bounded(&doored.exporter, path);
+        assert_memory_is_bounded(&secured.exporter, path);
     }
     let begin = Instant::now();
-    doored.exporter.program.signal("TERM");
-    assert_eq!(doored.exporter.program.ended().await.code(), Some(0));
+    secured.exporter.program.signal("TERM");
+    assert_eq!(secured.exporter.program.ended().await.code(), Some(0));
     assert!(
         begin.elapsed() < Duration::from_secs(5),
         "{:?}",
@@ -162,11 +162,11 @@ async fn unread_http2_responses_block_neither_a_scrape_nor_the_shutdown() {
 
 #[tokio::test]
 async fn unfinished_handshakes_do_not_block_a_scrape() {
-    let doored = Doored::start(TLS).await;
-    let url = doored.exporter.url("/metrics");
-    let _crowd = crowd(doored.exporter.address, &[b"", b"\x16\x03\x01\x02\0\x01"]).await;
+    let secured = SecuredExporter::start(TLS).await;
+    let url = secured.exporter.url("/metrics");
+    let _crowd = crowd(secured.exporter.address, &[b"", b"\x16\x03\x01\x02\0\x01"]).await;
     for _ in 0..3 {
-        let (_, attempts) = scrape_over_new_connection(&url, &doored.client(None, None)).await;
+        let (_, attempts) = scrape_over_new_connection(&url, &secured.client(None, None)).await;
         assert_eq!(attempts, 1);
     }
 }
@@ -179,18 +179,18 @@ async fn flood_of_wrong_passwords_does_not_block_a_known_user() {
         "basic_auth_users:\n  {}\n  {dear}\n",
         crate::support::secured_exporter::ALICE
     );
-    let doored = Doored::start(&web).await;
-    let alice = doored.client(Some(("alice", "a")), None);
-    assert_eq!(doored.status(&alice, "/metrics").await, 200);
+    let secured = SecuredExporter::start(&web).await;
+    let alice = secured.client(Some(("alice", "a")), None);
+    assert_eq!(secured.status(&alice, "/metrics").await, 200);
     let authorization = crate::support::secured_exporter::basic("dear", "wrong");
     let request =
         format!("GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n");
-    let _crowd = crowd(doored.exporter.address, &[request.as_bytes()]).await;
-    let url = doored.exporter.url("/metrics");
+    let _crowd = crowd(secured.exporter.address, &[request.as_bytes()]).await;
+    let url = secured.exporter.url("/metrics");
     for _ in 0..20 {
         let begin = Instant::now();
         // The connection of before was idle, and may be closed at this very moment.
-        let alice = doored.client(Some(("alice", "a")), None);
+        let alice = secured.client(Some(("alice", "a")), None);
         assert_eq!(scrape_over_new_connection(&url, &alice).await.1, 1);
         // Not a measurement: behind the flood it would wait for all of it.
         assert!(begin.elapsed() < Duration::from_secs(5));

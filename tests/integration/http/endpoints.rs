@@ -8,10 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::exporter_process::{Exporter, Program, polyv_exporter, quick_config};
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
-async fn setup() -> (Served, Exporter) {
-    let polyv = Served::start("channels: [{id: 1}]").await;
+async fn setup() -> (SimulatorServer, Exporter) {
+    let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let exporter = Exporter::start(&quick_config(polyv.address, "[{id: 1}]")).await;
     exporter
         .until("it is live", |s| s.state("1") == "live")
@@ -137,7 +137,7 @@ async fn requests_that_are_too_large_or_no_http_are_refused() {
 
 #[tokio::test]
 async fn scrapers_that_hang_or_say_nothing_harm_nobody() {
-    let polyv = Served::start("channels: [{id: 1000, count: 1000}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 1000, count: 1000}]").await;
     let channels: Vec<_> = (1000..2000).map(|id| format!("{{id: {id}}}")).collect();
     let config = quick_config(polyv.address, &format!("[{}]", channels.join(",")))
         .replace("interval: 1s", "interval: 20s");
@@ -167,7 +167,7 @@ async fn scrapers_that_hang_or_say_nothing_harm_nobody() {
 #[tokio::test]
 async fn a_signal_stops_it_cleanly_within_five_seconds_whatever_hangs() {
     for signal in ["TERM", "INT"] {
-        let polyv = Served::start("channels: [{id: 1}]\ntroubles: [hang]").await;
+        let polyv = SimulatorServer::start("channels: [{id: 1}]\ntroubles: [hang]").await;
         let config =
             quick_config(polyv.address, "[{id: 1}]").replace("timeout: 1s", "timeout: 60s");
         let mut exporter = Exporter::start(&config).await;
@@ -195,7 +195,7 @@ async fn a_signal_stops_it_cleanly_within_five_seconds_whatever_hangs() {
 
 #[tokio::test]
 async fn it_listens_where_it_is_told_and_on_both_protocols_by_default() {
-    let polyv = Served::start("channels: [{id: 1}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("polyv.yml");
     std::fs::write(&config, quick_config(polyv.address, "[{id: 1}]")).unwrap();
@@ -236,7 +236,7 @@ async fn it_listens_where_it_is_told_and_on_both_protocols_by_default() {
 
 #[tokio::test]
 async fn a_reload_over_http_has_to_be_allowed() {
-    let polyv = Served::start("channels: [{id: 1}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("polyv.yml");
     std::fs::write(&config, quick_config(polyv.address, "[{id: 1}]")).unwrap();

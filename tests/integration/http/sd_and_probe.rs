@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::exporter_process::{
-    DEADLINE, Exporter, client_builder, polyv_exporter, quick_config, replace, run, said,
+    DEADLINE, Exporter, client_builder, polyv_exporter, quick_config, replace, run, text_of,
 };
-use crate::support::secured_exporter::{ALICE, Doored};
-use crate::support::simulator_server::Served;
+use crate::support::secured_exporter::{ALICE, SecuredExporter};
+use crate::support::simulator_server::SimulatorServer;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// An exporter that has asked about everything.
-async fn setup() -> (Served, Exporter) {
-    let polyv = Served::start(
+async fn setup() -> (SimulatorServer, Exporter) {
+    let polyv = SimulatorServer::start(
         "channels: [{id: 1, streams: [a, b]}, {id: 2, life: offline}, {id: 33}, {id: 3, life: deleted}]",
     )
     .await;
@@ -248,11 +248,11 @@ async fn a_channel_that_went_is_no_target_any_more() {
 
 #[tokio::test]
 async fn they_are_behind_the_door_as_all_else() {
-    let doored = Doored::start(&format!("basic_auth_users: {{{ALICE}}}\n")).await;
-    let alice = doored.client(Some(("alice", "a")), None);
+    let secured = SecuredExporter::start(&format!("basic_auth_users: {{{ALICE}}}\n")).await;
+    let alice = secured.client(Some(("alice", "a")), None);
     for path in ["/sd", "/probe?target=1", "/exporter"] {
-        assert_eq!(doored.exporter.get(path).await.status(), 401, "{path}");
-        let url = doored.exporter.url(path);
+        assert_eq!(secured.exporter.get(path).await.status(), 401, "{path}");
+        let url = secured.exporter.url(path);
         assert_eq!(alice.get(url).send().await.unwrap().status(), 200, "{path}");
     }
 }
@@ -265,9 +265,9 @@ fn metrics_cannot_be_where_targets_are() {
         let output = run(command.args(["serve", &path]));
         assert_eq!(output.status.code(), Some(2));
         assert!(
-            said(&output).contains("something else is there"),
+            text_of(&output).contains("something else is there"),
             "{}",
-            said(&output)
+            text_of(&output)
         );
     }
 }

@@ -6,9 +6,9 @@ use reqwest::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, COOKIE, SET_
 use serde_json::Value;
 
 use crate::support::exporter_process::{
-    DEADLINE, Exporter, polyv_exporter, quick_config, run, said,
+    DEADLINE, Exporter, polyv_exporter, quick_config, run, text_of,
 };
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 const SCENARIO: &str = "sample_every: 1s
 channels: [{id: 1}, {id: 2, bitrate_bps: 500000}, {id: 3, life: offline}, {id: 4}]
@@ -17,8 +17,8 @@ const CONFIGURED: &str = "[
   {id: 1, name: Main stage, labels: {team: events}, expect: {live: true, video_bitrate_bps: 1200000, video_framerate_fps: 15, audio_framerate_fps: 43}},
   {id: 2, name: Side stage}, {id: 3, name: tomorrow}, {id: 4}]";
 
-async fn setup() -> (Served, Exporter) {
-    let polyv = Served::start(SCENARIO).await;
+async fn setup() -> (SimulatorServer, Exporter) {
+    let polyv = SimulatorServer::start(SCENARIO).await;
     let exporter = Exporter::start(&quick_config(polyv.address, CONFIGURED)).await;
     // The highest of half a minute, and the usual level, which history tells at once.
     exporter
@@ -193,7 +193,7 @@ fn keys(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 
 #[tokio::test]
 async fn every_key_is_documented_and_every_documented_key_is_there() {
-    let polyv = Served::start("channels: [{id: 1}]\nsample_every: 1s").await;
+    let polyv = SimulatorServer::start("channels: [{id: 1}]\nsample_every: 1s").await;
     let config = quick_config(
         polyv.address,
         "[{id: 1, labels: {a: b}, expect: {live: true, video_bitrate_bps: 9000000, video_framerate_fps: 15, audio_framerate_fps: 43}}]",
@@ -206,7 +206,7 @@ async fn every_key_is_documented_and_every_documented_key_is_there() {
                 .is_empty()
         })
         .await;
-    polyv.trouble("{trouble: error_500}").await;
+    polyv.inject_faults("{trouble: error_500}").await;
     exporter
         .until("a failed poll", |scrape| {
             !scrape
@@ -367,7 +367,7 @@ async fn unknown_paths_and_parameters_are_rejected() {
 
 #[tokio::test]
 async fn metrics_may_stand_where_the_page_would() {
-    let polyv = Served::start("channels: [{id: 1}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let config = quick_config(polyv.address, "[{id: 1}]");
     let exporter = Exporter::start_with(&config, |command| {
         command.arg("--web.telemetry-path=/");
@@ -391,13 +391,17 @@ async fn metrics_may_stand_where_the_page_would() {
             .arg(format!("--web.telemetry-path={taken}"));
         let output = run(&mut command);
         assert_eq!(output.status.code(), Some(2), "{taken}");
-        assert!(said(&output).contains("something else is there"), "{taken}");
+        assert!(
+            text_of(&output).contains("something else is there"),
+            "{taken}"
+        );
     }
 }
 
 #[tokio::test]
 async fn update_has_only_what_has_changed() {
-    let polyv = Served::start("channels: [{id: 1}, {id: 2, life: offline}, {id: 3}]").await;
+    let polyv =
+        SimulatorServer::start("channels: [{id: 1}, {id: 2, life: offline}, {id: 3}]").await;
     // Channel 1 is asked every second, and the others rarely.
     let config = quick_config(
         polyv.address,
@@ -457,7 +461,8 @@ async fn update_has_only_what_has_changed() {
 async fn a_thousand_channels_fit_a_megabyte_and_more_go_on_further_pages() {
     // As unsteady as streams get, so that no line of a chart is short.
     let polyv =
-        Served::start("limits: none\nnoise: 0.4\nchannels: [{id: 1000, count: 1200}]").await;
+        SimulatorServer::start("limits: none\nnoise: 0.4\nchannels: [{id: 1000, count: 1200}]")
+            .await;
     let channels: Vec<_> = (1000..2200)
         .map(|id| {
             format!("{{id: {id}, name: Lecture hall {id}, expect: {{video_bitrate_bps: 1200000}}}}")

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use crate::support::exporter_process::{Exporter, quick_config, replace};
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 const FOUR: &str =
     "sample_every: 1s\nchannels: [{id: 1}, {id: 2, life: offline}, {id: 3}, {id: 4}]";
 
-async fn setup(channels: &str) -> (Served, Exporter) {
-    let polyv = Served::start(FOUR).await;
+async fn setup(channels: &str) -> (SimulatorServer, Exporter) {
+    let polyv = SimulatorServer::start(FOUR).await;
     let exporter = Exporter::start(&quick_config(polyv.address, channels)).await;
     (polyv, exporter)
 }
@@ -167,7 +167,7 @@ async fn accounts_come_and_go_with_their_counters() {
 }
 
 /// A configuration whose channels are in files.
-fn with_files(polyv: &Served, pattern: &str) -> String {
+fn with_files(polyv: &SimulatorServer, pattern: &str) -> String {
     quick_config(polyv.address, "[{id: 1}]").replace(
         "channels: [{id: 1}]",
         &format!("channels: [{{id: 1}}], channel_files: ['{pattern}']"),
@@ -184,7 +184,7 @@ async fn until_channels(exporter: &Exporter, count: usize) {
 
 #[tokio::test]
 async fn channel_files_are_re_read_when_they_change_in_any_way() {
-    let polyv = Served::start(FOUR).await;
+    let polyv = SimulatorServer::start(FOUR).await;
     let exporter = Exporter::start(&with_files(&polyv, "channels/*.yml")).await;
     let directory = exporter.directory.path().join("channels");
     // The directory does not exist at first, and then is noticed at a reload.
@@ -226,7 +226,7 @@ async fn channel_files_are_re_read_when_they_change_in_any_way() {
 
 #[tokio::test]
 async fn what_a_reload_found_wrong_stays_wrong_whatever_channel_files_say() {
-    let polyv = Served::start(FOUR).await;
+    let polyv = SimulatorServer::start(FOUR).await;
     let config = with_files(&polyv, "channels/*.yml");
     let exporter = Exporter::start_with(&config, |_| {}).await;
     let directory = exporter.directory.path().join("channels");
@@ -248,7 +248,7 @@ async fn what_a_reload_found_wrong_stays_wrong_whatever_channel_files_say() {
 
 #[tokio::test]
 async fn a_file_that_does_not_let_itself_be_read_keeps_nobody_from_stopping_it() {
-    let polyv = Served::start(FOUR).await;
+    let polyv = SimulatorServer::start(FOUR).await;
     let mut exporter = Exporter::start(&with_files(&polyv, "channels/*.yml")).await;
     let directory = exporter.directory.path().join("channels");
     std::fs::create_dir(&directory).unwrap();
@@ -275,7 +275,7 @@ async fn a_file_that_does_not_let_itself_be_read_keeps_nobody_from_stopping_it()
 
 #[tokio::test]
 async fn a_swap_of_symbolic_links_as_kubernetes_does_it_is_noticed() {
-    let polyv = Served::start(FOUR).await;
+    let polyv = SimulatorServer::start(FOUR).await;
     let mounts = tempfile::tempdir().unwrap();
     let mount = mounts.path();
     let publish = |version: &str, content: &str| {

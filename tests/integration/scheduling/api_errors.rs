@@ -2,11 +2,11 @@
 //! the trouble's end the exporter recovers on its own.
 
 use crate::support::exporter_process::{Exporter, quick_config};
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 /// A trouble for channel 1, while channel 2 goes on.
 async fn one_channels(trouble: &str, outcome: &str) {
-    let polyv = Served::start("sample_every: 1s\nchannels: [{id: 1}, {id: 2}]").await;
+    let polyv = SimulatorServer::start("sample_every: 1s\nchannels: [{id: 1}, {id: 2}]").await;
     let config = quick_config(polyv.address, "[{id: 1}, {id: 2}]");
     let exporter = Exporter::start(&config).await;
     exporter
@@ -15,7 +15,7 @@ async fn one_channels(trouble: &str, outcome: &str) {
         })
         .await;
     polyv
-        .trouble(&format!("{{{trouble}, channels: ['1']}}"))
+        .inject_faults(&format!("{{{trouble}, channels: ['1']}}"))
         .await;
     let scrape = exporter
         .until("the outcome shows", |s| {
@@ -43,7 +43,7 @@ async fn one_channels(trouble: &str, outcome: &str) {
 
 /// A trouble for everything.
 async fn everybodys(trouble: &str, outcome: &str) {
-    let polyv = Served::start("sample_every: 1s\nchannels: [{id: 1}, {id: 2}]").await;
+    let polyv = SimulatorServer::start("sample_every: 1s\nchannels: [{id: 1}, {id: 2}]").await;
     let config = quick_config(polyv.address, "[{id: 1}, {id: 2}]");
     let exporter = Exporter::start(&config).await;
     exporter
@@ -51,7 +51,7 @@ async fn everybodys(trouble: &str, outcome: &str) {
             s.state("1") == "live" && s.state("2") == "live"
         })
         .await;
-    polyv.trouble(&format!("{{{trouble}}}")).await;
+    polyv.inject_faults(&format!("{{{trouble}}}")).await;
     exporter
         .until("the outcome shows", |s| s.calls("main", outcome) >= 1)
         .await;
@@ -101,7 +101,7 @@ outcomes! {
 
 #[tokio::test]
 async fn nothing_is_ever_asked_at_the_address_of_a_redirect() {
-    let polyv = Served::start(
+    let polyv = SimulatorServer::start(
         "channels: [{id: 1}]\ntroubles: [{trouble: redirect}, {trouble: enveloped_redirect}]",
     )
     .await;
@@ -122,7 +122,7 @@ async fn nothing_is_ever_asked_at_the_address_of_a_redirect() {
 
 #[tokio::test]
 async fn a_secret_that_is_put_right_is_found_without_a_restart() {
-    let polyv = Served::start("channels: [{id: 1, life: offline}, {id: 2}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 1, life: offline}, {id: 2}]").await;
     let secrets = tempfile::tempdir().unwrap();
     let file = secrets.path().join("secret");
     std::fs::write(&file, "wrong\n").unwrap();
@@ -151,7 +151,7 @@ async fn a_secret_that_is_put_right_is_found_without_a_restart() {
 
 #[tokio::test]
 async fn a_clock_that_is_off_costs_one_call() {
-    let polyv = Served::start("clock_skew: 10m\nchannels: [{id: 1}]").await;
+    let polyv = SimulatorServer::start("clock_skew: 10m\nchannels: [{id: 1}]").await;
     let config = quick_config(polyv.address, "[{id: 1}]");
     let exporter = Exporter::start(&config).await;
     let scrape = exporter
@@ -173,7 +173,7 @@ async fn a_polyv_that_is_not_there_yet_is_found_when_it_comes() {
             s.calls("main", "connection_failed") >= 3
         })
         .await;
-    let polyv = Served::start_at(address, "channels: [{id: 1}, {id: 2}]").await;
+    let polyv = SimulatorServer::start_at(address, "channels: [{id: 1}, {id: 2}]").await;
     exporter
         .until("both are live", |s| {
             s.state("1") == "live" && s.state("2") == "live"

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use crate::support::test_env::{World, pass};
+use crate::support::test_env::{TestEnv, advance};
 
 const INTERVAL: f64 = 15.0;
 const IDLE: f64 = 30.0;
@@ -25,19 +25,19 @@ fn config(accounts: &[(&str, &str, std::ops::Range<u32>)]) -> String {
 }
 
 /// One account with a hundred channels, a fifth of which is not live.
-fn fleet(troubles: &str) -> World {
+fn fleet(troubles: &str) -> TestEnv {
     fleet_of(80, 20, troubles)
 }
 
 /// One account with that many channels that are live, from 1000 on, and that are not, from 5000.
-fn fleet_of(live: u32, not_live: u32, troubles: &str) -> World {
+fn fleet_of(live: u32, not_live: u32, troubles: &str) -> TestEnv {
     let ids = (1000..1000 + live).chain(5000..5000 + not_live);
     let channels: Vec<_> = ids.map(|id| format!("{{id: {id}}}")).collect();
     let others = match not_live {
         0 => String::new(),
         _ => format!(", {{id: 5000, count: {not_live}, life: offline}}"),
     };
-    World::watched(
+    TestEnv::with_exporter(
         &format!(
             "accounts: [{{app_id: main, app_secret: s}}]
 channels: [{{id: 1000, count: {live}}}{others}]
@@ -51,8 +51,8 @@ troubles: {troubles}"
 }
 
 /// When a channel was asked for its stream after that moment.
-fn streams_asked(world: &World, channel: &str, after: u64) -> Vec<u64> {
-    let calls = world.simulator.requests().into_iter();
+fn streams_asked(env: &TestEnv, channel: &str, after: u64) -> Vec<u64> {
+    let calls = env.simulator.requests().into_iter();
     let calls = calls.filter(|call| call.endpoint == "stream_info");
     calls
         .filter(|call| call.channel_id.as_deref() == Some(channel))
@@ -62,8 +62,8 @@ fn streams_asked(world: &World, channel: &str, after: u64) -> Vec<u64> {
 }
 
 /// Asserts that every channel's state is known and its last poll was an answer.
-fn assert_all_right(world: &World, what: &str) {
-    let scrape = world.scrape();
+fn assert_all_right(env: &TestEnv, what: &str) {
+    let scrape = env.scrape();
     for series in scrape.all("polyv_channel_info", &[]) {
         let id = series.label("channel_id").unwrap();
         let live = id < "5000";
@@ -78,37 +78,37 @@ fn assert_all_right(world: &World, what: &str) {
 #[tokio::test(start_paused = true)]
 async fn after_a_quarter_of_an_hour_without_polyv_all_are_right_again_in_time() {
     for trouble in ["error_500", "bad_gateway", "hang", "reset"] {
-        let world = fleet("[]");
-        pass(100.0).await;
-        assert_all_right(&world, "before");
-        let before = world.simulator.requests().len();
-        world.trouble(&format!("[{trouble}]"));
-        pass(600.0).await;
-        assert_eq!(world.scrape().state("1000"), "unknown", "{trouble}");
-        let in_ten_minutes = world.simulator.requests().len() - before;
+        let env = fleet("[]");
+        advance(100.0).await;
+        assert_all_right(&env, "before");
+        let before = env.simulator.requests().len();
+        env.inject_faults(&format!("[{trouble}]"));
+        advance(600.0).await;
+        assert_eq!(env.scrape().state("1000"), "unknown", "{trouble}");
+        let in_ten_minutes = env.simulator.requests().len() - before;
         // Those under way or due until it was noticed, then one probe at a time.
         let most = if trouble == "hang" { 128 } else { 2 } + 30;
         assert!(in_ten_minutes <= most, "{trouble}: {in_ten_minutes}");
-        pass(300.0).await;
-        world.trouble("[]");
-        pass(30.0 + INTERVAL + TIME_OUT).await;
+        advance(300.0).await;
+        env.inject_faults("[]");
+        advance(30.0 + INTERVAL + TIME_OUT).await;
         for channel in 1000..1080 {
             assert_eq!(
-                world.scrape().state(&channel.to_string()),
+                env.scrape().state(&channel.to_string()),
                 "live",
                 "{trouble}"
             );
         }
-        pass(IDLE - INTERVAL).await;
-        assert_all_right(&world, trouble);
+        advance(IDLE - INTERVAL).await;
+        assert_all_right(&env, trouble);
         // And the gap is closed.
-        let samples = world
+        let samples = env
             .scrape()
             .of("polyv_stream_samples_total", "1000")
             .unwrap();
         assert!(samples > 420.0 + 1000.0 / 5.0, "{trouble}: {samples}");
-        pass(120.0).await;
-        assert_all_right(&world, trouble);
+        advance(120.0).await;
+        assert_all_right(&env, trouble);
     }
 }
 
@@ -116,41 +116,41 @@ async fn after_a_quarter_of_an_hour_without_polyv_all_are_right_again_in_time() 
 async fn an_account_with_few_channels_is_right_again_as_soon_as_one_with_many() {
     for live in [1, 2, 3, 10] {
         for trouble in ["error_500", "hang", "reset", "{trouble: throttled}"] {
-            let world = fleet_of(live, 0, "[]");
-            pass(100.0).await;
-            world.trouble(&format!("[{trouble}]"));
-            pass(900.0).await;
-            world.trouble("[]");
+            let env = fleet_of(live, 0, "[]");
+            advance(100.0).await;
+            env.inject_faults(&format!("[{trouble}]"));
+            advance(900.0).await;
+            env.inject_faults("[]");
             let pause = if trouble.contains("throttled") {
                 310.0
             } else {
                 30.0
             };
-            pass(pause + INTERVAL + TIME_OUT).await;
-            assert_all_right(&world, &format!("{live} channels, {trouble}"));
+            advance(pause + INTERVAL + TIME_OUT).await;
+            assert_all_right(&env, &format!("{live} channels, {trouble}"));
             // And from then on each is asked as always.
-            let since = world.moment();
-            pass(300.0).await;
+            let since = env.moment();
+            advance(300.0).await;
             for channel in 1000..1000 + live {
-                let polls = world.received_for(&channel.to_string());
+                let polls = env.received_for(&channel.to_string());
                 let polls: Vec<_> = polls.into_iter().filter(|at| *at >= since).collect();
                 assert!(polls.len() >= 17, "{live}, {trouble}: {polls:?}");
             }
-            assert_all_right(&world, &format!("{live} channels, {trouble}"));
+            assert_all_right(&env, &format!("{live} channels, {trouble}"));
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_fails_by_itself_does_not_keep_its_account_closed() {
-    let world = fleet_of(2, 0, "[]");
-    pass(100.0).await;
-    world.trouble("[error_500]");
-    pass(300.0).await;
+    let env = fleet_of(2, 0, "[]");
+    advance(100.0).await;
+    env.inject_faults("[error_500]");
+    advance(300.0).await;
     // Polyv is back, but for one of the two: the probes find the other one.
-    world.trouble("[{trouble: error_500, channels: ['1000']}]");
-    pass(2.0 * (30.0 + TIME_OUT) + INTERVAL).await;
-    assert_eq!(world.scrape().state("1001"), "live");
+    env.inject_faults("[{trouble: error_500, channels: ['1000']}]");
+    advance(2.0 * (30.0 + TIME_OUT) + INTERVAL).await;
+    assert_eq!(env.scrape().state("1001"), "live");
 }
 
 #[tokio::test(start_paused = true)]
@@ -159,53 +159,50 @@ async fn a_reload_that_says_where_polyv_is_ends_every_back_off() {
 channels: [{id: 1000, count: 3}]
 troubles: [html]";
     let config = "accounts: [{name: main, app_id: main, app_secret: s, channels: [{id: 1000}, {id: 1001}, {id: 1002}]}]";
-    let mut world = World::watched(scenario, config);
-    pass(1000.0).await;
+    let mut env = TestEnv::with_exporter(scenario, config);
+    advance(1000.0).await;
     assert_eq!(
-        world.scrape().outcome("1000").as_deref(),
+        env.scrape().outcome("1000").as_deref(),
         Some("bad_response")
     );
-    world.trouble("[]");
+    env.inject_faults("[]");
     let repaired = format!("api: {{base_url: 'https://gateway.example.com'}}\n{config}");
-    world.reload(&repaired).await;
-    pass(INTERVAL + TIME_OUT + INTERVAL).await;
-    assert_all_right(&world, "after the reload");
+    env.reload(&repaired).await;
+    advance(INTERVAL + TIME_OUT + INTERVAL).await;
+    assert_all_right(&env, "after the reload");
     // What says nothing about where and as whom to ask leaves all as it is.
-    let proven = world.scrape().get("polyv_account_auth_success", &[]);
-    world
-        .reload(&repaired.replace("{base_url", "{timeout: 20s, base_url"))
+    let proven = env.scrape().get("polyv_account_auth_success", &[]);
+    env.reload(&repaired.replace("{base_url", "{timeout: 20s, base_url"))
         .await;
     assert_eq!(proven, Some(1.0));
-    assert_eq!(
-        world.scrape().get("polyv_account_auth_success", &[]),
-        proven
-    );
+    assert_eq!(env.scrape().get("polyv_account_auth_success", &[]), proven);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_ends_where_nobody_is_left_to_be_asked() {
-    let mut world = fleet_of(3, 0, "[]");
-    pass(100.0).await;
-    world.trouble("[throttled]");
-    pass(20.0).await;
-    assert_eq!(world.scrape().get("polyv_api_paused", &[]), Some(1.0));
-    world
-        .reload("accounts: [{name: main, app_id: main, app_secret: s, channel_files: [/nowhere/*.yml]}]")
-        .await;
-    pass(60.0).await;
-    assert_eq!(world.scrape().get("polyv_api_paused", &[]), Some(0.0));
+    let mut env = fleet_of(3, 0, "[]");
+    advance(100.0).await;
+    env.inject_faults("[throttled]");
+    advance(20.0).await;
+    assert_eq!(env.scrape().get("polyv_api_paused", &[]), Some(1.0));
+    env.reload(
+        "accounts: [{name: main, app_id: main, app_secret: s, channel_files: [/nowhere/*.yml]}]",
+    )
+    .await;
+    advance(60.0).await;
+    assert_eq!(env.scrape().get("polyv_api_paused", &[]), Some(0.0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_round_after_an_outage_is_spread_as_evenly_as_any() {
-    let world = fleet("[]");
-    pass(100.0).await;
-    world.trouble("[bad_gateway]");
-    pass(900.0).await;
-    let before = world.simulator.requests().len();
-    world.trouble("[]");
-    pass(120.0).await;
-    let received = world.simulator.requests();
+    let env = fleet("[]");
+    advance(100.0).await;
+    env.inject_faults("[bad_gateway]");
+    advance(900.0).await;
+    let before = env.simulator.requests().len();
+    env.inject_faults("[]");
+    advance(120.0).await;
+    let received = env.simulator.requests();
     let mut counts = std::collections::BTreeMap::new();
     for call in received[before..]
         .iter()
@@ -229,14 +226,14 @@ async fn one_channels_fault_backs_off_that_channel_alone_and_ends_within_five_mi
         "hang",
         "reset",
     ] {
-        let world = fleet_of(8, 2, "[]");
-        pass(100.0).await;
-        let since = world.moment();
-        world.trouble(&format!(
+        let env = fleet_of(8, 2, "[]");
+        advance(100.0).await;
+        let since = env.moment();
+        env.inject_faults(&format!(
             "[{{trouble: {trouble}, channels: ['1000'], endpoints: [stream_info]}}]"
         ));
-        pass(1800.0).await;
-        let polls = streams_asked(&world, "1000", since);
+        advance(1800.0).await;
+        let polls = streams_asked(&env, "1000", since);
         // 15, 30, 60, 120, 240, 300, 300, … instead of 120 polls.
         assert!(
             (8..=12).contains(&polls.len()),
@@ -248,7 +245,7 @@ async fn one_channels_fault_backs_off_that_channel_alone_and_ends_within_five_mi
             (270_000..=315_000).contains(&last_wait),
             "{trouble}: {last_wait}"
         );
-        let received = world.received();
+        let received = env.received();
         for other in ["1001", "1007", "5000"] {
             for pair in received[other].windows(2).skip(2) {
                 let between = pair[1] - pair[0];
@@ -260,12 +257,12 @@ async fn one_channels_fault_backs_off_that_channel_alone_and_ends_within_five_mi
                 assert!(as_usual, "{trouble}, {other}: {between}");
             }
         }
-        world.trouble("[]");
-        pass(301.0).await;
-        assert_all_right(&world, trouble);
-        let recovered = world.moment();
-        pass(300.0).await;
-        let polls = streams_asked(&world, "1000", recovered).len();
+        env.inject_faults("[]");
+        advance(301.0).await;
+        assert_all_right(&env, trouble);
+        let recovered = env.moment();
+        advance(300.0).await;
+        let polls = streams_asked(&env, "1000", recovered).len();
         assert!((19..=21).contains(&polls), "back at its interval: {polls}");
     }
 }
@@ -275,7 +272,7 @@ async fn a_thousand_channels_and_a_wrong_secret_make_four_calls_in_two_minutes_a
     let mut secret = tempfile::NamedTempFile::new().unwrap();
     write!(secret, "wrong").unwrap();
     let path = secret.path().to_owned();
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "accounts: [{app_id: main, app_secret: right}]
 channels: [{id: 1000, count: 1000}]
 troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
@@ -285,10 +282,10 @@ troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
             1000..2000,
         )]),
     );
-    pass(120.0).await;
-    let calls = world.simulator.requests().len();
+    advance(120.0).await;
+    let calls = env.simulator.requests().len();
     assert!((2..=4).contains(&calls), "{calls}");
-    let scrape = world.scrape();
+    let scrape = env.scrape();
     assert_eq!(
         scrape.get("polyv_account_auth_success", &[("account", "main")]),
         Some(0.0)
@@ -296,14 +293,14 @@ troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
     assert_eq!(scrape.calls("main", "auth_failed"), calls as u64);
     let lag = scrape.get("polyv_exporter_poll_lag_seconds", &[]).unwrap();
     assert_eq!(lag, 0.0, "a back-off sets a new time");
-    pass(1680.0).await;
-    let calls = world.simulator.requests().len();
+    advance(1680.0).await;
+    let calls = env.simulator.requests().len();
     assert!(calls <= 11, "in half an hour: {calls}");
 
     // The right one is found without a restart, at the next probe.
     std::fs::write(&path, "right\n").unwrap();
-    pass(300.0 + INTERVAL + 5.0).await;
-    let scrape = world.scrape();
+    advance(300.0 + INTERVAL + 5.0).await;
+    let scrape = env.scrape();
     assert_eq!(
         scrape.get("polyv_account_auth_success", &[("account", "main")]),
         Some(1.0)
@@ -315,15 +312,15 @@ troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
 
 #[tokio::test(start_paused = true)]
 async fn one_throttled_call_pauses_everything_and_the_return_is_gentle() {
-    let world = fleet("[{trouble: latency, median: 200ms, p99: 500ms}]");
-    pass(100.0).await;
-    world.trouble("[{trouble: throttled, for: 45s}]");
-    pass(2.0).await;
-    let scrape = world.scrape();
+    let env = fleet("[{trouble: latency, median: 200ms, p99: 500ms}]");
+    advance(100.0).await;
+    env.inject_faults("[{trouble: throttled, for: 45s}]");
+    advance(2.0).await;
+    let scrape = env.scrape();
     assert_eq!(scrape.get("polyv_api_paused", &[]), Some(1.0));
-    let paused = world.moment();
+    let paused = env.moment();
     let calls = || {
-        let received = world.simulator.requests();
+        let received = env.simulator.requests();
         let calls: Vec<_> = received
             .iter()
             .map(|call| call.monotonic_ms)
@@ -331,16 +328,16 @@ async fn one_throttled_call_pauses_everything_and_the_return_is_gentle() {
             .collect();
         calls
     };
-    pass(27.0).await;
+    advance(27.0).await;
     assert_eq!(calls().len(), 0, "half a minute of silence");
     assert_eq!(
-        world.scrape().get("polyv_exporter_poll_lag_seconds", &[]),
+        env.scrape().get("polyv_exporter_poll_lag_seconds", &[]),
         Some(0.0)
     );
-    pass(55.0).await;
+    advance(55.0).await;
     assert_eq!(calls().len(), 1, "one probe, in vain");
-    pass(8.0).await;
-    assert_eq!(world.scrape().get("polyv_api_paused", &[]), Some(0.0));
+    advance(8.0).await;
+    assert_eq!(env.scrape().get("polyv_api_paused", &[]), Some(0.0));
     let resumed = calls()[1];
     let until = |seconds: u64| {
         let calls = calls();
@@ -350,48 +347,48 @@ async fn one_throttled_call_pauses_everything_and_the_return_is_gentle() {
             .count()
     };
     // 6 a second at full speed; half of that on average while it speeds up.
-    pass(60.0).await;
+    advance(60.0).await;
     assert!((4..=25).contains(&until(10)), "{}", until(10));
     assert!((60..=120).contains(&until(30)), "{}", until(30));
-    assert_all_right(&world, "after the pause");
-    assert!(world.scrape().calls("main", "throttled") >= 2);
+    assert_all_right(&env, "after the pause");
+    assert!(env.scrape().calls("main", "throttled") >= 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_block_is_waited_out_in_each_of_its_forms() {
     for form in ["reset", "timeout", "403", "405", "429"] {
-        let world = fleet("[{trouble: latency, median: 200ms, p99: 500ms}]");
-        pass(100.0).await;
-        let before = world.simulator.requests().len();
-        world.trouble(&format!("[{{trouble: block, as: {form}, for: 5m}}]"));
-        pass(299.0).await;
-        let calls = world.simulator.requests().len() - before;
+        let env = fleet("[{trouble: latency, median: 200ms, p99: 500ms}]");
+        advance(100.0).await;
+        let before = env.simulator.requests().len();
+        env.inject_faults(&format!("[{{trouble: block, as: {form}, for: 5m}}]"));
+        advance(299.0).await;
+        let calls = env.simulator.requests().len() - before;
         let most = if form == "timeout" { 160 } else { 25 };
         assert!(calls <= most, "{form}: {calls} calls into the block");
         let throttled = !matches!(form, "reset" | "timeout");
-        let paused = world.scrape().get("polyv_api_paused", &[]);
+        let paused = env.scrape().get("polyv_api_paused", &[]);
         assert_eq!(paused, Some(f64::from(u8::from(throttled))), "{form}");
         // The longest pause, the ramp, and a round.
-        pass(310.0 + 30.0 + IDLE).await;
-        assert_all_right(&world, form);
+        advance(310.0 + 30.0 + IDLE).await;
+        assert_all_right(&env, form);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_connections_failing_at_once_are_taken_for_a_block() {
     // Answers take long, many calls are in flight when the connections break.
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "accounts: [{app_id: main, app_secret: s}]
 channels: [{id: 1000, count: 600}]
 troubles: [{trouble: latency, median: 2s, p99: 3s}]",
         &config(&[("main", "app_secret: s", 1000..1600)]),
     );
-    pass(100.0).await;
-    world.trouble("[{trouble: cut_off, for: 20s}, {trouble: latency, median: 2s, p99: 3s}]");
-    pass(10.0).await;
-    assert_eq!(world.scrape().get("polyv_api_paused", &[]), Some(1.0));
-    pass(120.0).await;
-    let scrape = world.scrape();
+    advance(100.0).await;
+    env.inject_faults("[{trouble: cut_off, for: 20s}, {trouble: latency, median: 2s, p99: 3s}]");
+    advance(10.0).await;
+    assert_eq!(env.scrape().get("polyv_api_paused", &[]), Some(1.0));
+    advance(120.0).await;
+    let scrape = env.scrape();
     assert_eq!(scrape.get("polyv_api_paused", &[]), Some(0.0));
     for channel in 1000..1600 {
         assert_eq!(scrape.state(&channel.to_string()), "live");
@@ -401,12 +398,12 @@ troubles: [{trouble: latency, median: 2s, p99: 3s}]",
 #[tokio::test(start_paused = true)]
 async fn failures_of_a_third_of_all_calls_delay_no_channel_for_long() {
     for trouble in ["error_500", "hang"] {
-        let world = fleet("[]");
-        pass(300.0).await;
-        let since = world.moment();
-        world.trouble(&format!("[{{trouble: {trouble}, share: 0.34}}]"));
-        pass(300.0).await;
-        let calls = world
+        let env = fleet("[]");
+        advance(300.0).await;
+        let since = env.moment();
+        env.inject_faults(&format!("[{{trouble: {trouble}, share: 0.34}}]"));
+        advance(300.0).await;
+        let calls = env
             .simulator
             .requests()
             .iter()
@@ -414,21 +411,21 @@ async fn failures_of_a_third_of_all_calls_delay_no_channel_for_long() {
             .count();
         // Without failures there are 1,800.
         assert!((1200..=2000).contains(&calls), "{trouble}: {calls}");
-        let scrape = world.scrape();
+        let scrape = env.scrape();
         // Polls of a channel can fail by coincidence until its state is unknown, but rarely.
         let live = (1000..1080).filter(|id| scrape.state(&id.to_string()) == "live");
         let live = live.count();
         assert!(live >= 76, "{trouble}: {live}");
-        world.trouble("[]");
+        env.inject_faults("[]");
         // Every channel is polled again after its back-off.
-        pass(100.0).await;
-        let back = world.moment();
+        advance(100.0).await;
+        let back = env.moment();
         assert_eq!(
-            world.scrape().get("polyv_exporter_poll_stretch_ratio", &[]),
+            env.scrape().get("polyv_exporter_poll_stretch_ratio", &[]),
             Some(1.0)
         );
-        pass(300.0).await;
-        let calls = world
+        advance(300.0).await;
+        let calls = env
             .simulator
             .requests()
             .iter()
@@ -436,13 +433,13 @@ async fn failures_of_a_third_of_all_calls_delay_no_channel_for_long() {
             .count();
         // Channels that are not live are polled in batches, or individually if that failed.
         assert!((1600..=1810).contains(&calls), "{trouble}: {calls}");
-        assert_all_right(&world, trouble);
+        assert_all_right(&env, trouble);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_one_account_hangs_the_others_polls_stay_on_time() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "accounts: [{app_id: ill, app_secret: s}, {app_id: well, app_secret: s}]
 channels: [{id: 1000, count: 1000, account: ill}, {id: 2000, count: 100, account: well}]
 troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
@@ -451,17 +448,19 @@ troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
             ("well", "app_secret: s", 2000..2100),
         ]),
     );
-    pass(100.0).await;
-    world.trouble("[{trouble: hang, account: ill}, {trouble: latency, median: 300ms, p99: 1s}]");
-    pass(600.0).await;
-    let received = world.received();
+    advance(100.0).await;
+    env.inject_faults(
+        "[{trouble: hang, account: ill}, {trouble: latency, median: 300ms, p99: 1s}]",
+    );
+    advance(600.0).await;
+    let received = env.received();
     for channel in 2000..2100 {
         for pair in received[&channel.to_string()].windows(2).skip(2) {
             let between = pair[1] - pair[0];
             assert!(between.abs_diff(15_000) <= 500, "{channel}: {between} ms");
         }
     }
-    let scrape = world.scrape();
+    let scrape = env.scrape();
     assert_eq!(scrape.state("1000"), "unknown");
     assert_eq!(scrape.state("2000"), "live");
     assert_eq!(scrape.calls("well", "timeout"), 0);
@@ -469,11 +468,11 @@ troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
 
 #[tokio::test(start_paused = true)]
 async fn when_polyvs_clock_jumps_one_call_is_lost_at_most() {
-    let world = fleet("[]");
-    pass(100.0).await;
-    world.simulator.set_clock_skew(600_000);
-    pass(60.0).await;
-    let scrape = world.scrape();
+    let env = fleet("[]");
+    advance(100.0).await;
+    env.simulator.set_clock_skew(600_000);
+    advance(60.0).await;
+    let scrape = env.scrape();
     assert!(scrape.calls("main", "clock_skew") <= 1);
     for channel in 1000..1080 {
         assert_eq!(scrape.state(&channel.to_string()), "live");
@@ -484,7 +483,7 @@ async fn when_polyvs_clock_jumps_one_call_is_lost_at_most() {
 
 #[tokio::test(start_paused = true)]
 async fn an_hour_of_all_kinds_of_trouble_ends_well() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "accounts: [{app_id: main, app_secret: s}]
 channels: [{id: 1000, count: 100}]
 sample_delay: 20s
@@ -505,10 +504,10 @@ troubles:
 - {trouble: many_streams, after: 49m, for: 1m}",
         &config(&[("main", "app_secret: s", 1000..1100)]),
     );
-    pass(50.0 * 60.0).await;
-    pass(10.0 * 60.0).await;
-    assert_all_right(&world, "at the end");
-    let scrape = world.scrape();
+    advance(50.0 * 60.0).await;
+    advance(10.0 * 60.0).await;
+    assert_all_right(&env, "at the end");
+    let scrape = env.scrape();
     assert_eq!(
         scrape.get("polyv_exporter_poll_stretch_ratio", &[]),
         Some(1.0)
@@ -520,12 +519,12 @@ troubles:
 /// A new process would help with none of these, and a restart would lose what is known.
 #[tokio::test(start_paused = true)]
 async fn trouble_with_polyv_is_no_reason_for_a_restart() {
-    let world = fleet("[]");
+    let env = fleet("[]");
     for trouble in ["block", "hang", "reset", "error_500"] {
-        world.trouble(&format!("[{{trouble: {trouble}}}]"));
+        env.inject_faults(&format!("[{{trouble: {trouble}}}]"));
         for _ in 0..60 {
-            pass(60.0).await;
-            assert!(!world.is_stalled(), "{trouble}");
+            advance(60.0).await;
+            assert!(!env.is_stalled(), "{trouble}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Channels that are not live are asked in bulk whether they are.
 
 use crate::support::scrape::Scrape;
-use crate::support::test_env::{World, pass};
+use crate::support::test_env::{TestEnv, advance};
 
 fn config(poll: &str, channels: impl Iterator<Item = u32>) -> String {
     let channels: Vec<_> = channels.map(|id| format!("{{id: {id}}}")).collect();
@@ -21,8 +21,8 @@ fn status(scrape: &Scrape, channel: &str) -> Option<String> {
 }
 
 /// How many calls Polyv received at an endpoint after that moment.
-fn calls(world: &World, endpoint: &str, after: u64) -> usize {
-    let received = world.received_at(endpoint);
+fn calls(env: &TestEnv, endpoint: &str, after: u64) -> usize {
+    let received = env.received_at(endpoint);
     received.iter().filter(|at| **at > after).count()
 }
 
@@ -33,21 +33,21 @@ fn fallen_back(scrape: &Scrape) -> Option<f64> {
 #[tokio::test(start_paused = true)]
 async fn channels_that_are_not_live_cost_a_200th_of_a_call() {
     for (count, per_interval) in [(3, 1), (200, 1), (201, 2), (300, 2), (1000, 5), (5000, 25)] {
-        let world = World::watched(
+        let env = TestEnv::with_exporter(
             &format!("channels: [{{id: 1000, count: {count}, life: offline}}]"),
             &config("{}", 1000..1000 + count),
         );
-        pass(90.0).await;
-        let begin = world.moment();
-        pass(600.0).await;
-        let asked = calls(&world, "live_status", begin);
+        advance(90.0).await;
+        let begin = env.moment();
+        advance(600.0).await;
+        let asked = calls(&env, "live_status", begin);
         assert!(
             (19 * per_interval..=21 * per_interval).contains(&asked),
             "{count}: {asked} calls in 20 intervals"
         );
-        assert_eq!(calls(&world, "stream_info", 0), 0, "{count}");
+        assert_eq!(calls(&env, "stream_info", 0), 0, "{count}");
         // Each of them is known all the same.
-        let scrape = world.scrape();
+        let scrape = env.scrape();
         let counted = |status| scrape.get("polyv_account_channels", &[("status", status)]);
         assert_eq!(counted("not_started"), Some(f64::from(count)));
         assert_eq!(counted("live"), Some(0.0));
@@ -58,47 +58,47 @@ async fn channels_that_are_not_live_cost_a_200th_of_a_call() {
 
 #[tokio::test(start_paused = true)]
 async fn no_channel_waits_longer_than_its_interval() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 530, life: offline}]
 troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
         &config("{}", 1000..1530),
     );
     for _ in 0..120 {
-        pass(10.0).await;
-        let scrape = world.scrape();
-        let now = world.wall_seconds();
+        advance(10.0).await;
+        let scrape = env.scrape();
+        let now = env.wall_seconds();
         for answered in scrape.all("polyv_channel_last_poll_success_timestamp_seconds", &[]) {
             let age = now - answered.value;
-            assert!(age < 32.0 || world.moment() < 45_000, "{age} s");
+            assert!(age < 32.0 || env.moment() < 45_000, "{age} s");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_turns_live_is_asked_for_its_stream_at_once_and_the_end_is_seen_by_it() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1, life: offline}, {id: 2, life: offline}]",
         &config("{}", 1..3),
     );
-    pass(120.0).await;
-    assert_eq!(status(&world.scrape(), "1").unwrap(), "not_started");
-    world.life("1", "steady");
-    let began = world.moment();
-    pass(31.0).await;
-    let scrape = world.scrape();
+    advance(120.0).await;
+    assert_eq!(status(&env.scrape(), "1").unwrap(), "not_started");
+    env.set_script("1", "steady");
+    let began = env.moment();
+    advance(31.0).await;
+    let scrape = env.scrape();
     assert_eq!(scrape.state("1"), "live");
     assert_eq!(status(&scrape, "1").unwrap(), "live");
-    let status_call = world.received_at("live_status");
+    let status_call = env.received_at("live_status");
     let status_call = status_call.iter().find(|at| **at >= began).unwrap();
-    let asked = *world.received_at("stream_info").first().unwrap();
+    let asked = *env.received_at("stream_info").first().unwrap();
     assert!(
         asked.abs_diff(*status_call) < 100,
         "stream at {asked}, status at {status_call}"
     );
 
     // While it is live it is asked for its stream alone.
-    pass(300.0).await;
-    let with_it = world.simulator.requests().into_iter().filter(|call| {
+    advance(300.0).await;
+    let with_it = env.simulator.requests().into_iter().filter(|call| {
         let channels = call.channel_id.as_deref().unwrap_or_default();
         call.endpoint == "live_status" && channels.split(',').any(|id| id == "1")
     });
@@ -107,24 +107,24 @@ async fn a_channel_that_turns_live_is_asked_for_its_stream_at_once_and_the_end_i
         .unwrap()
         .monotonic_ms;
     assert!(last <= *status_call, "{last}");
-    assert_eq!(status(&world.scrape(), "1").unwrap(), "live");
+    assert_eq!(status(&env.scrape(), "1").unwrap(), "live");
 
     // The stream says first that it is over, and what it is called then is known at once.
-    world.life("1", "{phase: offline, status: playback}");
-    let ended = world.moment();
-    pass(15.1).await;
-    let scrape = world.scrape();
+    env.set_script("1", "{phase: offline, status: playback}");
+    let ended = env.moment();
+    advance(15.1).await;
+    let scrape = env.scrape();
     assert_eq!(scrape.state("1"), "not_live");
     assert_eq!(status(&scrape, "1").unwrap(), "playback");
     let changed = scrape.of("polyv_channel_state_changed_timestamp_seconds", "1");
-    assert!(changed.unwrap() > world.wall_seconds() - 15.1);
-    pass(600.0).await;
-    assert!(calls(&world, "stream_info", ended) <= 1);
+    assert!(changed.unwrap() > env.wall_seconds() - 15.1);
+    advance(600.0).await;
+    assert!(calls(&env, "stream_info", ended) <= 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_status_has_its_word() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels:
 - {id: 1, life: {phase: offline, status: unStart}}
 - {id: 2}
@@ -134,8 +134,8 @@ async fn every_status_has_its_word() {
 - {id: 6, life: {phase: offline, status: banpush}}",
         &config("{}", 1..7),
     );
-    pass(60.0).await;
-    let scrape = world.scrape();
+    advance(60.0).await;
+    let scrape = env.scrape();
     let words = [
         "not_started",
         "live",
@@ -153,12 +153,12 @@ async fn every_status_has_its_word() {
 
 #[tokio::test(start_paused = true)]
 async fn a_status_that_was_not_told_for_long_is_not_shown_any_more() {
-    let world = World::watched("channels: [{id: 1, life: offline}]", &config("{}", 1..2));
-    pass(60.0).await;
-    assert!(status(&world.scrape(), "1").is_some());
-    world.trouble("[hang]");
-    pass(151.0).await;
-    let scrape = world.scrape();
+    let env = TestEnv::with_exporter("channels: [{id: 1, life: offline}]", &config("{}", 1..2));
+    advance(60.0).await;
+    assert!(status(&env.scrape(), "1").is_some());
+    env.inject_faults("[hang]");
+    advance(151.0).await;
+    let scrape = env.scrape();
     assert_eq!(status(&scrape, "1"), None);
     assert_eq!(scrape.state("1"), "unknown");
     let unknown = scrape.get("polyv_account_channels", &[("status", "unknown")]);
@@ -167,13 +167,13 @@ async fn a_status_that_was_not_told_for_long_is_not_shown_any_more() {
 
 #[tokio::test(start_paused = true)]
 async fn single_asks_each_by_itself_and_tells_no_status() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1}, {id: 2, life: offline}]",
         &config("{status: single}", 1..3),
     );
-    pass(300.0).await;
-    let scrape = world.scrape();
-    assert!(world.received_at("live_status").is_empty());
+    advance(300.0).await;
+    let scrape = env.scrape();
+    assert!(env.received_at("live_status").is_empty());
     assert_eq!((status(&scrape, "1"), status(&scrape, "2")), (None, None));
     assert!(
         scrape
@@ -194,20 +194,20 @@ async fn what_is_expected_to_be_live_is_asked_for_its_stream_always() {
 - app_id: simulated
   app_secret: simulated-secret
   channels: [{id: 1, expect: {live: true}}, {id: 2}]";
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1, life: offline}, {id: 2, life: offline}]",
         config,
     );
-    pass(300.0).await;
-    let asked = world.received_at("stream_info").len();
+    advance(300.0).await;
+    let asked = env.received_at("stream_info").len();
     assert!((9..=22).contains(&asked), "{asked}");
     // Its status is reported as well.
-    assert_eq!(status(&world.scrape(), "1").unwrap(), "not_started");
+    assert_eq!(status(&env.scrape(), "1").unwrap(), "not_started");
     // What its stream says counts: its status is not known yet.
-    world.trouble("[{trouble: hang, endpoints: [live_status]}]");
-    world.life("1", "steady");
-    pass(31.0).await;
-    let scrape = world.scrape();
+    env.inject_faults("[{trouble: hang, endpoints: [live_status]}]");
+    env.set_script("1", "steady");
+    advance(31.0).await;
+    let scrape = env.scrape();
     assert_eq!(scrape.state("1"), "live");
     assert_eq!(status(&scrape, "1").unwrap(), "live");
 }
@@ -215,7 +215,7 @@ async fn what_is_expected_to_be_live_is_asked_for_its_stream_always() {
 #[tokio::test(start_paused = true)]
 async fn seminar_channels_are_found_and_asked_by_themselves_and_the_others_in_bulk() {
     for seminar in ["refused", "left_out"] {
-        let world = World::watched(
+        let env = TestEnv::with_exporter(
             &format!(
                 "channels:
 - {{id: 1000, count: 600, life: offline}}
@@ -224,8 +224,8 @@ async fn seminar_channels_are_found_and_asked_by_themselves_and_the_others_in_bu
             ),
             &config("{}", (1000..1600).chain(2000..2003).chain(2100..2101)),
         );
-        pass(120.0).await;
-        let scrape = world.scrape();
+        advance(120.0).await;
+        let scrape = env.scrape();
         assert_eq!(fallen_back(&scrape), Some(4.0), "{seminar}");
         for channel in ["1000", "1599", "2000", "2002"] {
             assert_eq!(scrape.state(channel), "not_live", "{seminar} {channel}");
@@ -233,14 +233,14 @@ async fn seminar_channels_are_found_and_asked_by_themselves_and_the_others_in_bu
         assert_eq!(scrape.state("2100"), "live");
         assert!(status(&scrape, "1300").is_some() && status(&scrape, "2001").is_none());
         // Four calls for the others, and those few one by one.
-        let begin = world.moment();
-        pass(300.0).await;
-        let bulk = calls(&world, "live_status", begin);
-        let streams = calls(&world, "stream_info", begin);
+        let begin = env.moment();
+        advance(300.0).await;
+        let bulk = calls(&env, "live_status", begin);
+        let streams = calls(&env, "stream_info", begin);
         assert!((28..=36).contains(&bulk), "{seminar}: {bulk}");
         assert!((48..=54).contains(&streams), "{seminar}: {streams}");
         assert_eq!(
-            world.scrape().get("polyv_exporter_poll_stretch_ratio", &[]),
+            env.scrape().get("polyv_exporter_poll_stretch_ratio", &[]),
             Some(1.0)
         );
     }
@@ -249,60 +249,60 @@ async fn seminar_channels_are_found_and_asked_by_themselves_and_the_others_in_bu
 #[tokio::test(start_paused = true)]
 async fn where_the_call_is_refused_each_is_asked_by_itself_until_it_is_not() {
     for trouble in ["forbidden", "rejected"] {
-        let mut world = World::new("channels: [{id: 1000, count: 250, life: offline}, {id: 2000}]");
-        world.trouble(&format!(
+        let mut env = TestEnv::new("channels: [{id: 1000, count: 250, life: offline}, {id: 2000}]");
+        env.inject_faults(&format!(
             "[{{trouble: {trouble}, endpoints: [live_status]}}]"
         ));
-        world.start(&config("{}", (1000..1250).chain(2000..2001)));
-        pass(60.0).await;
-        let scrape = world.scrape();
+        env.start(&config("{}", (1000..1250).chain(2000..2001)));
+        advance(60.0).await;
+        let scrape = env.scrape();
         assert_eq!(fallen_back(&scrape), Some(251.0), "{trouble}");
         assert_eq!(
             (scrape.state("1100"), scrape.state("2000")),
             ("not_live".into(), "live".into())
         );
-        let refused = world.received_at("live_status").len();
+        let refused = env.received_at("live_status").len();
         assert!(refused <= 20, "{trouble}: it is soon given up: {refused}");
-        let begin = world.moment();
-        pass(300.0).await;
-        assert_eq!(calls(&world, "live_status", begin), 0, "{trouble}");
-        let streams = calls(&world, "stream_info", begin);
+        let begin = env.moment();
+        advance(300.0).await;
+        assert_eq!(calls(&env, "live_status", begin), 0, "{trouble}");
+        let streams = calls(&env, "stream_info", begin);
         assert!((2500..=2540).contains(&streams), "{streams}");
         // Tried in vain after ten minutes, …
-        pass(600.0).await;
-        assert_eq!(fallen_back(&world.scrape()), Some(251.0), "{trouble}");
+        advance(600.0).await;
+        assert_eq!(fallen_back(&env.scrape()), Some(251.0), "{trouble}");
         // … and then not.
-        world.trouble("[]");
-        pass(660.0).await;
-        let scrape = world.scrape();
+        env.inject_faults("[]");
+        advance(660.0).await;
+        let scrape = env.scrape();
         // But for those that were found to be refused before it was given up.
         assert!(fallen_back(&scrape).unwrap() <= 12.0, "{trouble}");
         assert_eq!(status(&scrape, "1249").unwrap(), "not_started");
-        let begin = world.moment();
-        pass(300.0).await;
-        let streams = calls(&world, "stream_info", begin);
+        let begin = env.moment();
+        advance(300.0).await;
+        let streams = calls(&env, "stream_info", begin);
         assert!(streams <= 21 + 12 * 10, "the one that is live: {streams}");
-        assert_eq!(world.scrape().state("1249"), "not_live");
+        assert_eq!(env.scrape().state("1249"), "not_live");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_each_is_asked_by_itself_those_that_are_not_live_do_not_slow_those_that_are() {
-    let mut world = World::new(
+    let mut env = TestEnv::new(
         "channels: [{id: 1000, count: 600, life: offline}, {id: 2000, count: 6}]
 troubles: [{trouble: forbidden, endpoints: [live_status]}]",
     );
     // They need 20 calls a second by themselves, and 10 are to be had.
     let channels = config("{}", (1000..1600).chain(2000..2005));
-    world.start(&format!(
+    env.start(&format!(
         "api: {{rate_limit: {{requests: 100, per: 10s}}}}\n{channels}"
     ));
-    pass(180.0).await;
-    let begin = world.moment();
-    pass(600.0).await;
-    let fresh = |world: &World| {
+    advance(180.0).await;
+    let begin = env.moment();
+    advance(600.0).await;
+    let fresh = |env: &TestEnv| {
         for channel in 2000..2005 {
-            let polls = world.received_for(&channel.to_string());
+            let polls = env.received_for(&channel.to_string());
             let polls: Vec<u64> = polls.into_iter().filter(|at| *at > begin).collect();
             for pair in polls.windows(2) {
                 let between = pair[1] - pair[0];
@@ -310,15 +310,15 @@ troubles: [{trouble: forbidden, endpoints: [live_status]}]",
             }
         }
     };
-    fresh(&world);
-    let scrape = world.scrape();
+    fresh(&env);
+    let scrape = env.scrape();
     let stretch = scrape.get("polyv_exporter_poll_stretch_ratio", &[]);
     let stretch = stretch.unwrap();
     assert!((2.1..=2.7).contains(&stretch), "{stretch}");
-    let streams = calls(&world, "stream_info", begin);
+    let streams = calls(&env, "stream_info", begin);
     assert!((4_500..=6_000).contains(&streams), "{streams}");
     for channel in 1000..1600 {
-        let polls = world.received_for(&channel.to_string());
+        let polls = env.received_for(&channel.to_string());
         for pair in polls.windows(2).filter(|pair| pair[0] > begin) {
             let between = (pair[1] - pair[0]) as f64 / 1000.0;
             assert!(between <= 30.0 * stretch + 2.0, "{channel}: {between} s");
@@ -326,75 +326,74 @@ troubles: [{trouble: forbidden, endpoints: [live_status]}]",
         assert_eq!(scrape.state(&channel.to_string()), "not_live");
     }
     // One of them begins, and is asked like the others from then on.
-    world.life("1333", "steady");
-    pass(30.0 * stretch + 5.0).await;
-    assert_eq!(world.scrape().state("1333"), "live");
-    let calls: Vec<u64> = world.received_for("1333");
-    pass(150.0).await;
-    assert_eq!(world.received_for("1333").len(), calls.len() + 10);
+    env.set_script("1333", "steady");
+    advance(30.0 * stretch + 5.0).await;
+    assert_eq!(env.scrape().state("1333"), "live");
+    let calls: Vec<u64> = env.received_for("1333");
+    advance(150.0).await;
+    assert_eq!(env.received_for("1333").len(), calls.len() + 10);
     // One that breaks off is soon seen again; nor does a new one wait for all others.
-    world.life("2004", "offline");
-    pass(75.0).await;
-    assert_eq!(world.scrape().state("2004"), "not_live");
-    world.life("2004", "steady");
+    env.set_script("2004", "offline");
+    advance(75.0).await;
+    assert_eq!(env.scrape().state("2004"), "not_live");
+    env.set_script("2004", "steady");
     let added = config("{}", (1000..1600).chain(2000..2006));
-    world
-        .reload(&format!(
-            "api: {{rate_limit: {{requests: 100, per: 10s}}}}\n{added}"
-        ))
-        .await;
-    pass(35.0).await;
-    assert_eq!(world.scrape().state("2004"), "live");
-    assert_eq!(world.scrape().state("2005"), "live");
+    env.reload(&format!(
+        "api: {{rate_limit: {{requests: 100, per: 10s}}}}\n{added}"
+    ))
+    .await;
+    advance(35.0).await;
+    assert_eq!(env.scrape().state("2004"), "live");
+    assert_eq!(env.scrape().state("2005"), "live");
     // Nor does a fault that all share send anybody back to the end of the queue.
-    let before = world.moment();
-    world.trouble("[{trouble: reset}]");
-    pass(20.0).await;
-    world.trouble("[{trouble: forbidden, endpoints: [live_status]}]");
-    pass(30.0 * stretch + 30.0).await;
+    let before = env.moment();
+    env.inject_faults("[{trouble: reset}]");
+    advance(20.0).await;
+    env.inject_faults("[{trouble: forbidden, endpoints: [live_status]}]");
+    advance(30.0 * stretch + 30.0).await;
     for channel in 1000..1600 {
-        let polls = world.received_for(&channel.to_string());
+        let polls = env.received_for(&channel.to_string());
         assert!(polls.iter().any(|at| *at > before), "{channel}: {polls:?}");
     }
     // Polyv tells again who is live: nothing is stretched any more.
-    world.trouble("[]");
-    pass(660.0).await;
+    env.inject_faults("[]");
+    advance(660.0).await;
     assert_eq!(
-        world.scrape().get("polyv_exporter_poll_stretch_ratio", &[]),
+        env.scrape().get("polyv_exporter_poll_stretch_ratio", &[]),
         Some(1.0)
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_live_lately_does_not_come_last_when_bulk_is_given_up() {
-    let mut world =
-        World::new("channels: [{id: 1000, count: 600, life: offline}, {id: 2000, count: 6}]");
+    let mut env =
+        TestEnv::new("channels: [{id: 1000, count: 600, life: offline}, {id: 2000, count: 6}]");
     let channels = config("{}", (1000..1600).chain(2000..2006));
-    world.start(&format!(
+    env.start(&format!(
         "api: {{rate_limit: {{requests: 100, per: 10s}}}}\n{channels}"
     ));
-    pass(60.0).await;
+    advance(60.0).await;
     for channel in 2000..2006 {
-        world.life(&channel.to_string(), "offline");
+        env.set_script(&channel.to_string(), "offline");
     }
-    pass(60.0).await;
-    world.trouble("[{trouble: forbidden, endpoints: [live_status]}]");
+    advance(60.0).await;
+    env.inject_faults("[{trouble: forbidden, endpoints: [live_status]}]");
     // At once: after its next answer it would be known again anyway.
     let mut seconds = 0;
-    while fallen_back(&world.scrape()) != Some(606.0) {
+    while fallen_back(&env.scrape()) != Some(606.0) {
         assert!(seconds < 90, "bulk is not given up");
-        pass(1.0).await;
+        advance(1.0).await;
         seconds += 1;
     }
     for channel in 2000..2006 {
         let channel = channel.to_string();
-        assert_eq!(world.scrape().state(&channel), "not_live");
-        world.life(&channel, "steady");
+        assert_eq!(env.scrape().state(&channel), "not_live");
+        env.set_script(&channel, "steady");
     }
-    pass(35.0).await;
+    advance(35.0).await;
     for channel in 2000..2006 {
         assert_eq!(
-            world.scrape().state(&channel.to_string()),
+            env.scrape().state(&channel.to_string()),
             "live",
             "{channel}"
         );
@@ -404,17 +403,17 @@ async fn what_was_live_lately_does_not_come_last_when_bulk_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn where_only_this_call_fails_channels_are_known_all_the_same() {
     for trouble in ["hang", "error_500", "reset", "bad_gateway", "html"] {
-        let world = World::watched(
+        let env = TestEnv::with_exporter(
             "channels: [{id: 1000, count: 50, life: offline}, {id: 2000}]",
             &config("{}", (1000..1050).chain(2000..2001)),
         );
-        pass(60.0).await;
-        world.trouble(&format!(
+        advance(60.0).await;
+        env.inject_faults(&format!(
             "[{{trouble: {trouble}, endpoints: [live_status]}}]"
         ));
-        world.life("1007", "steady");
-        pass(180.0).await;
-        let scrape = world.scrape();
+        env.set_script("1007", "steady");
+        advance(180.0).await;
+        let scrape = env.scrape();
         assert_eq!(fallen_back(&scrape), Some(51.0), "{trouble}");
         assert_eq!(scrape.state("1007"), "live", "{trouble}");
         assert_eq!(scrape.state("1008"), "not_live", "{trouble}");
@@ -425,15 +424,15 @@ async fn where_only_this_call_fails_channels_are_known_all_the_same() {
 #[tokio::test(start_paused = true)]
 async fn where_only_this_call_fails_and_nobody_is_live_channels_are_known_all_the_same() {
     for trouble in ["hang", "error_500", "reset", "bad_gateway", "html"] {
-        let world = World::watched(
+        let env = TestEnv::with_exporter(
             &format!(
                 "channels: [{{id: 1000, count: 150, life: offline}}]
 troubles: [{{trouble: {trouble}, endpoints: [live_status]}}]"
             ),
             &config("{}", 1000..1150),
         );
-        pass(300.0).await;
-        let scrape = world.scrape();
+        advance(300.0).await;
+        let scrape = env.scrape();
         assert_eq!(fallen_back(&scrape), Some(150.0), "{trouble}");
         for channel in 1000..1150 {
             assert_eq!(scrape.state(&channel.to_string()), "not_live", "{trouble}");
@@ -444,77 +443,77 @@ troubles: [{{trouble: {trouble}, endpoints: [live_status]}}]"
 #[tokio::test(start_paused = true)]
 async fn a_fault_of_all_calls_is_not_taken_for_this_calls_own() {
     for trouble in ["hang", "error_500", "html", "bad_gateway"] {
-        let world = World::watched(
+        let env = TestEnv::with_exporter(
             "channels: [{id: 1000, count: 50, life: offline}, {id: 2000}]",
             &config("{}", (1000..1050).chain(2000..2001)),
         );
-        pass(60.0).await;
-        world.trouble(&format!("[{trouble}]"));
-        pass(900.0).await;
-        assert_eq!(fallen_back(&world.scrape()), Some(0.0), "{trouble}");
-        world.trouble("[]");
-        pass(301.0).await;
-        assert_eq!(world.scrape().state("1007"), "not_live", "{trouble}");
+        advance(60.0).await;
+        env.inject_faults(&format!("[{trouble}]"));
+        advance(900.0).await;
+        assert_eq!(fallen_back(&env.scrape()), Some(0.0), "{trouble}");
+        env.inject_faults("[]");
+        advance(301.0).await;
+        assert_eq!(env.scrape().state("1007"), "not_live", "{trouble}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_large_account_without_permission_gives_up_after_twenty_calls() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 3000, life: offline}]",
         &config("{}", 1000..4000),
     );
-    pass(60.0).await;
-    world.trouble("[{trouble: forbidden, endpoints: [live_status]}]");
-    pass(300.0).await;
+    advance(60.0).await;
+    env.inject_faults("[{trouble: forbidden, endpoints: [live_status]}]");
+    advance(300.0).await;
     let labels = [("endpoint", "live_status"), ("outcome", "forbidden")];
-    let refused = world.scrape().get("polyv_api_requests_total", &labels);
+    let refused = env.scrape().get("polyv_api_requests_total", &labels);
     let refused = refused.unwrap();
     // Fifteen calls an interval go on while the first is divided.
     assert!((20.0..=60.0).contains(&refused), "{refused}");
-    assert_eq!(fallen_back(&world.scrape()), Some(3000.0));
+    assert_eq!(fallen_back(&env.scrape()), Some(3000.0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_trial_that_is_throttled_is_made_again() {
-    let mut world = World::new("channels: [{id: 1000, count: 250, life: offline}]");
-    world.trouble("[{trouble: forbidden, endpoints: [live_status]}]");
-    world.start(&config("{}", 1000..1250));
-    pass(300.0).await;
-    assert_eq!(fallen_back(&world.scrape()), Some(250.0));
-    world.trouble("[{trouble: throttled, endpoints: [live_status]}]");
-    let begin = world.moment();
-    while calls(&world, "live_status", begin) == 0 {
-        pass(1.0).await;
+    let mut env = TestEnv::new("channels: [{id: 1000, count: 250, life: offline}]");
+    env.inject_faults("[{trouble: forbidden, endpoints: [live_status]}]");
+    env.start(&config("{}", 1000..1250));
+    advance(300.0).await;
+    assert_eq!(fallen_back(&env.scrape()), Some(250.0));
+    env.inject_faults("[{trouble: throttled, endpoints: [live_status]}]");
+    let begin = env.moment();
+    while calls(&env, "live_status", begin) == 0 {
+        advance(1.0).await;
     }
-    world.trouble("[]");
-    pass(900.0).await;
-    assert!(fallen_back(&world.scrape()).unwrap() <= 12.0);
+    env.inject_faults("[]");
+    advance(900.0).await;
+    assert!(fallen_back(&env.scrape()).unwrap() <= 12.0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_seminar_channels_do_not_keep_the_others_from_bulk() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 1160, life: offline}, {id: 3000, count: 40, seminar: refused, life: offline}]",
         &config("{}", (1000..2160).chain(3000..3040)),
     );
     for _ in 0..15 {
-        pass(600.0).await;
-        assert_eq!(fallen_back(&world.scrape()), Some(40.0));
+        advance(600.0).await;
+        assert_eq!(fallen_back(&env.scrape()), Some(40.0));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shorter_interval_counts_at_once() {
-    let mut world = World::watched(
+    let mut env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 300, life: offline}]",
         &config("{idle_interval: 1h}", 1000..1300),
     );
-    pass(600.0).await;
-    world.reload(&config("{}", 1000..1300)).await;
-    pass(35.0).await;
-    let scrape = world.scrape();
-    let now = world.wall_seconds();
+    advance(600.0).await;
+    env.reload(&config("{}", 1000..1300)).await;
+    advance(35.0).await;
+    let scrape = env.scrape();
+    let now = env.wall_seconds();
     for answered in scrape.all("polyv_channel_last_poll_success_timestamp_seconds", &[]) {
         assert!(now - answered.value < 36.0);
     }
@@ -522,21 +521,21 @@ async fn a_shorter_interval_counts_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn one_failed_call_for_a_live_stream_does_not_let_its_status_overrule_it() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1}, {id: 2, life: offline}]",
         &config("{}", 1..3),
     );
-    pass(60.0).await;
+    advance(60.0).await;
     // Its status lags behind: Polyv calls it ended, while its stream goes on.
-    world.trouble(
+    env.inject_faults(
         "[{trouble: answer, endpoints: [live_status], body: '{\"code\":200,\"status\":\"success\",\"data\":[{\"channelId\":1,\"liveStatus\":\"end\"},{\"channelId\":2,\"liveStatus\":\"end\"}]}'},
           {trouble: reset, endpoints: [stream_info], for: 16s}]",
     );
     for _ in 0..60 {
-        pass(1.0).await;
-        assert_eq!(world.scrape().state("1"), "live");
+        advance(1.0).await;
+        assert_eq!(env.scrape().state("1"), "live");
     }
-    let scrape = world.scrape();
+    let scrape = env.scrape();
     assert_eq!(
         scrape.of("polyv_channel_live_transitions_total", "1"),
         Some(0.0)
@@ -546,23 +545,23 @@ async fn one_failed_call_for_a_live_stream_does_not_let_its_status_overrule_it()
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_whose_stream_cannot_be_had_keeps_its_status() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1}, {id: 2, life: offline}]
 troubles: [{trouble: rejected, channels: ['1'], endpoints: [stream_info]}]",
         &config("{}", 1..3),
     );
-    pass(600.0).await;
-    let scrape = world.scrape();
+    advance(600.0).await;
+    let scrape = env.scrape();
     assert_eq!(scrape.outcome("1").unwrap(), "rejected");
     assert_eq!(scrape.state("1"), "unknown");
     assert_eq!(status(&scrape, "1").unwrap(), "live");
     // It is asked ever less often for its stream, however often its status is reported.
-    let streams = world.received_at("stream_info").len();
+    let streams = env.received_at("stream_info").len();
     assert!(streams <= 8, "{streams}");
     // And when it is over, that is known.
-    world.life("1", "offline");
-    pass(31.0).await;
-    let scrape = world.scrape();
+    env.set_script("1", "offline");
+    advance(31.0).await;
+    let scrape = env.scrape();
     assert_eq!(scrape.state("1"), "not_live");
     assert_eq!(status(&scrape, "1").unwrap(), "ended");
 }
@@ -570,12 +569,12 @@ troubles: [{trouble: rejected, channels: ['1'], endpoints: [stream_info]}]",
 #[tokio::test(start_paused = true)]
 async fn an_answer_about_other_channels_is_none() {
     // Half of them and more are not there: each is polled individually, and says so.
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 3, life: offline}]",
         &config("{}", 1000..1010),
     );
-    pass(60.0).await;
-    let scrape = world.scrape();
+    advance(60.0).await;
+    let scrape = env.scrape();
     assert_eq!(fallen_back(&scrape), Some(7.0));
     assert_eq!(scrape.state("1001"), "not_live");
     assert!(status(&scrape, "1001").is_some());
@@ -584,30 +583,28 @@ async fn an_answer_about_other_channels_is_none() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reload_changes_how_channels_are_asked_and_keeps_what_is_known() {
-    let mut world = World::watched(
+    let mut env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 100, life: offline}, {id: 2000}]",
         &config("{}", (1000..1100).chain(2000..2001)),
     );
-    pass(120.0).await;
+    advance(120.0).await;
     let since =
         |scrape: &Scrape| scrape.of("polyv_channel_state_changed_timestamp_seconds", "1050");
-    let before = since(&world.scrape());
-    world
-        .reload(&config("{status: single}", (1000..1100).chain(2000..2001)))
+    let before = since(&env.scrape());
+    env.reload(&config("{status: single}", (1000..1100).chain(2000..2001)))
         .await;
-    let begin = world.moment();
-    pass(300.0).await;
-    assert_eq!(calls(&world, "live_status", begin), 0);
-    let streams = calls(&world, "stream_info", begin);
+    let begin = env.moment();
+    advance(300.0).await;
+    assert_eq!(calls(&env, "live_status", begin), 0);
+    let streams = calls(&env, "stream_info", begin);
     assert!((1010..=1030).contains(&streams), "{streams}");
-    assert_eq!(status(&world.scrape(), "1050"), None);
-    world
-        .reload(&config("{}", (1000..1100).chain(2000..2001)))
+    assert_eq!(status(&env.scrape(), "1050"), None);
+    env.reload(&config("{}", (1000..1100).chain(2000..2001)))
         .await;
-    let begin = world.moment();
-    pass(300.0).await;
-    let streams = calls(&world, "stream_info", begin);
+    let begin = env.moment();
+    advance(300.0).await;
+    let streams = calls(&env, "stream_info", begin);
     assert!((19..=25).contains(&streams), "{streams}");
-    assert!(status(&world.scrape(), "1050").is_some());
-    assert_eq!(since(&world.scrape()), before);
+    assert!(status(&env.scrape(), "1050").is_some());
+    assert_eq!(since(&env.scrape()), before);
 }

@@ -1,7 +1,7 @@
 //! An account's channels are found by asking Polyv, and have series while that is of interest.
 
 use crate::support::scrape::Scrape;
-use crate::support::test_env::{World, fullest_window, pass};
+use crate::support::test_env::{TestEnv, advance, max_calls_in_window};
 
 fn config(discover: &str) -> String {
     format!(
@@ -28,12 +28,12 @@ fn watched(scrape: &Scrape) -> f64 {
 
 #[tokio::test(start_paused = true)]
 async fn a_discovered_channel_has_series_from_when_it_is_live_until_an_hour_after() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 2500, life: offline}, {id: 9000, name: 大课堂}]",
         &config("{}"),
     );
-    pass(60.0).await;
-    let scrape = world.scrape();
+    advance(60.0).await;
+    let scrape = env.scrape();
     assert_eq!(exposed(&scrape), ["9000"]);
     assert_eq!(scrape.state("9000"), "live");
     assert!(scrape.stream_series("9000") > 8);
@@ -45,12 +45,12 @@ async fn a_discovered_channel_has_series_from_when_it_is_live_until_an_hour_afte
         (Some(2500.0), Some(1.0))
     );
     let listed = "polyv_account_last_listing_success_timestamp_seconds";
-    assert!(scrape.get(listed, &[]).unwrap() > world.wall_seconds() - 61.0);
+    assert!(scrape.get(listed, &[]).unwrap() > env.wall_seconds() - 61.0);
 
-    world.life("1500", "steady");
-    world.life("9000", "offline");
-    pass(45.0).await;
-    let scrape = world.scrape();
+    env.set_script("1500", "steady");
+    env.set_script("9000", "offline");
+    advance(45.0).await;
+    let scrape = env.scrape();
     assert_eq!(exposed(&scrape), ["1500", "9000"]);
     // The end of a broadcast is to be seen, and counted.
     assert_eq!(scrape.state("9000"), "not_live");
@@ -58,15 +58,15 @@ async fn a_discovered_channel_has_series_from_when_it_is_live_until_an_hour_afte
         scrape.of("polyv_channel_live_transitions_total", "9000"),
         Some(1.0)
     );
-    pass(3500.0).await;
-    assert_eq!(exposed(&world.scrape()), ["1500", "9000"]);
-    pass(120.0).await;
-    assert_eq!(exposed(&world.scrape()), ["1500"]);
-    assert_eq!(watched(&world.scrape()), 2501.0);
+    advance(3500.0).await;
+    assert_eq!(exposed(&env.scrape()), ["1500", "9000"]);
+    advance(120.0).await;
+    assert_eq!(exposed(&env.scrape()), ["1500"]);
+    assert_eq!(watched(&env.scrape()), 2501.0);
     // It was only out of sight.
-    world.life("9000", "steady");
-    pass(45.0).await;
-    let scrape = world.scrape();
+    env.set_script("9000", "steady");
+    advance(45.0).await;
+    let scrape = env.scrape();
     assert_eq!(
         scrape.of("polyv_channel_live_transitions_total", "9000"),
         Some(2.0)
@@ -76,47 +76,47 @@ async fn a_discovered_channel_has_series_from_when_it_is_live_until_an_hour_afte
 #[tokio::test(start_paused = true)]
 async fn all_of_them_have_series_where_that_is_configured() {
     let scenario = "channels: [{id: 1, life: offline}, {id: 2}]";
-    let mut world = World::watched(scenario, &config("{expose: all}"));
-    pass(60.0).await;
-    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
+    let mut env = TestEnv::with_exporter(scenario, &config("{expose: all}"));
+    advance(60.0).await;
+    assert_eq!(exposed(&env.scrape()), ["1", "2"]);
     // Also after a reload, both ways.
-    world.reload(&config("{}")).await;
-    assert_eq!(exposed(&world.scrape()), ["2"]);
-    world.reload(&config("{expose: all}")).await;
-    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
+    env.reload(&config("{}")).await;
+    assert_eq!(exposed(&env.scrape()), ["2"]);
+    env.reload(&config("{expose: all}")).await;
+    assert_eq!(exposed(&env.scrape()), ["1", "2"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn new_channels_appear_and_deleted_ones_go_without_a_restart() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1, life: offline}, {id: 2}, {id: 3, life: deleted}]",
         &config("{every: 1m, expose: all}"),
     );
-    pass(50.0).await;
-    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
-    world.life("3", "steady");
-    world.life("1", "deleted");
-    world.life("2", "deleted");
-    pass(65.0).await;
-    assert_eq!(exposed(&world.scrape()), ["3"]);
-    assert_eq!(watched(&world.scrape()), 1.0);
+    advance(50.0).await;
+    assert_eq!(exposed(&env.scrape()), ["1", "2"]);
+    env.set_script("3", "steady");
+    env.set_script("1", "deleted");
+    env.set_script("2", "deleted");
+    advance(65.0).await;
+    assert_eq!(exposed(&env.scrape()), ["3"]);
+    assert_eq!(watched(&env.scrape()), 1.0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_listing_that_fails_keeps_the_last_one() {
     for trouble in ["hang", "error_500", "forbidden", "html", "truncated_json"] {
-        let world = World::watched(
+        let env = TestEnv::with_exporter(
             "channels: [{id: 1}, {id: 2, life: offline}]",
             &config("{every: 1m, expose: all}"),
         );
-        pass(50.0).await;
+        advance(50.0).await;
         let listed = "polyv_account_last_listing_success_timestamp_seconds";
-        let before = world.scrape().get(listed, &[]);
-        world.trouble(&format!(
+        let before = env.scrape().get(listed, &[]);
+        env.inject_faults(&format!(
             "[{{trouble: {trouble}, endpoints: [channel_list]}}]"
         ));
-        pass(1800.0).await;
-        let scrape = world.scrape();
+        advance(1800.0).await;
+        let scrape = env.scrape();
         assert_eq!(exposed(&scrape), ["1", "2"], "{trouble}");
         assert_eq!(
             (scrape.state("1"), scrape.state("2")),
@@ -124,12 +124,12 @@ async fn a_listing_that_fails_keeps_the_last_one() {
         );
         assert!(scrape.get(listed, &[]).unwrap() < before.unwrap() + 61.0);
         // It is tried again, and not too often.
-        let tried = world.received_at("channel_list").len();
+        let tried = env.received_at("channel_list").len();
         assert!((25..=65).contains(&tried), "{trouble}: {tried}");
-        world.trouble("[]");
-        world.life("2", "deleted");
-        pass(90.0).await;
-        assert_eq!(exposed(&world.scrape()), ["1"], "{trouble}");
+        env.inject_faults("[]");
+        env.set_script("2", "deleted");
+        advance(90.0).await;
+        assert_eq!(exposed(&env.scrape()), ["1"], "{trouble}");
     }
 }
 
@@ -137,24 +137,24 @@ async fn a_listing_that_fails_keeps_the_last_one() {
 async fn a_deletion_while_pages_are_fetched_loses_no_channel() {
     // Each page takes 2 s, and a channel of the first one is deleted meanwhile: the second page
     // then skips one that is still there.
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 2000, life: offline}]
 troubles: [{trouble: latency, median: 2s, p99: 2s, endpoints: [channel_list]}]",
         &config("{every: 1m, expose: all}"),
     );
-    pass(55.0).await;
-    assert_eq!(watched(&world.scrape()), 2000.0);
-    while world.received_at("channel_list").len() < 3 {
-        pass(0.1).await;
+    advance(55.0).await;
+    assert_eq!(watched(&env.scrape()), 2000.0);
+    while env.received_at("channel_list").len() < 3 {
+        advance(0.1).await;
     }
-    world.life("1007", "deleted");
-    pass(20.0).await;
-    assert_eq!(watched(&world.scrape()), 2000.0);
-    assert!(exposed(&world.scrape()).contains(&"2000".to_owned()));
+    env.set_script("1007", "deleted");
+    advance(20.0).await;
+    assert_eq!(watched(&env.scrape()), 2000.0);
+    assert!(exposed(&env.scrape()).contains(&"2000".to_owned()));
     // A listing in pieces has to say so twice.
-    pass(120.0).await;
-    assert_eq!(watched(&world.scrape()), 1999.0);
-    assert!(!exposed(&world.scrape()).contains(&"1007".to_owned()));
+    advance(120.0).await;
+    assert_eq!(watched(&env.scrape()), 1999.0);
+    assert!(!exposed(&env.scrape()).contains(&"1007".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,29 +178,29 @@ async fn names_and_status_say_which_are_wanted() {
             &["1", "3"],
         ),
     ] {
-        let world = World::watched(scenario, &config(discover));
-        pass(60.0).await;
-        assert_eq!(exposed(&world.scrape()), expected, "{discover}");
+        let env = TestEnv::with_exporter(scenario, &config(discover));
+        advance(60.0).await;
+        assert_eq!(exposed(&env.scrape()), expected, "{discover}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_broadcast_that_ends_stays_for_its_hour_though_only_live_ones_are_listed() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1}, {id: 2, life: offline}]",
         &config("{watch_status: live, every: 1m}"),
     );
-    pass(100.0).await;
-    assert_eq!(watched(&world.scrape()), 1.0);
-    world.life("1", "offline");
-    pass(1800.0).await;
-    assert_eq!(exposed(&world.scrape()), ["1"]);
-    assert_eq!(world.scrape().state("1"), "not_live");
-    pass(2000.0).await;
-    assert_eq!(watched(&world.scrape()), 0.0);
-    world.life("2", "steady");
-    pass(70.0).await;
-    assert_eq!(exposed(&world.scrape()), ["2"]);
+    advance(100.0).await;
+    assert_eq!(watched(&env.scrape()), 1.0);
+    env.set_script("1", "offline");
+    advance(1800.0).await;
+    assert_eq!(exposed(&env.scrape()), ["1"]);
+    assert_eq!(env.scrape().state("1"), "not_live");
+    advance(2000.0).await;
+    assert_eq!(watched(&env.scrape()), 0.0);
+    env.set_script("2", "steady");
+    advance(70.0).await;
+    assert_eq!(exposed(&env.scrape()), ["2"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -212,9 +212,9 @@ async fn what_the_configuration_says_of_a_channel_comes_before_what_is_found() {
   app_secret: simulated-secret
   discover: {}
   channels: [{id: 1, name: ours, labels: {team: events}}]";
-    let mut world = World::watched(scenario, both);
-    pass(60.0).await;
-    let scrape = world.scrape();
+    let mut env = TestEnv::with_exporter(scenario, both);
+    advance(60.0).await;
+    let scrape = env.scrape();
     assert_eq!(exposed(&scrape), ["1", "3"]);
     let named = [
         ("channel_id", "1"),
@@ -226,35 +226,34 @@ async fn what_the_configuration_says_of_a_channel_comes_before_what_is_found() {
 
     // One that was found and is configured now keeps what is known of it.
     let transitions = "polyv_channel_live_transitions_total";
-    world.life("3", "offline");
-    pass(60.0).await;
-    assert_eq!(world.scrape().of(transitions, "3"), Some(1.0));
-    world
-        .reload(&both.replace("[{id: 1,", "[{id: 3}, {id: 1,"))
+    env.set_script("3", "offline");
+    advance(60.0).await;
+    assert_eq!(env.scrape().of(transitions, "3"), Some(1.0));
+    env.reload(&both.replace("[{id: 1,", "[{id: 3}, {id: 1,"))
         .await;
-    pass(310.0).await;
-    assert_eq!(world.scrape().of(transitions, "3"), Some(1.0));
-    assert_eq!(watched(&world.scrape()), 3.0);
-    pass(4000.0).await;
-    assert_eq!(exposed(&world.scrape()), ["1", "3"], "it is configured");
+    advance(310.0).await;
+    assert_eq!(env.scrape().of(transitions, "3"), Some(1.0));
+    assert_eq!(watched(&env.scrape()), 3.0);
+    advance(4000.0).await;
+    assert_eq!(exposed(&env.scrape()), ["1", "3"], "it is configured");
     // Without discover only those are left.
-    world.reload(&both.replace("  discover: {}\n", "")).await;
-    assert_eq!(watched(&world.scrape()), 1.0);
-    pass(60.0).await;
+    env.reload(&both.replace("  discover: {}\n", "")).await;
+    assert_eq!(watched(&env.scrape()), 1.0);
+    advance(60.0).await;
     let listed = "polyv_account_last_listing_success_timestamp_seconds";
-    assert_eq!(world.scrape().get(listed, &[]), None);
+    assert_eq!(env.scrape().get(listed, &[]), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_wanted_any_more_goes_with_the_next_listing() {
     let scenario = "channels: [{id: 1, name: a}, {id: 2, name: b}]";
-    let mut world = World::watched(scenario, &config("{expose: all, every: 1m}"));
-    pass(1800.0).await;
-    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
+    let mut env = TestEnv::with_exporter(scenario, &config("{expose: all, every: 1m}"));
+    advance(1800.0).await;
+    assert_eq!(exposed(&env.scrape()), ["1", "2"]);
     let narrower = config("{expose: all, every: 1m, name_matches: a}");
-    world.reload(&narrower).await;
-    pass(10.0).await;
-    assert_eq!(exposed(&world.scrape()), ["1"]);
+    env.reload(&narrower).await;
+    advance(10.0).await;
+    assert_eq!(exposed(&env.scrape()), ["1"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,19 +263,19 @@ async fn one_that_is_configured_no_more_goes_on_as_one_that_was_found() {
   app_secret: simulated-secret
   discover: {every: 1h}
   channels: [{id: 1, name: ours}]";
-    let mut world = World::watched("channels: [{id: 1, name: theirs}, {id: 2}]", both);
-    pass(60.0).await;
+    let mut env = TestEnv::with_exporter("channels: [{id: 1, name: theirs}, {id: 2}]", both);
+    advance(60.0).await;
     let none = both.replace("  channels: [{id: 1, name: ours}]", "");
-    world.reload(&none).await;
+    env.reload(&none).await;
     for _ in 0..10 {
-        let scrape = world.scrape();
+        let scrape = env.scrape();
         assert_eq!(exposed(&scrape), ["1", "2"]);
         assert_eq!(scrape.state("1"), "live");
-        pass(30.0).await;
+        advance(30.0).await;
     }
-    pass(3700.0).await;
+    advance(3700.0).await;
     let named = [("channel_id", "1"), ("channel_name", "theirs")];
-    assert_eq!(world.scrape().get("polyv_channel_info", &named), Some(1.0));
+    assert_eq!(env.scrape().get("polyv_channel_info", &named), Some(1.0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -288,15 +287,15 @@ async fn no_channel_is_watched_twice() {
 - {{name: two, app_id: simulated, app_secret: simulated-secret, {second}}}"
         )
     };
-    let mut world = World::watched("channels: [{id: 1}, {id: 2}]", &two("discover: {}"));
-    pass(60.0).await;
-    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
-    world.trouble("[{trouble: hang, endpoints: [channel_list]}]");
-    world.reload(&two("channels: [{id: 1}]")).await;
-    pass(60.0).await;
-    assert_eq!(exposed(&world.scrape()), ["1", "2"]);
+    let mut env = TestEnv::with_exporter("channels: [{id: 1}, {id: 2}]", &two("discover: {}"));
+    advance(60.0).await;
+    assert_eq!(exposed(&env.scrape()), ["1", "2"]);
+    env.inject_faults("[{trouble: hang, endpoints: [channel_list]}]");
+    env.reload(&two("channels: [{id: 1}]")).await;
+    advance(60.0).await;
+    assert_eq!(exposed(&env.scrape()), ["1", "2"]);
     let of_two = [("channel_id", "1"), ("account", "two")];
-    assert_eq!(world.scrape().get("polyv_channel_info", &of_two), Some(1.0));
+    assert_eq!(env.scrape().get("polyv_channel_info", &of_two), Some(1.0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -307,49 +306,49 @@ async fn a_listing_that_is_empty_once_or_makes_no_sense_removes_nothing() {
         )
     };
     for (contents, total) in [("", 0), ("{\"id\":1},{\"id\":2}", 2), ("7", 1)] {
-        let world = World::watched(
+        let env = TestEnv::with_exporter(
             "channels: [{id: 1}, {id: 2}]",
             &config("{expose: all, every: 1m}"),
         );
-        pass(50.0).await;
-        world.trouble(&page(contents, total));
+        advance(50.0).await;
+        env.inject_faults(&page(contents, total));
         for _ in 0..10 {
-            pass(30.0).await;
-            assert_eq!(exposed(&world.scrape()), ["1", "2"], "{contents}");
+            advance(30.0).await;
+            assert_eq!(exposed(&env.scrape()), ["1", "2"], "{contents}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_is_ready_when_its_channels_are_known() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1}, {id: 2, life: offline}]
 troubles: [{trouble: latency, median: 3s, p99: 3s, endpoints: [channel_list]}]",
         &config("{}"),
     );
-    pass(2.9).await;
-    assert!(!world.is_ready());
-    pass(17.0).await;
-    assert!(world.is_ready());
+    advance(2.9).await;
+    assert!(!env.is_ready());
+    advance(17.0).await;
+    assert!(env.is_ready());
 }
 
 #[tokio::test(start_paused = true)]
 async fn twenty_thousand_channels_are_found_within_the_limit() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "limits: {requests: 1000, per: 10s, for: 5m, as: 429}
 channels: [{id: 100000, count: 20000, life: offline}]
 troubles: [{trouble: latency, median: 100ms, p99: 1s}]",
         &config("{}"),
     );
-    pass(90.0).await;
-    assert_eq!(watched(&world.scrape()), 20_000.0);
-    let unknown = world
+    advance(90.0).await;
+    assert_eq!(watched(&env.scrape()), 20_000.0);
+    let unknown = env
         .scrape()
         .get("polyv_account_channels", &[("status", "unknown")]);
     assert_eq!(unknown, Some(0.0));
-    assert_eq!(exposed(&world.scrape()), [""; 0]);
-    let received = world.simulator.requests();
+    assert_eq!(exposed(&env.scrape()), [""; 0]);
+    let received = env.simulator.requests();
     assert!(received.iter().all(|call| call.outcome != "blocked"));
     let at: Vec<u64> = received.iter().map(|call| call.monotonic_ms).collect();
-    assert!(fullest_window(&at, 10_000) <= 500);
+    assert!(max_calls_in_window(&at, 10_000) <= 500);
 }

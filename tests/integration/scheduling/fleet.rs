@@ -10,9 +10,9 @@ mod watch;
 use std::time::Instant;
 
 use day::{Fleet, HOUR};
-use watch::Seen;
+use watch::Observations;
 
-use crate::support::test_env::World;
+use crate::support::test_env::TestEnv;
 
 /// How long samples take to appear at Polyv.
 const POLYVS_DELAY: u64 = 20_000;
@@ -24,33 +24,33 @@ const REQUESTS: usize = 1000;
 const MARGIN: u64 = 5_000;
 
 /// Lives a fleet's day.
-async fn live(fleet: Fleet, requests: usize) -> Seen {
+async fn live(fleet: Fleet, requests: usize) -> Observations {
     let broadcasts = fleet.broadcasts();
-    let mut world = World::new(&format!(
+    let mut env = TestEnv::new(&format!(
         "limits: {{requests: {requests}, per: 10s, for: 5m, as: 429}}
 sample_delay: {POLYVS_DELAY}ms
 troubles: [{{trouble: latency, median: 300ms, p99: 1s}}]
 channels: [{}]",
         fleet.scenario()
     ));
-    day::play(&broadcasts, &world.simulator);
+    day::play(&broadcasts, &env.simulator);
     let configured: Vec<_> = fleet
         .configured()
         .map(|id| format!("{{id: {id}}}"))
         .collect();
-    world.start(&format!(
+    env.start(&format!(
         "api: {{rate_limit: {{requests: {requests}, per: 10s}}}}
 accounts: [{{app_id: simulated, app_secret: simulated-secret, discover: {{}}, channels: [{}]}}]",
         configured.join(", ")
     ));
     let begun = Instant::now();
-    let seen = watch::watch(&world, fleet, &broadcasts).await;
+    let seen = watch::watch(&env, fleet, &broadcasts).await;
     tell(fleet, &seen, begun);
     seen
 }
 
 /// Shows what was seen.
-fn tell(fleet: Fleet, seen: &Seen, begun: Instant) {
+fn tell(fleet: Fleet, seen: &Observations, begun: Instant) {
     let seconds = fleet.lasts / 1000;
     println!(
         "channels          {}, of which {} configured",
@@ -83,7 +83,7 @@ fn tell(fleet: Fleet, seen: &Seen, begun: Instant) {
 }
 
 /// What is promised of every fleet that fits into the budget.
-fn check(seen: &Seen) {
+fn check(seen: &Observations) {
     assert_eq!(seen.blocked, 0);
     assert!(seen.busiest <= REQUESTS, "{}", seen.busiest);
     let seen_live = seen.starts.percentile(99);

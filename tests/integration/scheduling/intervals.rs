@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::test_env::{World, pass};
+use crate::support::test_env::{TestEnv, advance};
 
 fn config(poll: &str, channels: impl Iterator<Item = u32>) -> String {
     let channels: Vec<_> = channels.map(|id| format!("{{id: {id}}}")).collect();
@@ -13,9 +13,9 @@ fn config(poll: &str, channels: impl Iterator<Item = u32>) -> String {
 }
 
 /// How many calls came in each second, from the first one to `until` (milliseconds).
-fn by_second(world: &World, until: u64) -> Vec<usize> {
+fn by_second(env: &TestEnv, until: u64) -> Vec<usize> {
     let mut counts = BTreeMap::new();
-    for call in world.simulator.requests() {
+    for call in env.simulator.requests() {
         let moment = call.monotonic_ms;
         if moment < until {
             *counts.entry(moment / 1000).or_insert(0) += 1;
@@ -28,14 +28,14 @@ fn by_second(world: &World, until: u64) -> Vec<usize> {
 
 #[tokio::test(start_paused = true)]
 async fn polls_are_spread_evenly_from_the_first_round_on() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 300}]\ntroubles: [{trouble: latency, median: 100ms, p99: 300ms}]",
         &config("{}", 1000..1300),
     );
-    pass(180.0).await;
+    advance(180.0).await;
     // 300 channels every 15 seconds: 20 a second. (At the very beginning calls go one by one
     // until a signature was accepted.)
-    for (second, calls) in by_second(&world, 180_000).into_iter().enumerate() {
+    for (second, calls) in by_second(&env, 180_000).into_iter().enumerate() {
         assert!(
             (17..=23).contains(&calls),
             "{calls} calls in second {second}"
@@ -53,12 +53,12 @@ async fn channels_that_are_not_live_are_spread_over_their_interval_too() {
             7,
         ),
     ] {
-        let world = World::watched(
+        let env = TestEnv::with_exporter(
             "channels: [{id: 1000, count: 300, life: offline}]",
             &config(poll, 1000..1300),
         );
-        pass(360.0).await;
-        for (second, calls) in by_second(&world, 360_000).into_iter().enumerate().skip(120) {
+        advance(360.0).await;
+        for (second, calls) in by_second(&env, 360_000).into_iter().enumerate().skip(120) {
             let usual = (fewest..=most).contains(&calls);
             assert!(usual, "{poll}: {calls} calls in second {second}");
         }
@@ -72,16 +72,16 @@ async fn a_channel_that_is_added_while_intervals_are_stretched_is_as_little_forg
         let channels = config("{live_interval: 10s}", 1000..1000 + count);
         format!("api: {{rate_limit: {{requests: 20, per: 10s}}}}\n{channels}")
     };
-    let mut world = World::watched("channels: [{id: 1000, count: 301}]", &of(300));
-    pass(1000.0).await;
-    world.reload(&of(301)).await;
-    pass(400.0).await;
-    let since = world
+    let mut env = TestEnv::with_exporter("channels: [{id: 1000, count: 301}]", &of(300));
+    advance(1000.0).await;
+    env.reload(&of(301)).await;
+    advance(400.0).await;
+    let since = env
         .scrape()
         .of("polyv_channel_state_changed_timestamp_seconds", "1300");
     for _ in 0..20 {
-        pass(60.0).await;
-        let scrape = world.scrape();
+        advance(60.0).await;
+        let scrape = env.scrape();
         assert_eq!(scrape.state("1300"), "live");
         assert_eq!(
             scrape.of("polyv_channel_state_changed_timestamp_seconds", "1300"),
@@ -92,19 +92,19 @@ async fn a_channel_that_is_added_while_intervals_are_stretched_is_as_little_forg
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_keeps_its_phase_and_its_interval() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 50}, {id: 2000, count: 50, life: offline}]
 troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
         &config("{}", (1000..1050).chain(2000..2050)),
     );
-    pass(600.0).await;
+    advance(600.0).await;
     for (channel, interval) in [
         (1000, 15_000),
         (1049, 15_000),
         (2000, 30_000),
         (2049, 30_000),
     ] {
-        let polls = world.received_for(&channel.to_string());
+        let polls = env.received_for(&channel.to_string());
         for pair in polls.windows(2).skip(2) {
             let between = pair[1] - pair[0];
             assert!(between.abs_diff(interval) <= 5, "{channel}: {between} ms");
@@ -120,33 +120,33 @@ async fn a_channel_has_the_interval_that_is_configured_for_it() {
   app_secret: simulated-secret
   channels: [{id: 1, live_interval: 5s}, {id: 2, live_interval: 1m}, {id: 3, live_interval: 5s}]";
     let scenario = "channels: [{id: 1}, {id: 2}, {id: 3, life: offline}]";
-    let world = World::watched(scenario, config);
-    pass(600.0).await;
+    let env = TestEnv::with_exporter(scenario, config);
+    advance(600.0).await;
     for (channel, polls) in [("1", 119..=122), ("2", 10..=12), ("3", 20..=22)] {
-        let received = world.received_for(channel).len();
+        let received = env.received_for(channel).len();
         assert!(polls.contains(&received), "{channel}: {received}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_turns_live_is_asked_at_its_live_interval_from_then_on() {
-    let world = World::watched("channels: [{id: 1, life: offline}]", &config("{}", 1..2));
-    pass(300.0).await;
-    world.life("1", "steady");
-    pass(300.0).await;
-    let polls = world.received_for("1");
+    let env = TestEnv::with_exporter("channels: [{id: 1, life: offline}]", &config("{}", 1..2));
+    advance(300.0).await;
+    env.set_script("1", "steady");
+    advance(300.0).await;
+    let polls = env.received_for("1");
     let late: Vec<_> = polls.iter().filter(|at| **at > 330_000).collect();
     assert!((17..=19).contains(&late.len()), "{}", late.len());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_is_never_asked_twice_at_a_time() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1}]\ntroubles: [{trouble: latency, median: 8s, p99: 8s}]",
         &config("{live_interval: 3s}", 1..2),
     );
-    pass(300.0).await;
-    let polls = world.received_for("1");
+    advance(300.0).await;
+    let polls = env.received_for("1");
     assert!(polls.len() > 30, "{}", polls.len());
     for pair in polls.windows(2) {
         assert!(pair[1] - pair[0] >= 8_000, "{pair:?}");
@@ -155,12 +155,12 @@ async fn a_channel_is_never_asked_twice_at_a_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_question_has_a_start_and_no_end_and_overlaps_by_a_minute() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "sample_delay: 20s\nchannels: [{id: 1}]",
         &config("{}", 1..2),
     );
-    pass(120.0).await;
-    let mut received = world.simulator.requests();
+    advance(120.0).await;
+    let mut received = env.simulator.requests();
     received.retain(|call| call.endpoint == "stream_info");
     assert!(received.iter().all(|call| call.end_time.is_none()));
     let first = &received[0];
@@ -176,18 +176,15 @@ async fn a_question_has_a_start_and_no_end_and_overlaps_by_a_minute() {
 #[tokio::test(start_paused = true)]
 async fn after_an_outage_the_gap_is_closed_as_far_as_polyv_reaches() {
     for (outage, expected) in [(20 * 60, 20 * 60), (4 * 3600, 3600 * 3 - 300)] {
-        let world = World::watched("channels: [{id: 1}]", &config("{}", 1..2));
-        pass(120.0).await;
-        let before = world
-            .scrape()
-            .of("polyv_stream_samples_total", "1")
-            .unwrap();
-        let calls = world.simulator.requests().len();
-        world.trouble("[bad_gateway]");
-        pass(f64::from(outage)).await;
-        world.trouble("[]");
-        pass(60.0).await;
-        let since = &world.simulator.requests()[calls..];
+        let env = TestEnv::with_exporter("channels: [{id: 1}]", &config("{}", 1..2));
+        advance(120.0).await;
+        let before = env.scrape().of("polyv_stream_samples_total", "1").unwrap();
+        let calls = env.simulator.requests().len();
+        env.inject_faults("[bad_gateway]");
+        advance(f64::from(outage)).await;
+        env.inject_faults("[]");
+        advance(60.0).await;
+        let since = &env.simulator.requests()[calls..];
         for call in since.iter().filter(|call| call.endpoint == "stream_info") {
             let back = call.polyv_ms - call.start_time.unwrap();
             assert!(
@@ -195,10 +192,7 @@ async fn after_an_outage_the_gap_is_closed_as_far_as_polyv_reaches() {
                 "{back}"
             );
         }
-        let after = world
-            .scrape()
-            .of("polyv_stream_samples_total", "1")
-            .unwrap();
+        let after = env.scrape().of("polyv_stream_samples_total", "1").unwrap();
         let samples = after - before;
         let made = f64::from(expected) / 5.0;
         assert!(
@@ -210,12 +204,12 @@ async fn after_an_outage_the_gap_is_closed_as_far_as_polyv_reaches() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_too_large_is_asked_for_by_halves() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1}]\ntroubles: [{trouble: huge_samples, bytes: 20000}]",
         &config("{}", 1..2),
     );
-    pass(120.0).await;
-    let ranges: Vec<_> = world
+    advance(120.0).await;
+    let ranges: Vec<_> = env
         .simulator
         .requests()
         .iter()
@@ -224,33 +218,33 @@ async fn an_answer_that_is_too_large_is_asked_for_by_halves() {
         .collect();
     // 420 samples of 20 kB are over 4 MiB, 210 are so too, if barely; 105 are not.
     assert_eq!(ranges[..3], [2100, 1050, 525], "{ranges:?}");
-    let scrape = world.scrape();
+    let scrape = env.scrape();
     assert!(scrape.calls("default", "bad_response") >= 1);
     assert!(scrape.stream_series("1") > 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_is_ready_when_every_channel_was_asked_or_a_poll_interval_has_passed() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 10}]",
         &config("{}", 1000..1010),
     );
-    pass(10.0).await;
-    assert!(!world.is_ready());
-    pass(6.1).await;
-    assert!(world.is_ready());
+    advance(10.0).await;
+    assert!(!env.is_ready());
+    advance(6.1).await;
+    assert!(env.is_ready());
 
     // Where each is polled individually and none responds, that takes an interval; in bulk all
     // have been asked when the one call has timed out.
     for (poll, before, after) in [("{status: single}", 29.5, 1.6), ("{}", 14.5, 0.6)] {
-        let world = World::watched(
+        let env = TestEnv::with_exporter(
             "channels: [{id: 1000, count: 10}]\ntroubles: [hang]",
             &config(poll, 1000..1010),
         );
-        pass(before).await;
-        assert!(!world.is_ready(), "{poll}");
-        pass(after).await;
-        assert!(world.is_ready(), "{poll}");
+        advance(before).await;
+        assert!(!env.is_ready(), "{poll}");
+        advance(after).await;
+        assert!(env.is_ready(), "{poll}");
     }
 }
 
@@ -262,22 +256,22 @@ async fn the_lag_tells_how_late_the_most_overdue_poll_is() {
             &format!("api: {{rate_limit: {{requests: {requests}, per: 10s}}}}\npoll:"),
         )
     };
-    let mut world = World::watched("channels: [{id: 1000, count: 100}]", &config(1000));
+    let mut env = TestEnv::with_exporter("channels: [{id: 1000, count: 100}]", &config(1000));
     for _ in 0..60 {
-        pass(1.0).await;
-        let lag = world.scrape().get("polyv_exporter_poll_lag_seconds", &[]);
+        advance(1.0).await;
+        let lag = env.scrape().get("polyv_exporter_poll_lag_seconds", &[]);
         assert!(lag.unwrap() < 0.01, "{lag:?}");
     }
     // The window holds more than is allowed now: for a while nothing may be sent.
-    world.reload(&config(20)).await;
+    env.reload(&config(20)).await;
     let mut worst: f64 = 0.0;
     for _ in 0..10 {
-        pass(1.0).await;
-        let lag = world.scrape().get("polyv_exporter_poll_lag_seconds", &[]);
+        advance(1.0).await;
+        let lag = env.scrape().get("polyv_exporter_poll_lag_seconds", &[]);
         worst = worst.max(lag.unwrap());
     }
     assert!((3.0..=10.0).contains(&worst), "{worst}");
-    pass(120.0).await;
-    let lag = world.scrape().get("polyv_exporter_poll_lag_seconds", &[]);
+    advance(120.0).await;
+    let lag = env.scrape().get("polyv_exporter_poll_lag_seconds", &[]);
     assert!(lag.unwrap() < 1.0, "it is made up for: {lag:?}");
 }

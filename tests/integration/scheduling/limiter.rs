@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use polyv_simulator::Simulator;
 
 use crate::support::exporter_process::{DEADLINE, Exporter, quick_config, replace};
-use crate::support::simulator_server::Served;
-use crate::support::test_env::{World, fullest_window, pass};
+use crate::support::simulator_server::SimulatorServer;
+use crate::support::test_env::{TestEnv, advance, max_calls_in_window};
 
 fn config(more: &str, channels: usize, interval: &str) -> String {
     let channels: Vec<_> = (1000..1000 + channels)
@@ -30,8 +30,8 @@ fn scenario(channels: usize) -> String {
     )
 }
 
-fn received(world: &World) -> Vec<u64> {
-    received_of(&world.simulator)
+fn received(env: &TestEnv) -> Vec<u64> {
+    received_of(&env.simulator)
 }
 
 /// When Polyv received calls, none of which it found too many.
@@ -43,25 +43,25 @@ fn received_of(simulator: &Simulator) -> Vec<u64> {
 
 #[tokio::test(start_paused = true)]
 async fn over_demand_stretches_all_intervals_alike_and_no_window_holds_more() {
-    let world = World::watched(&scenario(300), &config("", 300, "10s"));
-    pass(600.0).await;
-    let calls = received(&world);
+    let env = TestEnv::with_exporter(&scenario(300), &config("", 300, "10s"));
+    advance(600.0).await;
+    let calls = received(&env);
     assert!(
-        fullest_window(&calls, 10_000) <= 60,
+        max_calls_in_window(&calls, 10_000) <= 60,
         "{}",
-        fullest_window(&calls, 10_000)
+        max_calls_in_window(&calls, 10_000)
     );
     // The budget is used, and everybody gets the same of it.
     let used = calls.len() as f64 / 600.0;
     assert!((5.3..=6.0).contains(&used), "{used} calls a second");
-    let scrape = world.scrape();
+    let scrape = env.scrape();
     let stretch = scrape
         .get("polyv_exporter_poll_stretch_ratio", &[])
         .unwrap();
     assert!((5.0..=5.5).contains(&stretch), "{stretch}");
     let lag = scrape.get("polyv_exporter_poll_lag_seconds", &[]).unwrap();
     assert!(lag < 1.5, "nothing queues: {lag} s");
-    let received = world.received();
+    let received = env.received();
     for channel in 1000..1300 {
         let polls = received[&channel.to_string()].len();
         assert!((10..=13).contains(&polls), "channel {channel}: {polls}");
@@ -72,34 +72,34 @@ async fn over_demand_stretches_all_intervals_alike_and_no_window_holds_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reload_does_not_forget_what_was_sent() {
-    let mut world = World::watched(&scenario(300), &config("", 300, "10s"));
+    let mut env = TestEnv::with_exporter(&scenario(300), &config("", 300, "10s"));
     for round in 0..20 {
-        pass(7.3).await;
+        advance(7.3).await;
         // Another number of channels each time, so that plans change, and the limit stays.
-        world.reload(&config("", 150 + round * 7, "10s")).await;
+        env.reload(&config("", 150 + round * 7, "10s")).await;
     }
-    let calls = received(&world);
+    let calls = received(&env);
     assert!(
-        fullest_window(&calls, 10_000) <= 60,
+        max_calls_in_window(&calls, 10_000) <= 60,
         "{}",
-        fullest_window(&calls, 10_000)
+        max_calls_in_window(&calls, 10_000)
     );
     assert!(calls.len() > 600);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_immediate_restart_stays_within_half_as_much_again() {
-    let mut world = World::watched(&scenario(300), &config("", 300, "10s"));
+    let mut env = TestEnv::with_exporter(&scenario(300), &config("", 300, "10s"));
     let mut restarts = Vec::new();
     for _ in 0..5 {
-        pass(33.0).await;
-        world.stop().await;
-        restarts.push(world.moment());
-        world.start(&config("", 300, "10s"));
+        advance(33.0).await;
+        env.stop().await;
+        restarts.push(env.moment());
+        env.start(&config("", 300, "10s"));
     }
-    pass(30.0).await;
-    let calls = received(&world);
-    let fullest = fullest_window(&calls, 10_000);
+    advance(30.0).await;
+    let calls = received(&env);
+    let fullest = max_calls_in_window(&calls, 10_000);
     assert!(fullest <= 90, "{fullest}");
     // And without a restart in the window, within the limit itself.
     let mut spans = restarts;
@@ -111,7 +111,7 @@ async fn an_immediate_restart_stays_within_half_as_much_again() {
             .copied()
             .filter(|at| (begin..end).contains(at))
             .collect();
-        assert!(fullest_window(&span, 10_000) <= 60);
+        assert!(max_calls_in_window(&span, 10_000) <= 60);
         begin = end;
     }
 }
@@ -119,23 +119,23 @@ async fn an_immediate_restart_stays_within_half_as_much_again() {
 #[tokio::test(start_paused = true)]
 async fn bursts_of_work_stay_within_the_limit() {
     // A thousand channels at once, of which half go away and come back again and again.
-    let mut world = World::watched(&scenario(1000), &config("", 1000, "2m"));
+    let mut env = TestEnv::with_exporter(&scenario(1000), &config("", 1000, "2m"));
     for round in 0..6 {
-        pass(25.0).await;
+        advance(25.0).await;
         let channels = if round % 2 == 0 { 500 } else { 1000 };
-        world.reload(&config("", channels, "2m")).await;
+        env.reload(&config("", channels, "2m")).await;
     }
-    let calls = received(&world);
+    let calls = received(&env);
     assert!(
-        fullest_window(&calls, 10_000) <= 60,
+        max_calls_in_window(&calls, 10_000) <= 60,
         "{}",
-        fullest_window(&calls, 10_000)
+        max_calls_in_window(&calls, 10_000)
     );
 }
 
 #[tokio::test]
 async fn over_real_http_a_reload_and_a_crash_stay_within_the_limit_too() {
-    let polyv = Served::start(
+    let polyv = SimulatorServer::start(
         "limits: {requests: 30, per: 2s, for: 5m, as: 429}
 channels: [{id: 1000, count: 60}]
 troubles: [{trouble: latency, median: 20ms, p99: 300ms}]",
@@ -171,7 +171,7 @@ troubles: [{trouble: latency, median: 20ms, p99: 300ms}]",
     until(crashed + 40).await;
     drop(successor);
     let received = received_of(&polyv.simulator);
-    assert!(fullest_window(&received[..crashed], 2_000) <= 20);
-    assert!(fullest_window(&received[crashed..], 2_000) <= 20);
-    assert!(fullest_window(&received, 2_000) <= 30);
+    assert!(max_calls_in_window(&received[..crashed], 2_000) <= 20);
+    assert!(max_calls_in_window(&received[crashed..], 2_000) <= 20);
+    assert!(max_calls_in_window(&received, 2_000) <= 30);
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::support::exporter_process::{
-    Exporter, nobodys_address, polyv_exporter, replace, run, said,
+    Exporter, polyv_exporter, replace, run, text_of, unused_address,
 };
 use crate::support::scrape::Scrape;
-use crate::support::simulator_server::Served;
+use crate::support::simulator_server::SimulatorServer;
 
 fn as_shard(index: u32, total: u32) -> impl FnOnce(&mut Command) {
     move |command| {
@@ -26,7 +26,7 @@ fn ids(scrape: &Scrape) -> Vec<String> {
 #[tokio::test]
 async fn three_shards_watch_every_channel_once_and_are_together_under_the_limit() {
     const CHANNELS: usize = 300;
-    let polyv = Served::start(&format!(
+    let polyv = SimulatorServer::start(&format!(
         "channels: [{{id: 1000001, count: {CHANNELS}}}]
 limits: {{requests: 1500, per: 10s, for: 5m}}"
     ))
@@ -118,12 +118,12 @@ fn what_is_no_shard_is_a_wrong_usage_and_says_what_to_do() {
             output.status.code(),
             Some(2),
             "{arguments:?}: {}",
-            said(&output)
+            text_of(&output)
         );
         assert!(
-            said(&output).contains(word),
+            text_of(&output).contains(word),
             "{arguments:?}: {}",
-            said(&output)
+            text_of(&output)
         );
     }
 }
@@ -157,7 +157,7 @@ accounts: [{{app_id: a, app_secret: s, channels: [{{id: 1}}, {{id: 2}}]}}]"
 
 #[tokio::test]
 async fn a_shard_stays_with_its_own_channels_whatever_is_reloaded_and_sees_every_fault() {
-    let (_nobody, address) = nobodys_address();
+    let (_nobody, address) = unused_address();
     // It is there from the start: one that comes later is found within a minute.
     let files = tempfile::tempdir().unwrap();
     let config = format!(
@@ -211,8 +211,12 @@ fn commands_that_are_not_serve_know_every_channel() {
             .env("POLYV_EXPORTER_SHARD_TOTAL", "3")
             .env("POLYV_EXPORTER_CONFIG_FILE", path);
         let output = run(command.args(arguments));
-        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
-        said(&output)
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            text_of(&output)
+        );
+        text_of(&output)
     };
     let checked = sharded(&["check-config", path]);
     assert!(checked.contains("channels: 9"), "{checked}");

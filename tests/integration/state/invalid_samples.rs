@@ -1,13 +1,13 @@
 //! A value that is invalid spoils at most its own field or sample, is counted, and never
 //! spoils the poll.
 
-use crate::support::test_env::{World, pass};
+use crate::support::test_env::{TestEnv, advance};
 
 const CONFIG: &str = "accounts:
 - {name: main, app_id: simulated, app_secret: simulated-secret, channels: [{id: 1}]}";
 
 /// The answer of a live channel with one good sample and these others, at the beginning of the
-/// world; written in Beijing time, 5 seconds apart.
+/// env; written in Beijing time, 5 seconds apart.
 fn answering(samples: &[&str]) -> String {
     let good = r#"{"streamUrl":"recordf","bitRate":"1157120","audioFrameRate":"46","videoFrameRate":"13","time":"2026-11-21 11:59:55.443","timestamp":null}"#;
     let samples: Vec<_> = samples.iter().copied().chain([good]).collect();
@@ -18,15 +18,15 @@ fn answering(samples: &[&str]) -> String {
     format!("channels: [{{id: 1}}]\ntroubles:\n- trouble: answer\n  body: '{body}'\n")
 }
 
-fn world(samples: &[&str]) -> World {
-    World::watched(&answering(samples), CONFIG)
+fn env(samples: &[&str]) -> TestEnv {
+    TestEnv::with_exporter(&answering(samples), CONFIG)
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_stream_information_pages_own_example_is_shown_as_it_is() {
-    let world = world(&[]);
-    pass(1.0).await;
-    let scrape = world.scrape();
+    let env = env(&[]);
+    advance(1.0).await;
+    let scrape = env.scrape();
     assert_eq!(scrape.state("1"), "live");
     for (name, value) in [
         ("polyv_stream_video_bitrate_bps", 1_157_120.0),
@@ -61,9 +61,9 @@ async fn a_bad_value_spoils_its_own_field_only_as_a_number_and_as_a_string() {
         let sample = format!(
             r#"{{"streamUrl":"recordf","bitRate":{value},"audioFrameRate":"46","videoFrameRate":"13","time":"2026-11-21 11:59:59.000"}}"#
         );
-        let world = world(&[&sample]);
-        pass(1.0).await;
-        let scrape = world.scrape();
+        let env = env(&[&sample]);
+        advance(1.0).await;
+        let scrape = env.scrape();
         assert_eq!(scrape.outcome("1").as_deref(), Some("ok"), "{value}");
         // The newest sample has no bitrate, and an older one does not stand in for it.
         assert_eq!(
@@ -93,9 +93,9 @@ async fn decimals_are_read_as_numbers_and_as_strings() {
         let sample = format!(
             r#"{{"streamUrl":"recordf","bitRate":{value},"audioFrameRate":46.875,"videoFrameRate":"15.016666","time":"2026-11-21 11:59:59.000"}}"#
         );
-        let world = world(&[&sample]);
-        pass(1.0).await;
-        let scrape = world.scrape();
+        let env = env(&[&sample]);
+        advance(1.0).await;
+        let scrape = env.scrape();
         assert_eq!(
             scrape.of("polyv_stream_video_bitrate_bps", "1"),
             Some(1_176_815.9)
@@ -124,9 +124,9 @@ async fn a_bad_time_spoils_its_sample_only_and_is_counted() {
         let sample = format!(
             r#"{{"streamUrl":"recordf","bitRate":"5","audioFrameRate":"46","videoFrameRate":"13","time":{time}}}"#
         );
-        let world = world(&[&sample]);
-        pass(31.0).await;
-        let scrape = world.scrape();
+        let env = env(&[&sample]);
+        advance(31.0).await;
+        let scrape = env.scrape();
         assert_eq!(scrape.outcome("1").as_deref(), Some("ok"), "{time}");
         assert_eq!(
             scrape.of("polyv_stream_video_bitrate_bps", "1"),
@@ -140,7 +140,7 @@ async fn a_bad_time_spoils_its_sample_only_and_is_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_sample_at_all_spoils_nothing() {
-    let world = world(&[
+    let env = env(&[
         "null",
         "5",
         r#""x""#,
@@ -148,8 +148,8 @@ async fn what_is_no_sample_at_all_spoils_nothing() {
         "{}",
         r#"{"streamUrl":"recordf","time":"2026-11-21 11:59:50.000"}"#,
     ]);
-    pass(1.0).await;
-    let scrape = world.scrape();
+    advance(1.0).await;
+    let scrape = env.scrape();
     assert_eq!(scrape.outcome("1").as_deref(), Some("ok"));
     assert_eq!(
         scrape.of("polyv_stream_video_bitrate_bps", "1"),
@@ -174,9 +174,9 @@ async fn samples_from_the_future_the_distant_past_and_too_many_streams_are_count
         .into_iter()
         .chain(streams.iter().map(String::as_str))
         .collect();
-    let world = world(&samples);
-    pass(1.0).await;
-    let scrape = world.scrape();
+    let env = env(&samples);
+    advance(1.0).await;
+    let scrape = env.scrape();
     let count = |reason| scrape.get("polyv_samples_discarded_total", &[("reason", reason)]);
     assert_eq!(count("future"), Some(1.0));
     assert_eq!(count("too_old"), Some(1.0));
@@ -199,9 +199,9 @@ async fn empty_data_in_every_form_are_a_live_channel_without_samples() {
         let scenario = format!(
             "channels: [{{id: 1}}]\ntroubles:\n- trouble: answer\n  body: '{{\"code\":200,\"status\":\"success\",\"message\":\"\",{data}}}'\n"
         );
-        let world = World::watched(&scenario, CONFIG);
-        pass(1.0).await;
-        let scrape = world.scrape();
+        let env = TestEnv::with_exporter(&scenario, CONFIG);
+        advance(1.0).await;
+        let scrape = env.scrape();
         assert_eq!(scrape.state("1"), "live", "{data}");
         assert_eq!(scrape.stream_series("1"), 0, "{data}");
     }
@@ -217,10 +217,10 @@ accounts:
   channels: [{id: 1, name: "a\"b\\\nc {}=,", labels: {team: "x\"\n\\"}}]
 "#;
     let stream = r#"{"streamUrl":"q\"u\nte","bitRate":"7","time":"2026-11-21 11:59:59.000"}"#;
-    let world = World::watched(&answering(&[stream]), config);
-    pass(1.0).await;
+    let env = TestEnv::with_exporter(&answering(&[stream]), config);
+    advance(1.0).await;
     // Parsed by a parser that takes nothing on trust.
-    let scrape = world.scrape();
+    let scrape = env.scrape();
     let info = scrape.all("polyv_channel_info", &[]);
     assert_eq!(info[0].label("channel_name"), Some("a\"b\\\nc {}=,"));
     assert_eq!(info[0].label("team"), Some("x\"\n\\"));

@@ -1,6 +1,6 @@
 //! A series exists only while what it says is true.
 
-use crate::support::test_env::{World, pass};
+use crate::support::test_env::{TestEnv, advance};
 
 /// One account with one channel, asked every 15 seconds while live and every 30 else.
 fn config(channels: &str) -> String {
@@ -15,7 +15,7 @@ fn scenario(more: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_live_channel_shows_what_polyv_sent() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         &scenario(
             "channels: [{id: 1, bitrate_bps: 1157120, video_framerate_fps: 13, audio_framerate_fps: 46}]",
         ),
@@ -23,8 +23,8 @@ async fn a_live_channel_shows_what_polyv_sent() {
             "[{id: 1, name: Main stage, labels: {team: events}, expect: {live: true, video_bitrate_bps: 1200000}}]",
         ),
     );
-    pass(60.0).await;
-    let scrape = world.scrape();
+    advance(60.0).await;
+    let scrape = env.scrape();
     assert_eq!(scrape.state("1"), "live");
     assert_eq!(scrape.outcome("1").as_deref(), Some("ok"));
     for (name, value) in [
@@ -57,7 +57,7 @@ async fn a_live_channel_shows_what_polyv_sent() {
         None
     );
 
-    let now = world.wall_seconds();
+    let now = env.wall_seconds();
     for (name, most) in [
         ("polyv_channel_last_poll_success_timestamp_seconds", 15.5),
         ("polyv_channel_last_new_sample_timestamp_seconds", 15.5),
@@ -77,12 +77,12 @@ async fn a_live_channel_shows_what_polyv_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_stops_being_live_loses_its_stream_series_at_the_next_poll() {
-    let mut world = World::watched(&scenario("channels: [{id: 1}]"), &config("[{id: 1}]"));
-    pass(60.0).await;
-    assert!(world.scrape().stream_series("1") > 0);
-    world.life("1", "offline");
-    pass(15.1).await;
-    let scrape = world.scrape();
+    let mut env = TestEnv::with_exporter(&scenario("channels: [{id: 1}]"), &config("[{id: 1}]"));
+    advance(60.0).await;
+    assert!(env.scrape().stream_series("1") > 0);
+    env.set_script("1", "offline");
+    advance(15.1).await;
+    let scrape = env.scrape();
     assert_eq!(scrape.state("1"), "not_live");
     assert_eq!(scrape.outcome("1").as_deref(), Some("not_live"));
     assert_eq!(scrape.of("polyv_channel_poll_success", "1"), Some(1.0));
@@ -102,27 +102,27 @@ async fn a_channel_that_stops_being_live_loses_its_stream_series_at_the_next_pol
             .of("polyv_channel_last_new_sample_timestamp_seconds", "1")
             .is_some()
     );
-    world.stop().await;
+    env.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_turns_live_again_shows_the_new_broadcast_only() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         &scenario("sample_delay: 20s\nchannels: [{id: 1, bitrate_bps: 1000000}]"),
         &config("[{id: 1}]"),
     );
-    pass(300.0).await;
-    world.life("1", "{phase: bitrate_drop, to: 0.1, for: 30s}");
-    pass(25.0).await;
-    world.life("1", "offline");
-    pass(60.0).await;
-    assert_eq!(world.scrape().state("1"), "not_live");
-    let turned_live = world.wall_seconds();
-    world.life("1", "steady");
+    advance(300.0).await;
+    env.set_script("1", "{phase: bitrate_drop, to: 0.1, for: 30s}");
+    advance(25.0).await;
+    env.set_script("1", "offline");
+    advance(60.0).await;
+    assert_eq!(env.scrape().state("1"), "not_live");
+    let turned_live = env.wall_seconds();
+    env.set_script("1", "steady");
     let mut seen = false;
     for _ in 0..60 {
-        pass(1.0).await;
-        let scrape = world.scrape();
+        advance(1.0).await;
+        let scrape = env.scrape();
         let Some(newest) = scrape.of("polyv_stream_last_sample_timestamp_seconds", "1") else {
             assert_eq!(scrape.stream_series("1"), 0);
             continue;
@@ -142,9 +142,7 @@ async fn a_channel_that_turns_live_again_shows_the_new_broadcast_only() {
     }
     assert!(seen);
     assert_eq!(
-        world
-            .scrape()
-            .of("polyv_channel_live_transitions_total", "1"),
+        env.scrape().of("polyv_channel_live_transitions_total", "1"),
         Some(2.0)
     );
 }
@@ -152,16 +150,16 @@ async fn a_channel_that_turns_live_again_shows_the_new_broadcast_only() {
 #[tokio::test(start_paused = true)]
 async fn polyvs_delay_is_measured_and_hides_nothing() {
     for delay in [0.0, 20.0, 150.0] {
-        let world = World::watched(
+        let env = TestEnv::with_exporter(
             &scenario(&format!("sample_delay: {delay}s\nchannels: [{{id: 1}}]")),
             &config("[{id: 1}]"),
         );
         for _ in 0..300 {
-            pass(1.0).await;
-            let scrape = world.scrape();
+            advance(1.0).await;
+            let scrape = env.scrape();
             if scrape.outcome("1").is_some() {
                 assert!(scrape.stream_series("1") > 0, "{delay}");
-                let age = world.wall_seconds()
+                let age = env.wall_seconds()
                     - scrape
                         .of("polyv_stream_last_sample_timestamp_seconds", "1")
                         .unwrap();
@@ -171,10 +169,10 @@ async fn polyvs_delay_is_measured_and_hides_nothing() {
                 );
             }
         }
-        let scrape = world.scrape();
+        let scrape = env.scrape();
         let sum = scrape.get("polyv_sample_delay_seconds_sum", &[]).unwrap();
         let count = scrape.get("polyv_sample_delay_seconds_count", &[]).unwrap();
-        // Seen up to an interval after they appeared, and the history before is left out.
+        // Observations up to an interval after they appeared, and the history before is left out.
         let made = (300.0 - delay) / 5.0;
         assert!(
             (made - 4.0..=made + 1.0).contains(&count),
@@ -187,22 +185,21 @@ async fn polyvs_delay_is_measured_and_hides_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_without_new_samples_goes_after_stale_after_and_its_channel_stays_live() {
-    let world = World::watched(&scenario("channels: [{id: 1}]"), &config("[{id: 1}]"));
-    pass(60.0).await;
-    world.life("1", "no_samples");
+    let env = TestEnv::with_exporter(&scenario("channels: [{id: 1}]"), &config("[{id: 1}]"));
+    advance(60.0).await;
+    env.set_script("1", "no_samples");
     let last_new = {
-        pass(16.0).await;
-        world
-            .scrape()
+        advance(16.0).await;
+        env.scrape()
             .of("polyv_channel_last_new_sample_timestamp_seconds", "1")
             .unwrap()
     };
-    while world.wall_seconds() < last_new + 119.9 {
-        assert!(world.scrape().stream_series("1") > 0);
-        pass(0.5).await;
+    while env.wall_seconds() < last_new + 119.9 {
+        assert!(env.scrape().stream_series("1") > 0);
+        advance(0.5).await;
     }
-    pass(0.5).await;
-    let scrape = world.scrape();
+    advance(0.5).await;
+    let scrape = env.scrape();
     assert_eq!(scrape.stream_series("1"), 0);
     assert_eq!(scrape.state("1"), "live");
     assert_eq!(
@@ -213,18 +210,18 @@ async fn a_stream_without_new_samples_goes_after_stale_after_and_its_channel_sta
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_whose_newest_sample_is_too_old_goes_even_if_samples_still_come() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         &scenario("sample_delay: 890s\nchannels: [{id: 1}]"),
         &config("[{id: 1}]"),
     );
-    pass(120.0).await;
+    advance(120.0).await;
     let mut shown = 0;
     for _ in 0..100 {
-        pass(0.7).await;
-        let scrape = world.scrape();
+        advance(0.7).await;
+        let scrape = env.scrape();
         assert_eq!(scrape.state("1"), "live");
         let newest = scrape.of("polyv_channel_last_sample_timestamp_seconds", "1");
-        let age = world.wall_seconds() - newest.unwrap();
+        let age = env.wall_seconds() - newest.unwrap();
         let is_shown = scrape.stream_series("1") > 0;
         if (age - 900.0).abs() > 1.0 {
             assert_eq!(is_shown, age < 900.0, "{age}");
@@ -236,20 +233,20 @@ async fn a_stream_whose_newest_sample_is_too_old_goes_even_if_samples_still_come
 
 #[tokio::test(start_paused = true)]
 async fn without_answers_a_channel_becomes_unknown_when_scraped_and_shows_no_stream() {
-    let world = World::watched(&scenario("channels: [{id: 1}]"), &config("[{id: 1}]"));
-    pass(60.0).await;
-    let answered = world
+    let env = TestEnv::with_exporter(&scenario("channels: [{id: 1}]"), &config("[{id: 1}]"));
+    advance(60.0).await;
+    let answered = env
         .scrape()
         .of("polyv_channel_last_poll_success_timestamp_seconds", "1")
         .unwrap();
-    world.trouble("[hang]");
-    while world.wall_seconds() < answered + 140.0 {
-        pass(0.3).await;
-        let known = world.wall_seconds() < answered + 120.0;
-        assert_eq!(world.scrape().state("1") == "live", known);
-        assert_eq!(world.scrape().stream_series("1") > 0, known);
+    env.inject_faults("[hang]");
+    while env.wall_seconds() < answered + 140.0 {
+        advance(0.3).await;
+        let known = env.wall_seconds() < answered + 120.0;
+        assert_eq!(env.scrape().state("1") == "live", known);
+        assert_eq!(env.scrape().stream_series("1") > 0, known);
     }
-    let scrape = world.scrape();
+    let scrape = env.scrape();
     assert_eq!(scrape.state("1"), "unknown");
     assert_eq!(scrape.stream_series("1"), 0);
     assert_eq!(scrape.of("polyv_channel_poll_success", "1"), Some(0.0));
@@ -267,8 +264,8 @@ async fn without_answers_a_channel_becomes_unknown_when_scraped_and_shows_no_str
 
 #[tokio::test(start_paused = true)]
 async fn before_the_first_poll_nothing_is_claimed() {
-    let world = World::watched(&scenario("channels: [{id: 1}]"), &config("[{id: 1}]"));
-    let scrape = world.scrape();
+    let env = TestEnv::with_exporter(&scenario("channels: [{id: 1}]"), &config("[{id: 1}]"));
+    let scrape = env.scrape();
     assert_eq!(scrape.state("1"), "unknown");
     assert_eq!(scrape.outcome("1"), None);
     for name in [
@@ -288,21 +285,21 @@ async fn before_the_first_poll_nothing_is_claimed() {
     );
     assert_eq!(scrape.all("polyv_api_requests_total", &[]).len(), 22);
     assert_eq!(scrape.all("polyv_samples_discarded_total", &[]).len(), 5);
-    assert!(!world.is_ready());
+    assert!(!env.is_ready());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_drop_shows_in_minima_and_maxima_as_the_contract_says() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         &scenario("channels: [{id: 1, bitrate_bps: 1000000}]"),
         &config("[{id: 1, live_interval: 5s}]"),
     );
-    pass(300.0).await;
-    let dropped = world.wall_seconds();
-    world.life("1", "{phase: bitrate_drop, to: 0.2}");
+    advance(300.0).await;
+    let dropped = env.wall_seconds();
+    env.set_script("1", "{phase: bitrate_drop, to: 0.2}");
     for _ in 0..60 {
-        pass(1.0).await;
-        let scrape = world.scrape();
+        advance(1.0).await;
+        let scrape = env.scrape();
         let newest = scrape
             .of("polyv_stream_last_sample_timestamp_seconds", "1")
             .unwrap();
@@ -321,22 +318,22 @@ async fn a_drop_shows_in_minima_and_maxima_as_the_contract_says() {
         }
         assert_eq!(get("polyv_stream_video_bitrate_baseline_bps"), 1e6);
     }
-    world.life("1", "steady");
-    pass(80.0).await;
+    env.set_script("1", "steady");
+    advance(80.0).await;
     assert_eq!(
-        world.scrape().of("polyv_stream_video_bitrate_min_bps", "1"),
+        env.scrape().of("polyv_stream_video_bitrate_min_bps", "1"),
         Some(2e5)
     );
-    pass(20.0).await;
+    advance(20.0).await;
     assert_eq!(
-        world.scrape().of("polyv_stream_video_bitrate_min_bps", "1"),
+        env.scrape().of("polyv_stream_video_bitrate_min_bps", "1"),
         Some(1e6)
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_channel_is_what_it_is() {
-    let world = World::watched(
+    let env = TestEnv::with_exporter(
         &scenario(
             "channels:
 - {id: 1, life: empty}
@@ -349,8 +346,8 @@ async fn every_kind_of_channel_is_what_it_is() {
         ),
         &config("[{id: 1}, {id: 2}, {id: 3}, {id: 4}, {id: 5}, {id: 6}, {id: 7}, {id: 8}]"),
     );
-    pass(900.0).await;
-    let scrape = world.scrape();
+    advance(900.0).await;
+    let scrape = env.scrape();
     // On another CDN: live, and never a sample.
     assert_eq!(scrape.state("1"), "live");
     assert_eq!(scrape.stream_series("1"), 0);
@@ -405,17 +402,17 @@ async fn steps_of_the_hosts_clock_change_no_state_and_cost_at_most_one_poll() {
         28_800_000,
         -28_800_000,
     ] {
-        let world = World::watched(
+        let env = TestEnv::with_exporter(
             &scenario("sample_delay: 20s\nchannels: [{id: 1}, {id: 2, life: offline}]"),
             &config("[{id: 1}, {id: 2}]"),
         );
-        pass(300.0).await;
-        let before = world.scrape();
-        world.wall.step_millis(step);
-        let calls = world.simulator.requests().len();
+        advance(300.0).await;
+        let before = env.scrape();
+        env.wall.step_millis(step);
+        let calls = env.simulator.requests().len();
         for _ in 0..120 {
-            pass(1.0).await;
-            let scrape = world.scrape();
+            advance(1.0).await;
+            let scrape = env.scrape();
             assert_eq!(scrape.state("1"), "live", "{step}");
             assert_eq!(scrape.state("2"), "not_live", "{step}");
             assert!(scrape.stream_series("1") > 0, "{step}");
@@ -425,9 +422,9 @@ async fn steps_of_the_hosts_clock_change_no_state_and_cost_at_most_one_poll() {
             );
         }
         // Two minutes: 8 polls of the one, 4 of the other, and at most one more.
-        let calls = world.simulator.requests().len() - calls;
+        let calls = env.simulator.requests().len() - calls;
         assert!((11..=13).contains(&calls), "{step}: {calls}");
-        let scrape = world.scrape();
+        let scrape = env.scrape();
         for outcome in ["clock_skew", "auth_failed", "rejected"] {
             assert_eq!(scrape.calls("main", outcome), 0, "{step}: {outcome}");
         }
@@ -454,12 +451,12 @@ async fn steps_of_the_hosts_clock_change_no_state_and_cost_at_most_one_poll() {
 #[tokio::test(start_paused = true)]
 async fn a_host_whose_clock_is_off_from_the_start_keeps_monitoring() {
     for skew in ["10m", "-10m", "8h"] {
-        let world = World::watched(
+        let env = TestEnv::with_exporter(
             &scenario(&format!("clock_skew: {skew}\nchannels: [{{id: 1}}]")),
             &config("[{id: 1}]"),
         );
-        pass(60.0).await;
-        let scrape = world.scrape();
+        advance(60.0).await;
+        let scrape = env.scrape();
         assert_eq!(scrape.state("1"), "live", "{skew}");
         assert!(scrape.stream_series("1") > 0, "{skew}");
         // One call was refused; it taught us Polyv's time.

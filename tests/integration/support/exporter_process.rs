@@ -32,7 +32,7 @@ pub fn run(command: &mut Command) -> Output {
 }
 
 /// What a command wrote, both ways.
-pub fn said(output: &Output) -> String {
+pub fn text_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
@@ -132,7 +132,7 @@ impl Drop for Program {
 }
 
 /// An address at which no server listens, and none will while it is held.
-pub fn nobodys_address() -> (tokio::net::TcpSocket, SocketAddr) {
+pub fn unused_address() -> (tokio::net::TcpSocket, SocketAddr) {
     let held = tokio::net::TcpSocket::new_v4().unwrap();
     held.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = held.local_addr().unwrap();

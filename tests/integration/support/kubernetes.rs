@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::exporter_process::{run, said};
+use super::exporter_process::{run, text_of};
 use crate::docs::pages::blocks;
 
 pub fn root() -> PathBuf {
@@ -17,7 +17,7 @@ pub fn python(arguments: &[&str]) -> String {
     let python = std::env::var("POLYV_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = root().join("tests/integration/support/kubernetes.py");
     let output = run(Command::new(python).arg(script).args(arguments));
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", text_of(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -25,8 +25,8 @@ pub fn python(arguments: &[&str]) -> String {
 pub fn build(directory: &Path) -> String {
     let output = run(Command::new("kustomize").arg("build").arg(directory));
     let shown = directory.display();
-    assert!(output.status.success(), "{shown}: {}", said(&output));
-    assert!(output.stderr.is_empty(), "{shown}: {}", said(&output));
+    assert!(output.status.success(), "{shown}: {}", text_of(&output));
+    assert!(output.stderr.is_empty(), "{shown}: {}", text_of(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 

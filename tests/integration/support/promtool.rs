@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use super::exporter_process::{run, said};
+use super::exporter_process::{run, text_of};
 use super::scrape::Scrape;
 
 /// Where the shipped rules are.
@@ -139,6 +139,6 @@ impl Recording {
         let path = directory.path().join("test.yml");
         std::fs::write(&path, file).unwrap();
         let judged = promtool(&["test", "rules", path.to_str().unwrap()]);
-        assert!(judged.status.success(), "{what}:\n{}", said(&judged));
+        assert!(judged.status.success(), "{what}:\n{}", text_of(&judged));
     }
 }

@@ -13,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::certificates::{Authority, Pair};
 use super::exporter_process::{DEADLINE, Exporter, client_builder, quick_config, replace};
-use super::simulator_server::Served;
+use super::simulator_server::SimulatorServer;
 
 /// alice's password is `a`, bob's is `U*U`: published test vectors of bcrypt, cheap ones.
 pub const ALICE: &str = "alice: $2a$06$m0CrhHm10qJ3lXRY.5zDGO3rS2KdeeWLuGmsfGlMfOxih58VYVfxe";
@@ -23,16 +23,16 @@ pub const BOB: &str = "bob: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4Y
 pub const TLS: &str = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n";
 
 /// An exporter behind a web configuration.
-pub struct Doored {
+pub struct SecuredExporter {
     pub exporter: Exporter,
-    pub polyv: Served,
+    pub polyv: SimulatorServer,
     /// Who issued the server's certificate, and may have issued clients'.
     pub authority: Authority,
     /// The directory of the web configuration.
     pub files: tempfile::TempDir,
 }
 
-impl Doored {
+impl SecuredExporter {
     /// One with this web configuration. `server.crt`, `server.key` and `ca.crt` are beside it.
     pub async fn start(web: &str) -> Self {
         Self::start_with("channels: [{id: 1}]", "[{id: 1}]", web).await
@@ -46,7 +46,7 @@ impl Doored {
         std::fs::write(files.path().join("ca.crt"), authority.pem()).unwrap();
         let path = files.path().join("web.yml");
         std::fs::write(&path, web).unwrap();
-        let polyv = Served::start(scenario).await;
+        let polyv = SimulatorServer::start(scenario).await;
         let config = quick_config(polyv.address, channels);
         let mut exporter = Exporter::start_with(&config, |command| {
             command.arg("--web.config.file").arg(&path);
@@ -55,14 +55,14 @@ impl Doored {
         if web.contains("tls_server_config") {
             exporter.scheme = "https";
         }
-        let mut doored = Self {
+        let mut secured = Self {
             exporter,
             polyv,
             authority,
             files,
         };
-        doored.exporter.client = doored.client(None, None);
-        doored
+        secured.exporter.client = secured.client(None, None);
+        secured
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

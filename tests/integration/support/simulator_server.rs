@@ -17,7 +17,7 @@ const STREAM_INFO: &str = "/live/v3/channel/monitor/list-tencent-stream-info";
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A simulator on a port of its own, stopped when dropped.
-pub struct Served {
+pub struct SimulatorServer {
     pub simulator: Simulator,
     pub address: std::net::SocketAddr,
     shutdown: CancellationToken,
@@ -25,7 +25,7 @@ pub struct Served {
     pub client: reqwest::Client,
 }
 
-impl Served {
+impl SimulatorServer {
     pub async fn start(yaml: &str) -> Self {
         Self::start_at(([127, 0, 0, 1], 0).into(), yaml).await
     }
@@ -122,7 +122,7 @@ impl Served {
         (status, serde_json::from_str(&text).unwrap())
     }
 
-    pub async fn trouble(&self, yaml: &str) {
+    pub async fn inject_faults(&self, yaml: &str) {
         let (status, answer) = self.control("PUT", "troubles", &format!("[{yaml}]")).await;
         assert_eq!(status, 200, "{answer}");
     }
@@ -136,7 +136,7 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for SimulatorServer {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }

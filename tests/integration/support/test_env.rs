@@ -31,7 +31,7 @@ use super::scrape::Scrape;
 pub const BEGINNING: i64 = 1_795_233_600_000;
 
 /// A Polyv, a host with its clock, and an exporter on it.
-pub struct World {
+pub struct TestEnv {
     pub simulator: Simulator,
     pub wall: Arc<SettableWallClock>,
     clock: Clock,
@@ -53,8 +53,8 @@ struct InMemory {
     simulator: Simulator,
 }
 
-impl World {
-    /// Begins a world in which Polyv plays `scenario`. No exporter runs yet.
+impl TestEnv {
+    /// Begins a env in which Polyv plays `scenario`. No exporter runs yet.
     pub fn new(scenario: &str) -> Self {
         let beginning = Timestamp::from_millis(BEGINNING);
         let wall = Arc::new(SettableWallClock::starting_at(beginning));
@@ -75,11 +75,11 @@ impl World {
         }
     }
 
-    /// A world with an exporter that has just been started.
-    pub fn watched(scenario: &str, config: &str) -> Self {
-        let mut world = Self::new(scenario);
-        world.start(config);
-        world
+    /// A env with an exporter that has just been started.
+    pub fn with_exporter(scenario: &str, config: &str) -> Self {
+        let mut env = Self::new(scenario);
+        env.start(config);
+        env
     }
 
     /// Starts an exporter: a process of its own, which knows nothing of one before.
@@ -201,13 +201,13 @@ impl World {
     }
 
     /// Makes things go wrong, as a list of troubles in a scenario's words.
-    pub fn trouble(&self, troubles: &str) {
+    pub fn inject_faults(&self, troubles: &str) {
         let troubles = Fault::parse_list("troubles", troubles).unwrap_or_else(|e| panic!("{e}"));
         self.simulator.set_faults(troubles);
     }
 
     /// Changes a channel's life, in a scenario's words.
-    pub fn life(&self, channel: &str, life: &str) {
+    pub fn set_script(&self, channel: &str, life: &str) {
         let life = ChannelScript::parse("life", life).unwrap_or_else(|faults| panic!("{faults}"));
         self.simulator.set_script(channel, life).unwrap();
     }
@@ -255,12 +255,12 @@ impl World {
 }
 
 /// Lets time pass.
-pub async fn pass(seconds: f64) {
+pub async fn advance(seconds: f64) {
     tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
 }
 
 /// How many of `instants` (milliseconds, sorted) the fullest half-open window holds.
-pub fn fullest_window(instants: &[u64], window_ms: u64) -> usize {
+pub fn max_calls_in_window(instants: &[u64], window_ms: u64) -> usize {
     let mut fullest = 0;
     let mut first = 0;
     for last in 0..instants.len() {

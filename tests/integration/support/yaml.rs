@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::exporter_process::{run, said};
+use super::exporter_process::{run, text_of};
 
 const TO_JSON: &str = "
 import json, sys
@@ -28,7 +28,7 @@ pub fn yaml(path: &Path) -> Value {
         output.status.success(),
         "{}: {}",
         path.display(),
-        said(&output)
+        text_of(&output)
     );
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -38,5 +38,5 @@ pub fn assert_schema(schema: &str, files: &[std::path::PathBuf]) {
     let output = run(Command::new(python())
         .args(["-m", "check_jsonschema", "--builtin-schema", schema])
         .args(files));
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", text_of(&output));
 }

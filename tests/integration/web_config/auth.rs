@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::exporter_process::{Exporter, quick_config};
-use crate::support::secured_exporter::{ALICE, BOB, Doored, TLS, basic, until};
-use crate::support::simulator_server::Served;
+use crate::support::secured_exporter::{ALICE, BOB, SecuredExporter, TLS, basic, until};
+use crate::support::simulator_server::SimulatorServer;
 
 fn users(lines: &[&str]) -> String {
     format!("basic_auth_users:\n  {}\n", lines.join("\n  "))
@@ -38,7 +38,7 @@ async fn ask(stream: &mut TcpStream, authorization: &str) -> String {
 
 #[tokio::test]
 async fn without_the_right_password_nothing_is_to_be_had() {
-    let mut doored = Doored::start(&users(&[ALICE, BOB])).await;
+    let mut secured = SecuredExporter::start(&users(&[ALICE, BOB])).await;
     let paths = [
         "/",
         "/metrics",
@@ -54,9 +54,9 @@ async fn without_the_right_password_nothing_is_to_be_had() {
         Some(("", "a")),
         Some(("stranger", "a")),
     ] {
-        let client = doored.client(credentials, None);
+        let client = secured.client(credentials, None);
         for path in paths {
-            let url = doored.exporter.url(path);
+            let url = secured.exporter.url(path);
             for request in [client.get(&url), client.post(&url), client.head(&url)] {
                 let answer = request.send().await.unwrap();
                 assert_eq!(answer.status(), 401, "{path}, {credentials:?}");
@@ -68,8 +68,8 @@ async fn without_the_right_password_nothing_is_to_be_had() {
         }
     }
     for header in ["Basic", "Basic ?", "Bearer YWxpY2U6YQ==", "Basic YWxpY2U="] {
-        let url = doored.exporter.url("/metrics");
-        let request = doored
+        let url = secured.exporter.url("/metrics");
+        let request = secured
             .exporter
             .client
             .get(url)
@@ -77,42 +77,42 @@ async fn without_the_right_password_nothing_is_to_be_had() {
         assert_eq!(request.send().await.unwrap().status(), 401, "{header}");
     }
     for (user, password) in [("alice", "a"), ("bob", "U*U")] {
-        let client = doored.client(Some((user, password)), None);
-        assert_eq!(doored.status(&client, "/metrics").await, 200);
-        assert_eq!(doored.status(&client, "/-/healthy").await, 200);
-        assert_eq!(doored.status(&client, "/nothing").await, 404);
+        let client = secured.client(Some((user, password)), None);
+        assert_eq!(secured.status(&client, "/metrics").await, 200);
+        assert_eq!(secured.status(&client, "/-/healthy").await, 200);
+        assert_eq!(secured.status(&client, "/nothing").await, 404);
     }
     // All of it, to the end.
-    doored.exporter.program.signal("TERM");
-    doored.exporter.program.ended().await;
-    let log = doored.exporter.program.log();
+    secured.exporter.program.signal("TERM");
+    secured.exporter.program.ended().await;
+    let log = secured.exporter.program.log();
     assert!(!log.contains("$2a$") && !log.contains("U*U"), "{log}");
 }
 
 #[tokio::test]
 async fn other_users_count_at_once_and_on_connections_that_are_open() {
-    let mut doored = Doored::start(&users(&[ALICE])).await;
-    doored.exporter.client = doored.client(Some(("bob", "U*U")), None);
-    let mut open = TcpStream::connect(doored.exporter.address).await.unwrap();
+    let mut secured = SecuredExporter::start(&users(&[ALICE])).await;
+    secured.exporter.client = secured.client(Some(("bob", "U*U")), None);
+    let mut open = TcpStream::connect(secured.exporter.address).await.unwrap();
     let alice = basic("alice", "a");
     let answer = ask(&mut open, &alice).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    doored.write(&users(&[BOB]));
+    secured.write(&users(&[BOB]));
     until("alice is not let in any more", async || {
         ask(&mut open, &alice).await.starts_with("HTTP/1.1 401")
     })
     .await;
     let answer = ask(&mut open, &basic("bob", "U*U")).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    doored.until_well(true).await;
+    secured.until_well(true).await;
 }
 
 #[tokio::test]
 async fn a_file_that_is_empty_or_gone_or_broken_leaves_the_door_as_it_was() {
-    let mut doored = Doored::start(&users(&[ALICE])).await;
-    doored.exporter.client = doored.client(Some(("alice", "a")), None);
-    let stranger = doored.client(None, None);
-    let path = doored.path("web.yml");
+    let mut secured = SecuredExporter::start(&users(&[ALICE])).await;
+    secured.exporter.client = secured.client(Some(("alice", "a")), None);
+    let stranger = secured.client(None, None);
+    let path = secured.path("web.yml");
     for (number, faulty) in [
         "",
         "{}",
@@ -127,52 +127,52 @@ async fn a_file_that_is_empty_or_gone_or_broken_leaves_the_door_as_it_was() {
         if number % 2 == 0 {
             std::fs::write(&path, faulty).unwrap();
         } else {
-            doored.write(faulty);
+            secured.write(faulty);
         }
-        doored.until_well(false).await;
-        assert_eq!(doored.status(&stranger, "/metrics").await, 401, "{faulty}");
-        let (status, said) = doored.exporter.reload().await;
+        secured.until_well(false).await;
+        assert_eq!(secured.status(&stranger, "/metrics").await, 401, "{faulty}");
+        let (status, said) = secured.exporter.reload().await;
         assert_eq!(status, 500, "{faulty}");
         assert!(said.contains("web.yml"), "{said}");
-        doored.write(&users(&[ALICE]));
-        doored.until_well(true).await;
+        secured.write(&users(&[ALICE]));
+        secured.until_well(true).await;
     }
     std::fs::remove_file(&path).unwrap();
-    doored.until_well(false).await;
-    assert_eq!(doored.status(&stranger, "/metrics").await, 401);
-    assert_eq!(doored.exporter.reload().await.0, 500);
-    doored.write(&users(&[ALICE]));
-    assert_eq!(doored.exporter.reload().await.0, 200);
-    doored.until_well(true).await;
-    assert_eq!(doored.status(&stranger, "/metrics").await, 401);
+    secured.until_well(false).await;
+    assert_eq!(secured.status(&stranger, "/metrics").await, 401);
+    assert_eq!(secured.exporter.reload().await.0, 500);
+    secured.write(&users(&[ALICE]));
+    assert_eq!(secured.exporter.reload().await.0, 200);
+    secured.until_well(true).await;
+    assert_eq!(secured.status(&stranger, "/metrics").await, 401);
 }
 
 #[tokio::test]
 async fn a_fault_of_the_door_is_told_once_and_the_rest_of_the_configuration_is_taken() {
-    let mut doored = Doored::start(&users(&[ALICE])).await;
-    doored.exporter.client = doored.client(Some(("alice", "a")), None);
-    doored.write("basic_auth_user: {}\n");
-    doored.until_well(false).await;
-    let config = quick_config(doored.polyv.address, "[{id: 1}, {id: 2}]");
-    crate::support::exporter_process::replace(&doored.exporter.config_path(), &config);
+    let mut secured = SecuredExporter::start(&users(&[ALICE])).await;
+    secured.exporter.client = secured.client(Some(("alice", "a")), None);
+    secured.write("basic_auth_user: {}\n");
+    secured.until_well(false).await;
+    let config = quick_config(secured.polyv.address, "[{id: 1}, {id: 2}]");
+    crate::support::exporter_process::replace(&secured.exporter.config_path(), &config);
     let fault = "did you mean `basic_auth_users`?";
     let count = |log: &str| log.matches(fault).count();
-    doored.exporter.program.logged(&[fault]).await;
-    assert_eq!(count(&doored.exporter.program.log()), 1);
+    secured.exporter.program.logged(&[fault]).await;
+    assert_eq!(count(&secured.exporter.program.log()), 1);
     // Other changes in the directory have it looked at again, and are no news.
-    let looked_at = opened_in_noise(&doored.path("web.yml"), doored.files.path()).await;
+    let looked_at = opened_in_noise(&secured.path("web.yml"), secured.files.path()).await;
     assert!(looked_at >= 1);
-    assert_eq!(count(&doored.exporter.program.log()), 1);
+    assert_eq!(count(&secured.exporter.program.log()), 1);
     // A client that asks gets the fault again.
-    let (status, said) = doored.exporter.reload().await;
+    let (status, said) = secured.exporter.reload().await;
     assert_eq!((status, count(&said)), (500, 1), "{said}");
-    doored
+    secured
         .exporter
         .until("the new channel is there", |scrape| {
             scrape.all("polyv_channel_info", &[]).len() == 2
         })
         .await;
-    doored.until_well(false).await;
+    secured.until_well(false).await;
 }
 
 /// How many times a file is opened by anybody while others are written in a directory for
@@ -200,22 +200,22 @@ async fn opened_in_noise(file: &std::path::Path, noisy: &std::path::Path) -> usi
 async fn files_that_are_written_beside_ours_have_ours_read_seldom_and_others_never() {
     // Each with an exporter of its own: a look that is put off belongs to the noise before.
     for beside_the_door in [true, false] {
-        let doored = Doored::start(&users(&[ALICE])).await;
+        let secured = SecuredExporter::start(&users(&[ALICE])).await;
         let channels = tempfile::tempdir().unwrap();
         let file = channels.path().join("a.yml");
         std::fs::write(&file, "- id: 2\n").unwrap();
         let pattern = format!("channel_files: ['{}/*.yml']", channels.path().display());
-        let config = quick_config(doored.polyv.address, "[{id: 1}]").replace(
+        let config = quick_config(secured.polyv.address, "[{id: 1}]").replace(
             "channels: [{id: 1}]",
             &format!("channels: [{{id: 1}}], {pattern}"),
         );
-        crate::support::exporter_process::replace(&doored.exporter.config_path(), &config);
-        let alice = doored.client(Some(("alice", "a")), None);
-        let reload = alice.post(doored.exporter.url("/-/reload")).send();
+        crate::support::exporter_process::replace(&secured.exporter.config_path(), &config);
+        let alice = secured.client(Some(("alice", "a")), None);
+        let reload = alice.post(secured.exporter.url("/-/reload")).send();
         assert_eq!(reload.await.unwrap().status(), 200);
-        let web = doored.path("web.yml");
+        let web = secured.path("web.yml");
         let noisy = if beside_the_door {
-            doored.files.path()
+            secured.files.path()
         } else {
             channels.path()
         };
@@ -229,10 +229,10 @@ async fn files_that_are_written_beside_ours_have_ours_read_seldom_and_others_nev
         assert!((1..=6).contains(&beside), "{beside}");
         assert_eq!(other, 0);
         // And after all that a change is noticed.
-        doored.write(&users(&[BOB]));
-        let bob = doored.client(Some(("bob", "U*U")), None);
+        secured.write(&users(&[BOB]));
+        let bob = secured.client(Some(("bob", "U*U")), None);
         until("bob is let in", async || {
-            doored.status(&bob, "/-/healthy").await == 200
+            secured.status(&bob, "/-/healthy").await == 200
         })
         .await;
     }
@@ -240,27 +240,27 @@ async fn files_that_are_written_beside_ours_have_ours_read_seldom_and_others_nev
 
 #[tokio::test]
 async fn a_change_behind_a_link_into_another_directory_is_noticed_at_once() {
-    let doored = Doored::start(&users(&[ALICE])).await;
+    let secured = SecuredExporter::start(&users(&[ALICE])).await;
     let elsewhere = tempfile::tempdir().unwrap();
     let real = elsewhere.path().join("real.yml");
     std::fs::write(&real, users(&[ALICE])).unwrap();
-    let link = doored.path("link");
+    let link = secured.path("link");
     std::os::unix::fs::symlink(&real, &link).unwrap();
-    std::fs::rename(&link, doored.path("web.yml")).unwrap();
-    let alice = doored.client(Some(("alice", "a")), None);
-    let reload = alice.post(doored.exporter.url("/-/reload")).send();
+    std::fs::rename(&link, secured.path("web.yml")).unwrap();
+    let alice = secured.client(Some(("alice", "a")), None);
+    let reload = alice.post(secured.exporter.url("/-/reload")).send();
     assert_eq!(reload.await.unwrap().status(), 200);
-    let bob = doored.client(Some(("bob", "U*U")), None);
+    let bob = secured.client(Some(("bob", "U*U")), None);
     let begin = Instant::now();
     for _ in 0..2 {
         std::fs::write(&real, users(&[ALICE, BOB])).unwrap();
         until("bob is let in", async || {
-            doored.status(&bob, "/-/healthy").await == 200
+            secured.status(&bob, "/-/healthy").await == 200
         })
         .await;
         crate::support::exporter_process::replace(&real, &users(&[ALICE]));
         until("bob is not", async || {
-            doored.status(&bob, "/-/healthy").await == 401
+            secured.status(&bob, "/-/healthy").await == 401
         })
         .await;
     }
@@ -270,7 +270,7 @@ async fn a_change_behind_a_link_into_another_directory_is_noticed_at_once() {
 
 #[tokio::test]
 async fn every_answer_says_what_browsers_may_do_with_it() {
-    let polyv = Served::start("channels: [{id: 1}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let exporter = Exporter::start(&quick_config(polyv.address, "[{id: 1}]")).await;
     for (path, status) in [
         ("/", 200),
@@ -290,7 +290,7 @@ async fn every_answer_says_what_browsers_may_do_with_it() {
         assert_eq!(headers["referrer-policy"], "no-referrer");
         assert!(!headers.contains_key("strict-transport-security"));
     }
-    let doored = Doored::start(&format!(
+    let secured = SecuredExporter::start(&format!(
         "http_server_config:
   headers:
     X-Frame-Options: sameorigin
@@ -301,7 +301,7 @@ async fn every_answer_says_what_browsers_may_do_with_it() {
         users(&[ALICE])
     ))
     .await;
-    let answer = doored.exporter.get("/").await;
+    let answer = secured.exporter.get("/").await;
     assert_eq!(answer.status(), 401);
     let headers = answer.headers();
     assert_eq!(headers["x-frame-options"], "sameorigin");
@@ -316,7 +316,7 @@ async fn every_answer_says_what_browsers_may_do_with_it() {
 
 #[tokio::test]
 async fn no_page_of_another_site_can_have_it_reload() {
-    let polyv = Served::start("channels: [{id: 1}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let exporter = Exporter::start(&quick_config(polyv.address, "[{id: 1}]")).await;
     let address = exporter.address;
     let own = format!("http://{address}");
@@ -365,7 +365,7 @@ async fn no_page_of_another_site_can_have_it_reload() {
 
 #[tokio::test]
 async fn a_request_has_to_say_to_whom_it_is() {
-    let polyv = Served::start("channels: [{id: 1}]").await;
+    let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let exporter = Exporter::start(&quick_config(polyv.address, "[{id: 1}]")).await;
     let close = "Connection: close\r\n\r\n";
     for (request, status) in [
@@ -394,16 +394,16 @@ async fn beyond_the_rate_limit_everybody_is_refused() {
         "rate_limit: {{interval: 1h, burst: 5}}\n{}",
         users(&[ALICE])
     );
-    let doored = Doored::start(&web).await;
-    let alice = doored.client(Some(("alice", "a")), None);
+    let secured = SecuredExporter::start(&web).await;
+    let alice = secured.client(Some(("alice", "a")), None);
     for _ in 0..3 {
-        assert_eq!(doored.status(&alice, "/-/healthy").await, 200);
+        assert_eq!(secured.status(&alice, "/-/healthy").await, 200);
     }
     // Those without a password count too.
-    let stranger = doored.client(None, None);
-    assert_eq!(doored.status(&stranger, "/-/healthy").await, 401);
-    assert_eq!(doored.status(&stranger, "/-/healthy").await, 401);
-    let refused = alice.get(doored.exporter.url("/metrics"));
+    let stranger = secured.client(None, None);
+    assert_eq!(secured.status(&stranger, "/-/healthy").await, 401);
+    assert_eq!(secured.status(&stranger, "/-/healthy").await, 401);
+    let refused = alice.get(secured.exporter.url("/metrics"));
     let refused = refused.send().await.unwrap();
     assert_eq!(refused.status(), 429);
     let wait: u64 = refused.headers()["retry-after"]
@@ -413,11 +413,11 @@ async fn beyond_the_rate_limit_everybody_is_refused() {
         .unwrap();
     assert!((3500..=3601).contains(&wait), "{wait}");
     assert_eq!(refused.headers()["x-frame-options"], "DENY");
-    assert_eq!(doored.status(&stranger, "/-/healthy").await, 429);
+    assert_eq!(secured.status(&stranger, "/-/healthy").await, 429);
     // Another limit counts at once.
-    doored.write(&users(&[ALICE]));
+    secured.write(&users(&[ALICE]));
     until("there is no limit any more", async || {
-        doored.status(&alice, "/-/healthy").await == 200
+        secured.status(&alice, "/-/healthy").await == 200
     })
     .await;
 }
@@ -455,7 +455,7 @@ async fn a_door_that_is_faulty_at_the_start_opens_nothing() {
             command
         }) {
             let output = crate::support::exporter_process::run(&mut command);
-            let text = crate::support::exporter_process::said(&output);
+            let text = crate::support::exporter_process::text_of(&output);
             assert_eq!(output.status.code(), Some(2), "{text}");
             assert!(text.contains(said), "{text}");
             assert!(!text.contains(": secret"), "{text}");
@@ -464,7 +464,7 @@ async fn a_door_that_is_faulty_at_the_start_opens_nothing() {
         check.arg("check-config").arg(&config);
         check.arg("--web.config.file").arg(&web);
         let output = crate::support::exporter_process::run(&mut check);
-        let text = crate::support::exporter_process::said(&output);
+        let text = crate::support::exporter_process::text_of(&output);
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(
             text.contains(said) && text.contains("polyv.yml: valid"),
@@ -476,7 +476,7 @@ async fn a_door_that_is_faulty_at_the_start_opens_nothing() {
     check.arg("check-config").arg(&config);
     check.arg("--web.config.file").arg(&web);
     let output = crate::support::exporter_process::run(&mut check);
-    let text = crate::support::exporter_process::said(&output);
+    let text = crate::support::exporter_process::text_of(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("web.yml: valid; TLS: no"), "{text}");
 }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::certificates::Authority;
-use crate::support::secured_exporter::{ALICE, Doored, TLS, basic, until};
+use crate::support::secured_exporter::{ALICE, SecuredExporter, TLS, basic, until};
 
 /// Verified clients' certificates, and perhaps more.
 fn verified(rest: &str) -> String {
@@ -30,8 +30,8 @@ fn dns(name: &str) -> SanType {
 }
 
 /// The certificate that new connections are shown.
-async fn shown(doored: &Doored) -> Vec<u8> {
-    let stream = doored.connect(&[]).await.unwrap();
+async fn shown(secured: &SecuredExporter) -> Vec<u8> {
+    let stream = secured.connect(&[]).await.unwrap();
     stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
 }
 
@@ -56,8 +56,8 @@ async fn ask2(
 #[tokio::test]
 async fn http_2_is_spoken_where_it_is_configured_and_behind_the_same_door() {
     let web = format!("{TLS}basic_auth_users: {{{ALICE}}}\n");
-    let doored = Doored::start(&web).await;
-    let stream = doored.connect(&["h2", "http/1.1"]).await.unwrap();
+    let secured = SecuredExporter::start(&web).await;
+    let stream = secured.connect(&["h2", "http/1.1"]).await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
@@ -78,13 +78,13 @@ async fn http_2_is_spoken_where_it_is_configured_and_behind_the_same_door() {
     _ = connection.await;
     // Who can't speak it need not.
     for protocols in [&["http/1.1"][..], &[]] {
-        let stream = doored.connect(protocols).await.unwrap();
+        let stream = secured.connect(protocols).await.unwrap();
         assert_ne!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     }
     // And no one does where it is switched off, which takes no restart.
-    doored.write(&format!("http_server_config: {{http2: false}}\n{web}"));
+    secured.write(&format!("http_server_config: {{http2: false}}\n{web}"));
     until("HTTP/2 is not offered any more", async || {
-        let stream = doored.connect(&["h2", "http/1.1"]).await.unwrap();
+        let stream = secured.connect(&["h2", "http/1.1"]).await.unwrap();
         stream.get_ref().1.alpn_protocol() == Some(b"http/1.1")
     })
     .await;
@@ -92,18 +92,18 @@ async fn http_2_is_spoken_where_it_is_configured_and_behind_the_same_door() {
 
 #[tokio::test]
 async fn clients_without_a_certificate_of_the_authority_do_not_get_in() {
-    let doored = Doored::start(&verified("")).await;
+    let secured = SecuredExporter::start(&verified("")).await;
     let (known, unknown) = (
-        doored.authority.client([]),
+        secured.authority.client([]),
         Authority::new("else").client([]),
     );
-    assert!(doored.lets_in(&doored.client(None, Some(&known))).await);
-    assert!(!doored.lets_in(&doored.client(None, None)).await);
-    assert!(!doored.lets_in(&doored.client(None, Some(&unknown))).await);
+    assert!(secured.lets_in(&secured.client(None, Some(&known))).await);
+    assert!(!secured.lets_in(&secured.client(None, None)).await);
+    assert!(!secured.lets_in(&secured.client(None, Some(&unknown))).await);
     // A server's certificate of the same authority is none of a client.
-    let server = doored.authority.server();
-    assert!(!doored.lets_in(&doored.client(None, Some(&server))).await);
-    let plain = reqwest::get(format!("http://{}/metrics", doored.exporter.address));
+    let server = secured.authority.server();
+    assert!(!secured.lets_in(&secured.client(None, Some(&server))).await);
+    let plain = reqwest::get(format!("http://{}/metrics", secured.exporter.address));
     assert_eq!(plain.await.unwrap().status(), 400);
 }
 
@@ -115,10 +115,10 @@ async fn a_certificate_that_is_only_asked_for_may_be_missing_and_may_be_wrong_or
         ("VerifyClientCertIfGiven", false, true),
     ] {
         let web = verified("").replace("RequireAndVerifyClientCert", policy);
-        let doored = Doored::start(&web).await;
-        let known = doored.authority.client([]);
+        let secured = SecuredExporter::start(&web).await;
+        let known = secured.authority.client([]);
         let unknown = Authority::new("else").client([]);
-        let lets_in = async |pair| doored.lets_in(&doored.client(None, pair)).await;
+        let lets_in = async |pair| secured.lets_in(&secured.client(None, pair)).await;
         assert!(lets_in(Some(&known)).await, "{policy}");
         assert_eq!(lets_in(Some(&unknown)).await, nobodys, "{policy}");
         assert_eq!(lets_in(None).await, missing, "{policy}");
@@ -147,29 +147,29 @@ async fn a_self_signed_certificate_that_is_listed_itself_gets_in_while_it_is_val
         (self_signed("expired", &[], (year(2020), year(2021))), false),
         (self_signed("to come", &[], (year(3999), year(4000))), false),
     ];
-    let doored = Doored::start(&verified("")).await;
+    let secured = SecuredExporter::start(&verified("")).await;
     let all: String = listed
         .iter()
         .map(|(pair, _)| pair.certificate.as_str())
         .collect();
-    std::fs::write(doored.path("ca.crt"), all).unwrap();
-    doored.exporter.program.signal("HUP");
-    let good = doored.client(None, Some(&listed[0].0));
-    until("the list counts", async || doored.lets_in(&good).await).await;
+    std::fs::write(secured.path("ca.crt"), all).unwrap();
+    secured.exporter.program.signal("HUP");
+    let good = secured.client(None, Some(&listed[0].0));
+    until("the list counts", async || secured.lets_in(&good).await).await;
     for (number, (pair, let_in)) in listed.iter().enumerate() {
-        let client = doored.client(None, Some(pair));
-        assert_eq!(doored.lets_in(&client).await, *let_in, "{number}");
+        let client = secured.client(None, Some(pair));
+        assert_eq!(secured.lets_in(&client).await, *let_in, "{number}");
     }
     // Another one, though by the same name; and none.
     let other = self_signed("good", &[], now);
-    assert!(!doored.lets_in(&doored.client(None, Some(&other))).await);
-    assert!(!doored.lets_in(&doored.client(None, None)).await);
+    assert!(!secured.lets_in(&secured.client(None, Some(&other))).await);
+    assert!(!secured.lets_in(&secured.client(None, None)).await);
 }
 
 #[tokio::test]
 async fn only_certificates_with_an_allowed_name_get_in() {
     let allowed = "  client_allowed_sans: [prometheus.example, 10.1.2.3, \"fd00::1\", ops@example.com, \"spiffe://example/prometheus\"]\n";
-    let doored = Doored::start(&verified(allowed)).await;
+    let secured = SecuredExporter::start(&verified(allowed)).await;
     let text = |name: &str| name.try_into().unwrap();
     for (names, let_in) in [
         (vec![dns("prometheus.example")], true),
@@ -191,62 +191,62 @@ async fn only_certificates_with_an_allowed_name_get_in() {
             false,
         ),
     ] {
-        let pair = doored.authority.client(names.clone());
-        let client = doored.client(None, Some(&pair));
-        assert_eq!(doored.lets_in(&client).await, let_in, "{names:?}");
+        let pair = secured.authority.client(names.clone());
+        let client = secured.client(None, Some(&pair));
+        assert_eq!(secured.lets_in(&client).await, let_in, "{names:?}");
     }
     // The right name in a certificate of another client.
     let pair = Authority::new("else").client([dns("prometheus.example")]);
-    assert!(!doored.lets_in(&doored.client(None, Some(&pair))).await);
+    assert!(!secured.lets_in(&secured.client(None, Some(&pair))).await);
 }
 
 #[tokio::test]
 async fn a_new_certificate_is_shown_without_a_restart_and_a_broken_one_never() {
-    let mut doored = Doored::start(TLS).await;
-    let first = shown(&doored).await;
-    let second = doored.authority.server();
+    let mut secured = SecuredExporter::start(TLS).await;
+    let first = shown(&secured).await;
+    let second = secured.authority.server();
     // One file after the other: in between they do not fit, and the old pair goes on.
-    std::fs::write(doored.path("server.crt"), &second.certificate).unwrap();
-    doored.until_well(false).await;
-    assert_eq!(shown(&doored).await, first);
-    let (status, said) = doored.exporter.reload().await;
+    std::fs::write(secured.path("server.crt"), &second.certificate).unwrap();
+    secured.until_well(false).await;
+    assert_eq!(shown(&secured).await, first);
+    let (status, said) = secured.exporter.reload().await;
     assert_eq!(status, 500);
     assert!(said.contains("is not the key of"), "{said}");
-    std::fs::write(doored.path("server.key"), &second.key).unwrap();
+    std::fs::write(secured.path("server.key"), &second.key).unwrap();
     until("the second is shown", async || {
-        shown(&doored).await == der(&second.certificate)
+        shown(&secured).await == der(&second.certificate)
     })
     .await;
-    doored.until_well(true).await;
+    secured.until_well(true).await;
     for broken in ["", "rubbish"] {
-        std::fs::write(doored.path("server.key"), broken).unwrap();
-        doored.until_well(false).await;
-        assert_eq!(shown(&doored).await, der(&second.certificate));
-        std::fs::write(doored.path("server.key"), &second.key).unwrap();
-        doored.until_well(true).await;
+        std::fs::write(secured.path("server.key"), broken).unwrap();
+        secured.until_well(false).await;
+        assert_eq!(shown(&secured).await, der(&second.certificate));
+        std::fs::write(secured.path("server.key"), &second.key).unwrap();
+        secured.until_well(true).await;
     }
     // Renamed into place, and by a signal.
-    let third = doored.authority.server();
-    third.write(doored.files.path(), "new");
+    let third = secured.authority.server();
+    third.write(secured.files.path(), "new");
     for kind in ["crt", "key"] {
-        let new = doored.path(&format!("new.{kind}"));
-        std::fs::rename(new, doored.path(&format!("server.{kind}"))).unwrap();
+        let new = secured.path(&format!("new.{kind}"));
+        std::fs::rename(new, secured.path(&format!("server.{kind}"))).unwrap();
     }
-    doored.exporter.program.signal("HUP");
+    secured.exporter.program.signal("HUP");
     until("the third is shown", async || {
-        shown(&doored).await == der(&third.certificate)
+        shown(&secured).await == der(&third.certificate)
     })
     .await;
     // The key itself where the name of its file belongs: neither the log nor the answer shows it.
     let indented = third.key.trim().replace('\n', "\n    ");
-    doored.write(&format!(
+    secured.write(&format!(
         "tls_server_config:\n  cert_file: server.crt\n  key_file: |\n    {indented}\n"
     ));
-    let (status, said) = doored.exporter.reload().await;
+    let (status, said) = secured.exporter.reload().await;
     assert_eq!(status, 500);
     assert!(said.contains("it belongs under `key`"), "{said}");
     // What it says is read by another thread, so that it is there has to be waited for.
-    let program = &mut doored.exporter.program;
+    let program = &mut secured.exporter.program;
     program.logged(&["it belongs under `key`"]).await;
     let log = program.log();
     for line in third.key.lines() {
@@ -255,34 +255,35 @@ async fn a_new_certificate_is_shown_without_a_restart_and_a_broken_one_never() {
             "{line}\n{said}\n{log}"
         );
     }
-    assert_eq!(shown(&doored).await, der(&third.certificate));
+    assert_eq!(shown(&secured).await, der(&third.certificate));
 }
 
 #[tokio::test]
 async fn whoever_came_in_by_another_authority_has_to_come_in_anew() {
-    let mut doored = Doored::start(&verified("")).await;
-    let old = doored.client(None, Some(&doored.authority.client([])));
-    assert!(doored.lets_in(&old).await);
+    let mut secured = SecuredExporter::start(&verified("")).await;
+    let old = secured.client(None, Some(&secured.authority.client([])));
+    assert!(secured.lets_in(&old).await);
     let another = Authority::new("another");
-    doored.exporter.client = doored.client(None, Some(&another.client([])));
-    std::fs::write(doored.path("ca.crt"), another.pem()).unwrap();
+    secured.exporter.client = secured.client(None, Some(&another.client([])));
+    std::fs::write(secured.path("ca.crt"), another.pem()).unwrap();
     until("clients of the new authority get in", async || {
-        doored.lets_in(&doored.exporter.client).await
+        secured.lets_in(&secured.exporter.client).await
     })
     .await;
     // The client's connection was open all the time.
     until("clients of the old one do not", async || {
-        !doored.lets_in(&old).await
+        !secured.lets_in(&old).await
     })
     .await;
-    assert!(!doored.lets_in(&old).await);
+    assert!(!secured.lets_in(&old).await);
 }
 
 #[tokio::test]
 async fn tls_is_neither_turned_on_nor_off_nor_weakened_while_it_runs() {
-    let mut doored = Doored::start(&verified("  client_allowed_sans: [a.example]\n")).await;
-    let known = doored.authority.client([dns("a.example")]);
-    doored.exporter.client = doored.client(None, Some(&known));
+    let mut secured =
+        SecuredExporter::start(&verified("  client_allowed_sans: [a.example]\n")).await;
+    let known = secured.authority.client([dns("a.example")]);
+    secured.exporter.client = secured.client(None, Some(&known));
     for (web, said) in [
         (String::new(), "TLS can't be turned off"),
         (TLS.to_owned(), "`client_auth_type` can't require less"),
@@ -292,16 +293,16 @@ async fn tls_is_neither_turned_on_nor_off_nor_weakened_while_it_runs() {
         ),
         (verified(""), "`client_allowed_sans` can't be removed"),
     ] {
-        doored.write(&web);
-        let (status, answer) = doored.exporter.reload().await;
+        secured.write(&web);
+        let (status, answer) = secured.exporter.reload().await;
         assert_eq!(status, 500, "{answer}");
         assert!(
             answer.contains(said) && answer.contains("restart"),
             "{answer}"
         );
-        assert!(!doored.lets_in(&doored.client(None, None)).await);
+        assert!(!secured.lets_in(&secured.client(None, None)).await);
     }
-    let plain = Doored::start("").await;
+    let plain = SecuredExporter::start("").await;
     plain.write(TLS);
     let (status, answer) = plain.exporter.reload().await;
     assert_eq!(status, 500, "{answer}");
@@ -311,9 +312,9 @@ async fn tls_is_neither_turned_on_nor_off_nor_weakened_while_it_runs() {
 
 #[tokio::test]
 async fn plain_http_on_the_tls_port_is_answered_with_a_sentence_and_rubbish_harms_nobody() {
-    let doored = Doored::start(TLS).await;
+    let secured = SecuredExporter::start(TLS).await;
     let ask = async |bytes: &[u8]| {
-        let mut stream = TcpStream::connect(doored.exporter.address).await.unwrap();
+        let mut stream = TcpStream::connect(secured.exporter.address).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         let mut answer = Vec::new();
         // However it ends: what counts is that it does.
@@ -328,12 +329,12 @@ async fn plain_http_on_the_tls_port_is_answered_with_a_sentence_and_rubbish_harm
         b"\x16\x03\x01\xff\xffrubbish",
         b"\n\n\n",
     ] {
-        let mut stream = TcpStream::connect(doored.exporter.address).await.unwrap();
+        let mut stream = TcpStream::connect(secured.exporter.address).await.unwrap();
         stream.write_all(rubbish).await.unwrap();
         stream.shutdown().await.unwrap();
         let mut answer = Vec::new();
         _ = stream.read_to_end(&mut answer).await;
         assert!(!String::from_utf8_lossy(&answer).contains("polyv"));
     }
-    assert!(doored.lets_in(&doored.exporter.client).await);
+    assert!(secured.lets_in(&secured.exporter.client).await);
 }

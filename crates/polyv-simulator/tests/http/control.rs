@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::simulator_server::{Served, within_deadline};
+use crate::simulator_server::{SimulatorServer, within_deadline};
 
 fn newest_bitrate(answer: &Value) -> f64 {
     let samples = answer["data"].as_array().unwrap();
@@ -17,7 +17,7 @@ fn newest_bitrate(answer: &Value) -> f64 {
 
 #[tokio::test]
 async fn control_call_changes_the_bitrate() {
-    let served = Served::start("{sample_every: 100ms, channels: [{id: 1}]}").await;
+    let served = SimulatorServer::start("{sample_every: 100ms, channels: [{id: 1}]}").await;
     assert!(newest_bitrate(&served.ask_json("1").await) > 1_000_000.0);
     let life = "{phase: bitrate_drop, to: 0.2}";
     let (status, channel) = served.control("PUT", "channels/1/life", life).await;
@@ -36,7 +36,7 @@ async fn control_call_changes_the_bitrate() {
 
 #[tokio::test]
 async fn channels_are_added_listed_and_deleted_over_http() {
-    let served = Served::start("channels: [{id: 1, name: Main}]").await;
+    let served = SimulatorServer::start("channels: [{id: 1, name: Main}]").await;
     let json = r#"{"name": "Second", "bitrate_bps": 500000, "life": "steady"}"#;
     let (status, channel) = served.control("PUT", "channels/2", json).await;
     assert_eq!((status, &channel["name"]), (200, &"Second".into()));
@@ -58,7 +58,7 @@ async fn channels_are_added_listed_and_deleted_over_http() {
 
 #[tokio::test]
 async fn mistakes_are_reported_with_line_and_column_and_change_nothing() {
-    let served = Served::start("channels: [{id: 1}]").await;
+    let served = SimulatorServer::start("channels: [{id: 1}]").await;
     for (path, body, line, column) in [
         (
             "channels/1/life",
@@ -95,7 +95,7 @@ async fn mistakes_are_reported_with_line_and_column_and_change_nothing() {
 
 #[tokio::test]
 async fn clock_delay_and_request_log_are_available_over_http() {
-    let served = Served::start("channels: [{id: 1}]").await;
+    let served = SimulatorServer::start("channels: [{id: 1}]").await;
     let (_, answer) = served.control("PUT", "clock_skew", "-10m").await;
     assert_eq!(answer["clock_skew_ms"], -600_000);
     let host = std::time::SystemTime::now();
@@ -122,7 +122,7 @@ async fn clock_delay_and_request_log_are_available_over_http() {
 
 #[tokio::test]
 async fn help_is_plain_text() {
-    let served = Served::start("channels: []").await;
+    let served = SimulatorServer::start("channels: []").await;
     let help = served
         .get("/_simulator/")
         .await

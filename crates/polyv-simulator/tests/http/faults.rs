@@ -6,11 +6,11 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::simulator_server::{Served, within_deadline};
+use crate::simulator_server::{SimulatorServer, within_deadline};
 
 #[tokio::test]
 async fn hanging_call_gets_no_response_while_others_do() {
-    let served = Served::start(
+    let served = SimulatorServer::start(
         "{channels: [{id: 1}, {id: 2}], troubles: [{trouble: hang, channels: [\"1\"]}]}",
     )
     .await;
@@ -23,7 +23,7 @@ async fn hanging_call_gets_no_response_while_others_do() {
 
 #[tokio::test]
 async fn reset_connection_has_no_response() {
-    let served = Served::start("{channels: [{id: 1}], troubles: [reset]}").await;
+    let served = SimulatorServer::start("{channels: [{id: 1}], troubles: [reset]}").await;
     let mut connection = TcpStream::connect(served.address).await.unwrap();
     let request = format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", served.question("1"));
     connection.write_all(request.as_bytes()).await.unwrap();
@@ -37,7 +37,7 @@ async fn reset_connection_has_no_response() {
 
 #[tokio::test]
 async fn cut_off_body_is_shorter_than_its_length() {
-    let served = Served::start("{channels: [{id: 1}], troubles: [cut_off]}").await;
+    let served = SimulatorServer::start("{channels: [{id: 1}], troubles: [cut_off]}").await;
     let mut connection = TcpStream::connect(served.address).await.unwrap();
     let request = format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", served.question("1"));
     connection.write_all(request.as_bytes()).await.unwrap();
@@ -60,7 +60,7 @@ async fn cut_off_body_is_shorter_than_its_length() {
 
 #[tokio::test]
 async fn truncated_json_is_valid_http() {
-    let served = Served::start("{channels: [{id: 1}], troubles: [truncated_json]}").await;
+    let served = SimulatorServer::start("{channels: [{id: 1}], troubles: [truncated_json]}").await;
     let text = served.ask("1").await.unwrap().text().await.unwrap();
     assert!(text.starts_with("{\"code\":200,"));
     assert!(serde_json::from_str::<Value>(&text).is_err());
@@ -68,7 +68,7 @@ async fn truncated_json_is_valid_http() {
 
 #[tokio::test]
 async fn endless_body_exceeds_any_limit() {
-    let served = Served::start("{channels: [{id: 1}], troubles: [endless]}").await;
+    let served = SimulatorServer::start("{channels: [{id: 1}], troubles: [endless]}").await;
     let mut response = served.ask("1").await.unwrap();
     assert_eq!(response.content_length(), None);
     let mut received = 0;
@@ -80,7 +80,7 @@ async fn endless_body_exceeds_any_limit() {
 
 #[tokio::test]
 async fn gzip_bomb_expands_in_a_client_that_decompresses_it() {
-    let served = Served::start("{channels: [{id: 1}], troubles: [gzip_bomb]}").await;
+    let served = SimulatorServer::start("{channels: [{id: 1}], troubles: [gzip_bomb]}").await;
     let url = format!("http://{}{}", served.address, served.question("1"));
     let client = reqwest::Client::builder()
         .gzip(true)
@@ -97,7 +97,7 @@ async fn gzip_bomb_expands_in_a_client_that_decompresses_it() {
 
 #[tokio::test]
 async fn gateways_and_redirects_have_their_statuses() {
-    let served = Served::start("channels: [{id: 1}]").await;
+    let served = SimulatorServer::start("channels: [{id: 1}]").await;
     for (trouble, status) in [
         ("bad_gateway", 502),
         ("html", 200),
@@ -107,7 +107,7 @@ async fn gateways_and_redirects_have_their_statuses() {
         ("{trouble: block, as: 429}", 429),
         ("{trouble: answer, status: 503, body: \"\"}", 503),
     ] {
-        served.trouble(trouble).await;
+        served.inject_faults(trouble).await;
         let response = served.ask("1").await.unwrap();
         assert_eq!(response.status().as_u16(), status, "{trouble}");
         let text = response.text().await.unwrap();
@@ -127,7 +127,7 @@ async fn gateways_and_redirects_have_their_statuses() {
 
 #[tokio::test]
 async fn latency_is_waited_for_on_the_socket() {
-    let served = Served::start(
+    let served = SimulatorServer::start(
         "{channels: [{id: 1}], troubles: [{trouble: latency, median: 300ms, p99: 300ms}]}",
     )
     .await;

@@ -7,11 +7,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::simulator_server::{Served, within_deadline};
+use crate::simulator_server::{SimulatorServer, within_deadline};
 
 #[tokio::test]
 async fn right_signature_is_accepted_and_wrong_one_refused() {
-    let served = Served::start("channels: [{id: 3880533}, {id: 2, life: offline}]").await;
+    let served = SimulatorServer::start("channels: [{id: 3880533}, {id: 2, life: offline}]").await;
     let answer = served.ask_json("3880533").await;
     assert_eq!(answer["code"], 200);
     assert!(answer["data"].as_array().unwrap().len() > 700);
@@ -28,7 +28,8 @@ async fn right_signature_is_accepted_and_wrong_one_refused() {
 
 #[tokio::test]
 async fn connections_over_the_limit_are_reset_except_for_control() {
-    let served = Served::start("{limits: {requests: 5, per: 10s}, channels: [{id: 1}]}").await;
+    let served =
+        SimulatorServer::start("{limits: {requests: 5, per: 10s}, channels: [{id: 1}]}").await;
     for _ in 0..5 {
         assert_eq!(served.ask_json("1").await["code"], 200);
     }
@@ -48,7 +49,7 @@ async fn connections_over_the_limit_are_reset_except_for_control() {
 
 #[tokio::test]
 async fn one_connection_serves_several_calls() {
-    let served = Served::start("channels: [{id: 1, live_for: 1m}]").await;
+    let served = SimulatorServer::start("channels: [{id: 1, live_for: 1m}]").await;
     let mut connection = TcpStream::connect(served.address).await.unwrap();
     for _ in 0..3 {
         let request = format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", served.question("1"));
@@ -65,7 +66,7 @@ async fn one_connection_serves_several_calls() {
 
 #[tokio::test]
 async fn shutdown_is_quick_despite_hanging_calls() {
-    let served = Served::start(
+    let served = SimulatorServer::start(
         "{channels: [{id: 1}, {id: 2}, {id: 3}], troubles: [\
          {trouble: hang, channels: [\"1\"]}, {trouble: endless, channels: [\"2\"]}, \
          {trouble: latency, median: 1h, p99: 1h, channels: [\"3\"]}]}",
@@ -105,7 +106,7 @@ async fn shutdown_is_quick_despite_hanging_calls() {
 
 #[tokio::test]
 async fn port_can_be_reused_after_shutdown() {
-    let served = Served::start("channels: [{id: 1}]").await;
+    let served = SimulatorServer::start("channels: [{id: 1}]").await;
     assert_eq!(served.ask_json("1").await["code"], 200);
     let (address, simulator) = (served.address, served.simulator.clone());
     served.stop().await;
@@ -122,7 +123,7 @@ async fn port_can_be_reused_after_shutdown() {
 
 #[tokio::test]
 async fn response_in_flight_is_sent_before_shutdown() {
-    let served = Served::start(
+    let served = SimulatorServer::start(
         "{channels: [{id: 1}], troubles: [{trouble: latency, median: 400ms, p99: 400ms}]}",
     )
     .await;
@@ -144,7 +145,7 @@ async fn response_in_flight_is_sent_before_shutdown() {
 
 #[tokio::test]
 async fn idle_connections_do_not_delay_shutdown() {
-    let served = Served::start("channels: [{id: 1}]").await;
+    let served = SimulatorServer::start("channels: [{id: 1}]").await;
     assert_eq!(served.ask_json("1").await["code"], 200);
     let client = served.client.clone();
     let took = served.stop().await;

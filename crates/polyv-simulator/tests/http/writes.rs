@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::simulator_server::{Served, within_deadline};
+use crate::simulator_server::{SimulatorServer, within_deadline};
 
 const RELEVANCE: &str = "/live/v3/channel/session/relevance";
 const MODERATION_UPDATE: &str = "/live/v4/channel/video-moderation/update";
@@ -55,7 +55,7 @@ async fn read(response: reqwest::Result<reqwest::Response>) -> Value {
 }
 
 /// What a call for channel 1 with all parameters in the query is answered.
-async fn tell(served: &Served, path: &str, more: &[(&str, &str)], body: &str) -> Value {
+async fn tell(served: &SimulatorServer, path: &str, more: &[(&str, &str)], body: &str) -> Value {
     read(
         served
             .post(&address(served, path, more), AS_JSON, body.to_owned())
@@ -64,19 +64,19 @@ async fn tell(served: &Served, path: &str, more: &[(&str, &str)], body: &str) ->
     .await
 }
 
-fn address(served: &Served, path: &str, more: &[(&str, &str)]) -> String {
+fn address(served: &SimulatorServer, path: &str, more: &[(&str, &str)]) -> String {
     let mut parameters = vec![("channelId", "1")];
     parameters.extend(more);
     format!("{path}?{}", served.signed(&parameters))
 }
 
-async fn channel(served: &Served) -> Value {
+async fn channel(served: &SimulatorServer) -> Value {
     served.control("GET", "channels/1", "").await.1
 }
 
 #[tokio::test]
 async fn the_pages_sample_requests_are_answered_and_their_effects_are_shown() {
-    let served = Served::start(ONE).await;
+    let served = SimulatorServer::start(ONE).await;
     let v3 = json!({"code": 200, "status": "success", "message": "", "data": true});
     let link = [("externalSessionId", ID)];
     assert_eq!(tell(&served, RELEVANCE, &link, "null").await, v3);
@@ -136,7 +136,7 @@ async fn the_pages_sample_requests_are_answered_and_their_effects_are_shown() {
 
 #[tokio::test]
 async fn the_pages_failures_are_answered() {
-    let served = Served::start("{invalid_signature_code: 403, channels: [{id: 1}]}").await;
+    let served = SimulatorServer::start("{invalid_signature_code: 403, channels: [{id: 1}]}").await;
     let v3 = json!({"code": 403, "status": "error", "message": "invalid signature.", "data": ""});
     for (path, more) in [
         (RELEVANCE, ("externalSessionId", ID)),
@@ -170,7 +170,7 @@ async fn the_pages_failures_are_answered() {
 
 #[tokio::test]
 async fn parameters_of_a_post_may_come_as_a_form() {
-    let served = Served::start(ONE).await;
+    let served = SimulatorServer::start(ONE).await;
     let form = served.signed(&[("channelId", "1"), ("externalSessionId", ID)]);
     let answer = read(served.post(RELEVANCE, AS_FORM, form).await).await;
     assert_eq!(answer["data"], true, "{answer}");
@@ -187,7 +187,7 @@ async fn parameters_of_a_post_may_come_as_a_form() {
 
 #[tokio::test]
 async fn limits_types_and_channels_are_checked() {
-    let served = Served::start("channels: [{id: 1}, {id: 2}]").await;
+    let served = SimulatorServer::start("channels: [{id: 1}, {id: 2}]").await;
     let short = [("externalSessionId", "w11")];
     let answer = tell(&served, RELEVANCE, &short, "null").await;
     assert_eq!(
@@ -225,7 +225,7 @@ async fn limits_types_and_channels_are_checked() {
 
 #[tokio::test]
 async fn an_answer_is_lost_with_the_effect_or_without() {
-    let served = Served::start(ONE).await;
+    let served = SimulatorServer::start(ONE).await;
     for (trouble, sent) in [
         ("hang", false),
         ("reset", false),
@@ -238,7 +238,7 @@ async fn an_answer_is_lost_with_the_effect_or_without() {
         ("cut_off", true),
     ] {
         served.control("PUT", "channels/1", "{}").await;
-        served.trouble(trouble).await;
+        served.inject_faults(trouble).await;
         let url = format!("http://{}{}", served.address, address(&served, AUDIT, &[]));
         let request = served.client.post(url).timeout(Duration::from_millis(300));
         let request = request.header("content-type", AS_JSON).body(MESSAGE_SAMPLE);

@@ -8,7 +8,7 @@ use polyv_exporter::state::ChannelKey;
 use polyv_exporter::state::LiveState;
 
 use super::day::{Broadcast, Fleet, HOUR};
-use crate::support::test_env::{BEGINNING, World, pass};
+use crate::support::test_env::{BEGINNING, TestEnv, advance};
 
 /// Until then the exporter finds its channels, and what is live already.
 const WARM_UP: u64 = 120_000;
@@ -18,24 +18,24 @@ const WINDOW: u64 = 10_000;
 /// How many values there were of each size, in milliseconds: quantiles are exact, and a day's
 /// values take little memory.
 #[derive(Debug, Default)]
-pub struct Spread {
+pub struct Percentiles {
     counts: Vec<u64>,
     total: u64,
 }
 
 /// What was seen of a day.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct Observations {
     /// From a channel's start to the moment at which it is said to be live.
-    pub starts: Spread,
+    pub starts: Percentiles,
     /// From its end to the moment at which it is not.
-    pub ends: Spread,
+    pub ends: Percentiles,
     /// How old the newest sample of each channel is that is live, each second.
-    pub ages: Spread,
+    pub ages: Percentiles,
     /// How late the most overdue poll is, each second.
-    pub lags: Spread,
+    pub lags: Percentiles,
     /// The same at the beginning.
-    pub early_lags: Spread,
+    pub early_lags: Percentiles,
     /// When all channels were found, in milliseconds.
     pub found: Option<u64>,
     /// Broadcasts that were over before anybody saw them.
@@ -61,15 +61,15 @@ struct Calls {
 }
 
 /// A broadcast that is watched.
-struct Watched {
+struct Observer {
     broadcast: Broadcast,
     key: Option<ChannelKey>,
     seen: bool,
 }
 
-// === impl Spread ===
+// === impl Percentiles ===
 
-impl Spread {
+impl Percentiles {
     /// Larger ones all count as this.
     const LARGEST: u64 = 600_000;
 
@@ -94,7 +94,7 @@ impl Spread {
     }
 }
 
-impl fmt::Display for Spread {
+impl fmt::Display for Percentiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for percent in [50, 99, 100] {
             write!(f, "{:>8.1} s", self.percentile(percent) as f64 / 1000.0)?;
@@ -107,8 +107,8 @@ impl fmt::Display for Spread {
 
 impl Calls {
     /// Takes note of what Polyv has received since.
-    fn follow(&mut self, world: &World, seen: &mut Seen) {
-        for call in world.simulator.requests_since(self.next) {
+    fn follow(&mut self, env: &TestEnv, seen: &mut Observations) {
+        for call in env.simulator.requests_since(self.next) {
             self.next = call.sequence + 1;
             let at = call.monotonic_ms;
             self.window.push_back(at);
@@ -126,17 +126,17 @@ impl Calls {
     }
 }
 
-// === impl Watched ===
+// === impl Observer ===
 
-impl Watched {
+impl Observer {
     /// Since when its channel has been in the state that it is said to be in, and the time of
     /// its newest sample.
-    fn read(&mut self, world: &World) -> Option<(LiveState, u64, Option<Timestamp>)> {
-        let store = world.store();
+    fn read(&mut self, env: &TestEnv) -> Option<(LiveState, u64, Option<Timestamp>)> {
+        let store = env.store();
         if self.key.is_none() {
             self.key = store.find(&self.broadcast.channel.to_string());
         }
-        let Some(channel) = store.snapshot(self.key?, world.now()) else {
+        let Some(channel) = store.snapshot(self.key?, env.now()) else {
             // It has no series, since it was not live so far.
             return Some((LiveState::Unknown, 0, None));
         };
@@ -148,25 +148,25 @@ impl Watched {
 }
 
 /// Watches, second by second, until the day is over.
-pub async fn watch(world: &World, fleet: Fleet, broadcasts: &[Broadcast]) -> Seen {
-    let mut seen = Seen::default();
+pub async fn watch(env: &TestEnv, fleet: Fleet, broadcasts: &[Broadcast]) -> Observations {
+    let mut seen = Observations::default();
     let mut calls = Calls::default();
     let mut to_come = broadcasts.iter().peekable();
-    let mut live: Vec<Watched> = Vec::new();
-    let mut ended: Vec<Watched> = Vec::new();
-    while world.moment() < fleet.lasts {
-        pass(1.0).await;
-        let now = world.moment();
-        calls.follow(world, &mut seen);
+    let mut live: Vec<Observer> = Vec::new();
+    let mut ended: Vec<Observer> = Vec::new();
+    while env.moment() < fleet.lasts {
+        advance(1.0).await;
+        let now = env.moment();
+        calls.follow(env, &mut seen);
         while let Some(broadcast) = to_come.next_if(|broadcast| broadcast.starts <= now) {
-            live.push(Watched {
+            live.push(Observer {
                 broadcast: *broadcast,
                 key: None,
                 seen: false,
             });
         }
         for watched in &mut live {
-            look_at_live(watched, world, now, &mut seen);
+            look_at_live(watched, env, now, &mut seen);
         }
         for watched in live.extract_if(.., |watched| watched.broadcast.ends <= now) {
             if watched.seen {
@@ -175,7 +175,7 @@ pub async fn watch(world: &World, fleet: Fleet, broadcasts: &[Broadcast]) -> See
                 seen.missed.push(watched.broadcast);
             }
         }
-        ended.retain_mut(|watched| match watched.read(world) {
+        ended.retain_mut(|watched| match watched.read(env) {
             // It may be back already.
             Some((LiveState::Live, since, _)) => since < watched.broadcast.ends,
             Some((_, since, _)) => {
@@ -191,16 +191,16 @@ pub async fn watch(world: &World, fleet: Fleet, broadcasts: &[Broadcast]) -> See
         } else {
             &mut seen.lags
         };
-        lags.add(world.lag().as_millis() as u64);
-        if seen.found.is_none() && world.store().len() == fleet.channels as usize {
+        lags.add(env.lag().as_millis() as u64);
+        if seen.found.is_none() && env.store().len() == fleet.channels as usize {
             seen.found = Some(now);
         }
         if now >= WARM_UP && now.is_multiple_of(60_000) {
-            let stretch = world.own().get("polyv_exporter_poll_stretch_ratio", &[]);
+            let stretch = env.own().get("polyv_exporter_poll_stretch_ratio", &[]);
             seen.stretch = seen.stretch.max(stretch.unwrap());
         }
         if now >= WARM_UP && now.is_multiple_of(600_000) {
-            let exposed = check_exposure(world, fleet, broadcasts, now);
+            let exposed = check_exposure(env, fleet, broadcasts, now);
             seen.most_exposed = seen.most_exposed.max(exposed);
         }
     }
@@ -208,9 +208,9 @@ pub async fn watch(world: &World, fleet: Fleet, broadcasts: &[Broadcast]) -> See
 }
 
 /// Looks at a broadcast that is going on, or was until a moment ago.
-fn look_at_live(watched: &mut Watched, world: &World, now: u64, seen: &mut Seen) {
+fn look_at_live(watched: &mut Observer, env: &TestEnv, now: u64, seen: &mut Observations) {
     let Broadcast { starts, ends, .. } = watched.broadcast;
-    let Some((state, since, newest)) = watched.read(world) else {
+    let Some((state, since, newest)) = watched.read(env) else {
         return;
     };
     if !watched.seen && state == LiveState::Live && since >= starts {
@@ -230,8 +230,8 @@ fn look_at_live(watched: &mut Watched, world: &World, now: u64, seen: &mut Seen)
 
 /// Sees to it that the channels have series which are live or were in the last hour, and no
 /// others. How many those are.
-fn check_exposure(world: &World, fleet: Fleet, broadcasts: &[Broadcast], now: u64) -> usize {
-    let text = world.text();
+fn check_exposure(env: &TestEnv, fleet: Fleet, broadcasts: &[Broadcast], now: u64) -> usize {
+    let text = env.text();
     let exposed = text
         .lines()
         .filter(|line| line.starts_with("polyv_channel_info{"))
@@ -257,6 +257,6 @@ fn check_exposure(world: &World, fleet: Fleet, broadcasts: &[Broadcast], now: u6
         (least..=most).contains(&exposed),
         "{exposed} channels have series, and not {least} to {most}, at {now} ms"
     );
-    assert_eq!(world.store().len(), fleet.channels as usize);
+    assert_eq!(env.store().len(), fleet.channels as usize);
     exposed
 }

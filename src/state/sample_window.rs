@@ -18,7 +18,7 @@ pub(super) struct SampleWindow<V> {
 /// How far an entry may lie behind the newest one; 32 bits of milliseconds reach 49 days.
 const MAX_SPAN: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Entries for which space is kept free. Doubling would leave up to half of it unused.
-const SPARE_ENTRIES: usize = 8;
+const SPARE_ENTRIES: usize = 2;
 
 impl<V: Copy> SampleWindow<V> {
     /// Whether there are no samples.

@@ -81,16 +81,16 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub config: ConfigArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub shard: ShardArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub listen: ListenArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub web: WebArgs,
     /// Where the metrics are
     #[arg(
@@ -108,7 +108,7 @@ pub struct ServeArgs {
     )]
     pub enable_lifecycle: bool,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub log: LogArgs,
 }
 
@@ -153,10 +153,10 @@ pub struct DemoArgs {
     )]
     pub listen_addresses: Vec<String>,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub web: WebArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub log: LogArgs,
 }
 
@@ -176,7 +176,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "FILE", env = "POLYV_EXPORTER_SCENARIO")]
     pub scenario: Option<PathBuf>,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub log: LogArgs,
 }
 
@@ -187,7 +187,7 @@ pub struct CheckConfigArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub web: WebArgs,
 }
 
@@ -198,7 +198,7 @@ pub struct ProbeArgs {
     #[arg(value_name = "CHANNEL_ID")]
     pub channel_id: String,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub config: ConfigArgs,
     /// The account to ask as; without it, the one whose configuration lists the channel
     #[arg(long, value_name = "NAME", env = "POLYV_EXPORTER_ACCOUNT")]
@@ -212,7 +212,7 @@ pub struct ProbeArgs {
     )]
     pub output: Output,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub log: LogArgs,
 }
 

@@ -32,10 +32,10 @@ pub struct OperationArgs {
     )]
     pub output: Output,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub config: ConfigArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub log: LogArgs,
 }
 
@@ -50,7 +50,7 @@ pub enum SessionCommand {
 #[derive(Debug, Clone, Args)]
 pub struct LinkArgs {
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub operation: OperationArgs,
     /// The id: 32 characters
     #[arg(long, value_name = "ID32", env = "POLYV_EXPORTER_EXTERNAL_ID")]
@@ -75,7 +75,7 @@ pub enum ModerationCommand {
 #[derive(Debug, Clone, Args)]
 pub struct ModerationArgs {
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub operation: OperationArgs,
     /// Turns it on
     #[arg(
@@ -160,7 +160,7 @@ pub enum ChatCommand {
 #[derive(Debug, Clone, Args)]
 pub struct SendArgs {
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub operation: OperationArgs,
     /// One message's text, up to 2,000 characters
     #[arg(
@@ -231,7 +231,7 @@ pub enum ViewerTypeArg {
 #[derive(Debug, Clone, Args)]
 pub struct ChatModerationArgs {
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // its flags are documented in their own struct
     pub operation: OperationArgs,
     /// What it is to be
     #[arg(value_name = "STATE")]

@@ -50,7 +50,7 @@ fn poll(store: &ChannelStore, key: ChannelKey, id: usize, now: TimeSnapshot) {
     let samples = (0..id % 3).map(|stream| RawSample {
         stream: StreamName::new(&format!("stream{stream}")),
         time: SampleTime::At(now.server_time),
-        #[allow(clippy::cast_precision_loss)]
+        #[allow(clippy::cast_precision_loss)] // small numbers
         video_bitrate: NumericField::Number(1_000_000.5 + id as f64),
         video_framerate: NumericField::Number(15.0),
         audio_framerate: NumericField::Missing,

@@ -121,7 +121,7 @@ fn streams(info: &StreamInfo, now: Timestamp) -> (Vec<StreamReport>, usize) {
         .chunk_by(|(a, _), (b, _)| a.stream == b.stream)
         .filter_map(|samples| {
             let (last, newest) = samples.last()?;
-            #[allow(clippy::cast_precision_loss)]
+            #[allow(clippy::cast_precision_loss)] // exact for 285,000 years
             let age = now.millis_after(*newest) as f64 / 1000.0;
             Some(StreamReport {
                 stream: last.stream.to_string(),

@@ -43,7 +43,7 @@ advisories: ## Checks the dependencies against published advisories (needs cargo
 
 .PHONY: docs
 docs: ## Generates docs/metrics.md from the metric families
-	UPDATE_DOCS=1 cargo test --locked --test integration the_page_on_metrics_is_the_catalogue
+	UPDATE_DOCS=1 cargo test --locked --test integration metrics_page_equals_the_metric_families
 
 .PHONY: dashboards
 dashboards: ## Generates dashboards/*.json from dashboards/source
@@ -59,7 +59,7 @@ load: ## Polls 1,000 live channels on one core for a minute and shows lag and me
 
 .PHONY: fleet
 fleet: ## Simulates a day of 100,000 channels, 500 of them live, and shows how fresh they stay
-	cargo test --locked --release --test integration a_hundred_thousand_channels -- --ignored --nocapture
+	cargo test --locked --release --test integration hundred_thousand_channels -- --ignored --nocapture
 
 .PHONY: bench
 bench: ## Compares scrapes with a file server and others, and shows polls meanwhile (on Debian)

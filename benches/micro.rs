@@ -174,7 +174,7 @@ fn scraping_what_has_changed(bencher: Bencher<'_, '_>) {
 
 /// An answer that brings 3 new samples and 12 that are known.
 #[divan::bench]
-fn applying_an_answer(bencher: Bencher<'_, '_>) {
+fn applying_a_response(bencher: Bencher<'_, '_>) {
     let (store, rendered, keys) = live();
     let mut keys = keys.iter().cycle();
     bencher

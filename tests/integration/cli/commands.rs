@@ -12,7 +12,7 @@ use crate::support::scrape::Scrape;
 use crate::support::simulator_server::SimulatorServer;
 
 #[test]
-fn check_config_names_the_place_and_the_remedy_of_every_fault() {
+fn check_config_reports_location_and_remedy_of_every_fault() {
     // A fault, where it is, and what is said of it.
     let account = "accounts:\n- app_id: a\n  app_secret: s\n";
     let one = "  channels: [{id: 1}]\n";
@@ -133,7 +133,7 @@ fn check_config_names_the_place_and_the_remedy_of_every_fault() {
 }
 
 #[test]
-fn check_config_names_all_faults_at_once_in_their_order() {
+fn check_config_reports_all_faults_in_order() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("polyv.yml");
     let config = "api: {tiemout: 5s}
@@ -169,7 +169,7 @@ accounts:
 }
 
 #[test]
-fn check_config_of_a_valid_file_says_what_it_comes_to() {
+fn check_config_of_a_valid_file_prints_a_summary() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("polyv.yml");
     std::fs::write(
@@ -197,7 +197,7 @@ accounts:
 }
 
 #[test]
-fn wrong_usage_is_told_with_a_remedy_and_exit_status_2() {
+fn usage_error_has_a_remedy_and_exit_status_2() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("polyv.yml");
     std::fs::write(
@@ -246,7 +246,7 @@ fn wrong_usage_is_told_with_a_remedy_and_exit_status_2() {
 }
 
 #[test]
-fn version_and_help_tell_what_it_is() {
+fn version_and_help_describe_the_program() {
     let output = run(polyv_exporter().arg("--version"));
     assert!(output.status.success());
     let text = text_of(&output);
@@ -301,7 +301,7 @@ async fn three_variables_are_enough_to_serve() {
 }
 
 #[tokio::test]
-async fn the_demonstration_shows_metrics_within_five_seconds_and_what_it_announced() {
+async fn demo_has_metrics_within_five_seconds_and_plays_what_it_announces() {
     let mut command = polyv_exporter();
     command.args(["demo", "--web.listen-address", "127.0.0.1:0"]);
     let begin = Instant::now();
@@ -347,7 +347,7 @@ async fn the_demonstration_shows_metrics_within_five_seconds_and_what_it_announc
 }
 
 #[tokio::test]
-async fn a_simulated_polyv_plays_a_scenario_and_obeys_its_control_calls() {
+async fn simulate_plays_a_scenario_and_obeys_control_calls() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("scenario.yml");
     std::fs::write(&path, "channels: [{id: 3880533, life: offline}]").unwrap();
@@ -409,7 +409,7 @@ async fn probe(polyv: &SimulatorServer, config: &str, arguments: &[&str]) -> (Op
 }
 
 #[tokio::test]
-async fn a_probe_shows_state_samples_and_trend() {
+async fn probe_command_shows_state_samples_and_trend() {
     let polyv = SimulatorServer::start(
         "noise: 0
 channels: [{id: 3880533, bitrate_bps: 1157120, video_framerate_fps: 13, audio_framerate_fps: 46}]",
@@ -446,7 +446,7 @@ channels: [{id: 3880533, bitrate_bps: 1157120, video_framerate_fps: 13, audio_fr
 }
 
 #[tokio::test]
-async fn a_probe_says_what_to_do_about_each_kind_of_failure() {
+async fn probe_command_gives_a_remedy_for_each_failure() {
     let polyv = SimulatorServer::start(
         "channels:
 - {id: 1, life: offline}
@@ -458,7 +458,7 @@ async fn a_probe_says_what_to_do_about_each_kind_of_failure() {
     .await;
     let config = quick_config(polyv.address, "[{id: 1}]");
     let wrong = config.replace("app_secret: simulated-secret", "app_secret: wrong");
-    for (channel, config, trouble, expected, advice) in [
+    for (channel, config, fault, expected, advice) in [
         ("1", &config, "", 0, "not live"),
         ("2", &config, "", 1, "The channel was deleted"),
         ("3", &config, "", 1, "but is not the account `main`'s"),
@@ -468,78 +468,66 @@ async fn a_probe_says_what_to_do_about_each_kind_of_failure() {
         (
             "5",
             &config,
-            "{trouble: throttled}",
+            "{fault: throttled}",
             1,
             "blocks for 5 minutes",
         ),
         (
             "5",
             &config,
-            "{trouble: forbidden}",
+            "{fault: forbidden}",
             1,
             "limited to certain IP addresses",
         ),
         (
             "3",
             &config,
-            "{trouble: forbidden, endpoints: [stream_info]}",
+            "{fault: forbidden, endpoints: [stream_info]}",
             1,
             "but is not the account `main`'s",
         ),
         (
             "5",
             &config,
-            "{trouble: bad_values, defects: [bad_time]}",
+            "{fault: bad_values, defects: [bad_time]}",
             0,
             "none of them can be used",
         ),
+        ("5", &config, "{fault: hang}", 1, "does this host reach it"),
+        ("5", &config, "{fault: reset}", 1, "HTTPS_PROXY"),
+        ("5", &config, "{fault: html}", 1, "a login page in between"),
         (
             "5",
             &config,
-            "{trouble: hang}",
-            1,
-            "does this host reach it",
-        ),
-        ("5", &config, "{trouble: reset}", 1, "HTTPS_PROXY"),
-        (
-            "5",
-            &config,
-            "{trouble: html}",
-            1,
-            "a login page in between",
-        ),
-        (
-            "5",
-            &config,
-            "{trouble: bad_gateway}",
+            "{fault: bad_gateway}",
             1,
             "Polyv itself fails",
         ),
         (
             "5",
             &config,
-            "{trouble: clock_skew, by: 10m}",
+            "{fault: clock_skew, by: 10m}",
             0,
             "600 s behind Polyv's",
         ),
     ] {
-        polyv.inject_faults(trouble).await;
+        polyv.inject_faults(fault).await;
         let (status, text) = probe(&polyv, config, &[channel]).await;
-        assert_eq!(status, Some(expected), "{channel} {trouble}:\n{text}");
+        assert_eq!(status, Some(expected), "{channel} {fault}:\n{text}");
         assert!(
             text.contains(advice),
-            "{channel} {trouble}: {advice} in\n{text}"
+            "{channel} {fault}: {advice} in\n{text}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_proxy_is_used_for_the_world_and_never_for_loopback() {
+async fn proxy_is_used_except_for_loopback() {
     let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     // A proxy that takes down what it is asked for.
     let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = proxy.local_addr().unwrap();
-    let asked = tokio::spawn(async move {
+    let served = tokio::spawn(async move {
         use tokio::io::AsyncReadExt;
         let (mut stream, _) = proxy.accept().await.unwrap();
         let mut buffer = vec![0; 300];
@@ -572,9 +560,9 @@ async fn a_proxy_is_used_for_the_world_and_never_for_loopback() {
         .await
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let asked = asked.await.unwrap();
+    let served = served.await.unwrap();
     assert!(
-        asked.starts_with("GET http://polyv.invalid/live/v3/"),
-        "{asked}"
+        served.starts_with("GET http://polyv.invalid/live/v3/"),
+        "{served}"
     );
 }

@@ -56,7 +56,7 @@ impl Setup {
     }
 
     /// What Polyv remembers of the channel.
-    fn remembered(&self) -> WrittenState {
+    fn written_state(&self) -> WrittenState {
         self.polyv.simulator.written_state("3880533").unwrap()
     }
 
@@ -135,12 +135,12 @@ const SEND: &[&str] = &[
 const SWITCH: &[&str] = &["chat", "moderation", "--channel", "3880533", "on"];
 
 #[tokio::test]
-async fn coming_sessions_are_linked_to_an_id_that_is_given_or_made() {
+async fn session_link_uses_a_given_or_generated_id() {
     let setup = Setup::new(TWO).await;
     let (status, text) = setup.run(LINK).await;
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains(ID32), "{text}");
-    assert_eq!(setup.remembered().external_session_ids, [ID32]);
+    assert_eq!(setup.written_state().external_session_ids, [ID32]);
     let generate = ["session", "link", "--channel", "3880533", "--generate"];
     let (status, json) = setup.json(&generate).await;
     assert_eq!(status, Some(0));
@@ -151,11 +151,11 @@ async fn coming_sessions_are_linked_to_an_id_that_is_given_or_made() {
         id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()),
         "{id}"
     );
-    assert_eq!(setup.remembered().external_session_ids, [ID32, id]);
+    assert_eq!(setup.written_state().external_session_ids, [ID32, id]);
 }
 
 #[tokio::test]
-async fn moderation_changes_what_is_given_and_leaves_the_rest_as_it_is() {
+async fn moderation_set_changes_only_the_given_settings() {
     let setup = Setup::new(TWO).await;
     let (status, text) = setup.run(MODERATE).await;
     assert_eq!(status, Some(0), "{text}");
@@ -179,11 +179,11 @@ async fn moderation_changes_what_is_given_and_leaves_the_rest_as_it_is() {
     assert_eq!(status, Some(0), "{json}");
     assert_eq!(json["before"]["strategy"], "serious");
     assert_eq!(json["after"]["strategy"], "easy");
-    let remembered = setup.remembered().video_moderation;
-    assert!(remembered.enabled);
-    assert_eq!(remembered.image_frequency, 20);
-    assert_eq!(remembered.strategy, "finance_easy");
-    assert_eq!(remembered.notified, ["platform", "talent"]);
+    let written_state = setup.written_state().video_moderation;
+    assert!(written_state.enabled);
+    assert_eq!(written_state.image_frequency, 20);
+    assert_eq!(written_state.strategy, "finance_easy");
+    assert_eq!(written_state.notified, ["platform", "talent"]);
     // Nothing to change is nothing to send.
     let before = setup.received().len();
     let (status, json) = setup.json(&only_strategy).await;
@@ -202,12 +202,12 @@ async fn moderation_changes_what_is_given_and_leaves_the_rest_as_it_is() {
         "none",
     ];
     assert_eq!(setup.run(&off).await.0, Some(0));
-    let remembered = setup.remembered().video_moderation;
-    assert!(!remembered.enabled && remembered.notified.is_empty());
+    let written_state = setup.written_state().video_moderation;
+    assert!(!written_state.enabled && written_state.notified.is_empty());
 }
 
 #[tokio::test]
-async fn an_account_without_the_feature_is_told_so() {
+async fn missing_feature_of_the_account_is_reported() {
     let setup = Setup::new(
         "accounts: [{app_id: simulated, app_secret: simulated-secret, video_moderation: false}]
 channels: [{id: 3880533}]",
@@ -223,11 +223,11 @@ channels: [{id: 3880533}]",
 }
 
 #[tokio::test]
-async fn chat_moderation_is_switched_and_read_back_whatever_the_change_answers() {
-    for answers in ["after", "before"] {
+async fn chat_moderation_is_switched_and_verified() {
+    for responses in ["after", "before"] {
         for read in ["letters", "booleans"] {
             let setup = Setup::new(&format!(
-                "censor_update_answers: {answers}\ncensor_get_answers: {read}\n{TWO}"
+                "censor_update_answers: {responses}\ncensor_get_answers: {read}\n{TWO}"
             ))
             .await;
             let mut expected = false;
@@ -247,7 +247,7 @@ async fn chat_moderation_is_switched_and_read_back_whatever_the_change_answers()
                     "toggle" => !expected,
                     other => other == "on",
                 };
-                assert_eq!(setup.remembered().chat_moderation, expected);
+                assert_eq!(setup.written_state().chat_moderation, expected);
             }
             let changes = setup
                 .received()
@@ -260,7 +260,7 @@ async fn chat_moderation_is_switched_and_read_back_whatever_the_change_answers()
 }
 
 #[tokio::test]
-async fn a_change_that_polyv_accepts_and_does_not_make_is_an_error() {
+async fn accepted_change_without_effect_is_an_error() {
     let setup = Setup::new(TWO).await;
     let accepted = r#"{"code":200,"status":"success","message":"","data":true}"#;
     let pretend =
@@ -296,7 +296,7 @@ async fn messages_are_sent_from_flags_a_file_and_standard_input() {
     let third = r#"[{"msgId": "three", "viewerId": "c", "nickName": "C", "content": "drei"}]"#;
     let output = output(command, Some(third.to_owned())).await;
     assert!(output.status.success(), "{}", text_of(&output));
-    let messages = setup.remembered().messages;
+    let messages = setup.written_state().messages;
     let contents: Vec<_> = messages
         .iter()
         .map(|message| message.content.as_str())
@@ -324,7 +324,7 @@ fn many(count: usize, content: impl Fn(usize) -> String) -> String {
 }
 
 #[tokio::test]
-async fn each_message_of_many_has_its_own_fate_and_what_was_not_sent_can_be_sent_again() {
+async fn each_message_has_a_result_and_unsent_ones_can_be_sent_again() {
     let setup = Setup::new("channels: [{id: 3880533, refuses_messages_with: [forbidden]}]").await;
     let text = |n: usize| {
         if n == 3 {
@@ -351,14 +351,14 @@ async fn each_message_of_many_has_its_own_fate_and_what_was_not_sent_can_be_sent
     assert_eq!(json["messages"][3]["reason"], "包含敏感词");
     assert_eq!(json["messages"][3]["number"], 4);
     assert_eq!(json["unsent"], Value::Array(Vec::new()));
-    assert_eq!(setup.remembered().messages.len(), 24);
+    assert_eq!(setup.written_state().messages.len(), 24);
     assert_eq!(setup.received(), ["chat_message_audit"; 3]);
 
     // The first call is answered, the second one is not, and the third is not made.
     let setup = Setup::new("channels: [{id: 3880533}]").await;
     let file = setup.file("many.json", &many(25, |n| format!("text {n}")));
-    let slow = "{trouble: latency, median: 3s, p99: 3s}";
-    let later = "{trouble: hang, effect: taken, after: 2500ms, endpoints: [chat_message_audit]}";
+    let slow = "{fault: latency, median: 3s, p99: 3s}";
+    let later = "{fault: hang, effect: taken, after: 2500ms, endpoints: [chat_message_audit]}";
     setup.polyv.inject_faults(&format!("{slow}, {later}")).await;
     let patient = quick_config(setup.polyv.address, "[{id: 3880533}]");
     setup.file("polyv.yml", &patient.replace("timeout: 1s", "timeout: 5s"));
@@ -386,7 +386,7 @@ async fn each_message_of_many_has_its_own_fate_and_what_was_not_sent_can_be_sent
         .collect();
     let expected = [["sent"; 10].as_slice(), &["unknown"; 10], &["not_sent"; 5]].concat();
     assert_eq!(results, expected);
-    assert_eq!(setup.remembered().messages.len(), 20);
+    assert_eq!(setup.written_state().messages.len(), 20);
     assert_eq!(setup.received(), ["chat_message_audit"; 2]);
     let left: Value = serde_json::from_str(&std::fs::read_to_string(&unsent).unwrap()).unwrap();
     let left: Vec<_> = left
@@ -423,7 +423,7 @@ async fn each_message_of_many_has_its_own_fate_and_what_was_not_sent_can_be_sent
     };
     setup
         .polyv
-        .inject_faults("{trouble: forbidden, endpoints: [chat_message_audit]}")
+        .inject_faults("{fault: forbidden, endpoints: [chat_message_audit]}")
         .await;
     let (status, text) = setup.run(&send(&file)).await;
     assert_eq!(status, Some(1), "{text}");
@@ -434,7 +434,7 @@ async fn each_message_of_many_has_its_own_fate_and_what_was_not_sent_can_be_sent
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains("25 sent"), "{text}");
     let ids: Vec<_> = setup
-        .remembered()
+        .written_state()
         .messages
         .into_iter()
         .map(|m| m.msg_id)
@@ -445,7 +445,7 @@ async fn each_message_of_many_has_its_own_fate_and_what_was_not_sent_can_be_sent
 }
 
 #[tokio::test]
-async fn invalid_input_is_named_and_nothing_is_sent() {
+async fn invalid_input_is_reported_and_nothing_is_sent() {
     let setup = Setup::new(TWO).await;
     let long = "🎥".repeat(1001);
     let faulty = setup.file(
@@ -568,7 +568,7 @@ async fn invalid_input_is_named_and_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn a_variable_that_says_false_is_none() {
+async fn boolean_variable_set_to_false_is_off() {
     let setup = Setup::new(TWO).await;
     let with = async |name: &str, arguments: &[&str]| {
         let mut command = setup.command(arguments);
@@ -581,15 +581,15 @@ async fn a_variable_that_says_false_is_none() {
     assert_eq!(status, Some(2), "{text}");
     assert_eq!(with("POLYV_EXPORTER_GENERATE", LINK).await.0, Some(0));
     assert_eq!(with("POLYV_EXPORTER_DISABLED", MODERATE).await.0, Some(0));
-    assert_eq!(setup.remembered().external_session_ids, [ID32]);
+    assert_eq!(setup.written_state().external_session_ids, [ID32]);
 }
 
 #[tokio::test]
-async fn who_is_told_is_not_forgotten_for_being_answered_oddly() {
+async fn notify_is_required_if_current_settings_are_unreadable() {
     let setup = Setup::new(TWO).await;
     let odd = r#"{"code":200,"status":"success","data":{"moderationEnabled":"Y","imageFrequency":60,"moderationStrategy":"finance_easy","illegalNotify":"Y"},"success":true}"#;
-    let trouble = format!("{{trouble: answer, endpoints: [video_moderation_get], body: '{odd}'}}");
-    setup.polyv.inject_faults(&trouble).await;
+    let fault = format!("{{trouble: answer, endpoints: [video_moderation_get], body: '{odd}'}}");
+    setup.polyv.inject_faults(&fault).await;
     let slower = [
         "moderation",
         "set",
@@ -605,11 +605,11 @@ async fn who_is_told_is_not_forgotten_for_being_answered_oddly() {
 }
 
 #[tokio::test]
-async fn a_gateways_json_says_nothing_of_what_became_of_a_write() {
+async fn gateway_error_leaves_the_effect_of_a_write_unknown() {
     let setup = Setup::new(TWO).await;
     let body = r#"{"code":14,"message":"upstream request timeout"}"#;
-    let trouble = format!("{{trouble: answer, status: 503, body: '{body}'}}");
-    setup.polyv.inject_faults(&trouble).await;
+    let fault = format!("{{trouble: answer, status: 503, body: '{body}'}}");
+    setup.polyv.inject_faults(&fault).await;
     for arguments in [LINK, SEND] {
         let (status, json) = setup.json(arguments).await;
         assert_eq!(
@@ -621,7 +621,7 @@ async fn a_gateways_json_says_nothing_of_what_became_of_a_write() {
 }
 
 #[tokio::test]
-async fn a_dry_run_shows_the_request_without_its_signature_and_changes_nothing() {
+async fn dry_run_shows_the_request_without_signature_and_changes_nothing() {
     let setup = Setup::new(TWO).await;
     for (arguments, path, body) in [
         (LINK, "/live/v3/channel/session/relevance?", ID32),
@@ -650,7 +650,7 @@ async fn a_dry_run_shows_the_request_without_its_signature_and_changes_nothing()
         assert_eq!(json["result"], "dry_run");
         assert!(json["requests"][0]["url"].as_str().unwrap().contains(path));
     }
-    assert_eq!(setup.remembered(), WrittenState::default());
+    assert_eq!(setup.written_state(), WrittenState::default());
     assert!(
         setup.received().iter().all(|call| call.contains("get")),
         "{:?}",
@@ -672,8 +672,8 @@ const WRITES: [(&[&str], &str, Capture); 4] = [
 ];
 
 #[tokio::test]
-async fn a_write_whose_effect_nobody_knows_is_told_so_and_never_sent_again() {
-    for trouble in [
+async fn write_with_unknown_effect_is_reported_and_never_repeated() {
+    for fault in [
         "truncated_json",
         "cut_off",
         "bad_gateway, effect: taken",
@@ -686,30 +686,30 @@ async fn a_write_whose_effect_nobody_knows_is_told_so_and_never_sent_again() {
     ] {
         for (arguments, endpoint, taken) in WRITES {
             let setup = Setup::new(TWO).await;
-            let scoped = format!("{{trouble: {trouble}, endpoints: [{endpoint}]}}");
+            let scoped = format!("{{trouble: {fault}, endpoints: [{endpoint}]}}");
             setup.polyv.inject_faults(&scoped).await;
             let (status, json) = setup.json(arguments).await;
-            assert_eq!(status, Some(1), "{trouble}, {endpoint}: {json}");
-            assert_eq!(json["result"], "unknown", "{trouble}, {endpoint}: {json}");
+            assert_eq!(status, Some(1), "{fault}, {endpoint}: {json}");
+            assert_eq!(json["result"], "unknown", "{fault}, {endpoint}: {json}");
             let calls = setup
                 .received()
                 .iter()
                 .filter(|call| *call == endpoint)
                 .count();
-            assert_eq!(calls, 1, "{trouble}, {endpoint}");
+            assert_eq!(calls, 1, "{fault}, {endpoint}");
             // It would have been wrong to say either.
-            let expected = !matches!(trouble, "bad_gateway" | "hang");
+            let expected = !matches!(fault, "bad_gateway" | "hang");
             assert_eq!(
-                taken(&setup.remembered()),
+                taken(&setup.written_state()),
                 expected,
-                "{trouble}, {endpoint}"
+                "{fault}, {endpoint}"
             );
         }
     }
     let setup = Setup::new(TWO).await;
     setup
         .polyv
-        .inject_faults("{trouble: cut_off, endpoints: [session_relevance]}")
+        .inject_faults("{fault: cut_off, endpoints: [session_relevance]}")
         .await;
     let (_, text) = setup.run(LINK).await;
     assert!(
@@ -720,15 +720,15 @@ async fn a_write_whose_effect_nobody_knows_is_told_so_and_never_sent_again() {
 }
 
 #[tokio::test]
-async fn a_write_that_certainly_had_no_effect_is_told_so() {
-    for (trouble, outcome) in [
+async fn write_without_effect_is_reported() {
+    for (fault, outcome) in [
         ("forbidden", "forbidden"),
-        ("{trouble: rejected}", "rejected"),
+        ("{fault: rejected}", "rejected"),
         ("throttled", "throttled"),
     ] {
         for (arguments, endpoint, taken) in WRITES {
             let setup = Setup::new(TWO).await;
-            let inner = trouble
+            let inner = fault
                 .trim_matches(['{', '}'])
                 .trim_start_matches("trouble: ");
             setup
@@ -736,10 +736,10 @@ async fn a_write_that_certainly_had_no_effect_is_told_so() {
                 .inject_faults(&format!("{{trouble: {inner}, endpoints: [{endpoint}]}}"))
                 .await;
             let (status, json) = setup.json(arguments).await;
-            assert_eq!(status, Some(1), "{trouble}, {endpoint}: {json}");
-            assert_eq!(json["result"], "not_done", "{trouble}, {endpoint}: {json}");
-            assert_eq!(json["outcome"], outcome, "{trouble}, {endpoint}: {json}");
-            assert!(!taken(&setup.remembered()));
+            assert_eq!(status, Some(1), "{fault}, {endpoint}: {json}");
+            assert_eq!(json["result"], "not_done", "{fault}, {endpoint}: {json}");
+            assert_eq!(json["outcome"], outcome, "{fault}, {endpoint}: {json}");
+            assert!(!taken(&setup.written_state()));
         }
     }
     // No server, and the wrong secret.
@@ -768,21 +768,21 @@ async fn a_write_that_certainly_had_no_effect_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_host_whose_clock_is_off_can_do_all_of_it() {
+async fn operations_work_with_a_wrong_host_clock() {
     for (arguments, _, taken) in WRITES {
         let setup = Setup::new(&format!("clock_skew: 10m\n{TWO}")).await;
         let (status, text) = setup.run(arguments).await;
         assert_eq!(status, Some(0), "{text}");
-        assert!(taken(&setup.remembered()));
+        assert!(taken(&setup.written_state()));
     }
 }
 
 #[tokio::test]
-async fn ctrl_c_in_the_middle_of_a_write_leaves_it_open_whether_it_took_effect() {
+async fn interrupted_write_is_reported_as_unknown_effect() {
     let setup = Setup::new(TWO).await;
     setup
         .polyv
-        .inject_faults("{trouble: hang, endpoints: [session_relevance], effect: taken}")
+        .inject_faults("{fault: hang, endpoints: [session_relevance], effect: taken}")
         .await;
     let patient =
         quick_config(setup.polyv.address, "[{id: 3880533}]").replace("timeout: 1s", "timeout: 1m");
@@ -809,7 +809,7 @@ async fn ctrl_c_in_the_middle_of_a_write_leaves_it_open_whether_it_took_effect()
 }
 
 #[tokio::test]
-async fn the_pages_own_answers_are_understood() {
+async fn documented_responses_are_understood() {
     let v3 = |code: u32, status: &str, message: &str, data: &str| {
         format!(
             r#"{{"code": {code}, "status": "{status}", "message": "{message}", "data": {data}}}"#
@@ -820,7 +820,7 @@ async fn the_pages_own_answers_are_understood() {
     let not_found = r#"{"code": 400, "status": "error", "requestId": "d310b70bc329403f87f77f9203d50f89.128.16360831552223589", "error": {"code": 20001, "desc": "application not found."}, "success": false}"#;
     let signature = v3(403, "error", "invalid signature.", "\"\"");
     let signature_null = v3(403, "error", "invalid signature.", "null");
-    for (arguments, endpoint, answer, result) in [
+    for (arguments, endpoint, response, result) in [
         (
             LINK,
             "session_relevance",
@@ -858,11 +858,11 @@ async fn the_pages_own_answers_are_understood() {
         (SWITCH, "update_censor_enabled", signature_null, "not_done"),
     ] {
         let setup = Setup::new(TWO).await;
-        let trouble = format!("{{trouble: answer, endpoints: [{endpoint}], body: '{answer}'}}");
-        setup.polyv.inject_faults(&trouble).await;
+        let fault = format!("{{trouble: answer, endpoints: [{endpoint}], body: '{response}'}}");
+        setup.polyv.inject_faults(&fault).await;
         let (_, json) = setup.json(arguments).await;
-        assert_eq!(json["result"], result, "{endpoint}: {answer}: {json}");
-        if answer.contains("invalid signature") || answer.contains("20001") {
+        assert_eq!(json["result"], result, "{endpoint}: {response}: {json}");
+        if response.contains("invalid signature") || response.contains("20001") {
             let text = json.to_string();
             assert!(text.contains("does not accept this appId"), "{text}");
         } else if result == "not_done" {
@@ -873,7 +873,7 @@ async fn the_pages_own_answers_are_understood() {
 }
 
 #[tokio::test]
-async fn neither_the_secret_nor_a_signature_is_logged() {
+async fn secret_and_signature_are_never_logged() {
     let setup = Setup::new(TWO).await;
     for (arguments, ..) in WRITES {
         let mut arguments = arguments.to_vec();
@@ -888,7 +888,7 @@ async fn neither_the_secret_nor_a_signature_is_logged() {
 }
 
 #[test]
-fn completions_and_the_manual_know_every_command() {
+fn completions_and_manual_cover_every_command() {
     for shell in ["bash", "zsh", "fish"] {
         let output = run(polyv_exporter().args(["completions", shell]));
         let text = text_of(&output);

@@ -4,7 +4,7 @@ use crate::support::exporter_process::{Exporter, quick_config};
 use crate::support::simulator_server::SimulatorServer;
 
 #[tokio::test]
-async fn neither_the_secret_nor_a_signed_address_appears_anywhere() {
+async fn secret_and_signed_address_appear_nowhere() {
     for format in ["logfmt", "json"] {
         let polyv = SimulatorServer::start(
             "sample_every: 1s
@@ -29,19 +29,19 @@ channels:
             .await;
         let mut seen = vec![exporter.scrape().await.text];
         // Every kind of failure writes another kind of line; one of them echoes what was asked.
-        let echo = "{trouble: answer, status: 200, body: '{\"code\":400,\"message\":\"GET http://x/?appId=simulated&sign=0D2BDA2FD04D93A2B8832B91FD973C4D failed\"}', channels: ['4']}";
-        for trouble in [
+        let echo = "{fault: answer, status: 200, body: '{\"code\":400,\"message\":\"GET http://x/?appId=simulated&sign=0D2BDA2FD04D93A2B8832B91FD973C4D failed\"}', channels: ['4']}";
+        for fault in [
             echo,
-            "{trouble: html, channels: ['3']}",
-            "{trouble: reset, channels: ['3']}",
-            "{trouble: hang, channels: ['3']}",
-            "{trouble: cut_off, channels: ['3']}",
-            "{trouble: redirect, channels: ['3']}",
-            "{trouble: gzip_bomb, channels: ['3']}",
-            "{trouble: bad_gateway}",
-            "{trouble: reset}",
+            "{fault: html, channels: ['3']}",
+            "{fault: reset, channels: ['3']}",
+            "{fault: hang, channels: ['3']}",
+            "{fault: cut_off, channels: ['3']}",
+            "{fault: redirect, channels: ['3']}",
+            "{fault: gzip_bomb, channels: ['3']}",
+            "{fault: bad_gateway}",
+            "{fault: reset}",
         ] {
-            polyv.inject_faults(trouble).await;
+            polyv.inject_faults(fault).await;
             let failures = |s: &crate::support::scrape::Scrape| -> u64 {
                 [
                     "rejected",
@@ -96,7 +96,7 @@ channels:
 }
 
 #[test]
-fn a_configuration_printed_for_people_has_no_secret() {
+fn printed_configuration_has_no_secret() {
     use polyv_exporter::config::Source;
     let source = Source::text(
         "config",

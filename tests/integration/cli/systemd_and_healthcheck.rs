@@ -18,7 +18,7 @@ fn healthcheck(address: &str) -> Output {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn healthcheck_says_yes_of_an_exporter_that_works_whatever_its_door() {
+async fn healthcheck_passes_with_any_web_configuration() {
     for (web, word) in [
         ("{}".to_owned(), "works."),
         (format!("basic_auth_users: {{{ALICE}}}"), "password"),
@@ -46,7 +46,7 @@ async fn healthcheck_says_yes_of_an_exporter_that_works_whatever_its_door() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn healthcheck_asks_at_the_address_that_serve_was_told_to_listen_on() {
+async fn healthcheck_uses_the_listen_address_of_serve() {
     let secured = SecuredExporter::start("{}").await;
     let port = secured.exporter.address.port();
     for listens in [format!(":{port}"), format!("0.0.0.0:{port},[::1]:1")] {
@@ -58,7 +58,7 @@ async fn healthcheck_asks_at_the_address_that_serve_was_told_to_listen_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn healthcheck_says_no_where_nothing_or_something_else_answers() {
+async fn healthcheck_fails_without_an_exporter_at_the_address() {
     // No server listens.
     let (_held, address) = unused_address();
     let address = address.to_string();
@@ -89,7 +89,7 @@ async fn healthcheck_says_no_where_nothing_or_something_else_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn healthcheck_does_not_wait_for_one_that_never_answers() {
+async fn healthcheck_times_out_without_a_response() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let output = healthcheck(&silent.local_addr().unwrap().to_string());
     assert_eq!(output.status.code(), Some(1));
@@ -123,7 +123,7 @@ impl Manager {
     }
 
     /// The next message that is no keep-alive.
-    fn told_news(&self) -> String {
+    fn next_state(&self) -> String {
         loop {
             let message = self.next_message();
             if message.trim_end() != "WATCHDOG=1" {
@@ -134,7 +134,7 @@ impl Manager {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn systemd_is_told_when_it_is_ready_alive_reloading_and_stopping() {
+async fn systemd_is_notified_of_ready_watchdog_reload_and_stop() {
     let manager = Manager::new();
     let polyv = SimulatorServer::start("channels: [{id: 1}, {id: 2}]").await;
     let config = quick_config(polyv.address, "[{id: 1}]");
@@ -154,29 +154,29 @@ async fn systemd_is_told_when_it_is_ready_alive_reloading_and_stopping() {
     let two = quick_config(polyv.address, "[{id: 1}, {id: 2}]");
     replace(&exporter.config_path(), &two);
     exporter.program.signal("HUP");
-    let reloading = manager.told_news();
+    let reloading = manager.next_state();
     assert!(reloading.contains("RELOADING=1"), "{reloading}");
     assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
-    let ready = manager.told_news();
+    let ready = manager.next_state();
     assert!(ready.contains("READY=1"), "{ready}");
     assert!(ready.contains("watching channels: 2"), "{ready}");
 
     // One that is refused ends as well: what was in force goes on.
     replace(&exporter.config_path(), "accounts: 7");
     exporter.program.signal("HUP");
-    assert!(manager.told_news().contains("RELOADING=1"));
-    let ready = manager.told_news();
+    assert!(manager.next_state().contains("RELOADING=1"));
+    let ready = manager.next_state();
     assert!(ready.contains("READY=1"), "{ready}");
     assert!(ready.contains("watching channels: 2; "), "{ready}");
     assert!(ready.contains("faulty"), "{ready}");
 
     exporter.program.signal("TERM");
-    assert!(manager.told_news().contains("STOPPING=1"));
+    assert!(manager.next_state().contains("STOPPING=1"));
     assert!(exporter.program.ended().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_manager_that_reads_nothing_holds_up_nobody() {
+async fn unread_notify_socket_does_not_block_the_exporter() {
     let manager = Manager::new();
     let path = manager.directory.path().join("notify");
     let filler = UnixDatagram::unbound().unwrap();
@@ -201,7 +201,7 @@ async fn a_service_manager_that_reads_nothing_holds_up_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_manager_that_does_not_listen_changes_nothing() {
+async fn missing_notify_socket_has_no_effect() {
     let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let config = quick_config(polyv.address, "[{id: 1}]");
     let mut exporter = Exporter::start_with(&config, |command| {

@@ -66,15 +66,15 @@ type Kind = (&'static str, fn(&Block) -> bool, Check);
 
 const COMMANDS: Check = Check::Test(
     "tests/integration/docs/commands.rs",
-    "every_command_that_is_shown_is_one",
+    "every_shown_command_is_valid",
 );
 const PROMETHEUS: Check = Check::Test(
     "tests/integration/e2e/prometheus_docs.rs",
-    "prometheus_takes_whatever_is_shown_for_it",
+    "documented_prometheus_files_are_valid",
 );
 const API: Check = Check::Test(
     "tests/integration/http/status_page.rs",
-    "every_key_is_documented_and_every_documented_key_is_there",
+    "api_keys_are_the_documented_ones",
 );
 const SCENARIOS: Check = Check::Test(
     "crates/polyv-simulator/src/scenario/tests.rs",
@@ -95,7 +95,7 @@ enum Check {
 }
 
 #[test]
-fn every_block_that_is_shown_is_looked_at() {
+fn every_block_is_checked() {
     let mut looked_at = BTreeSet::new();
     for block in pages()
         .iter()

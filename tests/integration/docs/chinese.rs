@@ -10,7 +10,7 @@ fn both() -> (Page, Page) {
 }
 
 #[test]
-fn both_have_the_same_headings() {
+fn readmes_have_the_same_headings() {
     let (english, chinese) = both();
     let (english, chinese) = (english.headings(), chinese.headings());
     assert!(english.len() > 5);
@@ -29,7 +29,7 @@ fn both_have_the_same_headings() {
 }
 
 #[test]
-fn both_show_the_same_blocks() {
+fn readmes_show_the_same_blocks() {
     let (english, chinese) = both();
     let (english, chinese) = (english.blocks(), chinese.blocks());
     assert!(english.len() > 5);
@@ -56,7 +56,7 @@ fn both_show_the_same_blocks() {
 }
 
 #[test]
-fn both_lead_to_the_same_places_and_show_the_same_pictures() {
+fn readmes_have_the_same_links_and_pictures() {
     let (english, chinese) = both();
     // Words may come in another order, and each leads to the other one.
     let sorted = |page: &Page, other: &str| {
@@ -93,7 +93,7 @@ fn both_lead_to_the_same_places_and_show_the_same_pictures() {
 }
 
 #[test]
-fn tables_have_as_many_rows_and_lists_as_many_points() {
+fn readmes_have_equally_long_tables_and_lists() {
     let (english, chinese) = both();
     let count = |page: &Page, mark: &str| {
         let lines = page.prose();
@@ -156,7 +156,7 @@ fn numbers(page: &Page) -> Vec<(usize, String)> {
 }
 
 #[test]
-fn both_say_the_same_numbers_and_the_same_code_in_each_section() {
+fn readmes_have_the_same_numbers_and_code_in_each_section() {
     let (english, chinese) = both();
     let headings = english.headings();
     let compare = |what: &str, ours: Vec<(usize, String)>, theirs: Vec<(usize, String)>, least| {

@@ -6,7 +6,9 @@ use clap::CommandFactory;
 use polyv_exporter::cli::Cli;
 use polyv_simulator::{Request, Scenario, Simulator};
 
-use crate::docs::programs::{PROGRAMS, a_call, a_chore, is_a_variable, our_own_in_part};
+use crate::docs::programs::{
+    PROGRAMS, curl_call, is_known_variable, make_target, own_command_in_part,
+};
 use crate::support::curl::{Call, Server};
 use crate::support::exporter_process::{Exporter, quick_config};
 use crate::support::markdown::{Page, pages};
@@ -36,7 +38,7 @@ fn shown() -> Vec<Shown> {
             shown.extend(commands.into_iter().map(|command| Shown {
                 page: page.path.clone(),
                 place: block.place(),
-                command: as_oneself(command),
+                command: without_sudo(command),
             }));
         }
     }
@@ -45,7 +47,7 @@ fn shown() -> Vec<Shown> {
 }
 
 /// What `sudo` would run.
-fn as_oneself(mut command: Command) -> Command {
+fn without_sudo(mut command: Command) -> Command {
     if command.program() == "sudo" {
         command.words.remove(0);
     }
@@ -53,7 +55,7 @@ fn as_oneself(mut command: Command) -> Command {
 }
 
 #[test]
-fn every_command_that_is_shown_is_one() {
+fn every_shown_command_is_valid() {
     for Shown {
         page,
         place,
@@ -63,7 +65,7 @@ fn every_command_that_is_shown_is_one() {
         for (name, _) in &command.variables {
             let own = name.starts_with("POLYV_");
             assert!(
-                !own || is_a_variable(name),
+                !own || is_known_variable(name),
                 "{place}: no program reads {name}"
             );
         }
@@ -93,7 +95,7 @@ fn every_command_that_is_shown_is_one() {
 }
 
 #[test]
-fn every_command_of_ours_that_is_mentioned_is_one() {
+fn every_mentioned_command_is_valid() {
     let mut mentioned = 0;
     for page in pages() {
         for (line, span) in page.spans() {
@@ -107,9 +109,9 @@ fn every_command_of_ours_that_is_mentioned_is_one() {
             };
             for command in commands {
                 let judged = match command.program() {
-                    "polyv-exporter" => our_own_in_part(&command),
-                    "make" => a_chore(&command),
-                    _ => a_call(&command),
+                    "polyv-exporter" => own_command_in_part(&command),
+                    "make" => make_target(&command),
+                    _ => curl_call(&command),
                 };
                 if let Err(why) = judged {
                     panic!("{place}: `{span}`: {why}");
@@ -122,7 +124,7 @@ fn every_command_of_ours_that_is_mentioned_is_one() {
 }
 
 #[test]
-fn every_flag_that_is_mentioned_is_one() {
+fn every_mentioned_flag_exists() {
     /// Flags of others: curl's, Prometheus', Grafana's and so on are called by their programs'
     /// names and so never stand alone.
     const OF_OTHERS: &[&str] = &["--data-binary"];
@@ -155,11 +157,11 @@ fn our_pages() -> impl Iterator<Item = Page> {
 }
 
 #[tokio::test]
-async fn every_call_to_the_exporter_or_to_the_simulated_polyv_is_answered() {
+async fn every_shown_call_succeeds() {
     let polyv = SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}]").await;
     let channels = "[{id: 3880533}, {id: 3880534}]";
     let exporter = Exporter::start(&quick_config(polyv.address, channels)).await;
-    let (mut asked, mut controlled) = (0, 0);
+    let (mut exporter_calls, mut control_calls) = (0, 0);
     let mut simulated: Option<(String, Simulator)> = None;
     for Shown {
         page,
@@ -175,10 +177,10 @@ async fn every_call_to_the_exporter_or_to_the_simulated_polyv_is_answered() {
             Ok(Server::Exporter) => {
                 let method = call.method.parse().unwrap();
                 let url = exporter.url(&call.path_and_query());
-                let answer = exporter.client.request(method, url).send().await.unwrap();
-                let status = answer.status();
+                let response = exporter.client.request(method, url).send().await.unwrap();
+                let status = response.status();
                 assert!(status.is_success(), "{place}: {call:?}: {status}");
-                asked += 1;
+                exporter_calls += 1;
             }
             Ok(Server::Simulator) => {
                 // One for each page, so that its calls follow one another.
@@ -193,14 +195,22 @@ async fn every_call_to_the_exporter_or_to_the_simulated_polyv_is_answered() {
                 let body = call.body.clone().into_bytes();
                 let request = Request::new(method, &call.path_and_query(), body);
                 let reaction = simulator.handle(&request);
-                let answer = reaction.response().unwrap();
-                assert_eq!(answer.status, 200, "{place}: {call:?}: {}", answer.text());
-                controlled += 1;
+                let response = reaction.response().unwrap();
+                assert_eq!(
+                    response.status,
+                    200,
+                    "{place}: {call:?}: {}",
+                    response.text()
+                );
+                control_calls += 1;
             }
             _ => {}
         }
     }
-    assert!(asked >= 3 && controlled >= 15, "{asked}, {controlled}");
+    assert!(
+        exporter_calls >= 3 && control_calls >= 15,
+        "{exporter_calls}, {control_calls}"
+    );
 }
 
 fn collect_flags(command: &clap::Command, flags: &mut BTreeSet<String>) {

@@ -11,7 +11,7 @@ pub use crate::support::markdown::blocks;
 use crate::support::markdown::{Page, pages, read, root};
 
 #[test]
-fn the_page_on_metrics_is_the_catalogue() {
+fn metrics_page_equals_the_metric_families() {
     let document = metrics::metrics_reference();
     let path = "docs/metrics.md";
     if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -24,7 +24,7 @@ fn the_page_on_metrics_is_the_catalogue() {
 }
 
 #[test]
-fn every_key_of_a_web_configuration_is_explained() {
+fn every_web_configuration_key_is_documented() {
     let page = read("docs/web-config.md");
     // The program lists the known keys where it meets an unknown one.
     let files = tempfile::tempdir().unwrap();
@@ -53,7 +53,7 @@ fn every_key_of_a_web_configuration_is_explained() {
 }
 
 #[test]
-fn every_key_of_a_configuration_is_explained() {
+fn every_configuration_key_is_documented() {
     let text = read("docs/configuration.md");
     // What the program says it knows, where it meets a key that it does not know.
     let probe = "zzzzzzzz: 1
@@ -78,7 +78,7 @@ accounts: [{app_id: a, app_secret: s, zzzzzzzz: 1, discover: {zzzzzzzz: 1}, chan
 }
 
 #[test]
-fn the_defaults_that_are_shown_are_the_defaults() {
+fn documented_defaults_are_the_defaults() {
     let shown = blocks(&read("docs/configuration.md"), "yaml")
         .into_iter()
         .find(|block| block.contains("api:") && block.contains("poll:"))
@@ -95,7 +95,7 @@ fn the_defaults_that_are_shown_are_the_defaults() {
 }
 
 #[test]
-fn every_page_can_be_found_from_the_readme() {
+fn readme_links_to_every_page() {
     let readme = Page::open("README.md");
     let linked: Vec<&str> = readme.links().into_iter().map(|(_, to)| to).collect();
     for page in pages() {

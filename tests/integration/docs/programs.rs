@@ -12,11 +12,11 @@ use crate::support::shell::Command;
 /// program needs a line here: a function that judges its arguments, or the file of tests that runs
 /// what the page shows and so names the page. A program may have several lines; one has to fit.
 pub const PROGRAMS: &[(&str, Check)] = &[
-    ("polyv-exporter", Check::Here(our_own)),
-    ("make", Check::Here(a_chore)),
+    ("polyv-exporter", Check::Here(own_command)),
+    ("make", Check::Here(make_target)),
     ("scripts/load", Check::Here(a_script)),
     // Those to the exporter and to the simulated Polyv are made, by the test below.
-    ("curl", Check::Here(a_call)),
+    ("curl", Check::Here(curl_call)),
     ("export", Check::Here(a_variable)),
     ("cd", Check::Here(a_folder)),
     ("htpasswd", Check::Here(a_hash)),
@@ -68,7 +68,7 @@ impl Check {
     }
 }
 
-fn our_own(command: &Command) -> Result<(), String> {
+fn own_command(command: &Command) -> Result<(), String> {
     match Cli::try_parse_from(&command.words) {
         Ok(_) => Ok(()),
         Err(error) => match error.kind() {
@@ -79,7 +79,7 @@ fn our_own(command: &Command) -> Result<(), String> {
 }
 
 /// The same for what may leave out what it is about: `polyv-exporter probe`.
-pub fn our_own_in_part(command: &Command) -> Result<(), String> {
+pub fn own_command_in_part(command: &Command) -> Result<(), String> {
     // `bash` stands for the other shells.
     let words = command.words.iter().map(|word| match word.as_str() {
         "SHELL" => "bash",
@@ -98,7 +98,7 @@ pub fn our_own_in_part(command: &Command) -> Result<(), String> {
 }
 
 /// A chore of the Makefile.
-pub fn a_chore(command: &Command) -> Result<(), String> {
+pub fn make_target(command: &Command) -> Result<(), String> {
     let makefile = read("Makefile");
     for chore in command.arguments() {
         let is_listed = makefile
@@ -127,7 +127,7 @@ fn a_script(command: &Command) -> Result<(), String> {
 fn a_variable(command: &Command) -> Result<(), String> {
     for word in command.arguments() {
         let name = word.split('=').next().unwrap_or(word);
-        if !is_a_variable(name) {
+        if !is_known_variable(name) {
             return Err(format!("no program reads {name}"));
         }
     }
@@ -135,7 +135,7 @@ fn a_variable(command: &Command) -> Result<(), String> {
 }
 
 /// Whether the program, or what it is built on, looks at a variable of that name.
-pub fn is_a_variable(name: &str) -> bool {
+pub fn is_known_variable(name: &str) -> bool {
     const OTHERS: [&str; 5] = [
         "HTTPS_PROXY",
         "HTTP_PROXY",
@@ -186,13 +186,13 @@ fn a_container(command: &Command) -> Result<(), String> {
             }
             for pair in arguments[..image].windows(2).filter(|pair| pair[0] == "-e") {
                 let name = pair[1].split('=').next().unwrap_or_default();
-                if !is_a_variable(name) {
+                if !is_known_variable(name) {
                     return Err(format!("no program reads {name}"));
                 }
             }
             let mut words = vec!["polyv-exporter".to_owned()];
             words.extend_from_slice(&arguments[image + 1..]);
-            our_own(&Command {
+            own_command(&Command {
                 variables: Vec::new(),
                 words,
             })
@@ -289,7 +289,7 @@ fn an_environment(command: &Command) -> Result<(), String> {
 fn a_filter(command: &Command) -> Result<(), String> {
     let (file, test) = (
         "tests/integration/http/status_page.rs",
-        "every_key_is_documented_and_every_documented_key_is_there",
+        "api_keys_are_the_documented_ones",
     );
     assert!(has_test(file, test));
     let documented = read("docs/http-api.md");
@@ -320,7 +320,7 @@ fn a_pattern(command: &Command) -> Result<(), String> {
 }
 
 /// A call to a known server.
-pub fn a_call(command: &Command) -> Result<(), String> {
+pub fn curl_call(command: &Command) -> Result<(), String> {
     let call = Call::read(command.arguments())?;
     call.server().map(|_| ())
 }

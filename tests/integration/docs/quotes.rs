@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::markdown::{Page, pages, read, root};
 
-const TROUBLE: &str = "docs/troubleshooting.md";
+const TROUBLESHOOTING: &str = "docs/troubleshooting.md";
 
 /// What the rest of a name may consist of.
 fn name(text: &str) -> String {
@@ -29,7 +29,7 @@ fn names<'a>(text: &'a str, begin: &'a str) -> impl Iterator<Item = (String, cha
 }
 
 #[test]
-fn every_metric_that_is_mentioned_is_one() {
+fn every_mentioned_metric_exists() {
     let table = read("docs/metrics.md");
     let metrics: BTreeSet<&str> = table
         .lines()
@@ -67,7 +67,7 @@ fn every_metric_that_is_mentioned_is_one() {
 }
 
 #[test]
-fn every_alert_that_is_mentioned_is_one() {
+fn every_mentioned_alert_exists() {
     let rules = read("alerts/polyv.rules.yml");
     let mut mentioned = BTreeSet::new();
     for page in pages() {
@@ -129,7 +129,7 @@ fn is_said(words: &str, source: &str) -> bool {
 }
 
 #[test]
-fn every_message_that_is_quoted_is_one() {
+fn every_quoted_message_exists() {
     let source = source();
     let mut quoted = 0;
     for page in pages() {
@@ -177,7 +177,7 @@ fn is_made(words: &str, source: &str) -> bool {
 }
 
 #[test]
-fn every_example_that_is_quoted_can_be_one() {
+fn every_quoted_example_is_possible() {
     let source = source();
     let mut quoted = 0;
     for page in pages() {
@@ -196,9 +196,9 @@ fn every_example_that_is_quoted_can_be_one() {
 }
 
 #[test]
-fn whatever_is_quoted_when_there_is_trouble_is_the_programs_own_word() {
+fn every_quote_in_troubleshooting_exists() {
     let source = source();
-    let page = Page::open(TROUBLE);
+    let page = Page::open(TROUBLESHOOTING);
     let mut quoted = 0;
     for (line, span) in page.spans() {
         let is_command = ["polyv-exporter ", "curl ", "message=", "example="]
@@ -209,7 +209,7 @@ fn whatever_is_quoted_when_there_is_trouble_is_the_programs_own_word() {
         }
         assert!(
             is_said(&span, &source),
-            "{TROUBLE}:{line}: the program never says `{span}`"
+            "{TROUBLESHOOTING}:{line}: the program never says `{span}`"
         );
         quoted += 1;
     }
@@ -217,13 +217,13 @@ fn whatever_is_quoted_when_there_is_trouble_is_the_programs_own_word() {
 }
 
 #[test]
-fn every_trouble_is_in_the_list_at_the_head_and_tells_how_to_see_it() {
-    let page = Page::open(TROUBLE);
+fn every_fault_in_troubleshooting_is_listed_with_cause_and_remedy() {
+    let page = Page::open(TROUBLESHOOTING);
     let (head, rest) = page.text.split_once("\n## ").unwrap();
-    let troubles: Vec<&str> = rest.split("\n## ").collect();
-    assert!(troubles.len() >= 12, "{}", troubles.len());
+    let faults: Vec<&str> = rest.split("\n## ").collect();
+    assert!(faults.len() >= 12, "{}", faults.len());
     let linked = Page {
-        path: TROUBLE.to_owned(),
+        path: TROUBLESHOOTING.to_owned(),
         text: head.to_owned(),
     };
     let listed = linked
@@ -231,17 +231,17 @@ fn every_trouble_is_in_the_list_at_the_head_and_tells_how_to_see_it() {
         .into_iter()
         .filter(|(_, to)| to.starts_with('#'));
     let listed: BTreeSet<&str> = listed.map(|(_, to)| to).collect();
-    assert_eq!(listed.len(), troubles.len(), "{listed:?}");
-    for trouble in troubles {
-        let heading = trouble.lines().next().unwrap();
+    assert_eq!(listed.len(), faults.len(), "{listed:?}");
+    for fault in faults {
+        let heading = fault.lines().next().unwrap();
         for part in ["**Why**", "**What to do**"] {
-            assert!(trouble.contains(part), "{heading}: no {part}");
+            assert!(fault.contains(part), "{heading}: no {part}");
         }
-        let shows = trouble.contains("```console\n$ ");
+        let shows = fault.contains("```console\n$ ");
         assert!(shows, "{heading}: no command shows it");
         let seen = ["`polyv_", "`process_", "message=", "`up`"];
         assert!(
-            seen.iter().any(|mark| trouble.contains(mark)),
+            seen.iter().any(|mark| fault.contains(mark)),
             "{heading}: neither a metric nor a line of the log"
         );
     }

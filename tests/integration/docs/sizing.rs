@@ -10,7 +10,7 @@ use crate::support::markdown::read;
 use crate::support::simulator_server::SimulatorServer;
 
 #[tokio::test]
-async fn channels_have_as_many_series_as_the_page_on_sizing_says() {
+async fn series_per_channel_match_the_sizing_page() {
     let page = read("docs/sizing.md");
     let polyv = SimulatorServer::start(
         "sample_every: 1s
@@ -60,7 +60,7 @@ channels: [{id: 1}, {id: 2, life: offline}, {id: 3, streams: [a, b]}, {id: 4}]",
 }
 
 #[test]
-fn as_many_channels_fit_as_the_page_on_sizing_says() {
+fn channel_capacity_matches_the_sizing_page() {
     use std::fmt::Write as _;
     let page = read("docs/sizing.md");
     let warning_for = |channels: usize, poll: &str| {

@@ -40,7 +40,7 @@ fn amtool(arguments: &[&str]) -> (bool, String) {
 }
 
 #[test]
-fn the_example_is_valid_and_routes_by_severity() {
+fn example_is_valid_and_routes_by_severity() {
     let path = example();
     let path = path.to_str().unwrap();
     let (valid, text) = amtool(&["check-config", path]);
@@ -115,7 +115,7 @@ fn render(template: &str, data: &str) -> String {
 }
 
 #[test]
-fn messages_say_what_is_wrong_and_how_long_it_lasted() {
+fn messages_name_the_fault_and_its_duration() {
     let as_it_is = |text: &str| text.to_owned();
     for (language, parts, lasted) in [
         (
@@ -157,7 +157,7 @@ fn messages_say_what_is_wrong_and_how_long_it_lasted() {
 }
 
 #[test]
-fn no_message_is_too_long_for_a_chat_tool_whatever_it_carries() {
+fn messages_fit_chat_tools_with_any_content() {
     for endless in ["w", "统", "🎥"] {
         let data = data(50, 50, |_| endless.repeat(3000));
         for language in ["en", "zh"] {
@@ -176,7 +176,7 @@ fn no_message_is_too_long_for_a_chat_tool_whatever_it_carries() {
 }
 
 #[tokio::test]
-async fn causes_silence_what_they_explain_and_nothing_silences_a_page_on_a_stream() {
+async fn causes_inhibit_their_consequences_and_never_a_stream_page() {
     let pager = Pager::start().await;
     let alertmanager = Alertmanager::start(&example_for(&pager)).await;
     let alert = |name: &str, severity: &str, labels: Value| {
@@ -269,9 +269,9 @@ async fn causes_silence_what_they_explain_and_nothing_silences_a_page_on_a_strea
 
 /// When (milliseconds since 1970) the first sample under a bitrate was taken, by what Polyv
 /// answers of the channel.
-async fn first_under(polyv: &SimulatorServer, channel: &str, bps: f64) -> i64 {
-    let answer = polyv.ask_json(channel).await;
-    let samples = answer["data"].as_array().unwrap();
+async fn first_sample_below(polyv: &SimulatorServer, channel: &str, bps: f64) -> i64 {
+    let response = polyv.ask_json(channel).await;
+    let samples = response["data"].as_array().unwrap();
     let time = |sample: &Value| {
         let text = sample["time"].as_str().unwrap();
         let time = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.3f").unwrap();
@@ -286,7 +286,7 @@ async fn first_under(polyv: &SimulatorServer, channel: &str, bps: f64) -> i64 {
 }
 
 #[tokio::test]
-async fn now_drop_brings_one_page_for_the_right_channel_and_one_message_when_it_is_over() {
+async fn dropped_bitrate_sends_one_page_and_one_resolution() {
     const PATIENCE: Duration = Duration::from_secs(200);
     let polyv = SimulatorServer::start(
         "channels: [{id: 1}, {id: 2, bitrate_bps: 1200000}, {id: 3, life: steady}, {id: 4, life: offline}]",
@@ -318,7 +318,7 @@ accounts:
     polyv.control("PUT", "channels/3/life", "offline").await;
     let page = pager.message(PATIENCE, Message::is_firing).await;
     let since_page = page.at.elapsed();
-    let bad = first_under(&polyv, "2", 600_000.0).await;
+    let bad = first_sample_below(&polyv, "2", 600_000.0).await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let took = (now - since_page).as_millis() as i64 - bad;
     println!(

@@ -5,7 +5,7 @@ use crate::support::exporter_process::client;
 use crate::support::prometheus_stack::Alertmanager;
 
 #[tokio::test]
-async fn alertmanager_has_whatever_it_is_asked_for_in_documents() {
+async fn documented_alertmanager_calls_succeed() {
     let config = "{route: {receiver: none}, receivers: [{name: none}]}";
     let alertmanager = Alertmanager::start(config).await;
     for path in OF_ALERTMANAGER.iter().chain(&["/-/nothing"]) {

@@ -7,13 +7,14 @@ use crate::support::exporter_process::{Exporter, quick_config};
 use crate::support::simulator_server::SimulatorServer;
 
 /// What has to be low for two seconds only, so that tests need not wait for half a minute.
-fn impatient(config: &str) -> String {
+fn with_short_windows(config: &str) -> String {
     config.replace("idle_interval: 1s", "idle_interval: 1s, sustain: 2s")
 }
 
 async fn setup(scenario: &str, channels: &str) -> (SimulatorServer, Exporter) {
     let polyv = SimulatorServer::start(&format!("sample_every: 1s\n{scenario}")).await;
-    let exporter = Exporter::start(&impatient(&quick_config(polyv.address, channels))).await;
+    let exporter =
+        Exporter::start(&with_short_windows(&quick_config(polyv.address, channels))).await;
     let ids: Vec<String> = polyv.control("GET", "channels", "").await.1["channels"]
         .as_array()
         .map(|all| {
@@ -35,7 +36,7 @@ fn row(id: &str) -> String {
     format!("(document.getElementById('c{id}')?.innerText ?? '')")
 }
 
-async fn nothing_on_the_console(browser: &Browser) {
+async fn assert_console_is_empty(browser: &Browser) {
     let console = browser.console().await;
     assert!(console.is_empty(), "{console:#?}");
 }
@@ -47,7 +48,7 @@ const THREE_CONFIGURED: &str = "[
   {id: 3, name: Tomorrow}]";
 
 #[tokio::test]
-async fn a_channel_goes_from_live_to_dropped_to_offline_without_reloading() {
+async fn page_follows_a_channel_from_live_to_dropped_to_offline() {
     let (polyv, exporter) = setup(THREE, THREE_CONFIGURED).await;
     let browser = Browser::start("en", 1400, 900).await;
     browser.open(&exporter.url("/")).await;
@@ -99,11 +100,11 @@ async fn a_channel_goes_from_live_to_dropped_to_offline_without_reloading() {
         "true",
         "it was loaded again"
     );
-    nothing_on_the_console(&browser).await;
+    assert_console_is_empty(&browser).await;
 }
 
 #[tokio::test]
-async fn ages_run_on_between_two_answers() {
+async fn ages_advance_between_updates() {
     let (_polyv, exporter) = setup(THREE, THREE_CONFIGURED).await;
     let browser = Browser::start("en", 1400, 900).await;
     browser.open(&exporter.url("/")).await;
@@ -121,7 +122,7 @@ async fn ages_run_on_between_two_answers() {
 }
 
 #[tokio::test]
-async fn channels_are_found_and_sorted_as_one_likes() {
+async fn channels_can_be_searched_and_sorted() {
     let (_polyv, exporter) = setup(THREE, THREE_CONFIGURED).await;
     let browser = Browser::start("en", 1400, 900).await;
     browser.open(&exporter.url("/")).await;
@@ -165,11 +166,11 @@ async fn channels_are_found_and_sorted_as_one_likes() {
     browser
         .until("two are live", &format!("{ids} == 'c1 c2'"))
         .await;
-    nothing_on_the_console(&browser).await;
+    assert_console_is_empty(&browser).await;
 }
 
 #[tokio::test]
-async fn whoever_has_the_focus_keeps_it_while_rows_change_places() {
+async fn focus_is_kept_while_rows_move() {
     let (polyv, exporter) = setup(THREE, THREE_CONFIGURED).await;
     let browser = Browser::start("en", 1400, 900).await;
     browser.open(&exporter.url("/?sort=bitrate")).await;
@@ -206,11 +207,11 @@ async fn whoever_has_the_focus_keeps_it_while_rows_change_places() {
         .await;
     browser.until("and back", &expected).await;
     assert_eq!(browser.text(focus).await, format!("c{other}"));
-    nothing_on_the_console(&browser).await;
+    assert_console_is_empty(&browser).await;
 }
 
 #[tokio::test]
-async fn a_tab_in_the_background_has_its_title_kept() {
+async fn background_tab_updates_only_its_title() {
     let (polyv, exporter) = setup(THREE, THREE_CONFIGURED).await;
     let browser = Browser::start("en", 1400, 900).await;
     browser.open(&exporter.url("/")).await;
@@ -234,11 +235,11 @@ async fn a_tab_in_the_background_has_its_title_kept() {
             &format!("{}.includes('Not live')", row("2")),
         )
         .await;
-    nothing_on_the_console(&browser).await;
+    assert_console_is_empty(&browser).await;
 }
 
 #[tokio::test]
-async fn a_reload_that_adds_renames_and_removes_channels_is_seen() {
+async fn reload_with_added_renamed_and_removed_channels_updates_the_page() {
     let (polyv, exporter) = setup(THREE, THREE_CONFIGURED).await;
     let browser = Browser::start("en", 1400, 900).await;
     browser.open(&exporter.url("/")).await;
@@ -263,11 +264,11 @@ async fn a_reload_that_adds_renames_and_removes_channels_is_seen() {
         .until("its channel is shown", &format!("{order} == 'c1'"))
         .await;
     assert_eq!(browser.text("window.same").await, "true");
-    nothing_on_the_console(&browser).await;
+    assert_console_is_empty(&browser).await;
 }
 
 #[tokio::test]
-async fn it_speaks_the_browsers_language_until_somebody_chooses() {
+async fn page_uses_the_browsers_language_until_one_is_chosen() {
     let (_polyv, exporter) = setup(THREE, THREE_CONFIGURED).await;
     let browser = Browser::start("zh-CN", 1400, 900).await;
     browser.open(&exporter.url("/?q=stage")).await;
@@ -294,11 +295,11 @@ async fn it_speaks_the_browsers_language_until_somebody_chooses() {
             .await
             .contains("Last polls")
     );
-    nothing_on_the_console(&browser).await;
+    assert_console_is_empty(&browser).await;
 }
 
 #[tokio::test]
-async fn a_channels_own_page_has_charts_that_can_be_read_and_the_last_answers() {
+async fn channel_page_has_charts_and_the_last_responses() {
     let (polyv, exporter) = setup(THREE, THREE_CONFIGURED).await;
     let browser = Browser::start("en", 1400, 1000).await;
     browser.open(&exporter.url("/")).await;
@@ -354,7 +355,7 @@ async fn a_channels_own_page_has_charts_that_can_be_read_and_the_last_answers() 
         "chart"
     );
     polyv
-        .inject_faults("{trouble: rejected, message: 'no such thing'}")
+        .inject_faults("{fault: rejected, message: 'no such thing'}")
         .await;
     browser
         .until(
@@ -364,11 +365,11 @@ async fn a_channels_own_page_has_charts_that_can_be_read_and_the_last_answers() 
         .await;
     browser.click("main p a").await;
     browser.until("back", "location.pathname == '/'").await;
-    nothing_on_the_console(&browser).await;
+    assert_console_is_empty(&browser).await;
 }
 
 #[tokio::test]
-async fn a_lost_connection_is_said_and_found_again() {
+async fn lost_connection_is_shown_and_restored() {
     let polyv = SimulatorServer::start(THREE).await;
     let config = quick_config(polyv.address, THREE_CONFIGURED);
     let mut exporter = Exporter::start(&config).await;
@@ -431,7 +432,7 @@ async fn a_lost_connection_is_said_and_found_again() {
 }
 
 #[tokio::test]
-async fn whatever_things_are_called_it_is_shown_and_does_nothing() {
+async fn names_with_markup_are_shown_as_text() {
     let script = "<script>window.harm=1</script>";
     let image = "\\\"'><img src=x onerror=harm()>";
     let turned = "\u{202e}drawkcab\u{2066}";
@@ -536,9 +537,9 @@ return lowest;
 ";
 
 #[tokio::test]
-async fn it_can_be_read_in_light_and_dark_on_a_phone_and_without_a_mouse() {
+async fn page_is_readable_in_light_and_dark_on_a_phone_and_by_keyboard() {
     let scenario = "channels: [{id: 1}, {id: 2}, {id: 3, life: offline}, {id: 4}]
-troubles: [{trouble: rejected, channels: ['4']}]";
+troubles: [{fault: rejected, channels: ['4']}]";
     let channels = "[{id: 1, expect: {video_bitrate_bps: 9000000}},
         {id: 2, expect: {video_bitrate_bps: 2000000}}, {id: 3}, {id: 4}]";
     let (_polyv, exporter) = setup(scenario, channels).await;
@@ -586,7 +587,7 @@ troubles: [{trouble: rejected, channels: ['4']}]";
 }
 
 #[tokio::test]
-async fn it_works_without_a_script() {
+async fn page_works_without_scripts() {
     let (_polyv, exporter) = setup(THREE, THREE_CONFIGURED).await;
     let page = exporter.get("/").await.text().await.unwrap();
     for expected in [

@@ -100,7 +100,7 @@ fn environment(service: &Value) -> Vec<(String, String)> {
 }
 
 /// Where on this host is what a service has at a path.
-fn mounted(service: &Value, path: &str) -> PathBuf {
+fn host_path(service: &Value, path: &str) -> PathBuf {
     for mount in service["volumes"].as_array().unwrap() {
         let target = mount["target"].as_str().unwrap();
         if let Ok(rest) = Path::new(path).strip_prefix(target) {
@@ -125,7 +125,7 @@ fn replaced(text: &str, table: &[(&str, &str)]) -> String {
 }
 
 /// The same for a command; a word may be without any, but each has to be in some.
-fn replaced_words(command: &Value, table: &[(&str, &str)]) -> Vec<String> {
+fn replace_addresses_in_words(command: &Value, table: &[(&str, &str)]) -> Vec<String> {
     let text = words(command).join("\n");
     replaced(&text, table)
         .split('\n')
@@ -138,7 +138,7 @@ fn utf8(path: &Path) -> &str {
 }
 
 #[test]
-fn compose_takes_the_stack_and_each_container_is_pinned_confined_and_watched() {
+fn stack_is_valid_and_containers_are_pinned_confined_and_health_checked() {
     let manifest = read(root().join("Cargo.toml"));
     let version = manifest
         .lines()
@@ -256,7 +256,7 @@ fn every_file(directory: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn two_variables_and_the_channels_are_a_real_account() {
+fn stack_runs_on_a_real_account_with_two_variables_and_channels() {
     let exporter = &services(&ACCOUNT, "/dev/null")["exporter"];
     let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let mut given: Vec<_> = ACCOUNT.into_iter().map(pair).collect();
@@ -287,12 +287,12 @@ fn two_variables_and_the_channels_are_a_real_account() {
         assert!(value.is_string(), "{name} is not in .env.example");
     }
     let file = variables[CONFIG_FILE].as_str().unwrap();
-    let mounted = mounted(exporter, file);
-    assert_eq!(mounted, stack().join("polyv/polyv.yml"));
+    let host_path = host_path(exporter, file);
+    assert_eq!(host_path, stack().join("polyv/polyv.yml"));
 }
 
 #[test]
-fn the_stack_plays_what_the_demonstration_plays() {
+fn stack_plays_the_scenario_of_the_demo() {
     let demo = root().join("src/commands/demo");
     let played = yaml(&stack().join("polyv/simulated.yml"));
     let text = read(demo.join("config.yml"));
@@ -301,12 +301,12 @@ fn the_stack_plays_what_the_demonstration_plays() {
     std::fs::write(file.path(), text).unwrap();
     assert_eq!(played, yaml(file.path()));
     let simulator = &simulated()["simulator"];
-    let scenario = mounted(simulator, "/scenario.yml");
+    let scenario = host_path(simulator, "/scenario.yml");
     assert_eq!(scenario, demo.join("scenario.yml"));
 }
 
 #[test]
-fn alertmanager_routes_and_silences_as_in_the_example() {
+fn stack_routes_and_silences_as_in_the_example() {
     let shipped = yaml(&stack().join("alertmanager.yml"));
     let example = yaml(&root().join("alerts/alertmanager.example.yml"));
     for section in ["route", "inhibit_rules"] {
@@ -322,11 +322,11 @@ fn alertmanager_routes_and_silences_as_in_the_example() {
 }
 
 #[test]
-fn grafana_is_told_of_prometheus_and_of_every_dashboard() {
+fn grafana_is_provisioned_with_prometheus_and_every_dashboard() {
     let services = simulated();
     let grafana = &services["grafana"];
     let provisioning = "/etc/grafana/provisioning";
-    let sources = mounted(grafana, &format!("{provisioning}/datasources/polyv.yml"));
+    let sources = host_path(grafana, &format!("{provisioning}/datasources/polyv.yml"));
     let sources = yaml(&sources);
     assert_eq!(sources["apiVersion"], 1);
     let [source] = sources["datasources"].as_array().unwrap().as_slice() else {
@@ -339,12 +339,12 @@ fn grafana_is_told_of_prometheus_and_of_every_dashboard() {
     let interval = yaml(&stack().join("prometheus.yml"))["global"]["scrape_interval"].clone();
     assert_eq!(source["jsonData"]["timeInterval"], interval);
 
-    let provider = mounted(grafana, &format!("{provisioning}/dashboards/polyv.yml"));
+    let provider = host_path(grafana, &format!("{provisioning}/dashboards/polyv.yml"));
     let provider = yaml(&provider)["providers"][0].clone();
     assert_eq!(provider["type"], "file");
     let path = provider["options"]["path"].as_str().unwrap();
     let mut uids = BTreeSet::new();
-    for file in every_file(&mounted(grafana, path)) {
+    for file in every_file(&host_path(grafana, path)) {
         if file.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
@@ -364,14 +364,14 @@ fn grafana_is_told_of_prometheus_and_of_every_dashboard() {
     let home = environment(grafana)
         .into_iter()
         .find(|(name, _)| name == "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH");
-    assert!(mounted(grafana, &home.unwrap().1).is_file());
+    assert!(host_path(grafana, &home.unwrap().1).is_file());
 }
 
 /// One of the stack's exporters or simulators.
-fn ours(service: &Value, table: &[(&str, &str)], variables: &[(&str, &str)]) -> Program {
+fn start_program(service: &Value, table: &[(&str, &str)], variables: &[(&str, &str)]) -> Program {
     let mut command = polyv_exporter();
     if service["command"].is_array() {
-        command.args(replaced_words(&service["command"], table));
+        command.args(replace_addresses_in_words(&service["command"], table));
     }
     command.envs(environment(service));
     command.env("POLYV_EXPORTER_WEB_LISTEN_ADDRESS", "127.0.0.1:0");
@@ -384,9 +384,9 @@ fn ours(service: &Value, table: &[(&str, &str)], variables: &[(&str, &str)]) -> 
 async fn monitoring(services: &Value, exporter: &str) -> (Prometheus, Alertmanager) {
     let directory = tempfile::tempdir().unwrap();
     let service = &services["alertmanager"];
-    let templates = mounted(service, "/etc/alertmanager/templates");
+    let templates = host_path(service, "/etc/alertmanager/templates");
     let config = directory.path().join("alertmanager.yml");
-    let text = read(mounted(service, "/etc/alertmanager/alertmanager.yml"));
+    let text = read(host_path(service, "/etc/alertmanager/alertmanager.yml"));
     let table = [("/etc/alertmanager/templates", utf8(&templates))];
     std::fs::write(&config, replaced(&text, &table)).unwrap();
     let judged = run(Command::new("amtool").arg("check-config").arg(&config));
@@ -397,20 +397,20 @@ async fn monitoring(services: &Value, exporter: &str) -> (Prometheus, Alertmanag
         ("=/alertmanager", &format!("={}", utf8(&data))),
     ];
     let mut command = Command::new("prometheus-alertmanager");
-    command.args(replaced_words(&service["command"], &table));
+    command.args(replace_addresses_in_words(&service["command"], &table));
     let alertmanager = Alertmanager::start_as(command, directory).await;
 
     let directory = tempfile::tempdir().unwrap();
     let service = &services["prometheus"];
     let rules = directory.path().join("polyv.rules.yml");
-    let text = read(mounted(service, "/etc/prometheus/polyv.rules.yml"));
+    let text = read(host_path(service, "/etc/prometheus/polyv.rules.yml"));
     std::fs::write(
         &rules,
         replaced(&text, &[("interval: 10s", "interval: 1s")]),
     )
     .unwrap();
     let config = directory.path().join("prometheus.yml");
-    let text = read(mounted(service, "/etc/prometheus/prometheus.yml"));
+    let text = read(host_path(service, "/etc/prometheus/prometheus.yml"));
     let table = [
         ("/etc/prometheus/polyv.rules.yml", utf8(&rules)),
         ("exporter:9847", exporter),
@@ -428,18 +428,18 @@ async fn monitoring(services: &Value, exporter: &str) -> (Prometheus, Alertmanag
         ("=/prometheus", &format!("={}", utf8(&data))),
     ];
     let mut command = Command::new("prometheus");
-    command.args(replaced_words(&service["command"], &table));
+    command.args(replace_addresses_in_words(&service["command"], &table));
     (Prometheus::start_as(command, directory).await, alertmanager)
 }
 
 /// Runs a container's health check, with programs and addresses of this host.
 fn is_healthy(service: &Value, table: &[(&str, &str)]) {
-    is_healthy_where(service, table, &[]);
+    healthcheck_passes_with(service, table, &[]);
 }
 
 /// The same where the container has these variables.
-fn is_healthy_where(service: &Value, table: &[(&str, &str)], variables: &[(&str, &str)]) {
-    let test = replaced_words(&service["healthcheck"]["test"], table);
+fn healthcheck_passes_with(service: &Value, table: &[(&str, &str)], variables: &[(&str, &str)]) {
+    let test = replace_addresses_in_words(&service["healthcheck"]["test"], table);
     let ["CMD", program, arguments @ ..] = &test.iter().map(String::as_str).collect::<Vec<_>>()[..]
     else {
         panic!("{test:?}");
@@ -453,36 +453,36 @@ fn is_healthy_where(service: &Value, table: &[(&str, &str)], variables: &[(&str,
 }
 
 #[tokio::test]
-async fn the_stack_on_the_simulator_brings_an_alert_to_alertmanager() {
+async fn stack_on_the_simulator_sends_an_alert_to_alertmanager() {
     let services = simulated();
     let service = &services["simulator"];
-    let scenario = mounted(service, "/scenario.yml");
+    let scenario = host_path(service, "/scenario.yml");
     let table = [
         ("0.0.0.0:8899", "127.0.0.1:0"),
         ("/scenario.yml", utf8(&scenario)),
     ];
-    let mut simulator = ours(service, &table, &[]);
+    let mut simulator = start_program(service, &table, &[]);
     let line = simulator.logged(&["simulating Polyv", "address"]).await;
     let polyv = address_in(&line).to_string();
     // This one is at a fifth of what is expected, and was so before anybody looked.
     let url = format!("http://{polyv}/_simulator/channels/1000002");
     let weak = "{name: Workshop, bitrate_bps: 240000}";
-    let answer = client().put(url).body(weak).send().await.unwrap();
-    assert_eq!(answer.status(), 200);
+    let response = client().put(url).body(weak).send().await.unwrap();
+    assert_eq!(response.status(), 200);
 
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("simulated.yml");
     let service = &services["exporter"];
     let variables = environment(service);
-    let text = read(mounted(service, &variables[0].1));
+    let text = read(host_path(service, &variables[0].1));
     std::fs::write(&config, replaced(&text, &[("simulator:8899", &polyv)])).unwrap();
-    let mut exporter = ours(service, &[], &[(CONFIG_FILE, utf8(&config))]);
+    let mut exporter = start_program(service, &[], &[(CONFIG_FILE, utf8(&config))]);
     let line = exporter.logged(&["listening", "address"]).await;
     let exporter_address = address_in(&line).to_string();
     let (prometheus, alertmanager) = monitoring(&services, &exporter_address).await;
 
     assert_eq!(prometheus.value("up{job=\"polyv\"} == 1").await, 1.0);
-    let rules = prometheus.ask("rules", &[]).await;
+    let rules = prometheus.api("rules", &[]).await;
     let loaded: Vec<_> = rules["groups"]
         .as_array()
         .unwrap()
@@ -522,11 +522,11 @@ async fn the_stack_on_the_simulator_brings_an_alert_to_alertmanager() {
         "POLYV_EXPORTER_WEB_LISTEN_ADDRESS",
         exporter_address.as_str(),
     )];
-    is_healthy_where(&services["exporter"], &[], &listens);
+    healthcheck_passes_with(&services["exporter"], &[], &listens);
 }
 
 #[tokio::test]
-async fn the_stack_on_an_account_watches_its_channels() {
+async fn stack_on_an_account_monitors_its_channels() {
     let polyv = SimulatorServer::start(
         "accounts: [{app_id: frlr1zazn3, app_secret: a$ecret}]
 channels: [{id: 3880533}, {id: 3880534, life: offline}]",
@@ -536,7 +536,7 @@ channels: [{id: 3880533}, {id: 3880534, life: offline}]",
     // Only where Polyv is, is not what a user has.
     let base_url = format!("http://{}", polyv.address);
     let variables = [("POLYV_API_BASE_URL", base_url.as_str())];
-    let mut exporter = ours(&services["exporter"], &[], &variables);
+    let mut exporter = start_program(&services["exporter"], &[], &variables);
     let line = exporter.logged(&["listening", "address"]).await;
     let address = address_in(&line).to_string();
     let (prometheus, _alertmanager) = monitoring(&services, &address).await;
@@ -550,7 +550,7 @@ channels: [{id: 3880533}, {id: 3880534, life: offline}]",
 }
 
 #[tokio::test]
-async fn what_the_page_shows_can_be_done() {
+async fn documented_compose_commands_work() {
     let page = read(root().join("docs/compose.md"));
     let services = simulated();
     let polyv = SimulatorServer::start(&read(root().join("src/commands/demo/scenario.yml"))).await;
@@ -589,11 +589,11 @@ async fn what_the_page_shows_can_be_done() {
                         ],
                     )
                     | ("exec", [service, program, arguments @ ..]) => {
-                        its_program_knows(program, arguments);
+                        assert_command_is_valid(program, arguments);
                         // What is checked is where the service has it.
                         let service = services.get(service).expect(&line);
                         let path = arguments.iter().find(|word| word.starts_with("/etc/"));
-                        path.map(|path| mounted(service, path));
+                        path.map(|path| host_path(service, path));
                     }
                     ("run" | "exec", _) => panic!("{line}"),
                     _ => {
@@ -614,8 +614,8 @@ async fn what_the_page_shows_can_be_done() {
                     .strip_prefix("http://127.0.0.1:8899/_simulator/")
                     .unwrap();
                 let body = line.split('\'').nth(1).unwrap();
-                let (status, answer) = polyv.control(method, path, body).await;
-                assert_eq!(status, 200, "{line}: {answer}");
+                let (status, response) = polyv.control(method, path, body).await;
+                assert_eq!(status, 200, "{line}: {response}");
             }
             ["cd", directory] => assert_eq!(root().join(directory), stack()),
             ["cp", from, ".env"] => assert!(stack().join(from).is_file()),
@@ -667,7 +667,7 @@ async fn what_the_page_shows_can_be_done() {
 
 /// Compose finds the override automatically, and it counts for the included files too.
 #[test]
-fn images_can_come_from_somewhere_else() {
+fn images_can_come_from_another_registry() {
     let page = read(root().join("docs/compose.md"));
     let elsewhere = blocks(&page, "yaml").pop().unwrap();
     let directory = tempfile::tempdir().unwrap();
@@ -678,9 +678,9 @@ fn images_can_come_from_somewhere_else() {
     let output = compose_in(directory.path(), &ACCOUNT, &["config", "--format", "json"]);
     assert!(output.status.success(), "{}", text_of(&output));
     let config: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let ours = services(&ACCOUNT, "/dev/null");
-    assert_eq!(names(&config["services"]), names(&ours));
-    for (name, service) in ours.as_object().unwrap() {
+    let start_program = services(&ACCOUNT, "/dev/null");
+    assert_eq!(names(&config["services"]), names(&start_program));
+    for (name, service) in start_program.as_object().unwrap() {
         let image = service["image"].as_str().unwrap();
         let image = image.strip_prefix("ghcr.io/").unwrap_or(image);
         let image = format!("registry.example.com/{image}");
@@ -698,7 +698,7 @@ fn services_of(env_file: &Path) -> Value {
 }
 
 /// What is run in a container is a program of its image, and is used rightly.
-fn its_program_knows(program: &str, arguments: &[&str]) {
+fn assert_command_is_valid(program: &str, arguments: &[&str]) {
     let mut command = match program {
         "/usr/local/bin/polyv-exporter" => polyv_exporter(),
         "amtool" | "promtool" => Command::new(program),

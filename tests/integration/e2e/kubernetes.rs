@@ -22,7 +22,7 @@ const VERSIONS: [&str; 2] = ["1.27", "1.37"];
 const APPLIED: usize = 262_144;
 
 #[test]
-fn every_object_is_valid_in_the_oldest_and_in_the_newest_kubernetes() {
+fn objects_are_valid_in_the_oldest_and_newest_kubernetes() {
     let shown = Shown::new();
     let directory = tempfile::tempdir().unwrap();
     let mut paths = Vec::new();
@@ -65,7 +65,7 @@ fn every_object_is_valid_in_the_oldest_and_in_the_newest_kubernetes() {
 }
 
 #[test]
-fn every_file_is_part_of_a_kustomization_and_every_kustomization_is_used() {
+fn every_file_and_kustomization_is_used() {
     let shown = page();
     let mut count = 0;
     for path in files(&deploy()) {
@@ -105,7 +105,7 @@ fn every_file_is_part_of_a_kustomization_and_every_kustomization_is_used() {
 }
 
 #[test]
-fn the_clusters_rules_are_the_shipped_ones() {
+fn cluster_rules_equal_the_shipped_rules() {
     let path = deploy().join("components/prometheus-operator/prometheusrule.yaml");
     let made = run(&mut Command::new(root().join("scripts/kubernetes-rules")));
     assert!(made.status.success(), "{}", text_of(&made));
@@ -135,7 +135,7 @@ fn the_clusters_rules_are_the_shipped_ones() {
 }
 
 #[test]
-fn the_dashboards_arrive_as_they_are_for_the_sidecar_to_find() {
+fn dashboards_are_config_maps_for_the_sidecar() {
     let objects = built(&deploy());
     let mut found = 0;
     for map in objects.of_kind("ConfigMap") {
@@ -160,7 +160,7 @@ fn selects(selector: &Value, labels: &Value) -> bool {
 }
 
 #[test]
-fn what_names_something_else_names_what_is_there() {
+fn object_references_exist() {
     let shown = Shown::new();
     let paths = all(&shown);
     for (path, objects) in paths.iter().zip(built_each(&paths)) {
@@ -277,7 +277,7 @@ fn config_map(pod: &Value, volume: &str) -> String {
 }
 
 #[test]
-fn another_polyv_yml_is_another_pod_and_other_channels_are_not() {
+fn changed_polyv_yml_replaces_the_pod_and_changed_channels_do_not() {
     let shown = Shown::new();
     let (ours, theirs) = (built(&deploy()), built(&shown.path("polyv")));
     let name = |objects: &Objects, volume| config_map(objects.pod(), volume);

@@ -51,7 +51,7 @@ fn secret_references(value: &Value, found: &mut BTreeSet<(String, Option<String>
 }
 
 #[test]
-fn the_commands_that_are_shown_name_what_is_there() {
+fn documented_kubernetes_commands_name_existing_objects() {
     let shown = Shown::new();
     let objects = built(&shown.path("polyv"));
     let mut made: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -16,7 +16,7 @@ use crate::support::secured_exporter::{ALICE, TLS, basic, until};
 use crate::support::simulator_server::SimulatorServer;
 
 /// What the Pod Security Standard `restricted`, which includes `baseline`, has against a pod.
-fn against_restricted(pod: &Value) -> Vec<String> {
+fn restricted_violations(pod: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let mut demand = |holds: bool, what: &str| {
         if !holds {
@@ -94,13 +94,13 @@ fn against_restricted(pod: &Value) -> Vec<String> {
 }
 
 #[test]
-fn pods_satisfy_the_standard_restricted_and_more() {
+fn pods_satisfy_the_restricted_standard() {
     let shown = Shown::new();
     let paths = all(&shown);
     for (path, objects) in paths.iter().zip(built_each(&paths)) {
         let pod = objects.pod();
         let none: [&str; 0] = [];
-        assert_eq!(against_restricted(pod), none, "{}", path.display());
+        assert_eq!(restricted_violations(pod), none, "{}", path.display());
         let own = &objects.container()["securityContext"];
         assert_eq!(own["readOnlyRootFilesystem"], true);
         assert_eq!(pod["spec"]["automountServiceAccountToken"], false);
@@ -125,13 +125,13 @@ fn pods_satisfy_the_standard_restricted_and_more() {
         ] {
             let mut worse = pod.clone();
             *worse.pointer_mut(pointer).unwrap() = value;
-            assert_eq!(against_restricted(&worse), [fault], "{pointer}");
+            assert_eq!(restricted_violations(&worse), [fault], "{pointer}");
         }
     }
 }
 
 #[tokio::test]
-async fn the_container_runs_as_it_stands_and_takes_other_channels_without_a_restart() {
+async fn container_runs_and_reloads_changed_channels() {
     let polyv =
         SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}, {id: 3880600}]").await;
     let shown = Shown::new();
@@ -159,9 +159,9 @@ async fn the_container_runs_as_it_stands_and_takes_other_channels_without_a_rest
             client().get(url).send().await.unwrap()
         };
         for probe in ["livenessProbe", "readinessProbe"] {
-            let asked = &objects.container()[probe]["httpGet"];
-            assert_eq!(asked["port"], "http");
-            let path = text(&asked["path"]);
+            let probed_at = &objects.container()[probe]["httpGet"];
+            assert_eq!(probed_at["port"], "http");
+            let path = text(&probed_at["path"]);
             until(probe, async || get(path).await.status() == 200).await;
         }
         let channels = async || {
@@ -178,7 +178,7 @@ async fn the_container_runs_as_it_stands_and_takes_other_channels_without_a_rest
 }
 
 #[tokio::test]
-async fn behind_a_password_probes_pass_and_prometheus_is_told_how_to_ask() {
+async fn password_protected_pod_passes_probes_and_is_scraped() {
     let polyv = SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}]").await;
     let shown = Shown::new();
     let objects = built(&shown.path("web-config"));
@@ -225,19 +225,19 @@ async fn behind_a_password_probes_pass_and_prometheus_is_told_how_to_ask() {
         .tls_certs_only([authority])
         .build()
         .unwrap();
-    let ask = async |header: Option<String>| {
+    let status_with = async |header: Option<String>| {
         let mut request = client.get(format!("https://{address}/metrics"));
         if let Some(header) = header {
             request = request.header("authorization", header);
         }
         request.send().await.unwrap().status().as_u16()
     };
-    assert_eq!(ask(None).await, 401);
-    assert_eq!(ask(Some(basic("alice", "a"))).await, 200);
+    assert_eq!(status_with(None).await, 401);
+    assert_eq!(status_with(Some(basic("alice", "a"))).await, 200);
 }
 
 #[tokio::test]
-async fn the_pods_of_a_stateful_set_divide_the_channels_by_their_names() {
+async fn stateful_set_pods_divide_channels_by_pod_name() {
     let ids = ["3880533", "3880534", "3880535", "3880536"];
     let polyv = SimulatorServer::start("channels: [{id: 3880533, count: 4}]").await;
     let shown = Shown::new();
@@ -254,11 +254,11 @@ async fn the_pods_of_a_stateful_set_divide_the_channels_by_their_names() {
     let mut owners: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for shard in 0..shards.unwrap() {
         let (_program, address) = start_as(&pod, &format!("polyv-exporter-{shard}")).await;
-        let answer = client()
+        let response = client()
             .get(format!("http://{address}/metrics"))
             .send()
             .await;
-        let scrape = Scrape::parse(&answer.unwrap().text().await.unwrap());
+        let scrape = Scrape::parse(&response.unwrap().text().await.unwrap());
         for series in scrape.all("polyv_channel_info", &[]) {
             let id = series.label("channel_id").unwrap().to_owned();
             owners.entry(id).or_default().push(shard);

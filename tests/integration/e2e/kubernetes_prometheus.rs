@@ -47,7 +47,7 @@ fn scrape_config(monitor: &Value, address: &str) -> String {
 }
 
 #[tokio::test]
-async fn prometheus_gets_the_job_and_the_labels_that_rules_and_dashboards_expect() {
+async fn operator_scrape_has_the_expected_job_and_labels() {
     let polyv = SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}]").await;
     let objects = built(&deploy());
     let pod = Pod::new(
@@ -70,7 +70,7 @@ async fn prometheus_gets_the_job_and_the_labels_that_rules_and_dashboards_expect
 }
 
 #[tokio::test]
-async fn each_shard_is_a_job_of_its_own() {
+async fn each_shard_has_its_own_job() {
     let polyv = SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}]").await;
     let shown = Shown::new();
     let objects = built(&shown.path("shards"));
@@ -133,7 +133,7 @@ fn shown_scrape_config(address: &str, namespace: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_prometheus_without_the_operator_finds_the_exporter_as_the_page_shows() {
+async fn documented_scrape_config_finds_the_exporter_without_the_operator() {
     let polyv = SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}]").await;
     let shown = Shown::new();
     let objects = built(&shown.path("plain"));

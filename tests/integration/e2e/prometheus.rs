@@ -11,7 +11,7 @@ use crate::support::prometheus_stack::Prometheus;
 use crate::support::simulator_server::SimulatorServer;
 
 #[tokio::test]
-async fn prometheus_knows_what_polyv_sent_and_nothing_of_a_stream_that_ended() {
+async fn prometheus_has_polyvs_values_and_no_ended_stream() {
     let polyv = SimulatorServer::start(
         "noise: 0
 sample_every: 1s
@@ -69,7 +69,7 @@ channels:
 }
 
 #[tokio::test]
-async fn prometheus_own_judge_has_nothing_to_say_about_the_metrics() {
+async fn promtool_check_metrics_passes() {
     let polyv = SimulatorServer::start(
         "channels: [{id: 1, streams: [a, b]}, {id: 2, life: offline}, {id: 3, life: deleted}]",
     )

@@ -73,7 +73,7 @@ fn every_channel() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn two_servers_divide_the_channels_of_three_shards_by_hash_and_rules_work_for_each() {
+async fn two_servers_divide_three_shards_by_hash_and_rules_work_on_each() {
     let polyv =
         SimulatorServer::start(&format!("channels: [{{id: 1000001, count: {CHANNELS}}}]")).await;
     let exporters = shards(&polyv).await;
@@ -148,7 +148,7 @@ async fn two_servers_divide_the_channels_of_three_shards_by_hash_and_rules_work_
 }
 
 #[tokio::test]
-async fn one_server_knows_three_shards_as_three_jobs() {
+async fn one_server_scrapes_three_shards_as_three_jobs() {
     let polyv =
         SimulatorServer::start(&format!("channels: [{{id: 1000001, count: {CHANNELS}}}]")).await;
     let exporters = shards(&polyv).await;

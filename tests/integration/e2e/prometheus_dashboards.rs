@@ -74,18 +74,23 @@ fn queries(name: &str, dashboard: &Value) -> Vec<(String, String)> {
 }
 
 /// Fills Grafana's variables in.
-fn filled(expr: &str) -> String {
-    let filled = expr
+fn with_variables(expr: &str) -> String {
+    let with_variables = expr
         .replace("channel_id=\"$channel\"", "channel_id=\"5\"")
         .replace("$__rate_interval", "15s")
         .replace("$__range", "5m")
         .replace("@ end()", "");
-    let filled = ["$account", "$channel", "$job", "$instance"]
+    let with_variables = ["$account", "$channel", "$job", "$instance"]
         .iter()
-        .fold(filled, |text, variable| text.replace(variable, ".*"));
+        .fold(with_variables, |text, variable| {
+            text.replace(variable, ".*")
+        });
     // What is left is the `$1` of an expression.
-    assert!(!filled.replace("\"$1\"", "").contains('$'), "{filled}");
-    filled
+    assert!(
+        !with_variables.replace("\"$1\"", "").contains('$'),
+        "{with_variables}"
+    );
+    with_variables
 }
 
 /// The metrics that an expression names: all words that are no label, function or keyword.
@@ -137,7 +142,7 @@ fn is_known(metric: &str) -> bool {
 }
 
 /// What happens in it makes every panel show something.
-async fn troubled_polyv() -> SimulatorServer {
+async fn start_faulty_polyv() -> SimulatorServer {
     SimulatorServer::start(
         "sample_every: 1s
 channels:
@@ -152,8 +157,8 @@ channels:
 - {id: 9}
 - {id: 10, life: {phase: framerate_sag, to: 0.3}}
 troubles:
-- {trouble: bad_values, channels: ['3'], defects: [bad_time], one_in: 4}
-- {trouble: clock_skew, by: 1m}",
+- {fault: bad_values, channels: ['3'], defects: [bad_time], one_in: 4}
+- {fault: clock_skew, by: 1m}",
     )
     .await
 }
@@ -171,8 +176,8 @@ fn config(polyv: &SimulatorServer) -> String {
 }
 
 #[tokio::test]
-async fn every_query_and_every_rule_names_what_exists_and_returns_data() {
-    let polyv = troubled_polyv().await;
+async fn queries_and_rules_use_existing_metrics_and_return_data() {
+    let polyv = start_faulty_polyv().await;
     let exporter = Exporter::start(&config(&polyv)).await;
     let prometheus = Prometheus::start(&[exporter.address], "1s", None).await;
     // These two were well before, which is what makes it a loss.
@@ -183,7 +188,7 @@ async fn every_query_and_every_rule_names_what_exists_and_returns_data() {
         .control("PUT", "channels/8/life", "video_freeze")
         .await;
     polyv.control("PUT", "channels/9/life", "audio_loss").await;
-    let rules = prometheus.ask("rules", &[]).await;
+    let rules = prometheus.api("rules", &[]).await;
     let rules: Vec<Value> = rules["groups"]
         .as_array()
         .unwrap()
@@ -197,17 +202,17 @@ async fn every_query_and_every_rule_names_what_exists_and_returns_data() {
         .map(|rule| text(&rule["name"]))
         .collect();
 
-    let mut asked: Vec<(String, String)> = Vec::new();
+    let mut panel_queries: Vec<(String, String)> = Vec::new();
     for (name, dashboard) in dashboards() {
-        asked.extend(queries(&name, &dashboard));
+        panel_queries.extend(queries(&name, &dashboard));
     }
-    let panels = asked.len();
+    let panels = panel_queries.len();
     assert!(panels > 60, "{panels}");
     let mut alerts = Vec::new();
     for rule in &rules {
         let (name, expr) = (text(&rule["name"]), text(&rule["query"]));
         if rule["type"] == "recording" {
-            asked.push((name, expr));
+            panel_queries.push((name, expr));
         } else {
             alerts.push((name, expr));
         }
@@ -215,7 +220,7 @@ async fn every_query_and_every_rule_names_what_exists_and_returns_data() {
 
     // They name nothing that does not exist, and everything that does is named.
     let mut named = BTreeSet::new();
-    for (what, expr) in asked.iter().chain(&alerts) {
+    for (what, expr) in panel_queries.iter().chain(&alerts) {
         for metric in metrics(expr) {
             let known = is_known(&metric) || recorded.contains(&metric);
             assert!(known, "{what} names {metric}: {expr}");
@@ -238,11 +243,15 @@ async fn every_query_and_every_rule_names_what_exists_and_returns_data() {
     let with_reason = |(name, _): &&(String, String)| WITH_REASON.contains(&name.as_str());
     let firing: Vec<_> = alerts.iter().filter(with_reason).cloned().collect();
     assert_eq!(firing.len(), WITH_REASON.len());
-    let mut waiting = [asked, firing].concat();
+    let mut waiting = [panel_queries, firing].concat();
     loop {
         let mut empty = Vec::new();
         for (what, expr) in waiting {
-            if prometheus.query(&filled(&expr), None).await.is_empty() {
+            if prometheus
+                .query(&with_variables(&expr), None)
+                .await
+                .is_empty()
+            {
                 empty.push((what, expr));
             }
         }
@@ -275,7 +284,7 @@ const WITH_REASON: [&str; 10] = [
 ];
 
 #[test]
-fn every_alert_has_a_runbook_and_tests_in_which_it_fires_and_does_not() {
+fn every_alert_has_a_runbook_a_firing_and_a_silent_test() {
     let read = |path: PathBuf| std::fs::read_to_string(path).unwrap();
     let rules = read(root().join("alerts/polyv.rules.yml"));
     let alerts: BTreeSet<&str> = rules
@@ -306,7 +315,7 @@ fn every_alert_has_a_runbook_and_tests_in_which_it_fires_and_does_not() {
 }
 
 #[test]
-fn every_panel_says_what_it_shows() {
+fn every_panel_has_a_title_and_description() {
     for (name, dashboard) in dashboards() {
         for panel in dashboard["panels"].as_array().unwrap() {
             let title = &panel["title"];

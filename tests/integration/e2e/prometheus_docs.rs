@@ -10,7 +10,7 @@ use crate::support::prometheus_stack::Prometheus;
 use crate::support::promtool::{promtool, rules};
 
 #[test]
-fn prometheus_takes_whatever_is_shown_for_it() {
+fn documented_prometheus_files_are_valid() {
     let files = tempfile::tempdir().unwrap();
     let authority = Authority::new("test");
     authority.server().write(files.path(), "prometheus");
@@ -63,16 +63,16 @@ fn prometheus_takes_whatever_is_shown_for_it() {
 }
 
 #[tokio::test]
-async fn prometheus_has_whatever_it_is_asked_for_in_documents() {
+async fn documented_prometheus_calls_succeed() {
     let prometheus = Prometheus::start_with("{}").await;
     for path in OF_PROMETHEUS {
-        let answer = client().get(prometheus.at(path)).send().await.unwrap();
-        assert_ne!(answer.status(), 404, "{path}");
+        let response = client().get(prometheus.at(path)).send().await.unwrap();
+        assert_ne!(response.status(), 404, "{path}");
     }
-    let answer = client()
+    let response = client()
         .get(prometheus.at("/-/nothing"))
         .send()
         .await
         .unwrap();
-    assert_eq!(answer.status(), 404);
+    assert_eq!(response.status(), 404);
 }

@@ -11,10 +11,10 @@ use crate::support::test_env::{TestEnv, advance};
 
 /// When things begin to go wrong, and for how long they do.
 const BEGIN: u64 = 1200;
-const TROUBLE: u64 = 420;
+const TROUBLESHOOTING: u64 = 420;
 
 #[test]
-fn rules_are_valid_and_pass_their_own_tests_with_current_and_oldest_promtool() {
+fn rules_pass_their_tests_with_current_and_oldest_promtool() {
     let rules = rules();
     let tests = rules.parent().unwrap().join("tests");
     let mut files: Vec<PathBuf> = std::fs::read_dir(tests)
@@ -75,9 +75,9 @@ impl Pair {
         }
     }
 
-    fn inject_faults(&self, troubles: &str) {
+    fn inject_faults(&self, faults: &str) {
         for env in &self.envs {
-            env.inject_faults(troubles);
+            env.inject_faults(faults);
         }
     }
 }
@@ -171,7 +171,7 @@ troubles: [{{trouble: latency, median: 300ms, p99: 1s}}]"
 }
 
 /// Plays everybody's trouble, and demands the alerts for it.
-async fn play(mut pair: Pair, delay: u64, among: &str) -> Recording {
+async fn play_stream_faults(mut pair: Pair, delay: u64, among: &str) -> Recording {
     pair.until(600).await;
     // A broadcast ends as planned and another one begins.
     pair.set_script("95", "offline");
@@ -184,7 +184,7 @@ async fn play(mut pair: Pair, delay: u64, among: &str) -> Recording {
     // An encoder reconnects, and a bitrate dips: too short to wake anybody.
     pair.set_script("94", "{phase: offline, for: 8s}");
     pair.set_script("96", "{phase: bitrate_drop, to: 0.1, for: 15s}");
-    pair.until(BEGIN + TROUBLE).await;
+    pair.until(BEGIN + TROUBLESHOOTING).await;
     for (id, _, _) in CHANNELS {
         pair.set_script(id, "steady");
     }
@@ -200,15 +200,19 @@ async fn play(mut pair: Pair, delay: u64, among: &str) -> Recording {
     recording.expect_among(ARE_QUICK, seen + 15, &[]);
     // Half a minute of samples, one every 5 s; then it is polled, scraped and evaluated.
     recording.expect_among(ARE_QUICK, seen + 30 + 5 + 15 + interval + 10, QUICK);
-    recording.expect_among(among, BEGIN + TROUBLE - 10, &[ALWAYS, QUICK, SLOW].concat());
+    recording.expect_among(
+        among,
+        BEGIN + TROUBLESHOOTING - 10,
+        &[ALWAYS, QUICK, SLOW].concat(),
+    );
     recording.expect_among(among, BEGIN + 1490, ALWAYS);
     recording
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_trouble_of_a_stream_fires_its_alert_and_nothing_else_does() {
+async fn each_stream_fault_fires_only_its_own_alert() {
     for (interval, delay) in [(15, 0), (15, 20), (60, 20), (15, 150), (60, 150)] {
-        let recording = play(fleet(delay, interval), delay, ALL).await;
+        let recording = play_stream_faults(fleet(delay, interval), delay, ALL).await;
         recording.judge(&format!(
             "scraped every {interval} s, samples {delay} s late"
         ));
@@ -216,20 +220,20 @@ async fn each_trouble_of_a_stream_fires_its_alert_and_nothing_else_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exporter_that_lost_its_way_to_polyv_hides_nothing_that_the_other_one_sees() {
-    for trouble in ["reset", "hang"] {
+async fn exporter_without_connection_does_not_hide_alerts_of_another_one() {
+    for fault in ["reset", "hang"] {
         let pair = fleet(20, 15);
-        pair.envs[0].inject_faults(&format!("[{{trouble: {trouble}, after: 5m}}]"));
-        let recording = play(pair, 20, OF_CHANNELS).await;
-        recording.judge(trouble);
+        pair.envs[0].inject_faults(&format!("[{{trouble: {fault}, after: 5m}}]"));
+        let recording = play_stream_faults(pair, 20, OF_CHANNELS).await;
+        recording.judge(fault);
     }
 }
 
 /// Four channels that are live all the time, and what goes wrong with Polyv from minute 10 to 20.
-async fn played(trouble: &str, config: &str, interval: u64) -> Recording {
+async fn play_api_fault(fault: &str, config: &str, interval: u64) -> Recording {
     let mut pair = Pair::new("channels: [{id: 1, count: 4}]", [config; 2], interval);
     pair.until(600).await;
-    pair.inject_faults(&format!("[{trouble}]"));
+    pair.inject_faults(&format!("[{fault}]"));
     pair.until(1200).await;
     pair.inject_faults("[]");
     pair.until(3600).await;
@@ -243,9 +247,9 @@ fn of_all_four(alert: &'static str) -> Vec<Firing<'static>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_polyv_fails_channels_are_unknown_and_no_stream_is_blamed() {
-    for (trouble, interval) in [("error_500", 15), ("hang", 15), ("reset", 60), ("html", 60)] {
-        let mut recording = played(trouble, FOUR, interval).await;
+async fn outage_of_polyv_makes_channels_unknown_and_fires_no_stream_alert() {
+    for (fault, interval) in [("error_500", 15), ("hang", 15), ("reset", 60), ("html", 60)] {
+        let mut recording = play_api_fault(fault, FOUR, interval).await;
         recording.expect(600, &[]);
         let unknown = of_all_four("PolyvChannelStateUnknown");
         recording.expect_among(OF_CHANNELS, 700, &[]);
@@ -253,13 +257,13 @@ async fn while_polyv_fails_channels_are_unknown_and_no_stream_is_blamed() {
         // A channel that failed individually is asked every 5 minutes at last.
         recording.expect_among(OF_CHANNELS, 1600, &[]);
         recording.expect(3590, &[]);
-        recording.judge(trouble);
+        recording.judge(fault);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_signature_and_a_throttled_client_have_their_own_alerts() {
-    let mut recording = played("", &FOUR.replace("simulated-secret", "wrong"), 15).await;
+async fn refused_signature_and_throttled_client_have_their_own_alerts() {
+    let mut recording = play_api_fault("", &FOUR.replace("simulated-secret", "wrong"), 15).await;
     recording.expect(80, &[("PolyvApiAuthFailed", "")]);
     let mut refused = of_all_four("PolyvChannelStateUnknown");
     refused.extend([("PolyvApiAuthFailed", ""), ("PolyvApiErrors", "")]);
@@ -267,7 +271,7 @@ async fn a_refused_signature_and_a_throttled_client_have_their_own_alerts() {
     recording.judge("a wrong secret");
 
     for interval in [15, 60] {
-        let mut recording = played("throttled", FOUR, interval).await;
+        let mut recording = play_api_fault("throttled", FOUR, interval).await;
         recording.expect(600, &[]);
         recording.expect_among(
             "alertname=\"PolyvApiThrottled\"",
@@ -285,9 +289,9 @@ async fn a_refused_signature_and_a_throttled_client_have_their_own_alerts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_off_and_a_channel_that_flaps_are_warned_of() {
+async fn wrong_clock_and_flapping_channel_fire_warnings() {
     for interval in [15, 60] {
-        let mut recording = played("{trouble: clock_skew, by: 2m}", FOUR, interval).await;
+        let mut recording = play_api_fault("{fault: clock_skew, by: 2m}", FOUR, interval).await;
         recording.expect(600, &[]);
         recording.expect_among(
             "alertname=\"PolyvClockSkew\"",

@@ -29,7 +29,7 @@ async fn prometheus(jobs: &[String]) -> Prometheus {
 }
 
 #[tokio::test]
-async fn prometheus_scrapes_with_a_password_over_tls_and_not_with_a_wrong_one() {
+async fn prometheus_scrapes_over_tls_only_with_the_right_password() {
     let web = format!("{TLS}basic_auth_users:\n  {ALICE}\n  {BOB}\n");
     let secured = SecuredExporter::start(&web).await;
     std::fs::write(secured.path("password"), "U*U").unwrap();
@@ -65,7 +65,7 @@ async fn prometheus_scrapes_with_a_password_over_tls_and_not_with_a_wrong_one() 
 }
 
 #[tokio::test]
-async fn prometheus_scrapes_with_a_client_certificate_and_not_without() {
+async fn prometheus_scrapes_only_with_a_client_certificate() {
     let secured = SecuredExporter::start(
         "tls_server_config:
   cert_file: server.crt
@@ -106,11 +106,11 @@ async fn prometheus_scrapes_with_a_client_certificate_and_not_without() {
         .server()
         .write(secured.files.path(), "server");
     issue("prometheus", &[name("prometheus.example")]);
-    assert_eq!(doored_still_up(&prometheus).await, 1.0);
+    assert_eq!(min_up(&prometheus).await, 1.0);
 }
 
 /// Whether the last ten scrapes all succeeded.
-async fn doored_still_up(prometheus: &Prometheus) -> f64 {
+async fn min_up(prometheus: &Prometheus) -> f64 {
     let begin = prometheus
         .value("max_over_time(timestamp(up{job=\"right\"})[1m:1s])")
         .await;

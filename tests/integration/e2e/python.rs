@@ -23,7 +23,7 @@ fn python() -> String {
 }
 
 #[test]
-fn the_dashboards_are_what_their_source_makes() {
+fn dashboards_equal_their_generated_source() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards");
     let made = tempfile::tempdir().unwrap();
     let output = run(Command::new(python())
@@ -48,7 +48,7 @@ fn the_dashboards_are_what_their_source_makes() {
 }
 
 #[tokio::test]
-async fn a_strict_parser_accepts_the_open_metrics_form() {
+async fn strict_parser_accepts_openmetrics() {
     let polyv = SimulatorServer::start(
         "channels: [{id: 1, streams: [a, b]}, {id: 2, life: offline}, {id: 3, life: deleted}]",
     )

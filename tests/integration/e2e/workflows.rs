@@ -61,7 +61,7 @@ fn shellcheck(file: &Path) {
 }
 
 #[test]
-fn workflows_are_as_github_reads_them() {
+fn workflows_are_valid() {
     let workflows = workflows();
     assert!(!workflows.is_empty());
     assert_schema("vendor.github-workflows", &workflows);
@@ -88,7 +88,7 @@ fn workflows_are_as_github_reads_them() {
 }
 
 #[test]
-fn scripts_and_what_workflows_run_are_sound_shell() {
+fn scripts_and_workflow_steps_pass_shellcheck() {
     let mut scripts = 0;
     for file in sources(&root()) {
         let text = std::fs::read(&file).unwrap();
@@ -132,7 +132,7 @@ fn scripts_and_what_workflows_run_are_sound_shell() {
 }
 
 #[test]
-fn a_release_is_judged_as_every_change_is() {
+fn release_runs_the_checks_of_every_change() {
     let ci = yaml(&root().join(".github/workflows/ci.yml"));
     let judged = steps(&ci).iter().any(|step| step["run"] == "bash .ci/run");
     assert!(judged, "{ci}");
@@ -175,7 +175,7 @@ fn notes(manifest: &str, changelog: &str, tag: &str) -> Output {
 }
 
 #[test]
-fn a_release_has_its_version_and_says_what_changed() {
+fn release_has_its_version_and_notes() {
     let manifest = "[package]\nname = \"x\"\nversion = \"1.2.0\"\n\n[dependencies]\ny = \"1\"\n";
     let changelog = "# Changelog
 

@@ -20,7 +20,7 @@ async fn setup() -> (SimulatorServer, Exporter) {
 }
 
 #[tokio::test]
-async fn every_route_is_there() {
+async fn every_route_responds() {
     let (_polyv, exporter) = setup().await;
     while exporter.get("/-/ready").await.status() != 200 {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -45,7 +45,7 @@ async fn every_route_is_there() {
 }
 
 #[tokio::test]
-async fn a_scrape_has_the_format_that_was_asked_for_and_says_so() {
+async fn scrape_has_the_accepted_format_as_content_type() {
     let (_polyv, exporter) = setup().await;
     let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     for (accept, expected) in [
@@ -76,7 +76,7 @@ async fn a_scrape_has_the_format_that_was_asked_for_and_says_so() {
 }
 
 #[tokio::test]
-async fn gzip_is_used_where_it_is_asked_for() {
+async fn gzip_is_used_if_accepted() {
     let (_polyv, exporter) = setup().await;
     let request = exporter
         .client
@@ -107,13 +107,13 @@ async fn gzip_is_used_where_it_is_asked_for() {
 async fn raw(address: SocketAddr, request: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    answer
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    response
 }
 
 #[tokio::test]
-async fn requests_that_are_too_large_or_no_http_are_refused() {
+async fn oversized_and_malformed_requests_are_rejected() {
     let (_polyv, exporter) = setup().await;
     let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(100_000));
     let many = format!(
@@ -126,9 +126,9 @@ async fn requests_that_are_too_large_or_no_http_are_refused() {
         let mut stream = TcpStream::connect(exporter.address).await.unwrap();
         // The server may close before all is written.
         _ = stream.write_all(request.as_bytes()).await;
-        let mut answer = Vec::new();
-        _ = stream.read_to_end(&mut answer).await;
-        let text = String::from_utf8_lossy(&answer);
+        let mut response = Vec::new();
+        _ = stream.read_to_end(&mut response).await;
+        let text = String::from_utf8_lossy(&response);
         let refused = text.is_empty() || text.starts_with("HTTP/1.1 4");
         assert!(refused, "{text}");
     }
@@ -136,7 +136,7 @@ async fn requests_that_are_too_large_or_no_http_are_refused() {
 }
 
 #[tokio::test]
-async fn scrapers_that_hang_or_say_nothing_harm_nobody() {
+async fn hanging_and_silent_clients_do_not_block_a_scrape() {
     let polyv = SimulatorServer::start("channels: [{id: 1000, count: 1000}]").await;
     let channels: Vec<_> = (1000..2000).map(|id| format!("{{id: {id}}}")).collect();
     let config = quick_config(polyv.address, &format!("[{}]", channels.join(",")))
@@ -165,7 +165,7 @@ async fn scrapers_that_hang_or_say_nothing_harm_nobody() {
 }
 
 #[tokio::test]
-async fn a_signal_stops_it_cleanly_within_five_seconds_whatever_hangs() {
+async fn signal_stops_the_exporter_within_five_seconds_despite_hanging_calls() {
     for signal in ["TERM", "INT"] {
         let polyv = SimulatorServer::start("channels: [{id: 1}]\ntroubles: [hang]").await;
         let config =
@@ -194,7 +194,7 @@ async fn a_signal_stops_it_cleanly_within_five_seconds_whatever_hangs() {
 }
 
 #[tokio::test]
-async fn it_listens_where_it_is_told_and_on_both_protocols_by_default() {
+async fn listen_addresses_are_respected_and_default_to_both_protocols() {
     let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("polyv.yml");
@@ -235,7 +235,7 @@ async fn it_listens_where_it_is_told_and_on_both_protocols_by_default() {
 }
 
 #[tokio::test]
-async fn a_reload_over_http_has_to_be_allowed() {
+async fn reload_over_http_requires_the_lifecycle_flag() {
     let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("polyv.yml");

@@ -26,19 +26,19 @@ async fn setup() -> (SimulatorServer, Exporter) {
     let exporter = Exporter::start(&config).await;
     exporter
         .until("everything was asked", |s| {
-            let asked = s.all("polyv_channel_last_poll_outcome", &[]).len();
-            asked == 4 && s.state("1") == "live" && s.state("33") == "live"
+            let polled = s.all("polyv_channel_last_poll_outcome", &[]).len();
+            polled == 4 && s.state("1") == "live" && s.state("33") == "live"
         })
         .await;
     (polyv, exporter)
 }
 
-async fn accepting(exporter: &Exporter, path: &str, accept: &str) -> (u16, String, String) {
+async fn get_accepting(exporter: &Exporter, path: &str, accept: &str) -> (u16, String, String) {
     let request = exporter.client.get(exporter.url(path));
-    let answer = request.header("accept", accept).send().await.unwrap();
-    let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
-    let (status, kind) = (answer.status().as_u16(), header("content-type"));
-    (status, kind, answer.text().await.unwrap())
+    let response = request.header("accept", accept).send().await.unwrap();
+    let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+    let (status, kind) = (response.status().as_u16(), header("content-type"));
+    (status, kind, response.text().await.unwrap())
 }
 
 /// The lines of samples that `is` holds for.
@@ -48,7 +48,7 @@ fn samples(text: &str, is: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 /// What `/metrics` has of a channel, and what its probe has, at a moment between two polls.
-async fn at_one_moment(exporter: &Exporter, id: &str, format: &str) -> (Vec<String>, String) {
+async fn metrics_and_probe(exporter: &Exporter, id: &str, format: &str) -> (Vec<String>, String) {
     let label = format!("channel_id=\"{id}\"");
     let path = format!("/probe?target={id}");
     let begin = Instant::now();
@@ -56,10 +56,10 @@ async fn at_one_moment(exporter: &Exporter, id: &str, format: &str) -> (Vec<Stri
         let mut parts = Vec::new();
         let mut probed = String::new();
         for _ in 0..2 {
-            let (_, _, all) = accepting(exporter, "/metrics", format).await;
+            let (_, _, all) = get_accepting(exporter, "/metrics", format).await;
             parts.push(samples(&all, |line| line.contains(&label)));
             if probed.is_empty() {
-                let (status, kind, text) = accepting(exporter, &path, format).await;
+                let (status, kind, text) = get_accepting(exporter, &path, format).await;
                 assert_eq!((status, kind.as_str()), (200, format));
                 probed = text;
             }
@@ -72,15 +72,15 @@ async fn at_one_moment(exporter: &Exporter, id: &str, format: &str) -> (Vec<Stri
 }
 
 #[tokio::test]
-async fn a_probe_is_that_channels_part_of_the_metrics_in_either_format() {
+async fn probe_returns_the_channels_part_of_the_metrics_in_both_formats() {
     let (_polyv, exporter) = setup().await;
     for format in [TEXT, OPEN_METRICS] {
         for id in ["1", "2", "33", "3"] {
-            let (own, probed) = at_one_moment(&exporter, id, format).await;
+            let (own, probed) = metrics_and_probe(&exporter, id, format).await;
             assert!(own.len() >= 8, "{own:?}");
             assert_eq!(samples(&probed, |_| true), own, "{id}");
             // Each family has its header, as /metrics has it, and there is no other.
-            let (_, _, all) = accepting(&exporter, "/metrics", format).await;
+            let (_, _, all) = get_accepting(&exporter, "/metrics", format).await;
             let families: BTreeSet<&str> = own
                 .iter()
                 .map(|line| line.split('{').next().unwrap())
@@ -99,7 +99,7 @@ async fn a_probe_is_that_channels_part_of_the_metrics_in_either_format() {
 }
 
 #[tokio::test]
-async fn a_probe_of_a_thousand_times_never_asks_polyv() {
+async fn thousand_probes_never_call_polyv() {
     let (polyv, exporter) = setup().await;
     let polls = async || polyv.simulator.requests().len();
     let (before, begin) = (polls().await, Instant::now());
@@ -112,7 +112,7 @@ async fn a_probe_of_a_thousand_times_never_asks_polyv() {
 }
 
 #[tokio::test]
-async fn what_is_no_channel_is_refused_with_a_sentence() {
+async fn invalid_probe_target_is_rejected_with_a_message() {
     let (_polyv, exporter) = setup().await;
     for (path, status, words) in [
         ("/probe", 400, "Which channel?"),
@@ -124,23 +124,23 @@ async fn what_is_no_channel_is_refused_with_a_sentence() {
         ("/sd?account=main", 400, "no parameter `account`"),
         ("/exporter?target=1", 400, "no parameter `target`"),
     ] {
-        let (answered, kind, said) = accepting(&exporter, path, "*/*").await;
-        assert_eq!(answered, status, "{path}: {said}");
+        let (received, kind, text) = get_accepting(&exporter, path, "*/*").await;
+        assert_eq!(received, status, "{path}: {text}");
         assert_eq!(kind, "text/plain; charset=utf-8");
         assert!(
-            said.contains(words) && said.lines().count() == 1,
-            "{path}: {said}"
+            text.contains(words) && text.lines().count() == 1,
+            "{path}: {text}"
         );
     }
 }
 
 #[tokio::test]
-async fn the_exporters_own_metrics_can_be_had_without_any_channels() {
+async fn own_metrics_are_available_without_channels() {
     let (_polyv, exporter) = setup().await;
     for format in [TEXT, OPEN_METRICS] {
-        let (status, kind, own) = accepting(&exporter, "/exporter", format).await;
+        let (status, kind, own) = get_accepting(&exporter, "/exporter", format).await;
         assert_eq!((status, kind.as_str()), (200, format));
-        let (_, _, all) = accepting(&exporter, "/metrics", format).await;
+        let (_, _, all) = get_accepting(&exporter, "/metrics", format).await;
         let names = |text: &str| -> BTreeSet<String> {
             let name = |line: String| line[..line.rfind(' ').unwrap()].to_owned();
             samples(text, |line| {
@@ -157,9 +157,9 @@ async fn the_exporters_own_metrics_can_be_had_without_any_channels() {
 }
 
 #[tokio::test]
-async fn channels_are_targets_with_what_relabelling_may_want_to_know() {
+async fn channels_are_targets_with_meta_labels() {
     let (_polyv, exporter) = setup().await;
-    let (status, kind, text) = accepting(&exporter, "/sd", "application/json").await;
+    let (status, kind, text) = get_accepting(&exporter, "/sd", "application/json").await;
     assert_eq!((status, kind.as_str()), (200, "application/json"));
     let groups: Value = serde_json::from_str(&text).unwrap();
     let expected = serde_json::json!([
@@ -190,7 +190,7 @@ async fn channels_are_targets_with_what_relabelling_may_want_to_know() {
 }
 
 #[tokio::test]
-async fn both_come_without_a_body_for_head_and_compressed_for_who_takes_it() {
+async fn sd_and_probe_support_head_and_gzip() {
     let (_polyv, exporter) = setup().await;
     for path in ["/probe?target=1", "/exporter", "/sd"] {
         let head = exporter
@@ -214,10 +214,10 @@ async fn both_come_without_a_body_for_head_and_compressed_for_who_takes_it() {
         let request = raw
             .get(exporter.url(path))
             .header("accept-encoding", "gzip");
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.headers()["content-encoding"], "gzip", "{path}");
-        assert_eq!(answer.headers()["vary"], "Accept, Accept-Encoding");
-        let body = answer.bytes().await.unwrap();
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["content-encoding"], "gzip", "{path}");
+        assert_eq!(response.headers()["vary"], "Accept, Accept-Encoding");
+        let body = response.bytes().await.unwrap();
         let mut text = String::new();
         flate2::read::GzDecoder::new(&body[..])
             .read_to_string(&mut text)
@@ -227,7 +227,7 @@ async fn both_come_without_a_body_for_head_and_compressed_for_who_takes_it() {
 }
 
 #[tokio::test]
-async fn a_channel_that_went_is_no_target_any_more() {
+async fn removed_channel_is_no_target() {
     let (polyv, exporter) = setup().await;
     let config = quick_config(polyv.address, "[{id: 2}]");
     replace(&exporter.config_path(), &config);
@@ -247,7 +247,7 @@ async fn a_channel_that_went_is_no_target_any_more() {
 }
 
 #[tokio::test]
-async fn they_are_behind_the_door_as_all_else() {
+async fn sd_and_probe_require_the_password() {
     let secured = SecuredExporter::start(&format!("basic_auth_users: {{{ALICE}}}\n")).await;
     let alice = secured.client(Some(("alice", "a")), None);
     for path in ["/sd", "/probe?target=1", "/exporter"] {
@@ -258,7 +258,7 @@ async fn they_are_behind_the_door_as_all_else() {
 }
 
 #[test]
-fn metrics_cannot_be_where_targets_are() {
+fn telemetry_path_cannot_be_the_sd_path() {
     for taken in ["/sd", "/probe", "/exporter"] {
         let mut command = polyv_exporter();
         let path = format!("--web.telemetry-path={taken}");
@@ -273,7 +273,7 @@ fn metrics_cannot_be_where_targets_are() {
 }
 
 #[tokio::test]
-async fn a_channel_that_moves_to_another_account_is_found_there() {
+async fn channel_moved_to_another_account_is_found_there() {
     let (polyv, exporter) = setup().await;
     let config = format!(
         "{}- {{name: second, app_id: simulated, app_secret: simulated-secret, channels: [{{id: 2}}]}}\n",
@@ -283,7 +283,7 @@ async fn a_channel_that_moves_to_another_account_is_found_there() {
     for (config, account) in [(config, "second"), (back, "main")] {
         replace(&exporter.config_path(), &config);
         assert_eq!(exporter.reload().await.0, 200);
-        let (status, _, probed) = accepting(&exporter, "/probe?target=2", TEXT).await;
+        let (status, _, probed) = get_accepting(&exporter, "/probe?target=2", TEXT).await;
         assert_eq!(status, 200, "{probed}");
         let label = format!("account=\"{account}\"");
         let lines = samples(&probed, |_| true);

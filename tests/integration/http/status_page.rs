@@ -12,7 +12,7 @@ use crate::support::simulator_server::SimulatorServer;
 
 const SCENARIO: &str = "sample_every: 1s
 channels: [{id: 1}, {id: 2, bitrate_bps: 500000}, {id: 3, life: offline}, {id: 4}]
-troubles: [{trouble: rejected, channels: ['4'], message: no such channel}]";
+troubles: [{fault: rejected, channels: ['4'], message: no such channel}]";
 const CONFIGURED: &str = "[
   {id: 1, name: Main stage, labels: {team: events}, expect: {live: true, video_bitrate_bps: 1200000, video_framerate_fps: 15, audio_framerate_fps: 43}},
   {id: 2, name: Side stage}, {id: 3, name: tomorrow}, {id: 4}]";
@@ -50,20 +50,20 @@ async fn json(exporter: &Exporter, path: &str) -> (u16, Value) {
 }
 
 async fn ids(exporter: &Exporter, query: &str) -> Vec<String> {
-    let (status, answer) = json(exporter, &format!("/api/v1/channels{query}")).await;
-    assert_eq!(status, 200, "{query}: {answer}");
-    let channels = answer["channels"].as_array().unwrap().iter();
+    let (status, response) = json(exporter, &format!("/api/v1/channels{query}")).await;
+    assert_eq!(status, 200, "{query}: {response}");
+    let channels = response["channels"].as_array().unwrap().iter();
     channels
         .map(|channel| channel["channel_id"].as_str().unwrap().to_owned())
         .collect()
 }
 
 #[tokio::test]
-async fn the_api_says_what_the_metrics_say() {
+async fn api_agrees_with_the_metrics() {
     let (_polyv, exporter) = setup().await;
-    let (_, answer) = json(&exporter, "/api/v1/channels?sort=name").await;
+    let (_, response) = json(&exporter, "/api/v1/channels?sort=name").await;
     let scrape = exporter.scrape().await;
-    for channel in answer["channels"].as_array().unwrap() {
+    for channel in response["channels"].as_array().unwrap() {
         let id = channel["channel_id"].as_str().unwrap();
         assert_eq!(channel["state"], scrape.state(id), "{id}");
         let labels = [("channel_id", id)];
@@ -89,17 +89,17 @@ async fn the_api_says_what_the_metrics_say() {
     let counts = serde_json::json!({
         "channels": 4, "live": 2, "not_live": 1, "unknown": 1, "critical": 0, "warning": 1,
     });
-    assert_eq!(answer["counts"], counts);
-    let rejected = &answer["channels"][0];
+    assert_eq!(response["counts"], counts);
+    let rejected = &response["channels"][0];
     assert_eq!(rejected["channel_name"], "4");
     assert_eq!(rejected["last_poll_outcome"], "rejected");
     assert_eq!(rejected["problems"][0]["problem"], "state_unknown");
     assert_eq!(rejected["streams"], serde_json::json!([]));
-    let main = &answer["channels"][1];
+    let main = &response["channels"][1];
     let bitrate = main["streams"][0]["video_bitrate_bps"].as_f64().unwrap();
     assert!((1_000_000.0..1_400_000.0).contains(&bitrate), "{bitrate}");
     assert!(
-        answer["exporter"]["api_requests_total"]["ok"]
+        response["exporter"]["api_requests_total"]["ok"]
             .as_u64()
             .unwrap()
             >= 2
@@ -124,15 +124,15 @@ async fn the_api_says_what_the_metrics_say() {
         "/api/v1/channels/%ff",
         "/api/v1/nothing",
     ] {
-        let (status, answer) = json(&exporter, path).await;
+        let (status, response) = json(&exporter, path).await;
         assert_eq!(status, 404, "{path}");
-        let why = answer["error"].as_str().unwrap();
+        let why = response["error"].as_str().unwrap();
         assert!(why.contains("There is n"), "{path}: {why}");
     }
 }
 
 #[tokio::test]
-async fn the_api_filters_and_sorts_and_refuses_what_it_does_not_know() {
+async fn api_filters_sorts_and_rejects_unknown_parameters() {
     let (_polyv, exporter) = setup().await;
     for (query, expected) in [
         ("", "4 1 2 3"),
@@ -166,9 +166,9 @@ async fn the_api_filters_and_sorts_and_refuses_what_it_does_not_know() {
         ("/1?state=live", "state"),
         ("?limit=1", "limit"),
     ] {
-        let (status, answer) = json(&exporter, &format!("/api/v1/channels{query}")).await;
+        let (status, response) = json(&exporter, &format!("/api/v1/channels{query}")).await;
         assert_eq!(status, 400, "{query}");
-        let why = answer["error"].as_str().unwrap();
+        let why = response["error"].as_str().unwrap();
         assert!(why.contains(culprit), "{query}: {why}");
     }
 }
@@ -192,7 +192,7 @@ fn keys(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 }
 
 #[tokio::test]
-async fn every_key_is_documented_and_every_documented_key_is_there() {
+async fn api_keys_are_the_documented_ones() {
     let polyv = SimulatorServer::start("channels: [{id: 1}]\nsample_every: 1s").await;
     let config = quick_config(
         polyv.address,
@@ -206,7 +206,7 @@ async fn every_key_is_documented_and_every_documented_key_is_there() {
                 .is_empty()
         })
         .await;
-    polyv.inject_faults("{trouble: error_500}").await;
+    polyv.inject_faults("{fault: error_500}").await;
     exporter
         .until("a failed poll", |scrape| {
             !scrape
@@ -228,11 +228,11 @@ async fn every_key_is_documented_and_every_documented_key_is_there() {
         .into_iter()
         .zip(documented)
     {
-        let (_, answer) = json(&exporter, path).await;
+        let (_, response) = json(&exporter, path).await;
         let (mut said, mut promised) = (BTreeSet::new(), BTreeSet::new());
-        keys(&answer, "", &mut said);
+        keys(&response, "", &mut said);
         keys(&documented, "", &mut promised);
-        assert_eq!(said, promised, "{path}: {answer:#}");
+        assert_eq!(said, promised, "{path}: {response:#}");
     }
     for kind in polyv_exporter::state::HealthIssueKind::ALL {
         let row = format!("| `{}` | {} |", kind.as_str(), kind.severity().as_str());
@@ -241,7 +241,7 @@ async fn every_key_is_documented_and_every_documented_key_is_there() {
 }
 
 #[tokio::test]
-async fn the_page_speaks_the_language_that_was_chosen_or_is_preferred() {
+async fn page_language_is_the_chosen_or_preferred_one() {
     let (_polyv, exporter) = setup().await;
     for (path, accept, cookie, expected) in [
         ("/", "", "", "lang=\"en\""),
@@ -276,7 +276,7 @@ async fn the_page_speaks_the_language_that_was_chosen_or_is_preferred() {
 }
 
 #[tokio::test]
-async fn the_page_needs_nothing_beyond_the_exporter_and_may_stand_under_any_path() {
+async fn page_is_self_contained_and_works_under_any_path() {
     let (_polyv, exporter) = setup().await;
     for path in ["/", "/channels/1"] {
         let page = exporter.get(path).await.text().await.unwrap();
@@ -366,7 +366,7 @@ async fn unknown_paths_and_parameters_are_rejected() {
 }
 
 #[tokio::test]
-async fn metrics_may_stand_where_the_page_would() {
+async fn telemetry_path_may_replace_the_page() {
     let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let config = quick_config(polyv.address, "[{id: 1}]");
     let exporter = Exporter::start_with(&config, |command| {
@@ -399,7 +399,7 @@ async fn metrics_may_stand_where_the_page_would() {
 }
 
 #[tokio::test]
-async fn update_has_only_what_has_changed() {
+async fn page_update_contains_only_changes() {
     let polyv =
         SimulatorServer::start("channels: [{id: 1}, {id: 2, life: offline}, {id: 3}]").await;
     // Channel 1 is asked every second, and the others rarely.
@@ -458,7 +458,7 @@ async fn update_has_only_what_has_changed() {
 }
 
 #[tokio::test]
-async fn a_thousand_channels_fit_a_megabyte_and_more_go_on_further_pages() {
+async fn page_of_a_thousand_channels_fits_a_megabyte_and_more_are_paginated() {
     // As unsteady as streams get, so that no line of a chart is short.
     let polyv =
         SimulatorServer::start("limits: none\nnoise: 0.4\nchannels: [{id: 1000, count: 1200}]")

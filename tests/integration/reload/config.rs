@@ -15,7 +15,7 @@ async fn setup(channels: &str) -> (SimulatorServer, Exporter) {
 }
 
 #[tokio::test]
-async fn channels_that_stay_keep_state_and_counters_and_those_that_went_are_gone_at_once() {
+async fn kept_channels_keep_their_state_and_removed_ones_disappear_at_once() {
     let (polyv, exporter) = setup("[{id: 1}, {id: 2}, {id: 3}]").await;
     polyv.control("PUT", "channels/2/life", "steady").await;
     let before = exporter
@@ -67,7 +67,7 @@ async fn channels_that_stay_keep_state_and_counters_and_those_that_went_are_gone
 }
 
 #[tokio::test]
-async fn a_reload_with_a_fault_is_refused_whole_and_metrics_say_so() {
+async fn faulty_reload_is_rejected_as_a_whole_and_visible_in_metrics() {
     let (polyv, mut exporter) = setup("[{id: 1}]").await;
     exporter
         .until("it is live", |s| s.state("1") == "live")
@@ -122,7 +122,7 @@ async fn a_reload_with_a_fault_is_refused_whole_and_metrics_say_so() {
 }
 
 #[tokio::test]
-async fn the_main_file_is_not_read_anew_unless_somebody_asks() {
+async fn main_file_is_reloaded_only_on_request() {
     let (polyv, exporter) = setup("[{id: 1}]").await;
     replace(
         &exporter.config_path(),
@@ -139,7 +139,7 @@ async fn the_main_file_is_not_read_anew_unless_somebody_asks() {
 }
 
 #[tokio::test]
-async fn accounts_come_and_go_with_their_counters() {
+async fn counters_of_accounts_are_added_and_removed() {
     let (polyv, exporter) = setup("[{id: 1}]").await;
     let one = quick_config(polyv.address, "[{id: 1}]");
     let two = format!(
@@ -183,7 +183,7 @@ async fn until_channels(exporter: &Exporter, count: usize) {
 }
 
 #[tokio::test]
-async fn channel_files_are_re_read_when_they_change_in_any_way() {
+async fn channel_files_are_reloaded_after_any_change() {
     let polyv = SimulatorServer::start(FOUR).await;
     let exporter = Exporter::start(&with_files(&polyv, "channels/*.yml")).await;
     let directory = exporter.directory.path().join("channels");
@@ -225,7 +225,7 @@ async fn channel_files_are_re_read_when_they_change_in_any_way() {
 }
 
 #[tokio::test]
-async fn what_a_reload_found_wrong_stays_wrong_whatever_channel_files_say() {
+async fn reload_failure_persists_despite_channel_file_changes() {
     let polyv = SimulatorServer::start(FOUR).await;
     let config = with_files(&polyv, "channels/*.yml");
     let exporter = Exporter::start_with(&config, |_| {}).await;
@@ -247,7 +247,7 @@ async fn what_a_reload_found_wrong_stays_wrong_whatever_channel_files_say() {
 }
 
 #[tokio::test]
-async fn a_file_that_does_not_let_itself_be_read_keeps_nobody_from_stopping_it() {
+async fn blocking_file_does_not_prevent_shutdown() {
     let polyv = SimulatorServer::start(FOUR).await;
     let mut exporter = Exporter::start(&with_files(&polyv, "channels/*.yml")).await;
     let directory = exporter.directory.path().join("channels");
@@ -274,7 +274,7 @@ async fn a_file_that_does_not_let_itself_be_read_keeps_nobody_from_stopping_it()
 }
 
 #[tokio::test]
-async fn a_swap_of_symbolic_links_as_kubernetes_does_it_is_noticed() {
+async fn symbolic_link_swap_of_kubernetes_is_noticed() {
     let polyv = SimulatorServer::start(FOUR).await;
     let mounts = tempfile::tempdir().unwrap();
     let mount = mounts.path();

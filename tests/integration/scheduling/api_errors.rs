@@ -5,7 +5,7 @@ use crate::support::exporter_process::{Exporter, quick_config};
 use crate::support::simulator_server::SimulatorServer;
 
 /// A trouble for channel 1, while channel 2 goes on.
-async fn one_channels(trouble: &str, outcome: &str) {
+async fn channel_fault(fault: &str, outcome: &str) {
     let polyv = SimulatorServer::start("sample_every: 1s\nchannels: [{id: 1}, {id: 2}]").await;
     let config = quick_config(polyv.address, "[{id: 1}, {id: 2}]");
     let exporter = Exporter::start(&config).await;
@@ -15,7 +15,7 @@ async fn one_channels(trouble: &str, outcome: &str) {
         })
         .await;
     polyv
-        .inject_faults(&format!("{{{trouble}, channels: ['1']}}"))
+        .inject_faults(&format!("{{{fault}, channels: ['1']}}"))
         .await;
     let scrape = exporter
         .until("the outcome shows", |s| {
@@ -42,7 +42,7 @@ async fn one_channels(trouble: &str, outcome: &str) {
 }
 
 /// A trouble for everything.
-async fn everybodys(trouble: &str, outcome: &str) {
+async fn shared_fault(fault: &str, outcome: &str) {
     let polyv = SimulatorServer::start("sample_every: 1s\nchannels: [{id: 1}, {id: 2}]").await;
     let config = quick_config(polyv.address, "[{id: 1}, {id: 2}]");
     let exporter = Exporter::start(&config).await;
@@ -51,7 +51,7 @@ async fn everybodys(trouble: &str, outcome: &str) {
             s.state("1") == "live" && s.state("2") == "live"
         })
         .await;
-    polyv.inject_faults(&format!("{{{trouble}}}")).await;
+    polyv.inject_faults(&format!("{{{fault}}}")).await;
     exporter
         .until("the outcome shows", |s| s.calls("main", outcome) >= 1)
         .await;
@@ -66,43 +66,43 @@ async fn everybodys(trouble: &str, outcome: &str) {
 }
 
 macro_rules! outcomes {
-    ($($name:ident: $how:ident($trouble:literal) is $outcome:literal;)*) => {
+    ($($name:ident: $how:ident($fault:literal) is $outcome:literal;)*) => {
         $(
             #[tokio::test]
             async fn $name() {
-                $how($trouble, $outcome).await;
+                $how($fault, $outcome).await;
             }
         )*
     };
 }
 
 outcomes! {
-    forbidden: one_channels("trouble: forbidden") is "forbidden";
-    rejected: one_channels("trouble: rejected") is "rejected";
-    server_error_in_an_envelope: one_channels("trouble: error_500") is "server_error";
-    server_error_of_a_gateway: one_channels("trouble: bad_gateway") is "server_error";
-    timeout_without_an_answer: one_channels("trouble: hang") is "timeout";
-    timeout_of_a_body_that_trickles: one_channels("trouble: endless, chunk: 1, pause: 100ms") is "timeout";
-    connection_that_is_reset: one_channels("trouble: reset") is "connection_failed";
-    connection_that_breaks_off: one_channels("trouble: cut_off") is "connection_failed";
-    html_instead_of_json: one_channels("trouble: html") is "bad_response";
-    truncated_json: one_channels("trouble: truncated_json") is "bad_response";
-    data_of_another_type: one_channels("trouble: wrong_types, what: [data_object]") is "bad_response";
-    a_redirect_that_is_not_followed: one_channels("trouble: redirect") is "bad_response";
-    a_redirect_in_an_envelope: one_channels("trouble: enveloped_redirect") is "rejected";
-    a_body_over_4_mib: one_channels("trouble: huge, bytes: 5000000") is "bad_response";
-    a_gzip_bomb: one_channels("trouble: gzip_bomb") is "bad_response";
-    an_endless_body: one_channels("trouble: endless, pause: 0s") is "bad_response";
-    everything_hangs: everybodys("trouble: hang") is "timeout";
-    everything_is_refused: everybodys("trouble: reset") is "connection_failed";
-    everything_fails: everybodys("trouble: bad_gateway") is "server_error";
-    throttled: everybodys("trouble: throttled, for: 10s") is "throttled";
+    forbidden: channel_fault("trouble: forbidden") is "forbidden";
+    rejected: channel_fault("trouble: rejected") is "rejected";
+    server_error_in_an_envelope: channel_fault("trouble: error_500") is "server_error";
+    server_error_of_a_gateway: channel_fault("trouble: bad_gateway") is "server_error";
+    timeout_without_response: channel_fault("trouble: hang") is "timeout";
+    timeout_of_a_body_that_trickles: channel_fault("trouble: endless, chunk: 1, pause: 100ms") is "timeout";
+    connection_that_is_reset: channel_fault("trouble: reset") is "connection_failed";
+    connection_that_breaks_off: channel_fault("trouble: cut_off") is "connection_failed";
+    html_instead_of_json: channel_fault("trouble: html") is "bad_response";
+    truncated_json: channel_fault("trouble: truncated_json") is "bad_response";
+    data_of_another_type: channel_fault("trouble: wrong_types, what: [data_object]") is "bad_response";
+    a_redirect_that_is_not_followed: channel_fault("trouble: redirect") is "bad_response";
+    a_redirect_in_an_envelope: channel_fault("trouble: enveloped_redirect") is "rejected";
+    a_body_over_4_mib: channel_fault("trouble: huge, bytes: 5000000") is "bad_response";
+    a_gzip_bomb: channel_fault("trouble: gzip_bomb") is "bad_response";
+    an_endless_body: channel_fault("trouble: endless, pause: 0s") is "bad_response";
+    everything_hangs: shared_fault("trouble: hang") is "timeout";
+    everything_is_refused: shared_fault("trouble: reset") is "connection_failed";
+    everything_fails: shared_fault("trouble: bad_gateway") is "server_error";
+    throttled: shared_fault("trouble: throttled, for: 10s") is "throttled";
 }
 
 #[tokio::test]
-async fn nothing_is_ever_asked_at_the_address_of_a_redirect() {
+async fn redirects_are_never_followed() {
     let polyv = SimulatorServer::start(
-        "channels: [{id: 1}]\ntroubles: [{trouble: redirect}, {trouble: enveloped_redirect}]",
+        "channels: [{id: 1}]\ntroubles: [{fault: redirect}, {fault: enveloped_redirect}]",
     )
     .await;
     let config = quick_config(polyv.address, "[{id: 1}]");
@@ -121,7 +121,7 @@ async fn nothing_is_ever_asked_at_the_address_of_a_redirect() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_put_right_is_found_without_a_restart() {
+async fn corrected_secret_is_used_without_a_restart() {
     let polyv = SimulatorServer::start("channels: [{id: 1, life: offline}, {id: 2}]").await;
     let secrets = tempfile::tempdir().unwrap();
     let file = secrets.path().join("secret");
@@ -150,7 +150,7 @@ async fn a_secret_that_is_put_right_is_found_without_a_restart() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_costs_one_call() {
+async fn wrong_host_clock_costs_one_call() {
     let polyv = SimulatorServer::start("clock_skew: 10m\nchannels: [{id: 1}]").await;
     let config = quick_config(polyv.address, "[{id: 1}]");
     let exporter = Exporter::start(&config).await;
@@ -163,7 +163,7 @@ async fn a_clock_that_is_off_costs_one_call() {
 }
 
 #[tokio::test]
-async fn a_polyv_that_is_not_there_yet_is_found_when_it_comes() {
+async fn polling_starts_when_polyv_becomes_reachable() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);

@@ -25,12 +25,12 @@ fn config(accounts: &[(&str, &str, std::ops::Range<u32>)]) -> String {
 }
 
 /// One account with a hundred channels, a fifth of which is not live.
-fn fleet(troubles: &str) -> TestEnv {
-    fleet_of(80, 20, troubles)
+fn fleet(faults: &str) -> TestEnv {
+    fleet_of(80, 20, faults)
 }
 
 /// One account with that many channels that are live, from 1000 on, and that are not, from 5000.
-fn fleet_of(live: u32, not_live: u32, troubles: &str) -> TestEnv {
+fn fleet_of(live: u32, not_live: u32, faults: &str) -> TestEnv {
     let ids = (1000..1000 + live).chain(5000..5000 + not_live);
     let channels: Vec<_> = ids.map(|id| format!("{{id: {id}}}")).collect();
     let others = match not_live {
@@ -41,7 +41,7 @@ fn fleet_of(live: u32, not_live: u32, troubles: &str) -> TestEnv {
         &format!(
             "accounts: [{{app_id: main, app_secret: s}}]
 channels: [{{id: 1000, count: {live}}}{others}]
-troubles: {troubles}"
+troubles: {faults}"
         ),
         &format!(
             "accounts: [{{name: main, app_id: main, app_secret: s, channels: [{}]}}]",
@@ -51,7 +51,7 @@ troubles: {troubles}"
 }
 
 /// When a channel was asked for its stream after that moment.
-fn streams_asked(env: &TestEnv, channel: &str, after: u64) -> Vec<u64> {
+fn stream_polls(env: &TestEnv, channel: &str, after: u64) -> Vec<u64> {
     let calls = env.simulator.requests().into_iter();
     let calls = calls.filter(|call| call.endpoint == "stream_info");
     calls
@@ -62,7 +62,7 @@ fn streams_asked(env: &TestEnv, channel: &str, after: u64) -> Vec<u64> {
 }
 
 /// Asserts that every channel's state is known and its last poll was an answer.
-fn assert_all_right(env: &TestEnv, what: &str) {
+fn assert_all_polled(env: &TestEnv, what: &str) {
     let scrape = env.scrape();
     for series in scrape.all("polyv_channel_info", &[]) {
         let id = series.label("channel_id").unwrap();
@@ -76,85 +76,81 @@ fn assert_all_right(env: &TestEnv, what: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_quarter_of_an_hour_without_polyv_all_are_right_again_in_time() {
-    for trouble in ["error_500", "bad_gateway", "hang", "reset"] {
+async fn all_channels_recover_in_time_after_an_outage_of_15_minutes() {
+    for fault in ["error_500", "bad_gateway", "hang", "reset"] {
         let env = fleet("[]");
         advance(100.0).await;
-        assert_all_right(&env, "before");
+        assert_all_polled(&env, "before");
         let before = env.simulator.requests().len();
-        env.inject_faults(&format!("[{trouble}]"));
+        env.inject_faults(&format!("[{fault}]"));
         advance(600.0).await;
-        assert_eq!(env.scrape().state("1000"), "unknown", "{trouble}");
+        assert_eq!(env.scrape().state("1000"), "unknown", "{fault}");
         let in_ten_minutes = env.simulator.requests().len() - before;
         // Those under way or due until it was noticed, then one probe at a time.
-        let most = if trouble == "hang" { 128 } else { 2 } + 30;
-        assert!(in_ten_minutes <= most, "{trouble}: {in_ten_minutes}");
+        let most = if fault == "hang" { 128 } else { 2 } + 30;
+        assert!(in_ten_minutes <= most, "{fault}: {in_ten_minutes}");
         advance(300.0).await;
         env.inject_faults("[]");
         advance(30.0 + INTERVAL + TIME_OUT).await;
         for channel in 1000..1080 {
-            assert_eq!(
-                env.scrape().state(&channel.to_string()),
-                "live",
-                "{trouble}"
-            );
+            assert_eq!(env.scrape().state(&channel.to_string()), "live", "{fault}");
         }
         advance(IDLE - INTERVAL).await;
-        assert_all_right(&env, trouble);
+        assert_all_polled(&env, fault);
         // And the gap is closed.
         let samples = env
             .scrape()
             .of("polyv_stream_samples_total", "1000")
             .unwrap();
-        assert!(samples > 420.0 + 1000.0 / 5.0, "{trouble}: {samples}");
+        assert!(samples > 420.0 + 1000.0 / 5.0, "{fault}: {samples}");
         advance(120.0).await;
-        assert_all_right(&env, trouble);
+        assert_all_polled(&env, fault);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_account_with_few_channels_is_right_again_as_soon_as_one_with_many() {
+async fn small_account_recovers_as_fast_as_a_large_one() {
     for live in [1, 2, 3, 10] {
-        for trouble in ["error_500", "hang", "reset", "{trouble: throttled}"] {
+        for fault in ["error_500", "hang", "reset", "{fault: throttled}"] {
             let env = fleet_of(live, 0, "[]");
             advance(100.0).await;
-            env.inject_faults(&format!("[{trouble}]"));
+            env.inject_faults(&format!("[{fault}]"));
             advance(900.0).await;
             env.inject_faults("[]");
-            let pause = if trouble.contains("throttled") {
+            let pause = if fault.contains("throttled") {
                 310.0
             } else {
                 30.0
             };
             advance(pause + INTERVAL + TIME_OUT).await;
-            assert_all_right(&env, &format!("{live} channels, {trouble}"));
+            assert_all_polled(&env, &format!("{live} channels, {fault}"));
             // And from then on each is asked as always.
-            let since = env.moment();
+            let since = env.monotonic_ms();
             advance(300.0).await;
             for channel in 1000..1000 + live {
                 let polls = env.received_for(&channel.to_string());
                 let polls: Vec<_> = polls.into_iter().filter(|at| *at >= since).collect();
-                assert!(polls.len() >= 17, "{live}, {trouble}: {polls:?}");
+                assert!(polls.len() >= 17, "{live}, {fault}: {polls:?}");
             }
-            assert_all_right(&env, &format!("{live} channels, {trouble}"));
+            assert_all_polled(&env, &format!("{live} channels, {fault}"));
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_that_fails_by_itself_does_not_keep_its_account_closed() {
+async fn failing_channel_does_not_keep_its_accounts_breaker_open() {
     let env = fleet_of(2, 0, "[]");
     advance(100.0).await;
     env.inject_faults("[error_500]");
     advance(300.0).await;
     // Polyv is back, but for one of the two: the probes find the other one.
-    env.inject_faults("[{trouble: error_500, channels: ['1000']}]");
+    env.inject_faults("[{fault: error_500, channels: ['1000']}]");
     advance(2.0 * (30.0 + TIME_OUT) + INTERVAL).await;
     assert_eq!(env.scrape().state("1001"), "live");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reload_that_says_where_polyv_is_ends_every_back_off() {
+async fn reload_with_a_new_base_url_resets_every_backoff() {
     let scenario = "accounts: [{app_id: main, app_secret: s}]
 channels: [{id: 1000, count: 3}]
 troubles: [html]";
@@ -169,7 +165,7 @@ troubles: [html]";
     let repaired = format!("api: {{base_url: 'https://gateway.example.com'}}\n{config}");
     env.reload(&repaired).await;
     advance(INTERVAL + TIME_OUT + INTERVAL).await;
-    assert_all_right(&env, "after the reload");
+    assert_all_polled(&env, "after the reload");
     // What says nothing about where and as whom to ask leaves all as it is.
     let proven = env.scrape().get("polyv_account_auth_success", &[]);
     env.reload(&repaired.replace("{base_url", "{timeout: 20s, base_url"))
@@ -179,7 +175,7 @@ troubles: [html]";
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_ends_where_nobody_is_left_to_be_asked() {
+async fn global_pause_ends_without_channels_to_poll() {
     let mut env = fleet_of(3, 0, "[]");
     advance(100.0).await;
     env.inject_faults("[throttled]");
@@ -194,7 +190,7 @@ async fn a_pause_ends_where_nobody_is_left_to_be_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_round_after_an_outage_is_spread_as_evenly_as_any() {
+async fn first_round_after_an_outage_is_spread_evenly() {
     let env = fleet("[]");
     advance(100.0).await;
     env.inject_faults("[bad_gateway]");
@@ -216,8 +212,8 @@ async fn the_round_after_an_outage_is_spread_as_evenly_as_any() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_channels_fault_backs_off_that_channel_alone_and_ends_within_five_minutes() {
-    for trouble in [
+async fn channel_fault_backs_off_only_that_channel_for_at_most_five_minutes() {
+    for fault in [
         "rejected",
         "forbidden",
         "html",
@@ -228,22 +224,18 @@ async fn one_channels_fault_backs_off_that_channel_alone_and_ends_within_five_mi
     ] {
         let env = fleet_of(8, 2, "[]");
         advance(100.0).await;
-        let since = env.moment();
+        let since = env.monotonic_ms();
         env.inject_faults(&format!(
-            "[{{trouble: {trouble}, channels: ['1000'], endpoints: [stream_info]}}]"
+            "[{{trouble: {fault}, channels: ['1000'], endpoints: [stream_info]}}]"
         ));
         advance(1800.0).await;
-        let polls = streams_asked(&env, "1000", since);
+        let polls = stream_polls(&env, "1000", since);
         // 15, 30, 60, 120, 240, 300, 300, … instead of 120 polls.
-        assert!(
-            (8..=12).contains(&polls.len()),
-            "{trouble}: {}",
-            polls.len()
-        );
+        assert!((8..=12).contains(&polls.len()), "{fault}: {}", polls.len());
         let last_wait = polls[polls.len() - 1] - polls[polls.len() - 2];
         assert!(
             (270_000..=315_000).contains(&last_wait),
-            "{trouble}: {last_wait}"
+            "{fault}: {last_wait}"
         );
         let received = env.received();
         for other in ["1001", "1007", "5000"] {
@@ -254,28 +246,28 @@ async fn one_channels_fault_backs_off_that_channel_alone_and_ends_within_five_mi
                     "5000" => (15_000..=30_020).contains(&between),
                     _ => between.abs_diff(15_000) <= 20,
                 };
-                assert!(as_usual, "{trouble}, {other}: {between}");
+                assert!(as_usual, "{fault}, {other}: {between}");
             }
         }
         env.inject_faults("[]");
         advance(301.0).await;
-        assert_all_right(&env, trouble);
-        let recovered = env.moment();
+        assert_all_polled(&env, fault);
+        let recovered = env.monotonic_ms();
         advance(300.0).await;
-        let polls = streams_asked(&env, "1000", recovered).len();
+        let polls = stream_polls(&env, "1000", recovered).len();
         assert!((19..=21).contains(&polls), "back at its interval: {polls}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_channels_and_a_wrong_secret_make_four_calls_in_two_minutes_at_most() {
+async fn thousand_channels_with_a_wrong_secret_make_at_most_four_calls_in_two_minutes() {
     let mut secret = tempfile::NamedTempFile::new().unwrap();
     write!(secret, "wrong").unwrap();
     let path = secret.path().to_owned();
     let env = TestEnv::with_exporter(
         "accounts: [{app_id: main, app_secret: right}]
 channels: [{id: 1000, count: 1000}]
-troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
+troubles: [{fault: latency, median: 300ms, p99: 1s}]",
         &config(&[(
             "main",
             &format!("app_secret_file: {}", path.display()),
@@ -311,14 +303,14 @@ troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_throttled_call_pauses_everything_and_the_return_is_gentle() {
-    let env = fleet("[{trouble: latency, median: 200ms, p99: 500ms}]");
+async fn throttled_call_pauses_all_calls_and_the_rate_recovers_slowly() {
+    let env = fleet("[{fault: latency, median: 200ms, p99: 500ms}]");
     advance(100.0).await;
-    env.inject_faults("[{trouble: throttled, for: 45s}]");
+    env.inject_faults("[{fault: throttled, for: 45s}]");
     advance(2.0).await;
     let scrape = env.scrape();
     assert_eq!(scrape.get("polyv_api_paused", &[]), Some(1.0));
-    let paused = env.moment();
+    let paused = env.monotonic_ms();
     let calls = || {
         let received = env.simulator.requests();
         let calls: Vec<_> = received
@@ -350,14 +342,14 @@ async fn one_throttled_call_pauses_everything_and_the_return_is_gentle() {
     advance(60.0).await;
     assert!((4..=25).contains(&until(10)), "{}", until(10));
     assert!((60..=120).contains(&until(30)), "{}", until(30));
-    assert_all_right(&env, "after the pause");
+    assert_all_polled(&env, "after the pause");
     assert!(env.scrape().calls("main", "throttled") >= 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_block_is_waited_out_in_each_of_its_forms() {
+async fn every_form_of_block_is_waited_out() {
     for form in ["reset", "timeout", "403", "405", "429"] {
-        let env = fleet("[{trouble: latency, median: 200ms, p99: 500ms}]");
+        let env = fleet("[{fault: latency, median: 200ms, p99: 500ms}]");
         advance(100.0).await;
         let before = env.simulator.requests().len();
         env.inject_faults(&format!("[{{trouble: block, as: {form}, for: 5m}}]"));
@@ -370,21 +362,21 @@ async fn a_block_is_waited_out_in_each_of_its_forms() {
         assert_eq!(paused, Some(f64::from(u8::from(throttled))), "{form}");
         // The longest pause, the ramp, and a round.
         advance(310.0 + 30.0 + IDLE).await;
-        assert_all_right(&env, form);
+        assert_all_polled(&env, form);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_connections_failing_at_once_are_taken_for_a_block() {
+async fn many_simultaneous_connection_failures_count_as_a_block() {
     // Answers take long, many calls are in flight when the connections break.
     let env = TestEnv::with_exporter(
         "accounts: [{app_id: main, app_secret: s}]
 channels: [{id: 1000, count: 600}]
-troubles: [{trouble: latency, median: 2s, p99: 3s}]",
+troubles: [{fault: latency, median: 2s, p99: 3s}]",
         &config(&[("main", "app_secret: s", 1000..1600)]),
     );
     advance(100.0).await;
-    env.inject_faults("[{trouble: cut_off, for: 20s}, {trouble: latency, median: 2s, p99: 3s}]");
+    env.inject_faults("[{fault: cut_off, for: 20s}, {fault: latency, median: 2s, p99: 3s}]");
     advance(10.0).await;
     assert_eq!(env.scrape().get("polyv_api_paused", &[]), Some(1.0));
     advance(120.0).await;
@@ -396,12 +388,12 @@ troubles: [{trouble: latency, median: 2s, p99: 3s}]",
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_of_a_third_of_all_calls_delay_no_channel_for_long() {
-    for trouble in ["error_500", "hang"] {
+async fn failure_of_a_third_of_calls_delays_no_channel_for_long() {
+    for fault in ["error_500", "hang"] {
         let env = fleet("[]");
         advance(300.0).await;
-        let since = env.moment();
-        env.inject_faults(&format!("[{{trouble: {trouble}, share: 0.34}}]"));
+        let since = env.monotonic_ms();
+        env.inject_faults(&format!("[{{trouble: {fault}, share: 0.34}}]"));
         advance(300.0).await;
         let calls = env
             .simulator
@@ -410,16 +402,16 @@ async fn failures_of_a_third_of_all_calls_delay_no_channel_for_long() {
             .filter(|call| call.monotonic_ms > since)
             .count();
         // Without failures there are 1,800.
-        assert!((1200..=2000).contains(&calls), "{trouble}: {calls}");
+        assert!((1200..=2000).contains(&calls), "{fault}: {calls}");
         let scrape = env.scrape();
         // Polls of a channel can fail by coincidence until its state is unknown, but rarely.
         let live = (1000..1080).filter(|id| scrape.state(&id.to_string()) == "live");
         let live = live.count();
-        assert!(live >= 76, "{trouble}: {live}");
+        assert!(live >= 76, "{fault}: {live}");
         env.inject_faults("[]");
         // Every channel is polled again after its back-off.
         advance(100.0).await;
-        let back = env.moment();
+        let back = env.monotonic_ms();
         assert_eq!(
             env.scrape().get("polyv_exporter_poll_stretch_ratio", &[]),
             Some(1.0)
@@ -432,26 +424,24 @@ async fn failures_of_a_third_of_all_calls_delay_no_channel_for_long() {
             .filter(|call| call.monotonic_ms > back)
             .count();
         // Channels that are not live are polled in batches, or individually if that failed.
-        assert!((1600..=1810).contains(&calls), "{trouble}: {calls}");
-        assert_all_right(&env, trouble);
+        assert!((1600..=1810).contains(&calls), "{fault}: {calls}");
+        assert_all_polled(&env, fault);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_one_account_hangs_the_others_polls_stay_on_time() {
+async fn hanging_account_does_not_delay_other_accounts() {
     let env = TestEnv::with_exporter(
         "accounts: [{app_id: ill, app_secret: s}, {app_id: well, app_secret: s}]
 channels: [{id: 1000, count: 1000, account: ill}, {id: 2000, count: 100, account: well}]
-troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
+troubles: [{fault: latency, median: 300ms, p99: 1s}]",
         &config(&[
             ("ill", "app_secret: s", 1000..2000),
             ("well", "app_secret: s", 2000..2100),
         ]),
     );
     advance(100.0).await;
-    env.inject_faults(
-        "[{trouble: hang, account: ill}, {trouble: latency, median: 300ms, p99: 1s}]",
-    );
+    env.inject_faults("[{fault: hang, account: ill}, {fault: latency, median: 300ms, p99: 1s}]");
     advance(600.0).await;
     let received = env.received();
     for channel in 2000..2100 {
@@ -467,7 +457,7 @@ troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_polyvs_clock_jumps_one_call_is_lost_at_most() {
+async fn jump_of_polyvs_clock_costs_at_most_one_call() {
     let env = fleet("[]");
     advance(100.0).await;
     env.simulator.set_clock_skew(600_000);
@@ -482,31 +472,31 @@ async fn when_polyvs_clock_jumps_one_call_is_lost_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_hour_of_all_kinds_of_trouble_ends_well() {
+async fn channels_recover_after_an_hour_of_all_faults() {
     let env = TestEnv::with_exporter(
         "accounts: [{app_id: main, app_secret: s}]
 channels: [{id: 1000, count: 100}]
 sample_delay: 20s
 troubles:
-- {trouble: latency, median: 300ms, p99: 2s}
-- {trouble: hang, share: 0.05, after: 2m, for: 3m}
-- {trouble: bad_gateway, after: 6m, for: 2m}
-- {trouble: html, share: 0.3, after: 9m, for: 2m}
-- {trouble: throttled, share: 0.01, after: 12m, for: 1m}
-- {trouble: reset, after: 20m, for: 3m}
-- {trouble: clock_skew, by: 10m, after: 25m, for: 3m}
-- {trouble: wrong_types, after: 29m, for: 2m}
-- {trouble: bad_values, one_in: 3, after: 32m, for: 3m}
-- {trouble: block, as: timeout, after: 36m, for: 5m}
-- {trouble: truncated_json, share: 0.5, after: 42m, for: 1m}
-- {trouble: rejected, share: 0.1, after: 44m, for: 2m}
-- {trouble: future, by: 10m, after: 47m, for: 1m}
-- {trouble: many_streams, after: 49m, for: 1m}",
+- {fault: latency, median: 300ms, p99: 2s}
+- {fault: hang, share: 0.05, after: 2m, for: 3m}
+- {fault: bad_gateway, after: 6m, for: 2m}
+- {fault: html, share: 0.3, after: 9m, for: 2m}
+- {fault: throttled, share: 0.01, after: 12m, for: 1m}
+- {fault: reset, after: 20m, for: 3m}
+- {fault: clock_skew, by: 10m, after: 25m, for: 3m}
+- {fault: wrong_types, after: 29m, for: 2m}
+- {fault: bad_values, one_in: 3, after: 32m, for: 3m}
+- {fault: block, as: timeout, after: 36m, for: 5m}
+- {fault: truncated_json, share: 0.5, after: 42m, for: 1m}
+- {fault: rejected, share: 0.1, after: 44m, for: 2m}
+- {fault: future, by: 10m, after: 47m, for: 1m}
+- {fault: many_streams, after: 49m, for: 1m}",
         &config(&[("main", "app_secret: s", 1000..1100)]),
     );
     advance(50.0 * 60.0).await;
     advance(10.0 * 60.0).await;
-    assert_all_right(&env, "at the end");
+    assert_all_polled(&env, "at the end");
     let scrape = env.scrape();
     assert_eq!(
         scrape.get("polyv_exporter_poll_stretch_ratio", &[]),
@@ -518,13 +508,13 @@ troubles:
 
 /// A new process would help with none of these, and a restart would lose what is known.
 #[tokio::test(start_paused = true)]
-async fn trouble_with_polyv_is_no_reason_for_a_restart() {
+async fn exporter_stays_healthy_during_an_outage_of_polyv() {
     let env = fleet("[]");
-    for trouble in ["block", "hang", "reset", "error_500"] {
-        env.inject_faults(&format!("[{{trouble: {trouble}}}]"));
+    for fault in ["block", "hang", "reset", "error_500"] {
+        env.inject_faults(&format!("[{{trouble: {fault}}}]"));
         for _ in 0..60 {
             advance(60.0).await;
-            assert!(!env.is_stalled(), "{trouble}");
+            assert!(!env.is_stalled(), "{fault}");
         }
     }
 }

@@ -26,24 +26,24 @@ fn calls(env: &TestEnv, endpoint: &str, after: u64) -> usize {
     received.iter().filter(|at| **at > after).count()
 }
 
-fn fallen_back(scrape: &Scrape) -> Option<f64> {
+fn fallback_channels(scrape: &Scrape) -> Option<f64> {
     scrape.get("polyv_account_status_fallback_channels", &[])
 }
 
 #[tokio::test(start_paused = true)]
-async fn channels_that_are_not_live_cost_a_200th_of_a_call() {
+async fn batch_status_covers_200_idle_channels_per_call() {
     for (count, per_interval) in [(3, 1), (200, 1), (201, 2), (300, 2), (1000, 5), (5000, 25)] {
         let env = TestEnv::with_exporter(
             &format!("channels: [{{id: 1000, count: {count}, life: offline}}]"),
             &config("{}", 1000..1000 + count),
         );
         advance(90.0).await;
-        let begin = env.moment();
+        let begin = env.monotonic_ms();
         advance(600.0).await;
-        let asked = calls(&env, "live_status", begin);
+        let polls = calls(&env, "live_status", begin);
         assert!(
-            (19 * per_interval..=21 * per_interval).contains(&asked),
-            "{count}: {asked} calls in 20 intervals"
+            (19 * per_interval..=21 * per_interval).contains(&polls),
+            "{count}: {polls} calls in 20 intervals"
         );
         assert_eq!(calls(&env, "stream_info", 0), 0, "{count}");
         // Each of them is known all the same.
@@ -60,22 +60,22 @@ async fn channels_that_are_not_live_cost_a_200th_of_a_call() {
 async fn no_channel_waits_longer_than_its_interval() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 530, life: offline}]
-troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
+troubles: [{fault: latency, median: 300ms, p99: 1s}]",
         &config("{}", 1000..1530),
     );
     for _ in 0..120 {
         advance(10.0).await;
         let scrape = env.scrape();
         let now = env.wall_seconds();
-        for answered in scrape.all("polyv_channel_last_poll_success_timestamp_seconds", &[]) {
-            let age = now - answered.value;
-            assert!(age < 32.0 || env.moment() < 45_000, "{age} s");
+        for poll in scrape.all("polyv_channel_last_poll_success_timestamp_seconds", &[]) {
+            let age = now - poll.value;
+            assert!(age < 32.0 || env.monotonic_ms() < 45_000, "{age} s");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_that_turns_live_is_asked_for_its_stream_at_once_and_the_end_is_seen_by_it() {
+async fn channel_turned_live_is_polled_for_its_stream_at_once() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1, life: offline}, {id: 2, life: offline}]",
         &config("{}", 1..3),
@@ -83,17 +83,17 @@ async fn a_channel_that_turns_live_is_asked_for_its_stream_at_once_and_the_end_i
     advance(120.0).await;
     assert_eq!(status(&env.scrape(), "1").unwrap(), "not_started");
     env.set_script("1", "steady");
-    let began = env.moment();
+    let began = env.monotonic_ms();
     advance(31.0).await;
     let scrape = env.scrape();
     assert_eq!(scrape.state("1"), "live");
     assert_eq!(status(&scrape, "1").unwrap(), "live");
     let status_call = env.received_at("live_status");
     let status_call = status_call.iter().find(|at| **at >= began).unwrap();
-    let asked = *env.received_at("stream_info").first().unwrap();
+    let polls = *env.received_at("stream_info").first().unwrap();
     assert!(
-        asked.abs_diff(*status_call) < 100,
-        "stream at {asked}, status at {status_call}"
+        polls.abs_diff(*status_call) < 100,
+        "stream at {polls}, status at {status_call}"
     );
 
     // While it is live it is asked for its stream alone.
@@ -111,7 +111,7 @@ async fn a_channel_that_turns_live_is_asked_for_its_stream_at_once_and_the_end_i
 
     // The stream says first that it is over, and what it is called then is known at once.
     env.set_script("1", "{phase: offline, status: playback}");
-    let ended = env.moment();
+    let ended = env.monotonic_ms();
     advance(15.1).await;
     let scrape = env.scrape();
     assert_eq!(scrape.state("1"), "not_live");
@@ -123,7 +123,7 @@ async fn a_channel_that_turns_live_is_asked_for_its_stream_at_once_and_the_end_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_status_has_its_word() {
+async fn every_status_has_a_label() {
     let env = TestEnv::with_exporter(
         "channels:
 - {id: 1, life: {phase: offline, status: unStart}}
@@ -152,7 +152,7 @@ async fn every_status_has_its_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_status_that_was_not_told_for_long_is_not_shown_any_more() {
+async fn expired_status_is_hidden() {
     let env = TestEnv::with_exporter("channels: [{id: 1, life: offline}]", &config("{}", 1..2));
     advance(60.0).await;
     assert!(status(&env.scrape(), "1").is_some());
@@ -166,7 +166,7 @@ async fn a_status_that_was_not_told_for_long_is_not_shown_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn single_asks_each_by_itself_and_tells_no_status() {
+async fn status_mode_single_polls_individually_and_exposes_no_status() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1}, {id: 2, life: offline}]",
         &config("{status: single}", 1..3),
@@ -180,7 +180,7 @@ async fn single_asks_each_by_itself_and_tells_no_status() {
             .all("polyv_api_requests_total", &[("endpoint", "live_status")])
             .is_empty()
     );
-    assert_eq!(fallen_back(&scrape), None);
+    assert_eq!(fallback_channels(&scrape), None);
     let counted = |status| scrape.get("polyv_account_channels", &[("status", status)]);
     assert_eq!(
         (counted("live"), counted("not_live")),
@@ -189,7 +189,7 @@ async fn single_asks_each_by_itself_and_tells_no_status() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_expected_to_be_live_is_asked_for_its_stream_always() {
+async fn channel_expected_live_is_always_polled_for_its_stream() {
     let config = "accounts:
 - app_id: simulated
   app_secret: simulated-secret
@@ -199,12 +199,12 @@ async fn what_is_expected_to_be_live_is_asked_for_its_stream_always() {
         config,
     );
     advance(300.0).await;
-    let asked = env.received_at("stream_info").len();
-    assert!((9..=22).contains(&asked), "{asked}");
+    let polls = env.received_at("stream_info").len();
+    assert!((9..=22).contains(&polls), "{polls}");
     // Its status is reported as well.
     assert_eq!(status(&env.scrape(), "1").unwrap(), "not_started");
     // What its stream says counts: its status is not known yet.
-    env.inject_faults("[{trouble: hang, endpoints: [live_status]}]");
+    env.inject_faults("[{fault: hang, endpoints: [live_status]}]");
     env.set_script("1", "steady");
     advance(31.0).await;
     let scrape = env.scrape();
@@ -213,7 +213,7 @@ async fn what_is_expected_to_be_live_is_asked_for_its_stream_always() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn seminar_channels_are_found_and_asked_by_themselves_and_the_others_in_bulk() {
+async fn seminar_channels_are_polled_individually_and_others_in_batches() {
     for seminar in ["refused", "left_out"] {
         let env = TestEnv::with_exporter(
             &format!(
@@ -226,14 +226,14 @@ async fn seminar_channels_are_found_and_asked_by_themselves_and_the_others_in_bu
         );
         advance(120.0).await;
         let scrape = env.scrape();
-        assert_eq!(fallen_back(&scrape), Some(4.0), "{seminar}");
+        assert_eq!(fallback_channels(&scrape), Some(4.0), "{seminar}");
         for channel in ["1000", "1599", "2000", "2002"] {
             assert_eq!(scrape.state(channel), "not_live", "{seminar} {channel}");
         }
         assert_eq!(scrape.state("2100"), "live");
         assert!(status(&scrape, "1300").is_some() && status(&scrape, "2001").is_none());
         // Four calls for the others, and those few one by one.
-        let begin = env.moment();
+        let begin = env.monotonic_ms();
         advance(300.0).await;
         let bulk = calls(&env, "live_status", begin);
         let streams = calls(&env, "stream_info", begin);
@@ -247,38 +247,36 @@ async fn seminar_channels_are_found_and_asked_by_themselves_and_the_others_in_bu
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_call_is_refused_each_is_asked_by_itself_until_it_is_not() {
-    for trouble in ["forbidden", "rejected"] {
+async fn refused_batch_call_falls_back_to_individual_polls_until_accepted() {
+    for fault in ["forbidden", "rejected"] {
         let mut env = TestEnv::new("channels: [{id: 1000, count: 250, life: offline}, {id: 2000}]");
-        env.inject_faults(&format!(
-            "[{{trouble: {trouble}, endpoints: [live_status]}}]"
-        ));
+        env.inject_faults(&format!("[{{trouble: {fault}, endpoints: [live_status]}}]"));
         env.start(&config("{}", (1000..1250).chain(2000..2001)));
         advance(60.0).await;
         let scrape = env.scrape();
-        assert_eq!(fallen_back(&scrape), Some(251.0), "{trouble}");
+        assert_eq!(fallback_channels(&scrape), Some(251.0), "{fault}");
         assert_eq!(
             (scrape.state("1100"), scrape.state("2000")),
             ("not_live".into(), "live".into())
         );
         let refused = env.received_at("live_status").len();
-        assert!(refused <= 20, "{trouble}: it is soon given up: {refused}");
-        let begin = env.moment();
+        assert!(refused <= 20, "{fault}: it is soon given up: {refused}");
+        let begin = env.monotonic_ms();
         advance(300.0).await;
-        assert_eq!(calls(&env, "live_status", begin), 0, "{trouble}");
+        assert_eq!(calls(&env, "live_status", begin), 0, "{fault}");
         let streams = calls(&env, "stream_info", begin);
         assert!((2500..=2540).contains(&streams), "{streams}");
         // Tried in vain after ten minutes, …
         advance(600.0).await;
-        assert_eq!(fallen_back(&env.scrape()), Some(251.0), "{trouble}");
+        assert_eq!(fallback_channels(&env.scrape()), Some(251.0), "{fault}");
         // … and then not.
         env.inject_faults("[]");
         advance(660.0).await;
         let scrape = env.scrape();
         // But for those that were found to be refused before it was given up.
-        assert!(fallen_back(&scrape).unwrap() <= 12.0, "{trouble}");
+        assert!(fallback_channels(&scrape).unwrap() <= 12.0, "{fault}");
         assert_eq!(status(&scrape, "1249").unwrap(), "not_started");
-        let begin = env.moment();
+        let begin = env.monotonic_ms();
         advance(300.0).await;
         let streams = calls(&env, "stream_info", begin);
         assert!(streams <= 21 + 12 * 10, "the one that is live: {streams}");
@@ -287,10 +285,10 @@ async fn where_the_call_is_refused_each_is_asked_by_itself_until_it_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_each_is_asked_by_itself_those_that_are_not_live_do_not_slow_those_that_are() {
+async fn idle_channels_polled_individually_do_not_slow_live_ones() {
     let mut env = TestEnv::new(
         "channels: [{id: 1000, count: 600, life: offline}, {id: 2000, count: 6}]
-troubles: [{trouble: forbidden, endpoints: [live_status]}]",
+troubles: [{fault: forbidden, endpoints: [live_status]}]",
     );
     // They need 20 calls a second by themselves, and 10 are to be had.
     let channels = config("{}", (1000..1600).chain(2000..2005));
@@ -298,7 +296,7 @@ troubles: [{trouble: forbidden, endpoints: [live_status]}]",
         "api: {{rate_limit: {{requests: 100, per: 10s}}}}\n{channels}"
     ));
     advance(180.0).await;
-    let begin = env.moment();
+    let begin = env.monotonic_ms();
     advance(600.0).await;
     let fresh = |env: &TestEnv| {
         for channel in 2000..2005 {
@@ -346,10 +344,10 @@ troubles: [{trouble: forbidden, endpoints: [live_status]}]",
     assert_eq!(env.scrape().state("2004"), "live");
     assert_eq!(env.scrape().state("2005"), "live");
     // Nor does a fault that all share send anybody back to the end of the queue.
-    let before = env.moment();
-    env.inject_faults("[{trouble: reset}]");
+    let before = env.monotonic_ms();
+    env.inject_faults("[{fault: reset}]");
     advance(20.0).await;
-    env.inject_faults("[{trouble: forbidden, endpoints: [live_status]}]");
+    env.inject_faults("[{fault: forbidden, endpoints: [live_status]}]");
     advance(30.0 * stretch + 30.0).await;
     for channel in 1000..1600 {
         let polls = env.received_for(&channel.to_string());
@@ -365,7 +363,7 @@ troubles: [{trouble: forbidden, endpoints: [live_status]}]",
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_live_lately_does_not_come_last_when_bulk_is_given_up() {
+async fn recently_live_channels_are_not_last_after_the_fallback() {
     let mut env =
         TestEnv::new("channels: [{id: 1000, count: 600, life: offline}, {id: 2000, count: 6}]");
     let channels = config("{}", (1000..1600).chain(2000..2006));
@@ -377,10 +375,10 @@ async fn what_was_live_lately_does_not_come_last_when_bulk_is_given_up() {
         env.set_script(&channel.to_string(), "offline");
     }
     advance(60.0).await;
-    env.inject_faults("[{trouble: forbidden, endpoints: [live_status]}]");
+    env.inject_faults("[{fault: forbidden, endpoints: [live_status]}]");
     // At once: after its next answer it would be known again anyway.
     let mut seconds = 0;
-    while fallen_back(&env.scrape()) != Some(606.0) {
+    while fallback_channels(&env.scrape()) != Some(606.0) {
         assert!(seconds < 90, "bulk is not given up");
         advance(1.0).await;
         seconds += 1;
@@ -401,110 +399,108 @@ async fn what_was_live_lately_does_not_come_last_when_bulk_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_only_this_call_fails_channels_are_known_all_the_same() {
-    for trouble in ["hang", "error_500", "reset", "bad_gateway", "html"] {
+async fn failing_batch_call_does_not_hide_channel_states() {
+    for fault in ["hang", "error_500", "reset", "bad_gateway", "html"] {
         let env = TestEnv::with_exporter(
             "channels: [{id: 1000, count: 50, life: offline}, {id: 2000}]",
             &config("{}", (1000..1050).chain(2000..2001)),
         );
         advance(60.0).await;
-        env.inject_faults(&format!(
-            "[{{trouble: {trouble}, endpoints: [live_status]}}]"
-        ));
+        env.inject_faults(&format!("[{{trouble: {fault}, endpoints: [live_status]}}]"));
         env.set_script("1007", "steady");
         advance(180.0).await;
         let scrape = env.scrape();
-        assert_eq!(fallen_back(&scrape), Some(51.0), "{trouble}");
-        assert_eq!(scrape.state("1007"), "live", "{trouble}");
-        assert_eq!(scrape.state("1008"), "not_live", "{trouble}");
-        assert_eq!(scrape.outcome("1008").unwrap(), "not_live", "{trouble}");
+        assert_eq!(fallback_channels(&scrape), Some(51.0), "{fault}");
+        assert_eq!(scrape.state("1007"), "live", "{fault}");
+        assert_eq!(scrape.state("1008"), "not_live", "{fault}");
+        assert_eq!(scrape.outcome("1008").unwrap(), "not_live", "{fault}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_only_this_call_fails_and_nobody_is_live_channels_are_known_all_the_same() {
-    for trouble in ["hang", "error_500", "reset", "bad_gateway", "html"] {
+async fn failing_batch_call_does_not_hide_states_without_live_channels() {
+    for fault in ["hang", "error_500", "reset", "bad_gateway", "html"] {
         let env = TestEnv::with_exporter(
             &format!(
                 "channels: [{{id: 1000, count: 150, life: offline}}]
-troubles: [{{trouble: {trouble}, endpoints: [live_status]}}]"
+troubles: [{{trouble: {fault}, endpoints: [live_status]}}]"
             ),
             &config("{}", 1000..1150),
         );
         advance(300.0).await;
         let scrape = env.scrape();
-        assert_eq!(fallen_back(&scrape), Some(150.0), "{trouble}");
+        assert_eq!(fallback_channels(&scrape), Some(150.0), "{fault}");
         for channel in 1000..1150 {
-            assert_eq!(scrape.state(&channel.to_string()), "not_live", "{trouble}");
+            assert_eq!(scrape.state(&channel.to_string()), "not_live", "{fault}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_of_all_calls_is_not_taken_for_this_calls_own() {
-    for trouble in ["hang", "error_500", "html", "bad_gateway"] {
+async fn shared_fault_does_not_disable_batch_status() {
+    for fault in ["hang", "error_500", "html", "bad_gateway"] {
         let env = TestEnv::with_exporter(
             "channels: [{id: 1000, count: 50, life: offline}, {id: 2000}]",
             &config("{}", (1000..1050).chain(2000..2001)),
         );
         advance(60.0).await;
-        env.inject_faults(&format!("[{trouble}]"));
+        env.inject_faults(&format!("[{fault}]"));
         advance(900.0).await;
-        assert_eq!(fallen_back(&env.scrape()), Some(0.0), "{trouble}");
+        assert_eq!(fallback_channels(&env.scrape()), Some(0.0), "{fault}");
         env.inject_faults("[]");
         advance(301.0).await;
-        assert_eq!(env.scrape().state("1007"), "not_live", "{trouble}");
+        assert_eq!(env.scrape().state("1007"), "not_live", "{fault}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_large_account_without_permission_gives_up_after_twenty_calls() {
+async fn large_account_without_permission_falls_back_after_twenty_calls() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 3000, life: offline}]",
         &config("{}", 1000..4000),
     );
     advance(60.0).await;
-    env.inject_faults("[{trouble: forbidden, endpoints: [live_status]}]");
+    env.inject_faults("[{fault: forbidden, endpoints: [live_status]}]");
     advance(300.0).await;
     let labels = [("endpoint", "live_status"), ("outcome", "forbidden")];
     let refused = env.scrape().get("polyv_api_requests_total", &labels);
     let refused = refused.unwrap();
     // Fifteen calls an interval go on while the first is divided.
     assert!((20.0..=60.0).contains(&refused), "{refused}");
-    assert_eq!(fallen_back(&env.scrape()), Some(3000.0));
+    assert_eq!(fallback_channels(&env.scrape()), Some(3000.0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trial_that_is_throttled_is_made_again() {
+async fn throttled_canary_is_repeated() {
     let mut env = TestEnv::new("channels: [{id: 1000, count: 250, life: offline}]");
-    env.inject_faults("[{trouble: forbidden, endpoints: [live_status]}]");
+    env.inject_faults("[{fault: forbidden, endpoints: [live_status]}]");
     env.start(&config("{}", 1000..1250));
     advance(300.0).await;
-    assert_eq!(fallen_back(&env.scrape()), Some(250.0));
-    env.inject_faults("[{trouble: throttled, endpoints: [live_status]}]");
-    let begin = env.moment();
+    assert_eq!(fallback_channels(&env.scrape()), Some(250.0));
+    env.inject_faults("[{fault: throttled, endpoints: [live_status]}]");
+    let begin = env.monotonic_ms();
     while calls(&env, "live_status", begin) == 0 {
         advance(1.0).await;
     }
     env.inject_faults("[]");
     advance(900.0).await;
-    assert!(fallen_back(&env.scrape()).unwrap() <= 12.0);
+    assert!(fallback_channels(&env.scrape()).unwrap() <= 12.0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_seminar_channels_do_not_keep_the_others_from_bulk() {
+async fn many_seminar_channels_do_not_exclude_others_from_batches() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 1160, life: offline}, {id: 3000, count: 40, seminar: refused, life: offline}]",
         &config("{}", (1000..2160).chain(3000..3040)),
     );
     for _ in 0..15 {
         advance(600.0).await;
-        assert_eq!(fallen_back(&env.scrape()), Some(40.0));
+        assert_eq!(fallback_channels(&env.scrape()), Some(40.0));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shorter_interval_counts_at_once() {
+async fn shorter_interval_applies_at_once() {
     let mut env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 300, life: offline}]",
         &config("{idle_interval: 1h}", 1000..1300),
@@ -514,13 +510,13 @@ async fn a_shorter_interval_counts_at_once() {
     advance(35.0).await;
     let scrape = env.scrape();
     let now = env.wall_seconds();
-    for answered in scrape.all("polyv_channel_last_poll_success_timestamp_seconds", &[]) {
-        assert!(now - answered.value < 36.0);
+    for poll in scrape.all("polyv_channel_last_poll_success_timestamp_seconds", &[]) {
+        assert!(now - poll.value < 36.0);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_failed_call_for_a_live_stream_does_not_let_its_status_overrule_it() {
+async fn status_does_not_override_a_live_stream_after_one_failed_call() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1}, {id: 2, life: offline}]",
         &config("{}", 1..3),
@@ -528,8 +524,8 @@ async fn one_failed_call_for_a_live_stream_does_not_let_its_status_overrule_it()
     advance(60.0).await;
     // Its status lags behind: Polyv calls it ended, while its stream goes on.
     env.inject_faults(
-        "[{trouble: answer, endpoints: [live_status], body: '{\"code\":200,\"status\":\"success\",\"data\":[{\"channelId\":1,\"liveStatus\":\"end\"},{\"channelId\":2,\"liveStatus\":\"end\"}]}'},
-          {trouble: reset, endpoints: [stream_info], for: 16s}]",
+        "[{fault: answer, endpoints: [live_status], body: '{\"code\":200,\"status\":\"success\",\"data\":[{\"channelId\":1,\"liveStatus\":\"end\"},{\"channelId\":2,\"liveStatus\":\"end\"}]}'},
+          {fault: reset, endpoints: [stream_info], for: 16s}]",
     );
     for _ in 0..60 {
         advance(1.0).await;
@@ -544,10 +540,10 @@ async fn one_failed_call_for_a_live_stream_does_not_let_its_status_overrule_it()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_whose_stream_cannot_be_had_keeps_its_status() {
+async fn channel_with_rejected_stream_calls_keeps_its_status() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1}, {id: 2, life: offline}]
-troubles: [{trouble: rejected, channels: ['1'], endpoints: [stream_info]}]",
+troubles: [{fault: rejected, channels: ['1'], endpoints: [stream_info]}]",
         &config("{}", 1..3),
     );
     advance(600.0).await;
@@ -567,7 +563,7 @@ troubles: [{trouble: rejected, channels: ['1'], endpoints: [stream_info]}]",
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_about_other_channels_is_none() {
+async fn channels_missing_from_a_batch_response_are_polled_individually() {
     // Half of them and more are not there: each is polled individually, and says so.
     let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 3, life: offline}]",
@@ -575,14 +571,14 @@ async fn an_answer_about_other_channels_is_none() {
     );
     advance(60.0).await;
     let scrape = env.scrape();
-    assert_eq!(fallen_back(&scrape), Some(7.0));
+    assert_eq!(fallback_channels(&scrape), Some(7.0));
     assert_eq!(scrape.state("1001"), "not_live");
     assert!(status(&scrape, "1001").is_some());
     assert_eq!(scrape.outcome("1009").unwrap(), "rejected");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reload_changes_how_channels_are_asked_and_keeps_what_is_known() {
+async fn reload_changes_the_status_mode_and_keeps_states() {
     let mut env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 100, life: offline}, {id: 2000}]",
         &config("{}", (1000..1100).chain(2000..2001)),
@@ -593,7 +589,7 @@ async fn a_reload_changes_how_channels_are_asked_and_keeps_what_is_known() {
     let before = since(&env.scrape());
     env.reload(&config("{status: single}", (1000..1100).chain(2000..2001)))
         .await;
-    let begin = env.moment();
+    let begin = env.monotonic_ms();
     advance(300.0).await;
     assert_eq!(calls(&env, "live_status", begin), 0);
     let streams = calls(&env, "stream_info", begin);
@@ -601,7 +597,7 @@ async fn a_reload_changes_how_channels_are_asked_and_keeps_what_is_known() {
     assert_eq!(status(&env.scrape(), "1050"), None);
     env.reload(&config("{}", (1000..1100).chain(2000..2001)))
         .await;
-    let begin = env.moment();
+    let begin = env.monotonic_ms();
     advance(300.0).await;
     let streams = calls(&env, "stream_info", begin);
     assert!((19..=25).contains(&streams), "{streams}");

@@ -27,7 +27,7 @@ fn watched(scrape: &Scrape) -> f64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_discovered_channel_has_series_from_when_it_is_live_until_an_hour_after() {
+async fn discovered_channel_has_series_from_going_live_until_an_hour_after_its_end() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 2500, life: offline}, {id: 9000, name: 大课堂}]",
         &config("{}"),
@@ -74,7 +74,7 @@ async fn a_discovered_channel_has_series_from_when_it_is_live_until_an_hour_afte
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_of_them_have_series_where_that_is_configured() {
+async fn all_discovered_channels_have_series_if_configured() {
     let scenario = "channels: [{id: 1, life: offline}, {id: 2}]";
     let mut env = TestEnv::with_exporter(scenario, &config("{expose: all}"));
     advance(60.0).await;
@@ -87,7 +87,7 @@ async fn all_of_them_have_series_where_that_is_configured() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn new_channels_appear_and_deleted_ones_go_without_a_restart() {
+async fn new_channels_appear_and_deleted_ones_disappear_without_a_restart() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1, life: offline}, {id: 2}, {id: 3, life: deleted}]",
         &config("{every: 1m, expose: all}"),
@@ -103,8 +103,8 @@ async fn new_channels_appear_and_deleted_ones_go_without_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_that_fails_keeps_the_last_one() {
-    for trouble in ["hang", "error_500", "forbidden", "html", "truncated_json"] {
+async fn failed_listing_keeps_the_last_one() {
+    for fault in ["hang", "error_500", "forbidden", "html", "truncated_json"] {
         let env = TestEnv::with_exporter(
             "channels: [{id: 1}, {id: 2, life: offline}]",
             &config("{every: 1m, expose: all}"),
@@ -113,11 +113,11 @@ async fn a_listing_that_fails_keeps_the_last_one() {
         let listed = "polyv_account_last_listing_success_timestamp_seconds";
         let before = env.scrape().get(listed, &[]);
         env.inject_faults(&format!(
-            "[{{trouble: {trouble}, endpoints: [channel_list]}}]"
+            "[{{trouble: {fault}, endpoints: [channel_list]}}]"
         ));
         advance(1800.0).await;
         let scrape = env.scrape();
-        assert_eq!(exposed(&scrape), ["1", "2"], "{trouble}");
+        assert_eq!(exposed(&scrape), ["1", "2"], "{fault}");
         assert_eq!(
             (scrape.state("1"), scrape.state("2")),
             ("live".into(), "not_live".into())
@@ -125,21 +125,21 @@ async fn a_listing_that_fails_keeps_the_last_one() {
         assert!(scrape.get(listed, &[]).unwrap() < before.unwrap() + 61.0);
         // It is tried again, and not too often.
         let tried = env.received_at("channel_list").len();
-        assert!((25..=65).contains(&tried), "{trouble}: {tried}");
+        assert!((25..=65).contains(&tried), "{fault}: {tried}");
         env.inject_faults("[]");
         env.set_script("2", "deleted");
         advance(90.0).await;
-        assert_eq!(exposed(&env.scrape()), ["1"], "{trouble}");
+        assert_eq!(exposed(&env.scrape()), ["1"], "{fault}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deletion_while_pages_are_fetched_loses_no_channel() {
+async fn deletion_during_a_listing_loses_no_channel() {
     // Each page takes 2 s, and a channel of the first one is deleted meanwhile: the second page
     // then skips one that is still there.
     let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 2000, life: offline}]
-troubles: [{trouble: latency, median: 2s, p99: 2s, endpoints: [channel_list]}]",
+troubles: [{fault: latency, median: 2s, p99: 2s, endpoints: [channel_list]}]",
         &config("{every: 1m, expose: all}"),
     );
     advance(55.0).await;
@@ -158,7 +158,7 @@ troubles: [{trouble: latency, median: 2s, p99: 2s, endpoints: [channel_list]}]",
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_and_status_say_which_are_wanted() {
+async fn discovery_filters_by_name_and_status() {
     let scenario = "channels:
 - {id: 1, name: 课堂一}
 - {id: 2, name: 课堂二测试}
@@ -185,7 +185,7 @@ async fn names_and_status_say_which_are_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broadcast_that_ends_stays_for_its_hour_though_only_live_ones_are_listed() {
+async fn ended_channel_stays_for_an_hour_if_only_live_ones_are_listed() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1}, {id: 2, life: offline}]",
         &config("{watch_status: live, every: 1m}"),
@@ -204,7 +204,7 @@ async fn a_broadcast_that_ends_stays_for_its_hour_though_only_live_ones_are_list
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_configuration_says_of_a_channel_comes_before_what_is_found() {
+async fn configured_channel_takes_precedence_over_the_discovered_one() {
     let scenario =
         "channels: [{id: 1, name: theirs, life: offline}, {id: 2, life: offline}, {id: 3}]";
     let both = "accounts:
@@ -245,7 +245,7 @@ async fn what_the_configuration_says_of_a_channel_comes_before_what_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_wanted_any_more_goes_with_the_next_listing() {
+async fn channels_that_no_longer_match_are_removed_at_the_next_listing() {
     let scenario = "channels: [{id: 1, name: a}, {id: 2, name: b}]";
     let mut env = TestEnv::with_exporter(scenario, &config("{expose: all, every: 1m}"));
     advance(1800.0).await;
@@ -257,7 +257,7 @@ async fn what_is_not_wanted_any_more_goes_with_the_next_listing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_configured_no_more_goes_on_as_one_that_was_found() {
+async fn channel_removed_from_the_configuration_continues_as_discovered() {
     let both = "accounts:
 - app_id: simulated
   app_secret: simulated-secret
@@ -279,7 +279,7 @@ async fn one_that_is_configured_no_more_goes_on_as_one_that_was_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_channel_is_watched_twice() {
+async fn no_channel_is_polled_twice() {
     let two = |second: &str| {
         format!(
             "accounts:
@@ -290,7 +290,7 @@ async fn no_channel_is_watched_twice() {
     let mut env = TestEnv::with_exporter("channels: [{id: 1}, {id: 2}]", &two("discover: {}"));
     advance(60.0).await;
     assert_eq!(exposed(&env.scrape()), ["1", "2"]);
-    env.inject_faults("[{trouble: hang, endpoints: [channel_list]}]");
+    env.inject_faults("[{fault: hang, endpoints: [channel_list]}]");
     env.reload(&two("channels: [{id: 1}]")).await;
     advance(60.0).await;
     assert_eq!(exposed(&env.scrape()), ["1", "2"]);
@@ -299,7 +299,7 @@ async fn no_channel_is_watched_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_that_is_empty_once_or_makes_no_sense_removes_nothing() {
+async fn single_empty_or_invalid_listing_removes_nothing() {
     let page = |contents: &str, total: u32| {
         format!(
             "[{{trouble: answer, endpoints: [channel_list], body: '{{\"code\":200,\"data\":{{\"totalPages\":1,\"totalItems\":{total},\"contents\":[{contents}]}}}}', for: 61s}}]"
@@ -320,10 +320,10 @@ async fn a_listing_that_is_empty_once_or_makes_no_sense_removes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_ready_when_its_channels_are_known() {
+async fn exporter_is_ready_once_channels_are_listed() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1}, {id: 2, life: offline}]
-troubles: [{trouble: latency, median: 3s, p99: 3s, endpoints: [channel_list]}]",
+troubles: [{fault: latency, median: 3s, p99: 3s, endpoints: [channel_list]}]",
         &config("{}"),
     );
     advance(2.9).await;
@@ -333,11 +333,11 @@ troubles: [{trouble: latency, median: 3s, p99: 3s, endpoints: [channel_list]}]",
 }
 
 #[tokio::test(start_paused = true)]
-async fn twenty_thousand_channels_are_found_within_the_limit() {
+async fn twenty_thousand_channels_are_discovered_within_the_limit() {
     let env = TestEnv::with_exporter(
         "limits: {requests: 1000, per: 10s, for: 5m, as: 429}
 channels: [{id: 100000, count: 20000, life: offline}]
-troubles: [{trouble: latency, median: 100ms, p99: 1s}]",
+troubles: [{fault: latency, median: 100ms, p99: 1s}]",
         &config("{}"),
     );
     advance(90.0).await;

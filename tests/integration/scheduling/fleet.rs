@@ -45,12 +45,12 @@ accounts: [{{app_id: simulated, app_secret: simulated-secret, discover: {{}}, ch
     ));
     let begun = Instant::now();
     let seen = watch::watch(&env, fleet, &broadcasts).await;
-    tell(fleet, &seen, begun);
+    print_observations(fleet, &seen, begun);
     seen
 }
 
 /// Shows what was seen.
-fn tell(fleet: Fleet, seen: &Observations, begun: Instant) {
+fn print_observations(fleet: Fleet, seen: &Observations, begun: Instant) {
     let seconds = fleet.lasts / 1000;
     println!(
         "channels          {}, of which {} configured",
@@ -102,7 +102,7 @@ fn check(seen: &Observations) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fleet_stays_fresh_under_the_limit() {
+async fn fleet_stays_fresh_under_the_limit() {
     let fleet = Fleet {
         channels: 2_000,
         configured_one_in: 20,
@@ -115,7 +115,7 @@ async fn a_fleet_stays_fresh_under_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fleet_that_needs_more_than_the_limit_is_late_by_the_stretch_alone() {
+async fn fleet_over_the_limit_is_late_by_the_stretch_only() {
     let requests = 25;
     let fleet = Fleet {
         channels: 2_000,
@@ -149,7 +149,7 @@ async fn a_fleet_that_needs_more_than_the_limit_is_late_by_the_stretch_alone() {
 /// The size that is promised: `make fleet` runs it and shows what was seen.
 #[tokio::test(start_paused = true)]
 #[ignore = "it takes many minutes: `make fleet`"]
-async fn a_hundred_thousand_channels_stay_fresh_under_the_limit_all_day() {
+async fn hundred_thousand_channels_stay_fresh_for_a_day() {
     let hours = std::env::var("FLEET_HOURS").map_or(24, |hours| hours.parse().unwrap());
     let fleet = Fleet {
         channels: 100_000,

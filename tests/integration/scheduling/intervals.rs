@@ -27,9 +27,9 @@ fn by_second(env: &TestEnv, until: u64) -> Vec<usize> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn polls_are_spread_evenly_from_the_first_round_on() {
+async fn polls_are_spread_evenly_from_the_first_round() {
     let env = TestEnv::with_exporter(
-        "channels: [{id: 1000, count: 300}]\ntroubles: [{trouble: latency, median: 100ms, p99: 300ms}]",
+        "channels: [{id: 1000, count: 300}]\ntroubles: [{fault: latency, median: 100ms, p99: 300ms}]",
         &config("{}", 1000..1300),
     );
     advance(180.0).await;
@@ -44,7 +44,7 @@ async fn polls_are_spread_evenly_from_the_first_round_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn channels_that_are_not_live_are_spread_over_their_interval_too() {
+async fn idle_channels_are_spread_over_their_interval() {
     for (poll, fewest, most) in [
         ("{status: single}", 8, 12),
         (
@@ -66,7 +66,7 @@ async fn channels_that_are_not_live_are_spread_over_their_interval_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_that_is_added_while_intervals_are_stretched_is_as_little_forgotten_as_others() {
+async fn channel_added_under_stretched_intervals_does_not_expire_early() {
     // 30 calls a second are wanted and 2 are to be had, so each is asked every 150 seconds.
     let of = |count: u32| {
         let channels = config("{live_interval: 10s}", 1000..1000 + count);
@@ -91,10 +91,10 @@ async fn a_channel_that_is_added_while_intervals_are_stretched_is_as_little_forg
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_keeps_its_phase_and_its_interval() {
+async fn channel_keeps_its_phase_and_interval() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 50}, {id: 2000, count: 50, life: offline}]
-troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
+troubles: [{fault: latency, median: 300ms, p99: 1s}]",
         &config("{}", (1000..1050).chain(2000..2050)),
     );
     advance(600.0).await;
@@ -114,7 +114,7 @@ troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_has_the_interval_that_is_configured_for_it() {
+async fn channel_has_its_configured_interval() {
     let config = "accounts:
 - app_id: simulated
   app_secret: simulated-secret
@@ -129,7 +129,7 @@ async fn a_channel_has_the_interval_that_is_configured_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_that_turns_live_is_asked_at_its_live_interval_from_then_on() {
+async fn channel_turned_live_is_polled_at_the_live_interval() {
     let env = TestEnv::with_exporter("channels: [{id: 1, life: offline}]", &config("{}", 1..2));
     advance(300.0).await;
     env.set_script("1", "steady");
@@ -140,9 +140,9 @@ async fn a_channel_that_turns_live_is_asked_at_its_live_interval_from_then_on() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_is_never_asked_twice_at_a_time() {
+async fn channel_has_at_most_one_request_in_flight() {
     let env = TestEnv::with_exporter(
-        "channels: [{id: 1}]\ntroubles: [{trouble: latency, median: 8s, p99: 8s}]",
+        "channels: [{id: 1}]\ntroubles: [{fault: latency, median: 8s, p99: 8s}]",
         &config("{live_interval: 3s}", 1..2),
     );
     advance(300.0).await;
@@ -154,7 +154,7 @@ async fn a_channel_is_never_asked_twice_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_has_a_start_and_no_end_and_overlaps_by_a_minute() {
+async fn query_range_has_a_start_and_overlaps_by_a_minute() {
     let env = TestEnv::with_exporter(
         "sample_delay: 20s\nchannels: [{id: 1}]",
         &config("{}", 1..2),
@@ -174,7 +174,7 @@ async fn a_question_has_a_start_and_no_end_and_overlaps_by_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_an_outage_the_gap_is_closed_as_far_as_polyv_reaches() {
+async fn gap_after_an_outage_is_filled_within_polyvs_maximum_range() {
     for (outage, expected) in [(20 * 60, 20 * 60), (4 * 3600, 3600 * 3 - 300)] {
         let env = TestEnv::with_exporter("channels: [{id: 1}]", &config("{}", 1..2));
         advance(120.0).await;
@@ -203,9 +203,9 @@ async fn after_an_outage_the_gap_is_closed_as_far_as_polyv_reaches() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_too_large_is_asked_for_by_halves() {
+async fn query_range_is_halved_after_a_too_large_response() {
     let env = TestEnv::with_exporter(
-        "channels: [{id: 1}]\ntroubles: [{trouble: huge_samples, bytes: 20000}]",
+        "channels: [{id: 1}]\ntroubles: [{fault: huge_samples, bytes: 20000}]",
         &config("{}", 1..2),
     );
     advance(120.0).await;
@@ -224,7 +224,7 @@ async fn an_answer_that_is_too_large_is_asked_for_by_halves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_ready_when_every_channel_was_asked_or_a_poll_interval_has_passed() {
+async fn exporter_is_ready_after_one_poll_of_each_channel_or_one_interval() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 10}]",
         &config("{}", 1000..1010),
@@ -249,7 +249,7 @@ async fn it_is_ready_when_every_channel_was_asked_or_a_poll_interval_has_passed(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_lag_tells_how_late_the_most_overdue_poll_is() {
+async fn poll_lag_is_the_delay_of_the_most_overdue_poll() {
     let config = |requests: u32| {
         config("{}", 1000..1100).replace(
             "poll:",

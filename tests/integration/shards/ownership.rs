@@ -24,7 +24,7 @@ fn ids(scrape: &Scrape) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn three_shards_watch_every_channel_once_and_are_together_under_the_limit() {
+async fn three_shards_poll_every_channel_once_within_the_limit() {
     const CHANNELS: usize = 300;
     let polyv = SimulatorServer::start(&format!(
         "channels: [{{id: 1000001, count: {CHANNELS}}}]
@@ -83,7 +83,7 @@ accounts: [{{name: main, app_id: simulated, app_secret: simulated-secret, channe
 }
 
 #[test]
-fn what_is_no_shard_is_a_wrong_usage_and_says_what_to_do() {
+fn invalid_shard_is_a_usage_error_with_a_remedy() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("polyv.yml");
     let config = "accounts: [{app_id: a, app_secret: s, channels: [{id: 1}]}]";
@@ -129,7 +129,7 @@ fn what_is_no_shard_is_a_wrong_usage_and_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_share_over_the_limit_is_refused_at_a_reload_too() {
+async fn rate_share_over_the_limit_is_refused_at_a_reload() {
     // Nothing is polled there, and it is not this host, where there is no limit to keep.
     let config = |limit: &str| {
         format!(
@@ -156,8 +156,8 @@ accounts: [{{app_id: a, app_secret: s, channels: [{{id: 1}}, {{id: 2}}]}}]"
 }
 
 #[tokio::test]
-async fn a_shard_stays_with_its_own_channels_whatever_is_reloaded_and_sees_every_fault() {
-    let (_nobody, address) = unused_address();
+async fn reload_keeps_a_shards_channels_and_reports_every_fault() {
+    let (_listener, address) = unused_address();
     // It is there from the start: one that comes later is found within a minute.
     let files = tempfile::tempdir().unwrap();
     let config = format!(
@@ -195,7 +195,7 @@ accounts: [{{app_id: a, app_secret: s, channels: [{{id: 3880533}}], channel_file
 }
 
 #[test]
-fn commands_that_are_not_serve_know_every_channel() {
+fn commands_other_than_serve_accept_channels_of_every_shard() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("polyv.yml");
     // The account is found by the channel, so that every channel has to be known.

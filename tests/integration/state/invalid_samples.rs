@@ -8,7 +8,7 @@ const CONFIG: &str = "accounts:
 
 /// The answer of a live channel with one good sample and these others, at the beginning of the
 /// env; written in Beijing time, 5 seconds apart.
-fn answering(samples: &[&str]) -> String {
+fn response_with_samples(samples: &[&str]) -> String {
     let good = r#"{"streamUrl":"recordf","bitRate":"1157120","audioFrameRate":"46","videoFrameRate":"13","time":"2026-11-21 11:59:55.443","timestamp":null}"#;
     let samples: Vec<_> = samples.iter().copied().chain([good]).collect();
     let body = format!(
@@ -19,11 +19,11 @@ fn answering(samples: &[&str]) -> String {
 }
 
 fn env(samples: &[&str]) -> TestEnv {
-    TestEnv::with_exporter(&answering(samples), CONFIG)
+    TestEnv::with_exporter(&response_with_samples(samples), CONFIG)
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_stream_information_pages_own_example_is_shown_as_it_is() {
+async fn documented_stream_information_is_exposed_unchanged() {
     let env = env(&[]);
     advance(1.0).await;
     let scrape = env.scrape();
@@ -42,7 +42,7 @@ async fn the_stream_information_pages_own_example_is_shown_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_value_spoils_its_own_field_only_as_a_number_and_as_a_string() {
+async fn invalid_value_affects_only_its_own_field() {
     for value in [
         "null",
         r#""""#,
@@ -88,7 +88,7 @@ async fn a_bad_value_spoils_its_own_field_only_as_a_number_and_as_a_string() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn decimals_are_read_as_numbers_and_as_strings() {
+async fn decimals_are_parsed_from_numbers_and_strings() {
     for value in ["1176815.9", r#""1176815.9""#] {
         let sample = format!(
             r#"{{"streamUrl":"recordf","bitRate":{value},"audioFrameRate":46.875,"videoFrameRate":"15.016666","time":"2026-11-21 11:59:59.000"}}"#
@@ -112,7 +112,7 @@ async fn decimals_are_read_as_numbers_and_as_strings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_time_spoils_its_sample_only_and_is_counted() {
+async fn invalid_time_discards_only_its_sample_and_is_counted() {
     for time in [
         r#""yesterday""#,
         "null",
@@ -139,7 +139,7 @@ async fn a_bad_time_spoils_its_sample_only_and_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_sample_at_all_spoils_nothing() {
+async fn invalid_items_affect_no_other_sample() {
     let env = env(&[
         "null",
         "5",
@@ -162,7 +162,7 @@ async fn what_is_no_sample_at_all_spoils_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn samples_from_the_future_the_distant_past_and_too_many_streams_are_counted_and_left_out() {
+async fn future_old_and_surplus_samples_are_discarded_and_counted() {
     let future = r#"{"streamUrl":"recordf","bitRate":"1","time":"2026-11-21 12:02:00.000"}"#;
     let past = r#"{"streamUrl":"recordf","bitRate":"1","time":"2026-11-21 08:00:00.000"}"#;
     let streams: Vec<_> = (0..9)
@@ -188,7 +188,7 @@ async fn samples_from_the_future_the_distant_past_and_too_many_streams_are_count
 }
 
 #[tokio::test(start_paused = true)]
-async fn empty_data_in_every_form_are_a_live_channel_without_samples() {
+async fn every_form_of_empty_data_is_a_live_channel_without_samples() {
     for data in [
         r#""data":[]"#,
         r#""data":null"#,
@@ -208,7 +208,7 @@ async fn empty_data_in_every_form_are_a_live_channel_without_samples() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_and_labels_of_any_kind_break_nothing() {
+async fn any_name_and_label_is_rendered_correctly() {
     let config = r#"
 accounts:
 - name: "ac\"count\\\nx"
@@ -217,7 +217,7 @@ accounts:
   channels: [{id: 1, name: "a\"b\\\nc {}=,", labels: {team: "x\"\n\\"}}]
 "#;
     let stream = r#"{"streamUrl":"q\"u\nte","bitRate":"7","time":"2026-11-21 11:59:59.000"}"#;
-    let env = TestEnv::with_exporter(&answering(&[stream]), config);
+    let env = TestEnv::with_exporter(&response_with_samples(&[stream]), config);
     advance(1.0).await;
     // Parsed by a parser that takes nothing on trust.
     let scrape = env.scrape();

@@ -14,7 +14,7 @@ fn scenario(more: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_live_channel_shows_what_polyv_sent() {
+async fn live_channel_exposes_polyvs_values() {
     let env = TestEnv::with_exporter(
         &scenario(
             "channels: [{id: 1, bitrate_bps: 1157120, video_framerate_fps: 13, audio_framerate_fps: 46}]",
@@ -76,7 +76,7 @@ async fn a_live_channel_shows_what_polyv_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_that_stops_being_live_loses_its_stream_series_at_the_next_poll() {
+async fn ended_channel_loses_its_stream_series_at_the_next_poll() {
     let mut env = TestEnv::with_exporter(&scenario("channels: [{id: 1}]"), &config("[{id: 1}]"));
     advance(60.0).await;
     assert!(env.scrape().stream_series("1") > 0);
@@ -106,7 +106,7 @@ async fn a_channel_that_stops_being_live_loses_its_stream_series_at_the_next_pol
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_that_turns_live_again_shows_the_new_broadcast_only() {
+async fn channel_live_again_exposes_only_the_new_session() {
     let env = TestEnv::with_exporter(
         &scenario("sample_delay: 20s\nchannels: [{id: 1, bitrate_bps: 1000000}]"),
         &config("[{id: 1}]"),
@@ -148,7 +148,7 @@ async fn a_channel_that_turns_live_again_shows_the_new_broadcast_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn polyvs_delay_is_measured_and_hides_nothing() {
+async fn polyvs_delay_is_measured_and_hides_no_stream() {
     for delay in [0.0, 20.0, 150.0] {
         let env = TestEnv::with_exporter(
             &scenario(&format!("sample_delay: {delay}s\nchannels: [{{id: 1}}]")),
@@ -184,7 +184,7 @@ async fn polyvs_delay_is_measured_and_hides_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_without_new_samples_goes_after_stale_after_and_its_channel_stays_live() {
+async fn stream_without_new_samples_is_hidden_after_stale_after() {
     let env = TestEnv::with_exporter(&scenario("channels: [{id: 1}]"), &config("[{id: 1}]"));
     advance(60.0).await;
     env.set_script("1", "no_samples");
@@ -209,7 +209,7 @@ async fn a_stream_without_new_samples_goes_after_stale_after_and_its_channel_sta
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_whose_newest_sample_is_too_old_goes_even_if_samples_still_come() {
+async fn stream_with_too_old_samples_is_hidden() {
     let env = TestEnv::with_exporter(
         &scenario("sample_delay: 890s\nchannels: [{id: 1}]"),
         &config("[{id: 1}]"),
@@ -232,17 +232,17 @@ async fn a_stream_whose_newest_sample_is_too_old_goes_even_if_samples_still_come
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_answers_a_channel_becomes_unknown_when_scraped_and_shows_no_stream() {
+async fn channel_without_responses_becomes_unknown_and_hides_streams() {
     let env = TestEnv::with_exporter(&scenario("channels: [{id: 1}]"), &config("[{id: 1}]"));
     advance(60.0).await;
-    let answered = env
+    let last_response = env
         .scrape()
         .of("polyv_channel_last_poll_success_timestamp_seconds", "1")
         .unwrap();
     env.inject_faults("[hang]");
-    while env.wall_seconds() < answered + 140.0 {
+    while env.wall_seconds() < last_response + 140.0 {
         advance(0.3).await;
-        let known = env.wall_seconds() < answered + 120.0;
+        let known = env.wall_seconds() < last_response + 120.0;
         assert_eq!(env.scrape().state("1") == "live", known);
         assert_eq!(env.scrape().stream_series("1") > 0, known);
     }
@@ -263,7 +263,7 @@ async fn without_answers_a_channel_becomes_unknown_when_scraped_and_shows_no_str
 }
 
 #[tokio::test(start_paused = true)]
-async fn before_the_first_poll_nothing_is_claimed() {
+async fn channel_is_unknown_before_the_first_poll() {
     let env = TestEnv::with_exporter(&scenario("channels: [{id: 1}]"), &config("[{id: 1}]"));
     let scrape = env.scrape();
     assert_eq!(scrape.state("1"), "unknown");
@@ -289,7 +289,7 @@ async fn before_the_first_poll_nothing_is_claimed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drop_shows_in_minima_and_maxima_as_the_contract_says() {
+async fn drop_shows_in_minima_and_maxima() {
     let env = TestEnv::with_exporter(
         &scenario("channels: [{id: 1, bitrate_bps: 1000000}]"),
         &config("[{id: 1, live_interval: 5s}]"),
@@ -332,7 +332,7 @@ async fn a_drop_shows_in_minima_and_maxima_as_the_contract_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_kind_of_channel_is_what_it_is() {
+async fn every_kind_of_channel_has_its_state() {
     let env = TestEnv::with_exporter(
         &scenario(
             "channels:
@@ -393,7 +393,7 @@ async fn every_kind_of_channel_is_what_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn steps_of_the_hosts_clock_change_no_state_and_cost_at_most_one_poll() {
+async fn clock_steps_change_no_state_and_cost_at_most_one_poll() {
     for step in [
         120_000,
         -120_000,
@@ -449,7 +449,7 @@ async fn steps_of_the_hosts_clock_change_no_state_and_cost_at_most_one_poll() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_whose_clock_is_off_from_the_start_keeps_monitoring() {
+async fn wrong_host_clock_at_the_start_does_not_stop_monitoring() {
     for skew in ["10m", "-10m", "8h"] {
         let env = TestEnv::with_exporter(
             &scenario(&format!("clock_skew: {skew}\nchannels: [{{id: 1}}]")),

@@ -77,28 +77,28 @@ impl Browser {
             },
         }}});
         let url = browser.session.clone();
-        let answer = browser
+        let response = browser
             .send(browser.client.post(url).body(capabilities.to_string()))
             .await;
-        let id = answer["sessionId"].as_str().unwrap();
+        let id = response["sessionId"].as_str().unwrap();
         browser.session = format!("{}/{id}", browser.session);
         browser
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Value {
-        let answer = self.try_send(request).await;
-        answer.unwrap_or_else(|why| panic!("{why}"))
+        let response = self.try_send(request).await;
+        response.unwrap_or_else(|why| panic!("{why}"))
     }
 
     async fn try_send(&self, request: reqwest::RequestBuilder) -> Result<Value, String> {
         let response = request.send().await.unwrap();
         let status = response.status();
         let text = response.text().await.unwrap();
-        let mut answer: Value = serde_json::from_str(&text).unwrap();
+        let mut response: Value = serde_json::from_str(&text).unwrap();
         if status.is_success() {
-            Ok(answer["value"].take())
+            Ok(response["value"].take())
         } else {
-            Err(format!("{status}: {answer:#}"))
+            Err(format!("{status}: {response:#}"))
         }
     }
 

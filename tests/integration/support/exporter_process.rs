@@ -58,12 +58,12 @@ impl Program {
 
     /// All that it logged so far.
     pub fn log(&self) -> String {
-        self.log.so_far()
+        self.log.log_so_far()
     }
 
     /// All that it wrote to standard output so far.
     pub fn output(&self) -> String {
-        self.output.so_far()
+        self.output.log_so_far()
     }
 
     pub fn id(&self) -> u32 {
@@ -277,7 +277,7 @@ struct Collected {
 }
 
 impl Collected {
-    fn so_far(&self) -> String {
+    fn log_so_far(&self) -> String {
         self.text.lock().unwrap().clone()
     }
 

@@ -115,15 +115,15 @@ scrape_configs: [{{job_name: polyv, static_configs: [{{targets: [{}]}}]}}]
     }
 
     /// What a path of its API answers to these parameters.
-    pub async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
+    pub async fn api(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
         let url = format!("{}/api/v1/{path}", self.url);
         let mut url = url::Url::parse(&url).unwrap();
         url.query_pairs_mut().extend_pairs(parameters);
-        let answer = client().get(url).send().await.unwrap();
-        let text = answer.text().await.unwrap();
-        let answer: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(answer["status"], "success", "{parameters:?}: {text}");
-        answer["data"].clone()
+        let response = client().get(url).send().await.unwrap();
+        let text = response.text().await.unwrap();
+        let response: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(response["status"], "success", "{parameters:?}: {text}");
+        response["data"].clone()
     }
 
     /// The result of an expression at a time (now, where there is none).
@@ -131,7 +131,7 @@ scrape_configs: [{{job_name: polyv, static_configs: [{{targets: [{}]}}]}}]
         let time = time.map(|time| time.to_string());
         let mut parameters = vec![("query", expression)];
         parameters.extend(time.as_deref().map(|time| ("time", time)));
-        let data = self.ask("query", &parameters).await;
+        let data = self.api("query", &parameters).await;
         match data["resultType"].as_str().unwrap() {
             "vector" | "matrix" => data["result"].as_array().unwrap().clone(),
             _ => vec![data["result"].clone()],
@@ -158,8 +158,8 @@ scrape_configs: [{{job_name: polyv, static_configs: [{{targets: [{}]}}]}}]
 async fn until_ready(url: &str) {
     let begin = Instant::now();
     loop {
-        let answer = client().get(format!("{url}/-/ready")).send().await;
-        if answer.is_ok_and(|answer| answer.status() == 200) {
+        let response = client().get(format!("{url}/-/ready")).send().await;
+        if response.is_ok_and(|response| response.status() == 200) {
             return;
         }
         assert!(begin.elapsed() < DEADLINE, "{url} is never ready");

@@ -94,14 +94,14 @@ impl SecuredExporter {
 
     /// The status that a client gets for a path.
     pub async fn status(&self, client: &reqwest::Client, path: &str) -> u16 {
-        let answer = client.get(self.exporter.url(path)).send().await.unwrap();
-        answer.status().as_u16()
+        let response = client.get(self.exporter.url(path)).send().await.unwrap();
+        response.status().as_u16()
     }
 
-    /// Whether a client is let in, by its own connection.
-    pub async fn lets_in(&self, client: &reqwest::Client) -> bool {
-        let asked = client.get(self.exporter.url("/-/healthy")).send().await;
-        asked.is_ok_and(|answer| answer.status() == 200)
+    /// Whether a client is served, on its own connection.
+    pub async fn accepts(&self, client: &reqwest::Client) -> bool {
+        let result = client.get(self.exporter.url("/-/healthy")).send().await;
+        result.is_ok_and(|response| response.status() == 200)
     }
 
     /// A TLS connection that offers these protocols.
@@ -125,8 +125,8 @@ impl SecuredExporter {
             .await
     }
 
-    /// Waits until the metric says that all is well, or that it is not.
-    pub async fn until_well(&self, well: bool) {
+    /// Waits until the metric of reloads reports success or failure.
+    pub async fn until_reload_state(&self, well: bool) {
         let expected = Some(f64::from(u8::from(well)));
         self.exporter
             .until("the metric says how it is", |scrape| {

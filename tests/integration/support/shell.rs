@@ -200,7 +200,7 @@ impl Command {
 }
 
 #[test]
-fn a_script_is_taken_apart_as_a_shell_does_it() {
+fn script_is_split_as_by_a_shell() {
     let script = "A=1 run --to 'a b' \"$U/x\"; U=http://h\nnext \"${U}/y?a=b&c\" \\\n  -z >file 2>&1 | last # all\n";
     let programs: Vec<_> = commands(script)
         .unwrap()

@@ -123,8 +123,8 @@ impl SimulatorServer {
     }
 
     pub async fn inject_faults(&self, yaml: &str) {
-        let (status, answer) = self.control("PUT", "troubles", &format!("[{yaml}]")).await;
-        assert_eq!(status, 200, "{answer}");
+        let (status, response) = self.control("PUT", "troubles", &format!("[{yaml}]")).await;
+        assert_eq!(status, 200, "{response}");
     }
 
     /// Stops it, and tells how long that took.

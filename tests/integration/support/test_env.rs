@@ -148,7 +148,7 @@ impl TestEnv {
 
     /// The same as text, which is not worth taking apart where there is very much of it.
     pub fn text(&self) -> String {
-        let parts = self.parts();
+        let parts = self.context();
         let now = parts.clock.now();
         let own = self.gather();
         let rendered = &self.exporter.as_ref().expect("an exporter runs").rendered;
@@ -157,8 +157,8 @@ impl TestEnv {
     }
 
     /// What a scrape of the exporter's own families says now.
-    pub fn own(&self) -> Scrape {
-        let parts = self.parts();
+    pub fn self_metrics(&self) -> Scrape {
+        let parts = self.context();
         let now = parts.clock.now();
         let own = self.gather();
         let text = metrics::render_self_metrics(&parts.store, &own, Format::Prometheus, now);
@@ -166,7 +166,7 @@ impl TestEnv {
     }
 
     fn gather(&self) -> Vec<MetricFamily> {
-        let parts = self.parts();
+        let parts = self.context();
         parts.metrics.set_poll_lag(self.lag());
         let skew = parts.clock.skew_seconds(parts.store.policy().stale_after);
         parts.metrics.set_clock_skew(skew);
@@ -175,16 +175,16 @@ impl TestEnv {
 
     /// How late the most overdue poll is.
     pub fn lag(&self) -> Duration {
-        let parts = self.parts();
+        let parts = self.context();
         parts.health.lag(parts.clock.host().monotonic())
     }
 
     /// What scrapes are made of, for those who look at some channels too often to scrape.
     pub fn store(&self) -> &ChannelStore {
-        &self.parts().store
+        &self.context().store
     }
 
-    fn parts(&self) -> &PollerContext {
+    fn context(&self) -> &PollerContext {
         &self.exporter.as_ref().expect("an exporter runs").parts
     }
 
@@ -196,14 +196,14 @@ impl TestEnv {
 
     /// Whether the poller does not look at what is to be done any more.
     pub fn is_stalled(&self) -> bool {
-        let parts = self.parts();
+        let parts = self.context();
         parts.health.is_stalled(parts.clock.host().monotonic())
     }
 
     /// Makes things go wrong, as a list of troubles in a scenario's words.
-    pub fn inject_faults(&self, troubles: &str) {
-        let troubles = Fault::parse_list("troubles", troubles).unwrap_or_else(|e| panic!("{e}"));
-        self.simulator.set_faults(troubles);
+    pub fn inject_faults(&self, faults: &str) {
+        let faults = Fault::parse_list("troubles", faults).unwrap_or_else(|e| panic!("{e}"));
+        self.simulator.set_faults(faults);
     }
 
     /// Changes a channel's life, in a scenario's words.
@@ -219,11 +219,11 @@ impl TestEnv {
 
     /// The exporter's clocks.
     pub fn now(&self) -> TimeSnapshot {
-        self.parts().clock.now()
+        self.context().clock.now()
     }
 
     /// Milliseconds of the monotonic clock.
-    pub fn moment(&self) -> u64 {
+    pub fn monotonic_ms(&self) -> u64 {
         self.clock.monotonic().as_millis()
     }
 
@@ -283,29 +283,31 @@ impl Transport for InMemory {
             assert_eq!(call.body, RequestBody::Get);
             let url = call.url;
             let path = format!("{}?{}", url.path(), url.query().unwrap_or(""));
-            let answer = match self.simulator.handle(&Request::get(&path)) {
-                ConnectionAction::Respond(answer) => answer,
+            let response = match self.simulator.handle(&Request::get(&path)) {
+                ConnectionAction::Respond(response) => response,
                 ConnectionAction::Hang => std::future::pending().await,
                 ConnectionAction::Reset => {
                     return Err(TransportError::Connection("connection reset".to_owned()));
                 }
             };
-            tokio::time::sleep(answer.delay).await;
-            if matches!(answer.delivery, Delivery::CutOff { .. }) {
+            tokio::time::sleep(response.delay).await;
+            if matches!(response.delivery, Delivery::CutOff { .. }) {
                 return Err(TransportError::Connection("cut off".to_owned()));
             }
-            if matches!(answer.delivery, Delivery::Endless { .. }) || answer.body.len() > max_body {
+            if matches!(response.delivery, Delivery::Endless { .. })
+                || response.body.len() > max_body
+            {
                 return Err(TransportError::TooLarge(max_body));
             }
-            let date = answer
+            let date = response
                 .header("date")
                 .and_then(|date| httpdate::parse_http_date(date).ok())
                 .map(Into::into);
             Ok(HttpResponse {
-                status: answer.status,
+                status: response.status,
                 date,
                 arrived: Instant::now(),
-                body: answer.body,
+                body: response.body,
             })
         })
     }

@@ -21,23 +21,23 @@ fn users(lines: &[&str]) -> String {
 async fn raw(exporter: &Exporter, request: &str) -> String {
     let mut stream = TcpStream::connect(exporter.address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 /// Asks on a connection that is open already, and leaves it open.
-async fn ask(stream: &mut TcpStream, authorization: &str) -> String {
+async fn request_metrics(stream: &mut TcpStream, authorization: &str) -> String {
     let request =
         format!("GET /-/healthy HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 4096];
-    let length = stream.read(&mut answer).await.unwrap();
-    String::from_utf8_lossy(&answer[..length]).into_owned()
+    let mut response = vec![0; 4096];
+    let length = stream.read(&mut response).await.unwrap();
+    String::from_utf8_lossy(&response[..length]).into_owned()
 }
 
 #[tokio::test]
-async fn without_the_right_password_nothing_is_to_be_had() {
+async fn every_path_requires_the_right_password() {
     let mut secured = SecuredExporter::start(&users(&[ALICE, BOB])).await;
     let paths = [
         "/",
@@ -58,11 +58,11 @@ async fn without_the_right_password_nothing_is_to_be_had() {
         for path in paths {
             let url = secured.exporter.url(path);
             for request in [client.get(&url), client.post(&url), client.head(&url)] {
-                let answer = request.send().await.unwrap();
-                assert_eq!(answer.status(), 401, "{path}, {credentials:?}");
-                let how = answer.headers()["www-authenticate"].to_str().unwrap();
+                let response = request.send().await.unwrap();
+                assert_eq!(response.status(), 401, "{path}, {credentials:?}");
+                let how = response.headers()["www-authenticate"].to_str().unwrap();
                 assert!(how.starts_with("Basic"), "{how}");
-                let text = answer.text().await.unwrap();
+                let text = response.text().await.unwrap();
                 assert!(!text.contains("polyv_"), "{path}: {text}");
             }
         }
@@ -90,25 +90,27 @@ async fn without_the_right_password_nothing_is_to_be_had() {
 }
 
 #[tokio::test]
-async fn other_users_count_at_once_and_on_connections_that_are_open() {
+async fn changed_users_apply_at_once_and_to_open_connections() {
     let mut secured = SecuredExporter::start(&users(&[ALICE])).await;
     secured.exporter.client = secured.client(Some(("bob", "U*U")), None);
     let mut open = TcpStream::connect(secured.exporter.address).await.unwrap();
     let alice = basic("alice", "a");
-    let answer = ask(&mut open, &alice).await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let response = request_metrics(&mut open, &alice).await;
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     secured.write(&users(&[BOB]));
     until("alice is not let in any more", async || {
-        ask(&mut open, &alice).await.starts_with("HTTP/1.1 401")
+        request_metrics(&mut open, &alice)
+            .await
+            .starts_with("HTTP/1.1 401")
     })
     .await;
-    let answer = ask(&mut open, &basic("bob", "U*U")).await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    secured.until_well(true).await;
+    let response = request_metrics(&mut open, &basic("bob", "U*U")).await;
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+    secured.until_reload_state(true).await;
 }
 
 #[tokio::test]
-async fn a_file_that_is_empty_or_gone_or_broken_leaves_the_door_as_it_was() {
+async fn empty_missing_or_invalid_file_keeps_the_web_configuration() {
     let mut secured = SecuredExporter::start(&users(&[ALICE])).await;
     secured.exporter.client = secured.client(Some(("alice", "a")), None);
     let stranger = secured.client(None, None);
@@ -129,30 +131,30 @@ async fn a_file_that_is_empty_or_gone_or_broken_leaves_the_door_as_it_was() {
         } else {
             secured.write(faulty);
         }
-        secured.until_well(false).await;
+        secured.until_reload_state(false).await;
         assert_eq!(secured.status(&stranger, "/metrics").await, 401, "{faulty}");
         let (status, said) = secured.exporter.reload().await;
         assert_eq!(status, 500, "{faulty}");
         assert!(said.contains("web.yml"), "{said}");
         secured.write(&users(&[ALICE]));
-        secured.until_well(true).await;
+        secured.until_reload_state(true).await;
     }
     std::fs::remove_file(&path).unwrap();
-    secured.until_well(false).await;
+    secured.until_reload_state(false).await;
     assert_eq!(secured.status(&stranger, "/metrics").await, 401);
     assert_eq!(secured.exporter.reload().await.0, 500);
     secured.write(&users(&[ALICE]));
     assert_eq!(secured.exporter.reload().await.0, 200);
-    secured.until_well(true).await;
+    secured.until_reload_state(true).await;
     assert_eq!(secured.status(&stranger, "/metrics").await, 401);
 }
 
 #[tokio::test]
-async fn a_fault_of_the_door_is_told_once_and_the_rest_of_the_configuration_is_taken() {
+async fn web_configuration_fault_is_logged_once_and_does_not_block_the_main_configuration() {
     let mut secured = SecuredExporter::start(&users(&[ALICE])).await;
     secured.exporter.client = secured.client(Some(("alice", "a")), None);
     secured.write("basic_auth_user: {}\n");
-    secured.until_well(false).await;
+    secured.until_reload_state(false).await;
     let config = quick_config(secured.polyv.address, "[{id: 1}, {id: 2}]");
     crate::support::exporter_process::replace(&secured.exporter.config_path(), &config);
     let fault = "did you mean `basic_auth_users`?";
@@ -160,7 +162,7 @@ async fn a_fault_of_the_door_is_told_once_and_the_rest_of_the_configuration_is_t
     secured.exporter.program.logged(&[fault]).await;
     assert_eq!(count(&secured.exporter.program.log()), 1);
     // Other changes in the directory have it looked at again, and are no news.
-    let looked_at = opened_in_noise(&secured.path("web.yml"), secured.files.path()).await;
+    let looked_at = count_opens_during_writes(&secured.path("web.yml"), secured.files.path()).await;
     assert!(looked_at >= 1);
     assert_eq!(count(&secured.exporter.program.log()), 1);
     // A client that asks gets the fault again.
@@ -172,12 +174,12 @@ async fn a_fault_of_the_door_is_told_once_and_the_rest_of_the_configuration_is_t
             scrape.all("polyv_channel_info", &[]).len() == 2
         })
         .await;
-    secured.until_well(false).await;
+    secured.until_reload_state(false).await;
 }
 
 /// How many times a file is opened by anybody while others are written in a directory for
 /// some seconds.
-async fn opened_in_noise(file: &std::path::Path, noisy: &std::path::Path) -> usize {
+async fn count_opens_during_writes(file: &std::path::Path, noisy: &std::path::Path) -> usize {
     let opened = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&opened);
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -197,9 +199,9 @@ async fn opened_in_noise(file: &std::path::Path, noisy: &std::path::Path) -> usi
 }
 
 #[tokio::test]
-async fn files_that_are_written_beside_ours_have_ours_read_seldom_and_others_never() {
+async fn writes_to_neighbouring_files_cause_few_reads_of_watched_files() {
     // Each with an exporter of its own: a look that is put off belongs to the noise before.
-    for beside_the_door in [true, false] {
+    for beside_web_config in [true, false] {
         let secured = SecuredExporter::start(&users(&[ALICE])).await;
         let channels = tempfile::tempdir().unwrap();
         let file = channels.path().join("a.yml");
@@ -214,17 +216,19 @@ async fn files_that_are_written_beside_ours_have_ours_read_seldom_and_others_nev
         let reload = alice.post(secured.exporter.url("/-/reload")).send();
         assert_eq!(reload.await.unwrap().status(), 200);
         let web = secured.path("web.yml");
-        let noisy = if beside_the_door {
+        let noisy = if beside_web_config {
             secured.files.path()
         } else {
             channels.path()
         };
-        let (of_the_door, of_channels) =
-            tokio::join!(opened_in_noise(&web, noisy), opened_in_noise(&file, noisy));
-        let (beside, other) = if beside_the_door {
-            (of_the_door, of_channels)
+        let (web_config_reads, channel_file_reads) = tokio::join!(
+            count_opens_during_writes(&web, noisy),
+            count_opens_during_writes(&file, noisy)
+        );
+        let (beside, other) = if beside_web_config {
+            (web_config_reads, channel_file_reads)
         } else {
-            (of_channels, of_the_door)
+            (channel_file_reads, web_config_reads)
         };
         assert!((1..=6).contains(&beside), "{beside}");
         assert_eq!(other, 0);
@@ -239,7 +243,7 @@ async fn files_that_are_written_beside_ours_have_ours_read_seldom_and_others_nev
 }
 
 #[tokio::test]
-async fn a_change_behind_a_link_into_another_directory_is_noticed_at_once() {
+async fn change_behind_a_symbolic_link_is_noticed_at_once() {
     let secured = SecuredExporter::start(&users(&[ALICE])).await;
     let elsewhere = tempfile::tempdir().unwrap();
     let real = elsewhere.path().join("real.yml");
@@ -269,7 +273,7 @@ async fn a_change_behind_a_link_into_another_directory_is_noticed_at_once() {
 }
 
 #[tokio::test]
-async fn every_answer_says_what_browsers_may_do_with_it() {
+async fn every_response_has_security_headers() {
     let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let exporter = Exporter::start(&quick_config(polyv.address, "[{id: 1}]")).await;
     for (path, status) in [
@@ -279,9 +283,9 @@ async fn every_answer_says_what_browsers_may_do_with_it() {
         ("/-/reload", 405),
         ("/nothing", 404),
     ] {
-        let answer = exporter.get(path).await;
-        assert_eq!(answer.status(), status);
-        let headers = answer.headers();
+        let response = exporter.get(path).await;
+        assert_eq!(response.status(), status);
+        let headers = response.headers();
         let policy = headers["content-security-policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'; "), "{policy}");
         assert!(policy.ends_with("frame-ancestors 'none'"), "{policy}");
@@ -301,9 +305,9 @@ async fn every_answer_says_what_browsers_may_do_with_it() {
         users(&[ALICE])
     ))
     .await;
-    let answer = secured.exporter.get("/").await;
-    assert_eq!(answer.status(), 401);
-    let headers = answer.headers();
+    let response = secured.exporter.get("/").await;
+    assert_eq!(response.status(), 401);
+    let headers = response.headers();
     assert_eq!(headers["x-frame-options"], "sameorigin");
     assert_eq!(headers["x-xss-protection"], "1");
     assert_eq!(
@@ -315,7 +319,7 @@ async fn every_answer_says_what_browsers_may_do_with_it() {
 }
 
 #[tokio::test]
-async fn no_page_of_another_site_can_have_it_reload() {
+async fn cross_site_reload_is_rejected() {
     let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let exporter = Exporter::start(&quick_config(polyv.address, "[{id: 1}]")).await;
     let address = exporter.address;
@@ -344,9 +348,9 @@ async fn no_page_of_another_site_can_have_it_reload() {
         for (name, value) in &headers {
             request = request.header(*name, *value);
         }
-        let answer = request.send().await.unwrap();
-        let got = answer.status().as_u16();
-        let text = answer.text().await.unwrap();
+        let response = request.send().await.unwrap();
+        let got = response.status().as_u16();
+        let text = response.text().await.unwrap();
         assert_eq!(got, status, "{headers:?}: {text}");
         assert!(
             status == 200 || text.contains("may not ask") || text.contains("may ask for this only"),
@@ -364,7 +368,7 @@ async fn no_page_of_another_site_can_have_it_reload() {
 }
 
 #[tokio::test]
-async fn a_request_has_to_say_to_whom_it_is() {
+async fn request_without_a_valid_host_is_rejected() {
     let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let exporter = Exporter::start(&quick_config(polyv.address, "[{id: 1}]")).await;
     let close = "Connection: close\r\n\r\n";
@@ -382,14 +386,14 @@ async fn a_request_has_to_say_to_whom_it_is() {
         // As some load balancers ask.
         ("GET /-/healthy HTTP/1.0\r\n", "200"),
     ] {
-        let answer = raw(&exporter, &format!("{request}{close}")).await;
-        let got = answer.split(' ').nth(1).unwrap_or_default();
-        assert_eq!(got, status, "{request}: {answer}");
+        let response = raw(&exporter, &format!("{request}{close}")).await;
+        let got = response.split(' ').nth(1).unwrap_or_default();
+        assert_eq!(got, status, "{request}: {response}");
     }
 }
 
 #[tokio::test]
-async fn beyond_the_rate_limit_everybody_is_refused() {
+async fn requests_over_the_rate_limit_are_rejected() {
     let web = format!(
         "rate_limit: {{interval: 1h, burst: 5}}\n{}",
         users(&[ALICE])
@@ -423,7 +427,7 @@ async fn beyond_the_rate_limit_everybody_is_refused() {
 }
 
 #[tokio::test]
-async fn a_door_that_is_faulty_at_the_start_opens_nothing() {
+async fn invalid_web_configuration_prevents_the_start() {
     let files = tempfile::tempdir().unwrap();
     let config = files.path().join("polyv.yml");
     std::fs::write(

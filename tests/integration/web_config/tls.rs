@@ -14,7 +14,7 @@ use crate::support::certificates::Authority;
 use crate::support::secured_exporter::{ALICE, SecuredExporter, TLS, basic, until};
 
 /// Verified clients' certificates, and perhaps more.
-fn verified(rest: &str) -> String {
+fn with_verified_clients(rest: &str) -> String {
     format!(
         "tls_server_config:
   cert_file: server.crt
@@ -30,7 +30,7 @@ fn dns(name: &str) -> SanType {
 }
 
 /// The certificate that new connections are shown.
-async fn shown(secured: &SecuredExporter) -> Vec<u8> {
+async fn server_certificate(secured: &SecuredExporter) -> Vec<u8> {
     let stream = secured.connect(&[]).await.unwrap();
     stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
 }
@@ -41,7 +41,7 @@ fn der(pem: &str) -> Vec<u8> {
         .to_vec()
 }
 
-async fn ask2(
+async fn request_http2(
     sender: &mut hyper::client::conn::http2::SendRequest<Body>,
     path: &str,
     authorization: &str,
@@ -54,7 +54,7 @@ async fn ask2(
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_where_it_is_configured_and_behind_the_same_door() {
+async fn http2_follows_the_configuration_and_requires_the_password() {
     let web = format!("{TLS}basic_auth_users: {{{ALICE}}}\n");
     let secured = SecuredExporter::start(&web).await;
     let stream = secured.connect(&["h2", "http/1.1"]).await.unwrap();
@@ -64,16 +64,21 @@ async fn http_2_is_spoken_where_it_is_configured_and_behind_the_same_door() {
             .await
             .unwrap();
     let connection = tokio::spawn(connection);
-    let answer = ask2(&mut sender, "/metrics", "").await;
-    assert_eq!(answer.status(), 401);
+    let response = request_http2(&mut sender, "/metrics", "").await;
+    assert_eq!(response.status(), 401);
     let right = basic("alice", "a");
-    let answer = ask2(&mut sender, "/metrics", &right).await;
-    assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers()["x-frame-options"], "DENY");
-    let whole = axum::body::to_bytes(Body::new(answer.into_body()), usize::MAX);
+    let response = request_http2(&mut sender, "/metrics", &right).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["x-frame-options"], "DENY");
+    let whole = axum::body::to_bytes(Body::new(response.into_body()), usize::MAX);
     let text = String::from_utf8(whole.await.unwrap().to_vec()).unwrap();
     assert!(text.contains("polyv_channel_state{"), "{text}");
-    assert_eq!(ask2(&mut sender, "/nothing", &right).await.status(), 404);
+    assert_eq!(
+        request_http2(&mut sender, "/nothing", &right)
+            .await
+            .status(),
+        404
+    );
     drop(sender);
     _ = connection.await;
     // Who can't speak it need not.
@@ -91,42 +96,42 @@ async fn http_2_is_spoken_where_it_is_configured_and_behind_the_same_door() {
 }
 
 #[tokio::test]
-async fn clients_without_a_certificate_of_the_authority_do_not_get_in() {
-    let secured = SecuredExporter::start(&verified("")).await;
+async fn clients_without_a_certificate_of_the_authority_are_rejected() {
+    let secured = SecuredExporter::start(&with_verified_clients("")).await;
     let (known, unknown) = (
         secured.authority.client([]),
         Authority::new("else").client([]),
     );
-    assert!(secured.lets_in(&secured.client(None, Some(&known))).await);
-    assert!(!secured.lets_in(&secured.client(None, None)).await);
-    assert!(!secured.lets_in(&secured.client(None, Some(&unknown))).await);
+    assert!(secured.accepts(&secured.client(None, Some(&known))).await);
+    assert!(!secured.accepts(&secured.client(None, None)).await);
+    assert!(!secured.accepts(&secured.client(None, Some(&unknown))).await);
     // A server's certificate of the same authority is none of a client.
     let server = secured.authority.server();
-    assert!(!secured.lets_in(&secured.client(None, Some(&server))).await);
+    assert!(!secured.accepts(&secured.client(None, Some(&server))).await);
     let plain = reqwest::get(format!("http://{}/metrics", secured.exporter.address));
     assert_eq!(plain.await.unwrap().status(), 400);
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_only_asked_for_may_be_missing_and_may_be_wrong_or_not() {
-    for (policy, nobodys, missing) in [
+async fn client_auth_type_decides_on_missing_and_unknown_certificates() {
+    for (policy, accepts_unknown, accepts_missing) in [
         ("RequestClientCert", true, true),
         ("RequireAnyClientCert", true, false),
         ("VerifyClientCertIfGiven", false, true),
     ] {
-        let web = verified("").replace("RequireAndVerifyClientCert", policy);
+        let web = with_verified_clients("").replace("RequireAndVerifyClientCert", policy);
         let secured = SecuredExporter::start(&web).await;
         let known = secured.authority.client([]);
         let unknown = Authority::new("else").client([]);
-        let lets_in = async |pair| secured.lets_in(&secured.client(None, pair)).await;
-        assert!(lets_in(Some(&known)).await, "{policy}");
-        assert_eq!(lets_in(Some(&unknown)).await, nobodys, "{policy}");
-        assert_eq!(lets_in(None).await, missing, "{policy}");
+        let accepts = async |pair| secured.accepts(&secured.client(None, pair)).await;
+        assert!(accepts(Some(&known)).await, "{policy}");
+        assert_eq!(accepts(Some(&unknown)).await, accepts_unknown, "{policy}");
+        assert_eq!(accepts(None).await, accepts_missing, "{policy}");
     }
 }
 
 #[tokio::test]
-async fn a_self_signed_certificate_that_is_listed_itself_gets_in_while_it_is_valid() {
+async fn listed_self_signed_certificate_is_accepted_while_valid() {
     use ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
     let self_signed = |name, purposes: &[ExtendedKeyUsagePurpose], years| {
         Authority::with(name, |params| {
@@ -147,7 +152,7 @@ async fn a_self_signed_certificate_that_is_listed_itself_gets_in_while_it_is_val
         (self_signed("expired", &[], (year(2020), year(2021))), false),
         (self_signed("to come", &[], (year(3999), year(4000))), false),
     ];
-    let secured = SecuredExporter::start(&verified("")).await;
+    let secured = SecuredExporter::start(&with_verified_clients("")).await;
     let all: String = listed
         .iter()
         .map(|(pair, _)| pair.certificate.as_str())
@@ -155,21 +160,21 @@ async fn a_self_signed_certificate_that_is_listed_itself_gets_in_while_it_is_val
     std::fs::write(secured.path("ca.crt"), all).unwrap();
     secured.exporter.program.signal("HUP");
     let good = secured.client(None, Some(&listed[0].0));
-    until("the list counts", async || secured.lets_in(&good).await).await;
+    until("the list counts", async || secured.accepts(&good).await).await;
     for (number, (pair, let_in)) in listed.iter().enumerate() {
         let client = secured.client(None, Some(pair));
-        assert_eq!(secured.lets_in(&client).await, *let_in, "{number}");
+        assert_eq!(secured.accepts(&client).await, *let_in, "{number}");
     }
     // Another one, though by the same name; and none.
     let other = self_signed("good", &[], now);
-    assert!(!secured.lets_in(&secured.client(None, Some(&other))).await);
-    assert!(!secured.lets_in(&secured.client(None, None)).await);
+    assert!(!secured.accepts(&secured.client(None, Some(&other))).await);
+    assert!(!secured.accepts(&secured.client(None, None)).await);
 }
 
 #[tokio::test]
-async fn only_certificates_with_an_allowed_name_get_in() {
+async fn only_certificates_with_an_allowed_name_are_accepted() {
     let allowed = "  client_allowed_sans: [prometheus.example, 10.1.2.3, \"fd00::1\", ops@example.com, \"spiffe://example/prometheus\"]\n";
-    let secured = SecuredExporter::start(&verified(allowed)).await;
+    let secured = SecuredExporter::start(&with_verified_clients(allowed)).await;
     let text = |name: &str| name.try_into().unwrap();
     for (names, let_in) in [
         (vec![dns("prometheus.example")], true),
@@ -193,37 +198,37 @@ async fn only_certificates_with_an_allowed_name_get_in() {
     ] {
         let pair = secured.authority.client(names.clone());
         let client = secured.client(None, Some(&pair));
-        assert_eq!(secured.lets_in(&client).await, let_in, "{names:?}");
+        assert_eq!(secured.accepts(&client).await, let_in, "{names:?}");
     }
     // The right name in a certificate of another client.
     let pair = Authority::new("else").client([dns("prometheus.example")]);
-    assert!(!secured.lets_in(&secured.client(None, Some(&pair))).await);
+    assert!(!secured.accepts(&secured.client(None, Some(&pair))).await);
 }
 
 #[tokio::test]
-async fn a_new_certificate_is_shown_without_a_restart_and_a_broken_one_never() {
+async fn new_server_certificate_is_reloaded_and_an_invalid_one_ignored() {
     let mut secured = SecuredExporter::start(TLS).await;
-    let first = shown(&secured).await;
+    let first = server_certificate(&secured).await;
     let second = secured.authority.server();
     // One file after the other: in between they do not fit, and the old pair goes on.
     std::fs::write(secured.path("server.crt"), &second.certificate).unwrap();
-    secured.until_well(false).await;
-    assert_eq!(shown(&secured).await, first);
+    secured.until_reload_state(false).await;
+    assert_eq!(server_certificate(&secured).await, first);
     let (status, said) = secured.exporter.reload().await;
     assert_eq!(status, 500);
     assert!(said.contains("is not the key of"), "{said}");
     std::fs::write(secured.path("server.key"), &second.key).unwrap();
     until("the second is shown", async || {
-        shown(&secured).await == der(&second.certificate)
+        server_certificate(&secured).await == der(&second.certificate)
     })
     .await;
-    secured.until_well(true).await;
+    secured.until_reload_state(true).await;
     for broken in ["", "rubbish"] {
         std::fs::write(secured.path("server.key"), broken).unwrap();
-        secured.until_well(false).await;
-        assert_eq!(shown(&secured).await, der(&second.certificate));
+        secured.until_reload_state(false).await;
+        assert_eq!(server_certificate(&secured).await, der(&second.certificate));
         std::fs::write(secured.path("server.key"), &second.key).unwrap();
-        secured.until_well(true).await;
+        secured.until_reload_state(true).await;
     }
     // Renamed into place, and by a signal.
     let third = secured.authority.server();
@@ -234,7 +239,7 @@ async fn a_new_certificate_is_shown_without_a_restart_and_a_broken_one_never() {
     }
     secured.exporter.program.signal("HUP");
     until("the third is shown", async || {
-        shown(&secured).await == der(&third.certificate)
+        server_certificate(&secured).await == der(&third.certificate)
     })
     .await;
     // The key itself where the name of its file belongs: neither the log nor the answer shows it.
@@ -255,75 +260,80 @@ async fn a_new_certificate_is_shown_without_a_restart_and_a_broken_one_never() {
             "{line}\n{said}\n{log}"
         );
     }
-    assert_eq!(shown(&secured).await, der(&third.certificate));
+    assert_eq!(server_certificate(&secured).await, der(&third.certificate));
 }
 
 #[tokio::test]
-async fn whoever_came_in_by_another_authority_has_to_come_in_anew() {
-    let mut secured = SecuredExporter::start(&verified("")).await;
+async fn clients_of_a_replaced_authority_are_rejected_on_open_connections() {
+    let mut secured = SecuredExporter::start(&with_verified_clients("")).await;
     let old = secured.client(None, Some(&secured.authority.client([])));
-    assert!(secured.lets_in(&old).await);
+    assert!(secured.accepts(&old).await);
     let another = Authority::new("another");
     secured.exporter.client = secured.client(None, Some(&another.client([])));
     std::fs::write(secured.path("ca.crt"), another.pem()).unwrap();
     until("clients of the new authority get in", async || {
-        secured.lets_in(&secured.exporter.client).await
+        secured.accepts(&secured.exporter.client).await
     })
     .await;
     // The client's connection was open all the time.
     until("clients of the old one do not", async || {
-        !secured.lets_in(&old).await
+        !secured.accepts(&old).await
     })
     .await;
-    assert!(!secured.lets_in(&old).await);
+    assert!(!secured.accepts(&old).await);
 }
 
 #[tokio::test]
-async fn tls_is_neither_turned_on_nor_off_nor_weakened_while_it_runs() {
-    let mut secured =
-        SecuredExporter::start(&verified("  client_allowed_sans: [a.example]\n")).await;
+async fn reload_cannot_toggle_or_weaken_tls() {
+    let mut secured = SecuredExporter::start(&with_verified_clients(
+        "  client_allowed_sans: [a.example]\n",
+    ))
+    .await;
     let known = secured.authority.client([dns("a.example")]);
     secured.exporter.client = secured.client(None, Some(&known));
     for (web, said) in [
         (String::new(), "TLS can't be turned off"),
         (TLS.to_owned(), "`client_auth_type` can't require less"),
         (
-            verified("").replace("RequireAndVerify", "RequireAny"),
+            with_verified_clients("").replace("RequireAndVerify", "RequireAny"),
             "`client_auth_type` can't require less",
         ),
-        (verified(""), "`client_allowed_sans` can't be removed"),
+        (
+            with_verified_clients(""),
+            "`client_allowed_sans` can't be removed",
+        ),
     ] {
         secured.write(&web);
-        let (status, answer) = secured.exporter.reload().await;
-        assert_eq!(status, 500, "{answer}");
+        let (status, response) = secured.exporter.reload().await;
+        assert_eq!(status, 500, "{response}");
         assert!(
-            answer.contains(said) && answer.contains("restart"),
-            "{answer}"
+            response.contains(said) && response.contains("restart"),
+            "{response}"
         );
-        assert!(!secured.lets_in(&secured.client(None, None)).await);
+        assert!(!secured.accepts(&secured.client(None, None)).await);
     }
     let plain = SecuredExporter::start("").await;
     plain.write(TLS);
-    let (status, answer) = plain.exporter.reload().await;
-    assert_eq!(status, 500, "{answer}");
-    assert!(answer.contains("TLS can't be turned on"), "{answer}");
+    let (status, response) = plain.exporter.reload().await;
+    assert_eq!(status, 500, "{response}");
+    assert!(response.contains("TLS can't be turned on"), "{response}");
     assert_eq!(plain.exporter.get("/-/healthy").await.status(), 200);
 }
 
 #[tokio::test]
-async fn plain_http_on_the_tls_port_is_answered_with_a_sentence_and_rubbish_harms_nobody() {
+async fn plain_http_on_the_tls_port_gets_an_explanation_and_garbage_is_harmless() {
     let secured = SecuredExporter::start(TLS).await;
-    let ask = async |bytes: &[u8]| {
+    let exchange = async |bytes: &[u8]| {
         let mut stream = TcpStream::connect(secured.exporter.address).await.unwrap();
         stream.write_all(bytes).await.unwrap();
-        let mut answer = Vec::new();
+        let mut response = Vec::new();
         // However it ends: what counts is that it does.
-        _ = stream.read_to_end(&mut answer).await;
-        String::from_utf8_lossy(&answer).into_owned()
+        _ = stream.read_to_end(&mut response).await;
+        String::from_utf8_lossy(&response).into_owned()
     };
-    let answer = ask(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.0 400"), "{answer}");
-    assert!(answer.contains("https://"), "{answer}");
+    let response = exchange(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(response.starts_with("HTTP/1.0 400"), "{response}");
+    assert!(response.contains("https://"), "{response}");
     for rubbish in [
         &b"\0\x01\x02rubbish"[..],
         b"\x16\x03\x01\xff\xffrubbish",
@@ -332,9 +342,9 @@ async fn plain_http_on_the_tls_port_is_answered_with_a_sentence_and_rubbish_harm
         let mut stream = TcpStream::connect(secured.exporter.address).await.unwrap();
         stream.write_all(rubbish).await.unwrap();
         stream.shutdown().await.unwrap();
-        let mut answer = Vec::new();
-        _ = stream.read_to_end(&mut answer).await;
-        assert!(!String::from_utf8_lossy(&answer).contains("polyv"));
+        let mut response = Vec::new();
+        _ = stream.read_to_end(&mut response).await;
+        assert!(!String::from_utf8_lossy(&response).contains("polyv"));
     }
-    assert!(secured.lets_in(&secured.exporter.client).await);
+    assert!(secured.accepts(&secured.exporter.client).await);
 }

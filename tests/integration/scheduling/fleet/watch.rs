@@ -154,9 +154,9 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, broadcasts: &[Broadcast]) -> Obs
     let mut to_come = broadcasts.iter().peekable();
     let mut live: Vec<Observer> = Vec::new();
     let mut ended: Vec<Observer> = Vec::new();
-    while env.moment() < fleet.lasts {
+    while env.monotonic_ms() < fleet.lasts {
         advance(1.0).await;
-        let now = env.moment();
+        let now = env.monotonic_ms();
         calls.follow(env, &mut seen);
         while let Some(broadcast) = to_come.next_if(|broadcast| broadcast.starts <= now) {
             live.push(Observer {
@@ -166,7 +166,7 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, broadcasts: &[Broadcast]) -> Obs
             });
         }
         for watched in &mut live {
-            look_at_live(watched, env, now, &mut seen);
+            observe_live(watched, env, now, &mut seen);
         }
         for watched in live.extract_if(.., |watched| watched.broadcast.ends <= now) {
             if watched.seen {
@@ -196,7 +196,9 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, broadcasts: &[Broadcast]) -> Obs
             seen.found = Some(now);
         }
         if now >= WARM_UP && now.is_multiple_of(60_000) {
-            let stretch = env.own().get("polyv_exporter_poll_stretch_ratio", &[]);
+            let stretch = env
+                .self_metrics()
+                .get("polyv_exporter_poll_stretch_ratio", &[]);
             seen.stretch = seen.stretch.max(stretch.unwrap());
         }
         if now >= WARM_UP && now.is_multiple_of(600_000) {
@@ -208,7 +210,7 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, broadcasts: &[Broadcast]) -> Obs
 }
 
 /// Looks at a broadcast that is going on, or was until a moment ago.
-fn look_at_live(watched: &mut Observer, env: &TestEnv, now: u64, seen: &mut Observations) {
+fn observe_live(watched: &mut Observer, env: &TestEnv, now: u64, seen: &mut Observations) {
     let Broadcast { starts, ends, .. } = watched.broadcast;
     let Some((state, since, newest)) = watched.read(env) else {
         return;

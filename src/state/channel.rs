@@ -3,32 +3,38 @@
 use std::time::Duration;
 
 use super::freshness::{FreshnessPolicy, IntervalScale};
-use super::history::HistoryPoint;
+use super::history::StreamHistory;
 use super::liveness::{LiveState, Liveness};
-use super::poll_log::{PollLog, PollLogEntry};
+use super::poll_log::PollLog;
 use super::sample_validation::{DiscardCounts, DiscardReason, SampleValidator, ValidSample};
-use super::stream::{IngestResult, Stream, StreamAggregates};
+use super::stream::{Stream, StreamSnapshot};
 use super::update::{ChannelActivity, NewSample, NextRange, RANGE_OVERLAP};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{LiveStatus, Outcome, Range, StreamInfo, StreamName};
 
 /// The state of one channel: its liveness, its streams and its latest polls.
 #[derive(Debug, Clone)]
-pub struct ChannelState {
+pub(super) struct ChannelState {
     /// The poll interval while the channel is live.
-    live_interval: Duration,
-    liveness: Liveness,
-    last_outcome: Option<Outcome>,
-    poll_log: PollLog,
-    last_success: Option<MonotonicInstant>,
+    pub(super) live_interval: Duration,
+    /// Whether the channel is live, since when, and how often that changed.
+    pub(super) liveness: Liveness,
+    /// The outcome of the last poll; `None` before the first.
+    pub(super) last_outcome: Option<Outcome>,
+    /// The outcomes of the last polls.
+    pub(super) poll_log: PollLog,
+    /// When a poll last succeeded.
+    pub(super) last_success: Option<MonotonicInstant>,
     /// The status that Polyv reported last, and when.
     reported: Option<(LiveStatus, MonotonicInstant)>,
     /// When the channel was last known to be live.
     last_live: Option<MonotonicInstant>,
-    last_new_sample: Option<MonotonicInstant>,
-    last_sample: Option<Timestamp>,
-    /// The age of the newest sample when it was received.
-    sample_delay: Duration,
+    /// When a new sample was last received.
+    pub(super) last_new_sample: Option<MonotonicInstant>,
+    /// The own time of the newest sample that any stream ever had.
+    pub(super) last_sample: Option<Timestamp>,
+    /// The age of the newest sample when it was received; zero where that is not known.
+    pub(super) sample_delay: Duration,
     /// The server time of the first successful poll.
     first_response_at: Option<Timestamp>,
     /// Sorted by name.
@@ -40,15 +46,15 @@ pub struct ChannelState {
 
 /// What a response changed: the samples that it added and those that were discarded.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct UpdateSummary {
+pub(super) struct UpdateSummary {
     /// The samples that were not known before.
-    pub new_samples: Vec<NewSample>,
+    pub(super) new_samples: Vec<NewSample>,
     /// The samples and fields that were discarded.
-    pub discarded: DiscardCounts,
+    pub(super) discarded: DiscardCounts,
 }
 
 /// The streams of a channel at most; samples of further ones are discarded.
-pub const MAX_STREAMS: usize = 8;
+pub(super) const MAX_STREAMS: usize = 8;
 /// How long a channel counts as recently live after its session has ended.
 const RECENTLY_LIVE_SPAN: Duration = Duration::from_secs(3600);
 
@@ -56,8 +62,7 @@ const RECENTLY_LIVE_SPAN: Duration = Duration::from_secs(3600);
 
 impl ChannelState {
     /// The state of a channel that was not polled yet.
-    #[must_use]
-    pub fn new(live_interval: Duration, now: MonotonicInstant) -> Self {
+    pub(super) fn new(live_interval: Duration, now: MonotonicInstant) -> Self {
         Self {
             live_interval,
             liveness: Liveness::new(now),
@@ -76,37 +81,8 @@ impl ChannelState {
         }
     }
 
-    /// Sets the poll interval while the channel is live.
-    pub fn set_live_interval(&mut self, live_interval: Duration) {
-        self.live_interval = live_interval;
-    }
-
-    /// Whether the channel is live, since when, and how often that changed.
-    #[must_use]
-    pub fn liveness(&self) -> &Liveness {
-        &self.liveness
-    }
-
-    /// The outcome of the last poll; `None` before the first.
-    #[must_use]
-    pub fn last_outcome(&self) -> Option<Outcome> {
-        self.last_outcome
-    }
-
-    /// The outcomes of the last polls, newest first.
-    pub fn poll_log(&self) -> impl Iterator<Item = &PollLogEntry> {
-        self.poll_log.recent()
-    }
-
-    /// When a poll last succeeded.
-    #[must_use]
-    pub fn last_success(&self) -> Option<MonotonicInstant> {
-        self.last_success
-    }
-
     /// The status that Polyv reports, unless that report is stale.
-    #[must_use]
-    pub fn reported_status(
+    pub(super) fn reported_status(
         &self,
         now: TimeSnapshot,
         policy: &FreshnessPolicy,
@@ -119,52 +95,26 @@ impl ChannelState {
 
     /// Until when the channel counts as recently live: an hour after it was last known to be
     /// live. `None` where it never was.
-    #[must_use]
-    pub fn recently_live_until(&self) -> Option<MonotonicInstant> {
+    pub(super) fn recently_live_until(&self) -> Option<MonotonicInstant> {
         self.last_live.map(|last| last + RECENTLY_LIVE_SPAN)
     }
 
-    /// When a new sample was last received.
-    #[must_use]
-    pub fn last_new_sample(&self) -> Option<MonotonicInstant> {
-        self.last_new_sample
-    }
-
-    /// The own time of the newest sample that any stream ever had.
-    #[must_use]
-    pub fn last_sample(&self) -> Option<Timestamp> {
-        self.last_sample
-    }
-
-    /// The age of the newest sample when it was received; zero where that is not known.
-    pub(super) fn sample_delay(&self) -> Duration {
-        self.sample_delay
-    }
-
-    /// The number of consecutive failed polls.
-    pub(super) fn failures(&self) -> u64 {
-        self.poll_log.failures()
-    }
-
     /// The poll interval in the channel's present state.
-    #[must_use]
-    pub fn interval(&self, policy: &FreshnessPolicy) -> Duration {
-        match self.liveness.state() {
+    pub(super) fn interval(&self, policy: &FreshnessPolicy) -> Duration {
+        match self.liveness.state {
             LiveState::Live => self.live_interval,
             LiveState::NotLive | LiveState::Unknown => policy.idle_interval,
         }
     }
 
     /// Whether the channel is live, or was within the last hour.
-    #[must_use]
-    pub fn is_recently_live(&self, now: TimeSnapshot) -> bool {
+    pub(super) fn is_recently_live(&self, now: TimeSnapshot) -> bool {
         let until = self.recently_live_until();
-        self.liveness.state() == LiveState::Live || until.is_some_and(|until| now.monotonic < until)
+        self.liveness.state == LiveState::Live || until.is_some_and(|until| now.monotonic < until)
     }
 
     /// The samples to request next.
-    #[must_use]
-    pub fn next_range(&self) -> NextRange {
+    pub(super) fn next_range(&self) -> NextRange {
         NextRange {
             newest: self.last_sample,
             limit: self.max_range,
@@ -172,13 +122,12 @@ impl ChannelState {
     }
 
     /// How active the channel is.
-    #[must_use]
-    pub fn activity(&self, policy: &FreshnessPolicy) -> ChannelActivity {
+    pub(super) fn activity(&self, policy: &FreshnessPolicy) -> ChannelActivity {
         let reported_live = self
             .reported
             .filter(|(status, _)| *status == LiveStatus::Live);
         ChannelActivity {
-            state: self.liveness.state(),
+            state: self.liveness.state,
             live_interval: self.live_interval,
             recently_live_until: self.recently_live_until(),
             reported_live_until: reported_live
@@ -187,14 +136,18 @@ impl ChannelState {
     }
 
     /// Applies the stream information of a channel that is live.
-    pub fn apply_stream_info(
+    pub(super) fn apply_stream_info(
         &mut self,
         now: TimeSnapshot,
         info: &StreamInfo,
         policy: &FreshnessPolicy,
     ) -> UpdateSummary {
         self.record_success(Outcome::Ok, now);
-        self.liveness.observe_live(now);
+        if self.liveness.observe_live(now) {
+            for stream in &mut self.streams {
+                stream.begin_session(self.liveness.not_before());
+            }
+        }
         self.last_live = Some(now.monotonic);
         let mut digest = UpdateSummary::default();
         self.validator
@@ -238,10 +191,10 @@ impl ChannelState {
     }
 
     /// Applies a response by which the channel is not live.
-    pub fn apply_not_live(&mut self, now: TimeSnapshot, policy: &FreshnessPolicy) {
+    pub(super) fn apply_not_live(&mut self, now: TimeSnapshot, policy: &FreshnessPolicy) {
         self.record_success(Outcome::NotLive, now);
         self.poll_log.push(Outcome::NotLive, None, 0, now.monotonic);
-        if self.liveness.state() == LiveState::Live {
+        if self.liveness.state == LiveState::Live {
             self.last_live = Some(now.monotonic);
         }
         // A reported `live` is outdated, or ahead of the stream.
@@ -249,33 +202,30 @@ impl ChannelState {
             .reported
             .filter(|(status, _)| *status != LiveStatus::Live);
         self.liveness.observe_not_live(now);
-        for stream in &mut self.streams {
-            stream.end_session();
-        }
         self.compact(now, policy);
     }
 
     /// Applies the status that Polyv reports. Whether the channel is live depends on its stream
     /// information alone.
-    pub fn apply_reported_status(&mut self, status: LiveStatus, now: TimeSnapshot) {
+    pub(super) fn apply_reported_status(&mut self, status: LiveStatus, now: TimeSnapshot) {
         self.reported = Some((status, now.monotonic));
     }
 
     /// Applies a failed poll; `message` is the error's.
-    pub fn apply_error(&mut self, outcome: Outcome, message: &str, now: MonotonicInstant) {
+    pub(super) fn apply_error(&mut self, outcome: Outcome, message: &str, now: MonotonicInstant) {
         self.last_outcome = Some(outcome);
         self.poll_log.push(outcome, Some(message), 0, now);
     }
 
     /// Halves the range of the next query, because the response to this one was too large.
-    pub fn shrink_query_range(&mut self, requested: Range, now: TimeSnapshot) {
+    pub(super) fn shrink_query_range(&mut self, requested: Range, now: TimeSnapshot) {
         if let Some(start) = requested.start {
             self.max_range = Some((now.server_time.since(start) / 2).max(RANGE_OVERLAP));
         }
     }
 
     /// Turns the channel's state to unknown if the last response is stale; whether it did.
-    pub fn expire(
+    pub(super) fn expire(
         &mut self,
         now: TimeSnapshot,
         policy: &FreshnessPolicy,
@@ -286,8 +236,7 @@ impl ChannelState {
     }
 
     /// When something visible next expires, if no further response arrives.
-    #[must_use]
-    pub fn next_expiry(
+    pub(super) fn next_expiry(
         &self,
         now: TimeSnapshot,
         policy: &FreshnessPolicy,
@@ -307,37 +256,27 @@ impl ChannelState {
         valid_until.into_iter().chain(later).chain(streams).min()
     }
 
-    /// The streams that are live and fresh, with their aggregates.
-    pub fn visible_streams<'a>(
-        &'a self,
-        now: TimeSnapshot,
-        policy: &'a FreshnessPolicy,
-        scale: IntervalScale,
-    ) -> impl Iterator<Item = (&'a Stream, StreamAggregates)> {
-        self.fresh_streams(now, policy, scale)
-            .filter_map(|stream| Some((stream, stream.aggregates(policy)?)))
-    }
-
-    fn fresh_streams(
+    /// The streams that are live and fresh, as they are shown.
+    pub(super) fn visible_streams(
         &self,
         now: TimeSnapshot,
         policy: &FreshnessPolicy,
         scale: IntervalScale,
-    ) -> impl Iterator<Item = &Stream> {
-        self.streams.iter().filter(move |stream| {
+    ) -> Vec<StreamSnapshot> {
+        let visible = self.streams.iter().filter(|stream| {
             self.visible_until(stream, now, policy, scale)
                 .is_some_and(|until| until > now.monotonic)
-        })
+        });
+        visible
+            .filter_map(|stream| stream.snapshot(policy))
+            .collect()
     }
 
     /// The history of each stream for the half hour before `server_time`, of streams that are
     /// not visible any more as well.
-    pub fn histories(
-        &self,
-        server_time: Timestamp,
-    ) -> impl Iterator<Item = (&StreamName, Vec<HistoryPoint>)> {
+    pub(super) fn histories(&self, server_time: Timestamp) -> Vec<StreamHistory> {
         let streams = self.streams.iter();
-        streams.map(move |stream| (stream.name(), stream.history(server_time)))
+        streams.map(|stream| stream.history(server_time)).collect()
     }
 
     fn record_success(&mut self, outcome: Outcome, now: TimeSnapshot) {
@@ -359,7 +298,7 @@ impl ChannelState {
     }
 
     fn staleness_timeout(&self, policy: &FreshnessPolicy, scale: IntervalScale) -> Duration {
-        let scale = match self.liveness.state() {
+        let scale = match self.liveness.state {
             LiveState::Live => scale.all,
             LiveState::NotLive | LiveState::Unknown => scale.idle,
         };
@@ -374,11 +313,11 @@ impl ChannelState {
         policy: &FreshnessPolicy,
         scale: IntervalScale,
     ) -> Option<MonotonicInstant> {
-        if self.liveness.state() != LiveState::Live {
+        if self.liveness.state != LiveState::Live {
             return None;
         }
         let newest = stream.newest_time()?;
-        let heard_until = stream.last_new() + self.staleness_timeout(policy, scale);
+        let heard_until = stream.last_new + self.staleness_timeout(policy, scale);
         let left = (newest + policy.max_sample_age).millis_after(now.server_time);
         // A sample of exactly the maximal age is still fresh.
         let young_until = match u64::try_from(left + 1) {
@@ -410,34 +349,25 @@ impl ChannelState {
             }
             return;
         };
-        let not_before = self.liveness.not_before();
         let Some(stream) = self.streams.get_mut(index) else {
             return;
         };
         for sample in samples {
-            match stream.ingest(sample.time, sample.values, not_before, now.monotonic) {
-                IngestResult::New => {
-                    let delay = self
-                        .first_response_at
-                        .filter(|since| sample.time > *since)
-                        .map(|_| now.server_time.since(sample.time));
-                    self.sample_delay = delay.unwrap_or(self.sample_delay);
-                    digest.new_samples.push(NewSample {
-                        stream: sample.stream.clone(),
-                        time: sample.time,
-                        values: sample.values,
-                        delay,
-                    });
-                    self.last_sample = self.last_sample.max(Some(sample.time));
-                }
-                IngestResult::Repeated => {}
-                IngestResult::TooOld => self.validator.discard(
-                    DiscardReason::TooOld,
-                    &sample.stream,
-                    sample.time,
-                    &mut digest.discarded,
-                ),
+            if !stream.ingest(sample.time, sample.values, now.monotonic) {
+                continue;
             }
+            let delay = self
+                .first_response_at
+                .filter(|since| sample.time > *since)
+                .map(|_| now.server_time.since(sample.time));
+            self.sample_delay = delay.unwrap_or(self.sample_delay);
+            digest.new_samples.push(NewSample {
+                stream: sample.stream.clone(),
+                time: sample.time,
+                values: sample.values,
+                delay,
+            });
+            self.last_sample = self.last_sample.max(Some(sample.time));
         }
     }
 
@@ -458,12 +388,12 @@ impl ChannelState {
                 .streams
                 .iter()
                 .enumerate()
-                .min_by_key(|(_, stream)| stream.last_new())
-                .filter(|(_, stream)| stream.last_new() + staleness_timeout <= now.monotonic)?;
+                .min_by_key(|(_, stream)| stream.last_new)
+                .filter(|(_, stream)| stream.last_new + staleness_timeout <= now.monotonic)?;
             self.streams.remove(silent);
         }
         let place = self.position(name).unwrap_or_else(|place| place);
-        let stream = Stream::new(name.clone(), now.monotonic);
+        let stream = Stream::new(name.clone(), self.liveness.not_before(), now.monotonic);
         // Most channels have one stream: a capacity of four would waste a kilobyte.
         self.streams.reserve_exact(1);
         self.streams.insert(place, stream);
@@ -472,14 +402,13 @@ impl ChannelState {
 
     fn position(&self, name: &StreamName) -> Result<usize, usize> {
         self.streams
-            .binary_search_by(|stream| stream.name().cmp(name))
+            .binary_search_by(|stream| stream.name.cmp(name))
     }
 
     /// Compacts the streams, and removes expired ones.
     fn compact(&mut self, now: TimeSnapshot, policy: &FreshnessPolicy) {
-        let not_before = self.liveness.not_before();
         self.streams.retain_mut(|stream| {
-            stream.compact(policy, not_before, now.server_time);
+            stream.compact(policy, now.server_time);
             !stream.is_expired(now.server_time)
         });
     }

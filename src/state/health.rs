@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::channel::ChannelState;
 use super::liveness::LiveState;
-use super::stream::{Stream, StreamAggregates};
+use super::stream::{StreamAggregates, StreamSnapshot};
 use crate::config::Expect;
 use polyv_client::StreamName;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
@@ -144,26 +144,25 @@ impl Severity {
 }
 
 impl ChannelState {
-    /// The channel's health issues, the most severe first. `shown` are its visible streams.
+    /// The channel's health issues, the most severe first. `streams` are its visible ones.
     ///
     /// Issues depend on responses and not on the time that passed since, except for a channel
     /// that was never polled: they change only when the channel does.
-    #[must_use]
-    pub fn health_issues(
+    pub(super) fn health_issues(
         &self,
-        shown: &[(&Stream, StreamAggregates)],
+        streams: &[StreamSnapshot],
         expect: &Expect,
         now: TimeSnapshot,
     ) -> Vec<HealthIssue> {
         let mut problems = Vec::new();
-        let mut add = |kind, stream: Option<&Stream>| {
+        let mut add = |kind, stream: Option<&StreamSnapshot>| {
             problems.push(HealthIssue {
                 kind,
-                stream: stream.map(|stream| stream.name().clone()),
+                stream: stream.map(|stream| stream.name.clone()),
             });
         };
-        let since = self.liveness().since();
-        match self.liveness().state() {
+        let since = self.liveness.since;
+        match self.liveness.state {
             LiveState::NotLive => {
                 if expect.live && self.sustained_for() >= MIN_OFFLINE {
                     add(HealthIssueKind::OfflineUnexpectedly, None);
@@ -171,7 +170,7 @@ impl ChannelState {
             }
             LiveState::Unknown => {
                 let staleness_timeout = self
-                    .last_outcome()
+                    .last_outcome
                     .map_or(FIRST_POLL_TIMEOUT, |_| Duration::ZERO);
                 if now.monotonic.since(since) >= staleness_timeout {
                     add(HealthIssueKind::StateUnknown, None);
@@ -182,14 +181,14 @@ impl ChannelState {
                     add(kind, None);
                 }
                 let began = now.server_time - now.monotonic.since(since);
-                for (stream, aggregates) in shown {
-                    for kind in of_stream(aggregates, expect, began) {
+                for stream in streams {
+                    for kind in of_stream(&stream.aggregates, expect, began) {
                         add(kind, Some(stream));
                     }
                 }
             }
         }
-        if self.failures() >= MIN_FAILURES && self.liveness().state() != LiveState::Unknown {
+        if self.poll_log.failures() >= MIN_FAILURES && self.liveness.state != LiveState::Unknown {
             add(HealthIssueKind::PollFailed, None);
         }
         problems.sort_by_key(|problem| problem.kind);
@@ -198,26 +197,22 @@ impl ChannelState {
 
     /// When a channel that was never polled becomes an issue.
     pub(super) fn missed_from(&self) -> Option<MonotonicInstant> {
-        let unasked = self.last_outcome().is_none();
-        unasked.then(|| self.liveness().since() + FIRST_POLL_TIMEOUT)
+        let unasked = self.last_outcome.is_none();
+        unasked.then(|| self.liveness.since + FIRST_POLL_TIMEOUT)
     }
 
     /// How long responses have confirmed the present state.
     fn sustained_for(&self) -> Duration {
-        let since = self.liveness().since();
-        self.last_success()
+        let since = self.liveness.since;
+        self.last_success
             .map_or(Duration::ZERO, |last| last.since(since))
     }
 
     /// Whether the newest sample of a stream shows what would be an issue if it lasted: the
     /// channel is not reported as healthy meanwhile.
-    #[must_use]
-    pub fn has_transient_issue(
-        &self,
-        shown: &[(&Stream, StreamAggregates)],
-        expect: &Expect,
-    ) -> bool {
-        shown.iter().any(|(_, aggregates)| {
+    pub(super) fn has_transient_issue(&self, streams: &[StreamSnapshot], expect: &Expect) -> bool {
+        streams.iter().any(|stream| {
+            let aggregates = &stream.aggregates;
             let newest = &aggregates.newest;
             let stopped =
                 |rate: Option<f64>, last: Option<Timestamp>| rate == Some(0.0) && last.is_some();
@@ -230,15 +225,14 @@ impl ChannelState {
 
     /// Whether a live channel's samples are missing, as of the last response.
     fn stale_stream(&self) -> Option<HealthIssueKind> {
-        let Some(last) = self.last_new_sample() else {
+        let Some(last) = self.last_new_sample else {
             return (self.sustained_for() >= FIRST_SAMPLE_TIMEOUT)
                 .then_some(HealthIssueKind::WithoutSamples);
         };
-        let quiet = self.last_success()?.since(last);
+        let quiet = self.last_success?.since(last);
         // A session that has just begun has no samples until Polyv's delay is over.
-        let allowed = MAX_SAMPLE_GAP + self.sample_delay().min(MAX_SAMPLE_DELAY);
-        (quiet > MAX_SAMPLE_GAP
-            && (last > self.liveness().since() || self.sustained_for() > allowed))
+        let allowed = MAX_SAMPLE_GAP + self.sample_delay.min(MAX_SAMPLE_DELAY);
+        (quiet > MAX_SAMPLE_GAP && (last > self.liveness.since || self.sustained_for() > allowed))
             .then_some(HealthIssueKind::SamplesMissing)
     }
 }

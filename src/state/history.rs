@@ -1,14 +1,19 @@
-//! A stream's last half hour, from which its charts are drawn.
+//! A stream's last half hour in buckets, from which its charts and its baseline are computed.
 
 use std::time::Duration;
 
 use super::sample_values::{Measurement, SampleValues};
+use polyv_client::StreamName;
 use polyv_client::clock::Timestamp;
 
-/// How far back a history goes.
+/// How far back the points of a history go.
 pub const HISTORY_SPAN: Duration = Duration::from_secs(30 * 60);
 /// The width of a history's buckets.
-pub const HISTORY_BUCKET: Duration = Duration::from_secs(10);
+pub(super) const HISTORY_BUCKET: Duration = Duration::from_millis(BUCKET_MS.unsigned_abs());
+const BUCKET_MS: i64 = 10_000;
+/// The buckets of half an hour, and of the minute for which the [baseline](super::baseline)
+/// waits for late samples.
+const BUCKETS: i64 = 188;
 
 /// The lowest values of one bucket.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,9 +24,38 @@ pub struct HistoryPoint {
     pub values: SampleValues,
 }
 
+/// A stream's last half hour.
+#[derive(Debug, Clone)]
+pub struct StreamHistory {
+    /// The stream's name.
+    pub name: StreamName,
+    /// The width of a step.
+    pub step: Duration,
+    /// The lowest values, step by step, oldest first.
+    pub steps: Vec<HistoryPoint>,
+}
+
+/// A ring of buckets that ends with the newest sample's.
+#[derive(Debug, Clone, Default)]
+pub(super) struct History {
+    /// The number of the newest bucket, counted from the epoch.
+    newest: i64,
+    /// Each at its number modulo [`BUCKETS`]; no bucket at all where there are no samples.
+    ring: Vec<Bucket>,
+}
+
+/// What is kept of the samples of one bucket.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    lowest: CompactValues,
+    /// The bitrate that was added last. The median of these is close to the median of all
+    /// samples; the median of the lowest ones is not.
+    last_bitrate: f32,
+}
+
 /// The values of a sample in 8 bytes: bitrates to 7 digits, frame rates to a 64th.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CompactValues {
+struct CompactValues {
     video_bitrate: f32,
     video_framerate: FixedPointFps,
     audio_framerate: FixedPointFps,
@@ -31,40 +65,102 @@ pub(super) struct CompactValues {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct FixedPointFps(u16);
 
-/// The history of samples that come in the order of time, as far as they lie within the half
-/// hour before `server_time`.
-pub(super) fn history(
-    samples: impl Iterator<Item = (Timestamp, CompactValues)>,
-    server_time: Timestamp,
-) -> Vec<HistoryPoint> {
-    let oldest = bucket_of(server_time - HISTORY_SPAN);
-    let mut buckets: Vec<(Timestamp, CompactValues)> = Vec::new();
-    for (time, values) in samples.skip_while(|(time, _)| *time < oldest) {
-        let bucket = bucket_of(time);
-        match buckets.last_mut() {
-            Some((last, lowest)) if *last == bucket => *lowest = lowest.min(values),
-            _ => buckets.push((bucket, values)),
+// === impl History ===
+
+impl History {
+    /// Adds a sample, unless it is older than all buckets. Samples come in the order of time as
+    /// far as possible.
+    pub(super) fn add(&mut self, time: Timestamp, values: SampleValues) {
+        let number = bucket_number(time);
+        if self.ring.is_empty() {
+            self.ring = (0..BUCKETS).map(|_| Bucket::EMPTY).collect();
+            self.newest = number;
+        }
+        let first_passed = (self.newest + 1).max(number - BUCKETS + 1);
+        for passed in first_passed..=number {
+            if let Some(bucket) = self.bucket_mut(passed) {
+                *bucket = Bucket::EMPTY;
+            }
+        }
+        self.newest = self.newest.max(number);
+        if self.newest - number < BUCKETS
+            && let Some(bucket) = self.bucket_mut(number)
+        {
+            bucket.add(values.into());
         }
     }
-    let points = buckets.into_iter().map(|(time, values)| HistoryPoint {
-        time,
-        values: values.into(),
-    });
-    points.collect()
+
+    /// Removes all samples.
+    pub(super) fn clear(&mut self) {
+        self.ring = Vec::new();
+    }
+
+    /// The points of the half hour before `server_time`, oldest first.
+    pub(super) fn points(&self, server_time: Timestamp) -> Vec<HistoryPoint> {
+        let oldest = bucket_number(server_time - HISTORY_SPAN);
+        let buckets = self.buckets().filter(|(number, _)| *number >= oldest);
+        let points = buckets.map(|(number, bucket)| HistoryPoint {
+            time: bucket_start(number),
+            values: bucket.lowest.into(),
+        });
+        points
+            .filter(|point| point.values != SampleValues::NONE)
+            .collect()
+    }
+
+    /// The bitrate of each bucket that has one, with the bucket's beginning, oldest first.
+    pub(super) fn bitrates(&self) -> impl Iterator<Item = (Timestamp, f32)> {
+        self.buckets()
+            .map(|(number, bucket)| (bucket_start(number), bucket.last_bitrate))
+            .filter(|(_, bitrate)| !bitrate.is_nan())
+    }
+
+    fn buckets(&self) -> impl Iterator<Item = (i64, Bucket)> {
+        let numbers = self.newest - BUCKETS + 1..=self.newest;
+        numbers.filter_map(|number| Some((number, *self.ring.get(index(number))?)))
+    }
+
+    fn bucket_mut(&mut self, number: i64) -> Option<&mut Bucket> {
+        self.ring.get_mut(index(number))
+    }
 }
 
-fn bucket_of(time: Timestamp) -> Timestamp {
-    let width = i64::try_from(HISTORY_BUCKET.as_millis()).unwrap_or(i64::MAX);
-    time.plus_millis(-time.as_millis().rem_euclid(width))
+fn bucket_number(time: Timestamp) -> i64 {
+    time.as_millis().div_euclid(BUCKET_MS)
+}
+
+fn bucket_start(number: i64) -> Timestamp {
+    Timestamp::from_millis(number.saturating_mul(BUCKET_MS))
+}
+
+fn index(number: i64) -> usize {
+    usize::try_from(number.rem_euclid(BUCKETS)).unwrap_or(0)
+}
+
+// === impl Bucket ===
+
+impl Bucket {
+    const EMPTY: Self = Self {
+        lowest: CompactValues::NONE,
+        last_bitrate: f32::NAN,
+    };
+
+    fn add(&mut self, values: CompactValues) {
+        self.lowest = self.lowest.min(values);
+        if !values.video_bitrate.is_nan() {
+            self.last_bitrate = values.video_bitrate;
+        }
+    }
 }
 
 // === impl CompactValues ===
 
 impl CompactValues {
-    /// The bitrate, if there is one.
-    pub(super) fn video_bitrate(self) -> Option<f32> {
-        (!self.video_bitrate.is_nan()).then_some(self.video_bitrate)
-    }
+    const NONE: Self = Self {
+        video_bitrate: f32::NAN,
+        video_framerate: FixedPointFps::NONE,
+        audio_framerate: FixedPointFps::NONE,
+    };
 
     /// The lower of both, field by field; a missing value is never the lower one.
     fn min(self, other: Self) -> Self {
@@ -90,7 +186,7 @@ impl From<SampleValues> for CompactValues {
 impl From<CompactValues> for SampleValues {
     fn from(values: CompactValues) -> Self {
         Self {
-            video_bitrate: values.video_bitrate().map(f64::from).into(),
+            video_bitrate: Some(f64::from(values.video_bitrate)).into(),
             video_framerate: values.video_framerate.into(),
             audio_framerate: values.audio_framerate.into(),
         }
@@ -126,6 +222,10 @@ impl From<FixedPointFps> for Measurement {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -141,8 +241,11 @@ mod tests {
     }
 
     fn history_at(seconds: i64, samples: &[(i64, SampleValues)]) -> Vec<HistoryPoint> {
-        let samples = samples.iter().map(|(s, v)| (at(*s), (*v).into()));
-        history(samples, at(seconds))
+        let mut history = History::default();
+        for (seconds, values) in samples {
+            history.add(at(*seconds), *values);
+        }
+        history.points(at(seconds))
     }
 
     #[test]
@@ -181,6 +284,28 @@ mod tests {
     fn highest_valid_frame_rate_fits() {
         let highest = FixedPointFps::from(Measurement::from(Some(1000.0)));
         assert_eq!(Measurement::from(highest).get(), Some(1000.0));
-        assert_eq!(size_of::<CompactValues>(), 8);
+        assert_eq!(size_of::<Bucket>(), 12);
+    }
+    proptest! {
+        #[test]
+        fn points_are_the_lowest_values_of_each_bucket(
+            samples in proptest::collection::vec((0_i64..4_000, 0_u16..9), 1..300),
+        ) {
+            let newest = samples.iter().map(|(seconds, _)| *seconds).max().unwrap_or(0);
+            let mut lowest = BTreeMap::new();
+            for (seconds, value) in &samples {
+                let bucket = lowest.entry(seconds / 10).or_insert(*value);
+                *bucket = (*bucket).min(*value);
+            }
+            // A sample that comes after much newer ones may be too old for the ring.
+            let mut sorted = samples.clone();
+            sorted.sort_by_key(|(seconds, _)| seconds / 900);
+            let sorted: Vec<_> = sorted.iter().map(|(s, v)| (*s, values(f64::from(*v)))).collect();
+            let points = history_at(newest, &sorted).into_iter();
+            let points = points.map(|point| (point.time, point.values.video_bitrate.get()));
+            let expected = lowest.range((newest - 1800).div_euclid(10)..);
+            let expected = expected.map(|(bucket, v)| (at(bucket * 10), Some(f64::from(*v))));
+            prop_assert_eq!(points.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+        }
     }
 }

@@ -17,13 +17,15 @@ pub enum LiveState {
 
 /// A channel's state, since when, and how often it changed.
 #[derive(Debug, Clone)]
-pub struct Liveness {
-    state: LiveState,
-    since: MonotonicInstant,
+pub(super) struct Liveness {
+    pub(super) state: LiveState,
+    /// When the channel entered that state.
+    pub(super) since: MonotonicInstant,
     /// The state by the last response; kept while the state is `Unknown`.
     known: Option<Observation>,
     last_response: Option<MonotonicInstant>,
-    transitions: u64,
+    /// The number of changes between live and not live. Unknown states in between do not count.
+    pub(super) transitions: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,8 +62,7 @@ impl LiveState {
 
 impl Liveness {
     /// The state of a channel that was not polled yet.
-    #[must_use]
-    pub const fn new(now: MonotonicInstant) -> Self {
+    pub(super) const fn new(now: MonotonicInstant) -> Self {
         Self {
             state: LiveState::Unknown,
             since: now,
@@ -69,24 +70,6 @@ impl Liveness {
             last_response: None,
             transitions: 0,
         }
-    }
-
-    /// The present state.
-    #[must_use]
-    pub const fn state(&self) -> LiveState {
-        self.state
-    }
-
-    /// When the channel entered that state.
-    #[must_use]
-    pub const fn since(&self) -> MonotonicInstant {
-        self.since
-    }
-
-    /// The number of changes between live and not live. Unknown states in between do not count.
-    #[must_use]
-    pub const fn transitions(&self) -> u64 {
-        self.transitions
     }
 
     /// Samples at this time and before do not belong to the present session.
@@ -97,8 +80,9 @@ impl Liveness {
         }
     }
 
-    /// Records a response by which the channel is live.
-    pub(super) fn observe_live(&mut self, now: TimeSnapshot) {
+    /// Records a response by which the channel is live; whether a session begins with it.
+    pub(super) fn observe_live(&mut self, now: TimeSnapshot) -> bool {
+        let begins = matches!(self.known, Some(Observation::NotLive { .. }));
         let not_before = match self.known {
             None => None,
             Some(Observation::Live { not_before }) => not_before,
@@ -109,6 +93,7 @@ impl Liveness {
         };
         self.known = Some(Observation::Live { not_before });
         self.record_response(LiveState::Live, now.monotonic);
+        begins
     }
 
     /// Records a response by which the channel is not live.
@@ -174,11 +159,11 @@ mod tests {
     #[test]
     fn first_response_is_no_transition() {
         let mut liveness = Liveness::new(at(0).monotonic);
-        assert_eq!(liveness.state(), LiveState::Unknown);
+        assert_eq!(liveness.state, LiveState::Unknown);
         liveness.observe_live(at(5));
-        assert_eq!(liveness.state(), LiveState::Live);
-        assert_eq!(liveness.since(), at(5).monotonic);
-        assert_eq!(liveness.transitions(), 0);
+        assert_eq!(liveness.state, LiveState::Live);
+        assert_eq!(liveness.since, at(5).monotonic);
+        assert_eq!(liveness.transitions, 0);
         assert_eq!(liveness.not_before(), None);
     }
 
@@ -189,12 +174,12 @@ mod tests {
         liveness.observe_not_live(at(30));
         liveness.observe_live(at(60));
         liveness.observe_live(at(75));
-        assert_eq!(liveness.transitions(), 1);
-        assert_eq!(liveness.since(), at(60).monotonic);
+        assert_eq!(liveness.transitions, 1);
+        assert_eq!(liveness.since, at(60).monotonic);
         // Not live at 30, live at 60: the session began in between.
         assert_eq!(liveness.not_before(), Some(at(30).server_time));
         liveness.observe_not_live(at(90));
-        assert_eq!(liveness.transitions(), 2);
+        assert_eq!(liveness.transitions, 2);
     }
 
     #[test]
@@ -204,8 +189,8 @@ mod tests {
         assert!(!liveness.expire(at(129).monotonic, STALENESS_TIMEOUT));
         // The change is noticed late, and dated back.
         assert!(liveness.expire(at(200).monotonic, STALENESS_TIMEOUT));
-        assert_eq!(liveness.state(), LiveState::Unknown);
-        assert_eq!(liveness.since(), at(130).monotonic);
+        assert_eq!(liveness.state, LiveState::Unknown);
+        assert_eq!(liveness.since, at(130).monotonic);
         assert!(!liveness.expire(at(300).monotonic, STALENESS_TIMEOUT));
     }
 
@@ -216,10 +201,10 @@ mod tests {
         liveness.observe_live(at(10));
         liveness.expire(at(1000).monotonic, STALENESS_TIMEOUT);
         liveness.observe_live(at(1000));
-        assert_eq!(liveness.transitions(), 1);
+        assert_eq!(liveness.transitions, 1);
         assert_eq!(liveness.not_before(), Some(at(0).server_time));
         liveness.expire(at(2000).monotonic, STALENESS_TIMEOUT);
         liveness.observe_not_live(at(2000));
-        assert_eq!(liveness.transitions(), 2);
+        assert_eq!(liveness.transitions, 2);
     }
 }

@@ -10,8 +10,8 @@
 //! [`UpdateSubscriber`]: the renderer of [metrics](crate::metrics) is one, and whatever else
 //! keeps samples takes the same updates there. Readers get [snapshots](ChannelSnapshot).
 //!
-//! A [`ChannelState`] consists of its [liveness](Liveness) and its [streams](Stream). The samples
-//! of a response are [validated](sample_validation) first; the streams take what is left in any
+//! The state of a [channel] consists of its [liveness] and its [streams](stream). The samples of a
+//! response are [validated](sample_validation) first; the streams take what is left in any
 //! order and any number of times: a sample is identified by its stream and its time. For people
 //! there are also its [health issues](ChannelState::health_issues), the
 //! [last polls](ChannelState::poll_log), and half an hour of
@@ -39,19 +39,17 @@ mod tests;
 mod transition;
 mod update;
 
-pub use channel::{ChannelState, MAX_STREAMS, UpdateSummary};
 pub use channel_key::ChannelKey;
 pub use channel_meta::{ChannelMeta, Exposure};
 pub use freshness::{FreshnessPolicy, IntervalScale};
 pub use health::{HealthIssue, HealthIssueKind, Severity};
-pub use history::{HISTORY_BUCKET, HISTORY_SPAN, HistoryPoint};
-pub use liveness::{LiveState, Liveness};
-pub use poll_log::PollLogEntry;
+pub use history::{HISTORY_SPAN, HistoryPoint, StreamHistory};
+pub use liveness::LiveState;
 pub use sample_validation::{DiscardCounts, DiscardReason};
 pub use sample_values::{Measurement, SampleValues};
-pub use snapshot::{ChannelDetail, ChannelSnapshot, PollLogView, StreamHistory, StreamSnapshot};
+pub use snapshot::{ChannelDetail, ChannelSnapshot, PollLogView};
 pub use status_counts::{StatusCounts, StatusLabel};
 pub use store::{ChangedChannels, ChannelStore};
-pub use stream::{Stream, StreamAggregates};
+pub use stream::{StreamAggregates, StreamSnapshot};
 pub use transition::StateTransition;
 pub use update::{ChannelActivity, ChannelUpdate, NewSample, NextRange, UpdateSubscriber};

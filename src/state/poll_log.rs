@@ -8,19 +8,19 @@ use polyv_client::clock::MonotonicInstant;
 
 /// Consecutive polls with the same outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PollLogEntry {
+pub(super) struct PollLogEntry {
     /// The outcome of the polls.
-    pub outcome: Outcome,
+    pub(super) outcome: Outcome,
     /// The error's message, where the polls failed. It may contain Polyv's own words: untrusted.
-    pub message: Option<Arc<str>>,
+    pub(super) message: Option<Arc<str>>,
     /// When the first of them ended.
-    pub first: MonotonicInstant,
+    pub(super) first: MonotonicInstant,
     /// When the last of them ended.
-    pub last: MonotonicInstant,
+    pub(super) last: MonotonicInstant,
     /// The number of polls.
-    pub count: u64,
+    pub(super) count: u64,
     /// The number of new samples that they returned.
-    pub new_samples: u64,
+    pub(super) new_samples: u64,
 }
 
 /// The last entries, newest last.

@@ -15,6 +15,9 @@ pub struct SampleValues {
     pub audio_framerate: Measurement,
 }
 
+/// One of the fields of a sample.
+pub(super) type Field = fn(&SampleValues) -> Measurement;
+
 // === impl Measurement ===
 
 impl Measurement {
@@ -49,6 +52,15 @@ impl SampleValues {
         video_framerate: Measurement::NONE,
         audio_framerate: Measurement::NONE,
     };
+
+    /// Values that are computed field by field.
+    pub(super) fn for_each_field(compute: impl Fn(Field) -> Measurement) -> Self {
+        Self {
+            video_bitrate: compute(|values| values.video_bitrate),
+            video_framerate: compute(|values| values.video_framerate),
+            audio_framerate: compute(|values| values.audio_framerate),
+        }
+    }
 
     /// The order among several samples with one stream and time in one response: the lowest
     /// counts, by bitrate first. A main and a backup push may share a name, and the healthy one

@@ -17,13 +17,18 @@ pub(super) struct SampleWindow<V> {
 
 /// How far an entry may lie behind the newest one; 32 bits of milliseconds reach 49 days.
 const MAX_SPAN: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Entries for which space is kept free. Doubling would leave up to half of it unused.
-const SPARE_ENTRIES: usize = 2;
+/// Entries for which space is added when there is none. Doubling would leave up to half unused.
+const MIN_SPARE_ENTRIES: usize = 4;
 
 impl<V: Copy> SampleWindow<V> {
     /// Whether there are no samples.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// The time of the oldest sample.
+    pub(super) fn oldest_time(&self) -> Option<Timestamp> {
+        self.iter().next().map(|(time, _)| time)
     }
 
     /// The time of the newest sample.
@@ -57,8 +62,7 @@ impl<V: Copy> SampleWindow<V> {
             }
             _ => {
                 if self.entries.len() == self.entries.capacity() {
-                    let more = self.entries.len() / 8;
-                    self.entries.reserve_exact(more.max(SPARE_ENTRIES));
+                    self.entries.reserve_exact(self.spare());
                 }
                 self.entries.insert(index, (low_half(time), values));
                 true
@@ -81,10 +85,15 @@ impl<V: Copy> SampleWindow<V> {
             self.entries.pop_front();
             removed(first, values);
         }
-        // The first response brings more than is kept.
-        if self.entries.capacity() > self.entries.len() + 2 * SPARE_ENTRIES {
-            self.entries.shrink_to(self.entries.len() + SPARE_ENTRIES);
+        // The first response brings more than is kept; later ones use the same space again.
+        if self.entries.capacity() > self.entries.len() + 4 * self.spare() {
+            self.entries.shrink_to(self.entries.len() + self.spare());
         }
+    }
+
+    /// The entries for which space is kept free.
+    fn spare(&self) -> usize {
+        (self.entries.len() / 8).max(MIN_SPARE_ENTRIES)
     }
 }
 
@@ -170,6 +179,6 @@ mod tests {
         }
         window.expire(at(1_990 * 5_000), usize::MAX, |_, _| {});
         assert_eq!(window.iter().count(), 10);
-        assert!(window.entries.capacity() <= 10 + 2 * SPARE_ENTRIES);
+        assert!(window.entries.capacity() <= 10 + 4 * MIN_SPARE_ENTRIES);
     }
 }

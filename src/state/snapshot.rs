@@ -3,18 +3,17 @@
 //! Times are by the host's wall clock as it is set now, except samples' own times.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::channel::ChannelState;
 use super::channel_key::ChannelKey;
 use super::channel_meta::ChannelMeta;
 use super::freshness::{FreshnessPolicy, IntervalScale};
 use super::health::HealthIssue;
-use super::history::{HISTORY_BUCKET, HistoryPoint};
+use super::history::StreamHistory;
 use super::liveness::LiveState;
-use super::stream::{Stream, StreamAggregates};
+use super::stream::StreamSnapshot;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
-use polyv_client::{LiveStatus, Outcome, StreamName};
+use polyv_client::{LiveStatus, Outcome};
 
 /// A channel as it is at one moment.
 #[derive(Debug, Clone)]
@@ -47,28 +46,6 @@ pub struct ChannelSnapshot {
     pub problems: Vec<HealthIssue>,
     /// Whether a newest sample shows what would be a problem if it lasted.
     pub has_transient_issue: bool,
-}
-
-/// A stream of a channel.
-#[derive(Debug, Clone)]
-pub struct StreamSnapshot {
-    /// The stream's name, as the label shows it.
-    pub name: StreamName,
-    /// How many distinct samples were seen.
-    pub samples_total: u64,
-    /// The values that the stream shows.
-    pub aggregates: StreamAggregates,
-}
-
-/// The lowest values of a stream over the last half hour, oldest first.
-#[derive(Debug, Clone)]
-pub struct StreamHistory {
-    /// The stream's name.
-    pub name: StreamName,
-    /// The width of a step.
-    pub step: Duration,
-    /// The lowest values, step by step.
-    pub steps: Vec<HistoryPoint>,
 }
 
 /// Consecutive polls that ended alike.
@@ -122,50 +99,26 @@ impl ChannelSnapshot {
         let SnapshotContext {
             policy, scale, now, ..
         } = context;
-        let shown: Vec<(&Stream, StreamAggregates)> =
-            channel.visible_streams(now, policy, scale).collect();
-        let liveness = channel.liveness();
+        let streams = channel.visible_streams(now, policy, scale);
+        let expect = &meta.channel.expect;
         let timestamp =
             |moment: Option<MonotonicInstant>| moment.map(|moment| context.timestamp(moment));
         Self {
             key,
             version,
-            state: liveness.state(),
+            state: channel.liveness.state,
             reported: channel.reported_status(now, policy, scale),
-            since: context.timestamp(liveness.since()),
-            transitions: liveness.transitions(),
-            last_outcome: channel.last_outcome(),
-            last_success: timestamp(channel.last_success()),
-            last_new_sample: timestamp(channel.last_new_sample()),
-            last_sample: channel.last_sample(),
-            has_transient_issue: channel.has_transient_issue(&shown, &meta.channel.expect),
-            problems: channel.health_issues(&shown, &meta.channel.expect, now),
-            streams: shown
-                .into_iter()
-                .map(|(stream, aggregates)| StreamSnapshot {
-                    name: stream.name().clone(),
-                    samples_total: stream.samples_total(),
-                    aggregates,
-                })
-                .collect(),
+            since: context.timestamp(channel.liveness.since),
+            transitions: channel.liveness.transitions,
+            last_outcome: channel.last_outcome,
+            last_success: timestamp(channel.last_success),
+            last_new_sample: timestamp(channel.last_new_sample),
+            last_sample: channel.last_sample,
+            has_transient_issue: channel.has_transient_issue(&streams, expect),
+            problems: channel.health_issues(&streams, expect, now),
+            streams,
             meta,
         }
-    }
-}
-
-// === impl StreamHistory ===
-
-impl StreamHistory {
-    /// The histories of all streams of a channel.
-    pub(super) fn all(channel: &ChannelState, server_time: Timestamp) -> Vec<Self> {
-        channel
-            .histories(server_time)
-            .map(|(name, steps)| Self {
-                name: name.clone(),
-                step: HISTORY_BUCKET,
-                steps,
-            })
-            .collect()
     }
 }
 
@@ -179,9 +132,10 @@ impl ChannelDetail {
     ) -> Self {
         Self {
             channel: snapshot,
-            histories: StreamHistory::all(channel, context.now.server_time),
+            histories: channel.histories(context.now.server_time),
             poll_log: channel
-                .poll_log()
+                .poll_log
+                .recent()
                 .map(|run| PollLogView {
                     outcome: run.outcome,
                     message: run.message.clone(),

@@ -7,8 +7,9 @@ use super::channel::{ChannelState, UpdateSummary};
 use super::channel_key::ChannelKey;
 use super::channel_meta::{ChannelMeta, Exposure};
 use super::freshness::{FreshnessPolicy, IntervalScale};
+use super::history::StreamHistory;
 use super::liveness::LiveState;
-use super::snapshot::{ChannelDetail, ChannelSnapshot, StreamHistory};
+use super::snapshot::{ChannelDetail, ChannelSnapshot};
 use super::status_counts::StatusCounts;
 use super::store_inner::{SLICE, StoreInner};
 use super::transition::StateTransition;
@@ -161,7 +162,7 @@ impl ChannelStore {
                 channel.apply_not_live(now, policy);
             }
             // Any other status of a channel whose stream is live is out of date.
-            if is_live || channel.liveness().state() != LiveState::Live {
+            if is_live || channel.liveness.state != LiveState::Live {
                 channel.apply_reported_status(status, now);
             }
             UpdateSummary::default()
@@ -289,10 +290,8 @@ impl ChannelStore {
     #[must_use]
     pub fn histories(&self, key: ChannelKey, server_time: Timestamp) -> Vec<StreamHistory> {
         let inner = self.lock();
-        let Some(entry) = inner.channels.get(&key) else {
-            return Vec::new();
-        };
-        StreamHistory::all(&entry.channel, server_time)
+        let entry = inner.channels.get(&key);
+        entry.map_or_else(Vec::new, |entry| entry.channel.histories(server_time))
     }
 
     /// Does everything that is outstanding, slice by slice.

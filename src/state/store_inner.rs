@@ -171,7 +171,7 @@ impl StoreInner {
         if let Some(entry) = self.channels.get_mut(&key)
             && (entry.meta != meta || entry.exposure != exposure)
         {
-            entry.channel.set_live_interval(meta.channel.live_interval);
+            entry.channel.live_interval = meta.channel.live_interval;
             entry.meta = meta;
             entry.exposure = exposure;
             self.evaluate(key, now);
@@ -226,11 +226,11 @@ impl StoreInner {
         let scale = self.scale(&self.channels.get(&key)?.meta);
         let policy = self.policy;
         let entry = self.channels.get_mut(&key)?;
-        let from = entry.channel.liveness().state();
-        let last_success = entry.channel.last_success();
+        let from = entry.channel.liveness.state;
+        let last_success = entry.channel.last_success;
         let result = change(&mut entry.channel, &policy, now);
-        let to = entry.channel.liveness().state();
-        entry.scale = if entry.channel.last_success() == last_success {
+        let to = entry.channel.liveness.state;
+        entry.scale = if entry.channel.last_success == last_success {
             entry.scale.max(scale)
         } else {
             scale
@@ -275,9 +275,9 @@ impl StoreInner {
             return;
         };
         entry.scale = entry.scale.max(scale);
-        let from = entry.channel.liveness().state();
+        let from = entry.channel.liveness.state;
         entry.channel.expire(now, &self.policy, entry.scale);
-        let to = entry.channel.liveness().state();
+        let to = entry.channel.liveness.state;
         self.record_transition(key, from, to);
         self.evaluate(key, now);
     }
@@ -305,7 +305,7 @@ impl StoreInner {
         self.version += 1;
         entry.version = self.version;
 
-        let state = entry.channel.liveness().state();
+        let state = entry.channel.liveness.state;
         let reported = entry
             .channel
             .reported_status(now, &self.policy, entry.scale);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::baseline::{self, Baseline};
+use super::baseline::Baseline;
 use super::freshness::FreshnessPolicy;
-use super::history::{CompactValues, HistoryPoint, history};
+use super::history::{HISTORY_BUCKET, HISTORY_SPAN, History, StreamHistory};
 use super::sample_validation::MAX_SAMPLE_AGE;
-use super::sample_values::{Measurement, SampleValues};
+use super::sample_values::{Field, Measurement, SampleValues};
 use super::sample_window::SampleWindow;
 use polyv_client::StreamName;
 use polyv_client::clock::{MonotonicInstant, Timestamp};
@@ -14,30 +14,46 @@ use polyv_client::clock::{MonotonicInstant, Timestamp};
 /// One stream of a channel.
 ///
 /// Its samples outlive a session: they tell repeated samples apart, and charts show them. What
-/// is exposed is that of the present session and ends with it.
+/// is exposed is that of the present session.
 #[derive(Debug, Clone)]
-pub struct Stream {
-    name: StreamName,
-    /// The samples of about the last half hour.
-    samples: SampleWindow<CompactValues>,
-    /// Whether samples at this time and before are repeated is not known any more.
+pub(super) struct Stream {
+    pub(super) name: StreamName,
+    /// The newest samples, exact: those that the windows need, and that may be corrected.
+    recent: SampleWindow<SampleValues>,
+    /// The samples that are not recent any more.
+    older: History,
+    /// The times of the samples of the last 15 minutes.
+    known: SampleWindow<()>,
+    /// Samples at this time and before count as known.
     watermark: Option<Timestamp>,
     samples_total: u64,
-    last_new: MonotonicInstant,
+    /// When a new sample was last received.
+    pub(super) last_new: MonotonicInstant,
     session: Session,
 }
 
 /// What is known of the present session: the time from going live to going off air.
 #[derive(Debug, Clone, Default)]
 struct Session {
-    /// The newest samples, exact: those that the windows need.
-    recent: SampleWindow<SampleValues>,
+    /// Samples at this time and before do not belong to the session.
+    not_before: Option<Timestamp>,
     baseline: Baseline,
     /// Whether samples arrived since the baseline was updated.
     outdated: bool,
-    /// The newest frames among samples that are not recent any more.
-    video_frame: Option<Timestamp>,
-    audio_frame: Option<Timestamp>,
+    /// The newest samples with a frame rate above 0.
+    last_video_frame: Option<Timestamp>,
+    last_audio_frame: Option<Timestamp>,
+}
+
+/// A stream of a channel as it is shown.
+#[derive(Debug, Clone)]
+pub struct StreamSnapshot {
+    /// The stream's name, as in the label.
+    pub name: StreamName,
+    /// The number of distinct samples ever received.
+    pub samples_total: u64,
+    /// The aggregates of the present session.
+    pub aggregates: StreamAggregates,
 }
 
 /// The aggregates of a stream's present session.
@@ -59,20 +75,11 @@ pub struct StreamAggregates {
     pub last_audio_frame: Option<Timestamp>,
 }
 
-/// How a sample compares with those that are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum IngestResult {
-    /// The sample was not known before.
-    New,
-    /// The sample was known: its values were replaced.
-    Repeated,
-    /// The sample is older than all known ones: it may be a repetition.
-    TooOld,
-}
-
 /// How long a stream is kept after its newest sample.
 const STREAM_RETENTION: Duration = MAX_SAMPLE_AGE;
-/// Samples of a stream at most, whatever Polyv sends; at one every 5 seconds there are 373.
+/// How long samples are told apart by their times; older ones count as known.
+const KNOWN_SPAN: Duration = Duration::from_secs(15 * 60);
+/// The samples of a stream that are kept at most, whatever Polyv sends.
 const MAX_SAMPLES: usize = 2048;
 /// Samples that may still be repeated or corrected, because responses overlap.
 const CORRECTABLE: Duration = Duration::from_secs(60);
@@ -82,182 +89,184 @@ const MAX_GAP: Duration = Duration::from_secs(60);
 // === impl Stream ===
 
 impl Stream {
-    pub(super) fn new(name: StreamName, now: MonotonicInstant) -> Self {
+    /// A stream without samples, of the session after `not_before`.
+    pub(super) fn new(
+        name: StreamName,
+        not_before: Option<Timestamp>,
+        now: MonotonicInstant,
+    ) -> Self {
         Self {
             name,
-            samples: SampleWindow::default(),
+            recent: SampleWindow::default(),
+            older: History::default(),
+            known: SampleWindow::default(),
             watermark: None,
             samples_total: 0,
             last_new: now,
-            session: Session::default(),
+            session: Session::new(not_before),
         }
-    }
-
-    /// The stream's name, as in the label.
-    #[must_use]
-    pub fn name(&self) -> &StreamName {
-        &self.name
-    }
-
-    /// The number of distinct samples ever received.
-    #[must_use]
-    pub fn samples_total(&self) -> u64 {
-        self.samples_total
-    }
-
-    /// When a new sample was last received.
-    pub(super) fn last_new(&self) -> MonotonicInstant {
-        self.last_new
     }
 
     /// The time of the present session's newest sample.
     pub(super) fn newest_time(&self) -> Option<Timestamp> {
-        self.session.recent.newest_time()
+        let newest = self.recent.newest_time();
+        newest.filter(|time| self.session.contains(*time))
     }
 
-    /// Adds a sample; it belongs to the present session if its time is after `not_before`.
-    /// [`Self::compact`] has to follow once all of a response's samples are added.
+    /// Adds a sample; whether it was not known before. [`Self::compact`] has to follow once all
+    /// of a response's samples are added.
     pub(super) fn ingest(
         &mut self,
         time: Timestamp,
         values: SampleValues,
-        not_before: Option<Timestamp>,
         now: MonotonicInstant,
-    ) -> IngestResult {
+    ) -> bool {
         if self.watermark.is_some_and(|watermark| time <= watermark) {
-            return IngestResult::TooOld;
+            return false;
         }
-        if not_before.is_none_or(|before| time > before) {
-            self.session.recent.insert(time, values);
-            self.session.outdated = true;
+        let is_new = self.known.insert(time, ());
+        // A repeated sample may be corrected while it is recent.
+        if is_new || self.recent.oldest_time() <= Some(time) {
+            self.recent.insert(time, values);
+            self.session.observe(time, &values);
         }
-        if !self.samples.insert(time, values.into()) {
-            return IngestResult::Repeated;
+        if is_new {
+            self.samples_total += 1;
+            self.last_new = now;
         }
-        self.samples_total += 1;
-        self.last_new = now;
-        IngestResult::New
+        is_new
     }
 
-    /// Updates the baseline, and removes samples that are not needed any more.
-    pub(super) fn compact(
-        &mut self,
-        policy: &FreshnessPolicy,
-        not_before: Option<Timestamp>,
-        server_time: Timestamp,
-    ) {
+    /// Updates the baseline, and moves samples that are not recent any more to the history.
+    pub(super) fn compact(&mut self, policy: &FreshnessPolicy, server_time: Timestamp) {
         if std::mem::take(&mut self.session.outdated) {
-            let of_session = |(time, _): &(Timestamp, _)| not_before.is_none_or(|b| *time > b);
-            let samples = self.samples.iter().filter(of_session);
-            let bitrates = samples.filter_map(|(time, v)| Some((time, v.video_bitrate()?)));
-            self.session.baseline.update(bitrates.collect());
+            let samples = self.all_samples();
+            let bitrates = samples.bitrates();
+            let of_session = bitrates.filter(|(time, _)| self.session.contains(*time));
+            self.session
+                .baseline
+                .update(&of_session.collect::<Vec<_>>());
         }
-        self.session.expire(policy);
-        if let Some(newest) = self.samples.newest_time() {
-            // Without new samples there is nothing to show, but the last ones may be repeated.
-            let is_over = newest + baseline::RETENTION < server_time;
-            let retention = if is_over {
-                CORRECTABLE
-            } else {
-                baseline::RETENTION
-            };
-            let watermark = &mut self.watermark;
-            self.samples
-                .expire(newest - retention, MAX_SAMPLES, |time, _| {
-                    *watermark = (*watermark).max(Some(time));
-                });
+        let Some(newest) = self.recent.newest_time() else {
+            return;
+        };
+        let (older, watermark) = (&mut self.older, &mut self.watermark);
+        let recent = newest - recent_span(policy);
+        self.recent
+            .expire(recent, MAX_SAMPLES, |time, values| older.add(time, values));
+        let known = newest - KNOWN_SPAN;
+        self.known
+            .expire(known, MAX_SAMPLES, |time, ()| *watermark = Some(time));
+        if newest + HISTORY_SPAN < server_time {
+            self.older.clear();
         }
     }
 
     /// Whether the stream had no samples for hours.
     pub(super) fn is_expired(&self, server_time: Timestamp) -> bool {
-        let newest = self.samples.newest_time();
+        let newest = self.recent.newest_time();
         newest.is_none_or(|newest| newest + STREAM_RETENTION < server_time)
     }
 
-    /// Ends the session: the samples stay.
-    pub(super) fn end_session(&mut self) {
-        self.session = Session::default();
+    /// Begins a session: the samples stay, for charts and to be recognized.
+    pub(super) fn begin_session(&mut self, not_before: Option<Timestamp>) {
+        self.session = Session::new(not_before);
     }
 
-    /// The stream's history of the half hour before `server_time`, oldest first.
-    pub(super) fn history(&self, server_time: Timestamp) -> Vec<HistoryPoint> {
-        history(self.samples.iter(), server_time)
+    /// The history of the half hour before `server_time`.
+    pub(super) fn history(&self, server_time: Timestamp) -> StreamHistory {
+        StreamHistory {
+            name: self.name.clone(),
+            step: HISTORY_BUCKET,
+            steps: self.all_samples().points(server_time),
+        }
     }
 
-    /// The aggregates; `None` where the present session has no sample yet.
-    #[must_use]
-    pub fn aggregates(&self, policy: &FreshnessPolicy) -> Option<StreamAggregates> {
-        self.session.aggregates(policy)
+    fn all_samples(&self) -> History {
+        let mut all = self.older.clone();
+        for (time, values) in self.recent.iter() {
+            all.add(time, values);
+        }
+        all
+    }
+
+    /// The stream as it is shown; `None` where the present session has no sample yet.
+    pub(super) fn snapshot(&self, policy: &FreshnessPolicy) -> Option<StreamSnapshot> {
+        let recent = self.recent.iter();
+        let of_session = recent.filter(|(time, _)| self.session.contains(*time));
+        let of_session: Vec<_> = of_session.collect();
+        Some(StreamSnapshot {
+            name: self.name.clone(),
+            samples_total: self.samples_total,
+            aggregates: self.session.aggregates(&of_session, policy)?,
+        })
     }
 }
 
 // === impl Session ===
 
 impl Session {
-    /// Removes the samples that no window needs.
-    fn expire(&mut self, policy: &FreshnessPolicy) {
-        let Some(newest) = self.recent.newest_time() else {
-            return;
-        };
-        let sustained = policy.sustain + max_gap(policy.sustain);
-        let span = policy.window.max(sustained).max(CORRECTABLE);
-        let (video, audio) = (&mut self.video_frame, &mut self.audio_frame);
-        self.recent
-            .expire(newest - span, MAX_SAMPLES, |time, values| {
-                if has_frames(values.video_framerate) {
-                    *video = (*video).max(Some(time));
-                }
-                if has_frames(values.audio_framerate) {
-                    *audio = (*audio).max(Some(time));
-                }
-            });
+    fn new(not_before: Option<Timestamp>) -> Self {
+        Self {
+            not_before,
+            ..Self::default()
+        }
     }
 
-    fn aggregates(&self, policy: &FreshnessPolicy) -> Option<StreamAggregates> {
-        let recent: Vec<_> = self.recent.iter().collect();
+    fn contains(&self, time: Timestamp) -> bool {
+        self.not_before.is_none_or(|before| time > before)
+    }
+
+    fn observe(&mut self, time: Timestamp, values: &SampleValues) {
+        if !self.contains(time) {
+            return;
+        }
+        self.outdated = true;
+        let frames = [
+            (values.video_framerate, &mut self.last_video_frame),
+            (values.audio_framerate, &mut self.last_audio_frame),
+        ];
+        for (framerate, last) in frames {
+            if framerate.get().is_some_and(|rate| rate > 0.0) {
+                *last = (*last).max(Some(time));
+            }
+        }
+    }
+
+    /// The aggregates of the session whose recent samples these are, sorted by time.
+    fn aggregates(
+        &self,
+        recent: &[(Timestamp, SampleValues)],
+        policy: &FreshnessPolicy,
+    ) -> Option<StreamAggregates> {
         let (newest_time, newest) = recent.last().copied()?;
-        let field = |of: fn(&SampleValues) -> Measurement| {
-            let recent = || recent.iter().rev().map(|(time, v)| (*time, of(v)));
-            (
-                window_min(recent(), newest_time - policy.window),
-                window_max_sustained(recent(), newest_time, policy.sustain),
-            )
-        };
-        let (bitrate_min, bitrate_max) = field(|values| values.video_bitrate);
-        let (video_min, video_max) = field(|values| values.video_framerate);
-        let (audio_min, audio_max) = field(|values| values.audio_framerate);
-        let last_frame = |of: fn(&SampleValues) -> Measurement, before: Option<Timestamp>| {
-            let newest = recent.iter().rev().find(|(_, v)| has_frames(of(v)));
-            newest.map(|(time, _)| *time).or(before)
-        };
+        let newest_first =
+            |field: Field| recent.iter().rev().map(move |(time, v)| (*time, field(v)));
         Some(StreamAggregates {
             newest_time,
             newest,
-            min: SampleValues {
-                video_bitrate: bitrate_min,
-                video_framerate: video_min,
-                audio_framerate: audio_min,
-            },
-            max: SampleValues {
-                video_bitrate: bitrate_max,
-                video_framerate: video_max,
-                audio_framerate: audio_max,
-            },
+            min: SampleValues::for_each_field(|field| {
+                window_min(newest_first(field), newest_time - policy.window)
+            }),
+            max: SampleValues::for_each_field(|field| {
+                window_max_sustained(newest_first(field), newest_time, policy.sustain)
+            }),
             video_bitrate_baseline: self.baseline.value(),
-            last_video_frame: last_frame(|values| values.video_framerate, self.video_frame),
-            last_audio_frame: last_frame(|values| values.audio_framerate, self.audio_frame),
+            last_video_frame: self.last_video_frame,
+            last_audio_frame: self.last_audio_frame,
         })
     }
+}
+
+/// How far back the windows look from the newest sample.
+fn recent_span(policy: &FreshnessPolicy) -> Duration {
+    let sustained = policy.sustain + max_gap(policy.sustain);
+    policy.window.max(sustained).max(CORRECTABLE)
 }
 
 /// The longest gap between two samples that still cover the time in between.
 fn max_gap(sustain: Duration) -> Duration {
     sustain.max(MAX_GAP)
-}
-
-fn has_frames(framerate: Measurement) -> bool {
-    framerate.get().is_some_and(|rate| rate > 0.0)
 }
 
 /// The lowest of the measurements (newest first) since `since`.

@@ -1,11 +1,13 @@
 //! How responses change a channel's state.
 
+mod baseline;
 mod health;
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::channel::{ChannelState, MAX_STREAMS, UpdateSummary};
 use super::*;
 
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
@@ -70,11 +72,13 @@ fn live(channel: &mut ChannelState, seconds: i64, samples: std::ops::Range<i64>)
 }
 
 fn aggregates(channel: &ChannelState, seconds: i64) -> Option<StreamAggregates> {
-    let shown: Vec<_> = channel
-        .visible_streams(now(seconds), &POLICY, IntervalScale::NONE)
-        .collect();
+    let shown = visible(channel, seconds);
     assert!(shown.len() <= 1, "more streams than expected");
-    shown.into_iter().next().map(|(_, aggregates)| aggregates)
+    shown.into_iter().next().map(|stream| stream.aggregates)
+}
+
+fn visible(channel: &ChannelState, seconds: i64) -> Vec<StreamSnapshot> {
+    channel.visible_streams(now(seconds), &POLICY, IntervalScale::NONE)
 }
 
 fn discarded(digest: &UpdateSummary) -> Vec<(DiscardReason, u64)> {
@@ -89,8 +93,8 @@ fn channel_that_is_not_live_has_no_visible_stream() {
     channel.apply_not_live(now(75), &POLICY);
     assert!(aggregates(&channel, 75).is_none());
     // Time stamps of past events stay.
-    assert_eq!(channel.last_sample(), Some(time(55)));
-    assert_eq!(channel.last_new_sample(), Some(now(60).monotonic));
+    assert_eq!(channel.last_sample, Some(time(55)));
+    assert_eq!(channel.last_new_sample, Some(now(60).monotonic));
 }
 
 #[test]
@@ -100,14 +104,14 @@ fn repeated_sample_counts_once_with_its_latest_values() {
     assert_eq!(first.new_samples.len(), 1);
     let second = channel.apply_stream_info(now(15), &info([bitrate(5, 700_000.0)]), &POLICY);
     assert_eq!(second.new_samples.len(), 0);
-    let (stream, aggregates) = channel
-        .visible_streams(now(15), &POLICY, IntervalScale::NONE)
-        .next()
-        .unwrap();
-    assert_eq!(stream.samples_total(), 1);
-    assert_eq!(aggregates.newest.video_bitrate.get(), Some(700_000.0));
+    let stream = visible(&channel, 15).remove(0);
+    assert_eq!(stream.samples_total, 1);
+    assert_eq!(
+        stream.aggregates.newest.video_bitrate.get(),
+        Some(700_000.0)
+    );
     // A repeated sample is not a new one.
-    assert_eq!(channel.last_new_sample(), Some(now(10).monotonic));
+    assert_eq!(channel.last_new_sample, Some(now(10).monotonic));
 }
 
 #[test]
@@ -117,15 +121,16 @@ fn samples_of_a_long_first_response_count_once() {
     // Three times as much as is kept, and the same again with what came meanwhile.
     assert_eq!(count(live(&mut channel, 6_000, 0..6_000)), 1_200);
     assert_eq!(count(live(&mut channel, 6_015, 5_100..6_015)), 3);
-    let late = [sample(5_102), bitrate(3_000, 1.0)];
+    let late = [sample(5_112), bitrate(5_104, 1.0), bitrate(3_000, 1.0)];
     let summary = channel.apply_stream_info(now(6_020), &info(late), &POLICY);
-    assert_eq!(discarded(&summary), [(DiscardReason::TooOld, 1)]);
-    assert_eq!(count(summary), 1, "late, but within the last 15 minutes");
-    let (stream, _) = channel
-        .visible_streams(now(6_020), &POLICY, IntervalScale::NONE)
-        .next()
-        .unwrap();
-    assert_eq!(stream.samples_total(), 1_204);
+    assert_eq!(discarded(&summary), []);
+    assert_eq!(
+        count(summary),
+        1,
+        "within 15 minutes of the newest sample, 6010"
+    );
+    let stream = visible(&channel, 6_020).remove(0);
+    assert_eq!(stream.samples_total, 1_204);
 }
 
 #[test]
@@ -138,8 +143,8 @@ fn repeated_samples_are_known_however_long_the_stream_is_silent() {
     }
     let summary = live(&mut channel, 10_000, 540..605);
     assert_eq!(summary.new_samples.len(), 1);
-    let histories: Vec<_> = channel.histories(time(10_000)).collect();
-    assert!(histories.iter().all(|(_, points)| points.is_empty()));
+    let histories = channel.histories(time(10_000));
+    assert!(histories.iter().all(|history| history.steps.is_empty()));
 }
 
 #[test]
@@ -164,7 +169,7 @@ fn stream_without_new_samples_is_visible_until_stale_after() {
             seconds < 180,
             "{seconds}"
         );
-        assert_eq!(channel.liveness().state(), LiveState::Live);
+        assert_eq!(channel.liveness.state, LiveState::Live);
     }
 }
 
@@ -206,7 +211,7 @@ fn next_expiry_is_known_in_advance() {
     );
     assert!(!channel.expire(now(179), &POLICY, IntervalScale::NONE));
     assert!(channel.expire(now(180), &POLICY, IntervalScale::NONE));
-    assert_eq!(channel.liveness().state(), LiveState::Unknown);
+    assert_eq!(channel.liveness.state, LiveState::Unknown);
     assert!(aggregates(&channel, 180).is_none());
     assert_eq!(
         channel.next_expiry(now(180), &POLICY, IntervalScale::NONE),
@@ -231,11 +236,11 @@ fn channel_without_responses_is_unknown_and_keeps_its_samples() {
         channel.apply_error(Outcome::Timeout, "no response", now(0).monotonic);
         channel.expire(now(seconds), &POLICY, IntervalScale::NONE);
     }
-    assert_eq!(channel.liveness().state(), LiveState::Unknown);
-    assert_eq!(channel.last_outcome(), Some(Outcome::Timeout));
+    assert_eq!(channel.liveness.state, LiveState::Unknown);
+    assert_eq!(channel.last_outcome, Some(Outcome::Timeout));
     let digest = live(&mut channel, 900, 0..900);
     assert_eq!(digest.new_samples.len(), 180 - 12);
-    assert_eq!(channel.liveness().transitions(), 0);
+    assert_eq!(channel.liveness.transitions, 0);
     assert!(
         aggregates(&channel, 900)
             .unwrap()
@@ -252,7 +257,7 @@ fn samples_of_the_last_session_count_and_are_not_visible() {
     // The last samples of the session that ended arrive late.
     let digest = live(&mut channel, 120, 40..90);
     assert_eq!(digest.new_samples.len(), 6);
-    assert_eq!(channel.last_sample(), Some(time(85)));
+    assert_eq!(channel.last_sample, Some(time(85)));
     assert!(aggregates(&channel, 120).is_none());
     live(&mut channel, 135, 80..130);
     let shown = aggregates(&channel, 135).unwrap();
@@ -263,11 +268,8 @@ fn samples_of_the_last_session_count_and_are_not_visible() {
         "95 to 125 is covered"
     );
     assert_eq!(shown.video_bitrate_baseline, None);
-    let (stream, _) = channel
-        .visible_streams(now(135), &POLICY, IntervalScale::NONE)
-        .next()
-        .unwrap();
-    assert_eq!(stream.samples_total(), 26);
+    let stream = visible(&channel, 135).remove(0);
+    assert_eq!(stream.samples_total, 26);
 }
 
 #[test]
@@ -442,7 +444,7 @@ fn discarded_samples_count_once_by_reason_and_change_nothing() {
         ]
     );
     assert_eq!(digest.new_samples.len(), 1);
-    assert_eq!(channel.last_sample(), Some(time(90)));
+    assert_eq!(channel.last_sample, Some(time(90)));
     let digest = channel.apply_stream_info(now(101), &response, &POLICY);
     // What was in the future a second ago is now a minute ahead at most, and counts.
     assert_eq!(discarded(&digest), []);
@@ -491,10 +493,8 @@ fn newest_eight_streams_are_kept() {
         .map(|(n, name)| of(name, i64::try_from(n).unwrap()));
     let digest = channel.apply_stream_info(now(20), &info(response), &POLICY);
     assert_eq!(discarded(&digest), [(DiscardReason::TooManyStreams, 2)]);
-    let shown: Vec<_> = channel
-        .visible_streams(now(20), &POLICY, IntervalScale::NONE)
-        .map(|(stream, _)| stream.name().to_string())
-        .collect();
+    let shown = visible(&channel, 20).into_iter();
+    let shown: Vec<_> = shown.map(|stream| stream.name.to_string()).collect();
     assert_eq!(shown, names[2..]);
 
     // A stale stream is replaced, a visible one is not.
@@ -591,21 +591,11 @@ fn memory_of_a_channel_is_bounded() {
         });
         channel.apply_stream_info(now(300), &info(samples), &POLICY);
     }
-    assert_eq!(
-        channel
-            .visible_streams(now(300), &POLICY, IntervalScale::NONE)
-            .count(),
-        MAX_STREAMS
-    );
+    assert_eq!(visible(&channel, 300).len(), MAX_STREAMS);
     // Hours after a first response of hours, nothing of it is left.
     channel.apply_not_live(now(100_000), &POLICY);
     channel.apply_stream_info(now(100_010), &StreamInfo::default(), &POLICY);
-    assert_eq!(
-        channel
-            .visible_streams(now(100_010), &POLICY, IntervalScale::NONE)
-            .count(),
-        0
-    );
+    assert_eq!(visible(&channel, 100_010).len(), 0);
 }
 
 proptest! {
@@ -645,17 +635,17 @@ proptest! {
         piecemeal.apply_stream_info(now(end), &info(shuffled), &POLICY);
 
         let observed = |channel: &ChannelState| -> Vec<_> {
-            channel
-                .visible_streams(now(end), &POLICY, IntervalScale::NONE)
-                .map(|(stream, aggregates)| (
-                    stream.name().clone(),
-                    stream.samples_total(),
+            visible(channel, end)
+                .into_iter()
+                .map(|stream| (
+                    stream.name,
+                    stream.samples_total,
                     // The baseline depends on samples that are late by over a minute.
-                    StreamAggregates { video_bitrate_baseline: None, ..aggregates },
+                    StreamAggregates { video_bitrate_baseline: None, ..stream.aggregates },
                 ))
                 .collect()
         };
         prop_assert_eq!(observed(&at_once), observed(&piecemeal));
-        prop_assert_eq!(at_once.last_sample(), piecemeal.last_sample());
+        prop_assert_eq!(at_once.last_sample, piecemeal.last_sample);
     }
 }

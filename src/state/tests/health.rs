@@ -23,17 +23,13 @@ fn after(well: i64, then: impl Fn(i64) -> RawSample) -> (ChannelState, i64) {
 }
 
 fn kinds(channel: &ChannelState, seconds: i64, expect: &Expect) -> Vec<HealthIssueKind> {
-    let shown: Vec<_> = channel
-        .visible_streams(now(seconds), &POLICY, IntervalScale::NONE)
-        .collect();
+    let shown = visible(channel, seconds);
     let problems = channel.health_issues(&shown, expect, now(seconds));
     problems.iter().map(|problem| problem.kind).collect()
 }
 
 fn has_transient_issue(channel: &ChannelState, seconds: i64, expect: &Expect) -> bool {
-    let shown: Vec<_> = channel
-        .visible_streams(now(seconds), &POLICY, IntervalScale::NONE)
-        .collect();
+    let shown = visible(channel, seconds);
     channel.has_transient_issue(&shown, expect)
 }
 
@@ -233,9 +229,7 @@ fn issues_name_their_stream_with_the_most_severe_first() {
     };
     let samples = (-60..0).step_by(5).flat_map(both);
     channel.apply_stream_info(now(0), &info(samples), &POLICY);
-    let shown: Vec<_> = channel
-        .visible_streams(now(0), &POLICY, IntervalScale::NONE)
-        .collect();
+    let shown = visible(&channel, 0);
     let problems = channel.health_issues(&shown, &ALL, now(0));
     let said: Vec<_> = problems
         .iter()
@@ -264,29 +258,19 @@ fn history_outlives_a_session_and_expires_after_half_an_hour() {
     let mut channel = channel();
     live(&mut channel, 0, -1200..0);
     let steps = |channel: &ChannelState, seconds: i64| -> Vec<HistoryPoint> {
-        let histories: Vec<_> = channel.histories(now(seconds).server_time).collect();
+        let mut histories = channel.histories(now(seconds).server_time);
         assert_eq!(histories.len(), 1);
-        histories.into_iter().next().unwrap().1
+        histories.remove(0).steps
     };
     // Sample times are no multiples of 10 seconds of 1970's.
     assert!((120..=121).contains(&steps(&channel, 0).len()));
     channel.apply_not_live(now(10), &POLICY);
-    assert!(
-        channel
-            .visible_streams(now(10), &POLICY, IntervalScale::NONE)
-            .next()
-            .is_none()
-    );
+    assert!(visible(&channel, 10).is_empty());
     assert!((120..=121).contains(&steps(&channel, 10).len()));
     // Samples of the last session are history as well.
     let late = (5..10).step_by(5).map(sample);
     channel.apply_stream_info(now(20), &info(late), &POLICY);
-    assert!(
-        channel
-            .visible_streams(now(20), &POLICY, IntervalScale::NONE)
-            .next()
-            .is_none()
-    );
+    assert!(visible(&channel, 20).is_empty());
     assert!((120..=122).contains(&steps(&channel, 20).len()));
 
     channel.apply_not_live(now(30), &POLICY);
@@ -304,7 +288,8 @@ fn poll_log_merges_equal_outcomes() {
     channel.apply_error(Outcome::Rejected, "channel is not exist", now(30).monotonic);
     channel.apply_not_live(now(45), &POLICY);
     let said: Vec<_> = channel
-        .poll_log()
+        .poll_log
+        .recent()
         .map(|run| {
             (
                 run.outcome,

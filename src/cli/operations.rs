@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::common::{ConfigArgs, LogArgs, Output};
@@ -11,31 +11,22 @@ use super::common::{ConfigArgs, LogArgs, Output};
 #[derive(Debug, Clone, Args)]
 pub struct OperationArgs {
     /// The channel
-    #[arg(long, value_name = "ID", env = "POLYV_EXPORTER_CHANNEL")]
+    #[arg(long, value_name = "ID")]
     pub channel: String,
     /// The account to act as; without it, the one whose configuration lists the channel
-    #[arg(long, value_name = "NAME", env = "POLYV_EXPORTER_ACCOUNT")]
+    #[arg(long, value_name = "NAME")]
     pub account: Option<String>,
     /// Shows what would be sent, and changes nothing
-    #[arg(
-        long,
-        env = "POLYV_EXPORTER_DRY_RUN",
-        value_parser = FalseyValueParser::new()
-    )]
+    #[arg(long)]
     pub dry_run: bool,
     /// How to show what came of it
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        env = "POLYV_EXPORTER_OUTPUT",
-        default_value = "text"
-    )]
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Output,
+    /// Where the configuration is.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub config: ConfigArgs,
+    /// How to log.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub log: LogArgs,
 }
 
@@ -49,18 +40,14 @@ pub enum SessionCommand {
 /// Flags of `session link`.
 #[derive(Debug, Clone, Args)]
 pub struct LinkArgs {
+    /// What all operations need.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub operation: OperationArgs,
     /// The id: 32 characters
-    #[arg(long, value_name = "ID32", env = "POLYV_EXPORTER_EXTERNAL_ID")]
+    #[arg(long, value_name = "ID32")]
     pub external_id: Option<String>,
     /// Makes an id and shows it
-    #[arg(
-        long,
-        env = "POLYV_EXPORTER_GENERATE",
-        value_parser = FalseyValueParser::new()
-    )]
+    #[arg(long)]
     pub generate: bool,
 }
 
@@ -74,36 +61,23 @@ pub enum ModerationCommand {
 /// Flags of `moderation set`.
 #[derive(Debug, Clone, Args)]
 pub struct ModerationArgs {
+    /// What all operations need.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub operation: OperationArgs,
     /// Turns it on
-    #[arg(
-        long,
-        env = "POLYV_EXPORTER_ENABLED",
-        value_parser = FalseyValueParser::new()
-    )]
+    #[arg(long)]
     pub enabled: bool,
     /// Turns it off
-    #[arg(
-        long,
-        env = "POLYV_EXPORTER_DISABLED",
-        value_parser = FalseyValueParser::new()
-    )]
+    #[arg(long)]
     pub disabled: bool,
     /// How often a screenshot is judged
-    #[arg(long, value_name = "INTERVAL", env = "POLYV_EXPORTER_INTERVAL")]
+    #[arg(long, value_name = "INTERVAL")]
     pub interval: Option<IntervalArg>,
     /// How strictly
-    #[arg(long, value_name = "STRATEGY", env = "POLYV_EXPORTER_STRATEGY")]
+    #[arg(long, value_name = "STRATEGY")]
     pub strategy: Option<StrategyArg>,
     /// Who is notified of what was found: exactly those; `none` for no one
-    #[arg(
-        long,
-        value_name = "WHO,…",
-        env = "POLYV_EXPORTER_NOTIFY",
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "WHO,…", value_delimiter = ',')]
     pub notify: Option<Vec<NotifyArg>>,
 }
 
@@ -159,46 +133,39 @@ pub enum ChatCommand {
 /// Flags of `chat send`.
 #[derive(Debug, Clone, Args)]
 pub struct SendArgs {
+    /// What all operations need.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub operation: OperationArgs,
     /// One message's text, up to 2,000 characters
     #[arg(
         long,
         value_name = "TEXT",
-        env = "POLYV_EXPORTER_CONTENT",
         required_unless_present = "messages",
         requires_all = ["viewer_id", "nickname"]
     )]
     pub content: Option<String>,
     /// Who says it, up to 64 characters
-    #[arg(long, value_name = "ID", env = "POLYV_EXPORTER_VIEWER_ID")]
+    #[arg(long, value_name = "ID")]
     pub viewer_id: Option<String>,
     /// The name that is shown, up to 128 characters
-    #[arg(long, value_name = "NAME", env = "POLYV_EXPORTER_NICKNAME")]
+    #[arg(long, value_name = "NAME")]
     pub nickname: Option<String>,
     /// An id of your own, up to 32 characters; without it, one is made
-    #[arg(long, value_name = "ID", env = "POLYV_EXPORTER_MSG_ID")]
+    #[arg(long, value_name = "ID")]
     pub msg_id: Option<String>,
     /// The address of a picture, up to 200 characters
-    #[arg(long, value_name = "URL", env = "POLYV_EXPORTER_AVATAR")]
+    #[arg(long, value_name = "URL")]
     pub avatar: Option<String>,
     /// The session that it belongs to
-    #[arg(
-        long,
-        value_name = "ID",
-        env = "POLYV_EXPORTER_SESSION_ID",
-        value_parser = NonEmptyStringValueParser::new()
-    )]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub session_id: Option<String>,
     /// What kind of viewer says it
-    #[arg(long, value_name = "TYPE", env = "POLYV_EXPORTER_VIEWER_TYPE")]
+    #[arg(long, value_name = "TYPE")]
     pub viewer_type: Option<ViewerTypeArg>,
     /// Many messages: a JSON list of them, as Polyv writes them; `-` is standard input
     #[arg(
         long = "file",
         value_name = "FILE",
-        env = "POLYV_EXPORTER_FILE",
         conflicts_with_all = ["content", "viewer_id", "nickname", "msg_id", "avatar", "session_id", "viewer_type"]
     )]
     pub messages: Option<PathBuf>,
@@ -206,13 +173,12 @@ pub struct SendArgs {
     #[arg(
         long,
         value_name = "N",
-        env = "POLYV_EXPORTER_BATCH_SIZE",
         default_value = "50",
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
     pub batch_size: u16,
     /// Where to write messages that were not sent, ready for --file; else they are shown
-    #[arg(long, value_name = "FILE", env = "POLYV_EXPORTER_UNSENT")]
+    #[arg(long, value_name = "FILE")]
     pub unsent: Option<PathBuf>,
 }
 
@@ -230,8 +196,8 @@ pub enum ViewerTypeArg {
 /// Flags of `chat moderation`.
 #[derive(Debug, Clone, Args)]
 pub struct ChatModerationArgs {
+    /// What all operations need.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub operation: OperationArgs,
     /// What it is to be
     #[arg(value_name = "STATE")]

@@ -1,6 +1,5 @@
 //! `completions` and `man`: made from the same definitions as the command line itself.
 
-use clap::CommandFactory;
 use clap_complete::shells;
 
 use super::{CommandError, output};
@@ -10,7 +9,7 @@ const NAME: &str = "polyv-exporter";
 
 /// Writes completions for a shell to standard output.
 pub(super) fn run(arguments: &CompletionsArgs) -> Result<(), CommandError> {
-    let mut command = Cli::command();
+    let mut command = Cli::definition();
     let mut script = Vec::new();
     match arguments.shell {
         Shell::Bash => clap_complete::generate(shells::Bash, &mut command, NAME, &mut script),
@@ -24,7 +23,7 @@ pub(super) fn run(arguments: &CompletionsArgs) -> Result<(), CommandError> {
 /// Writes the manual page to standard output: the program, and each of its commands.
 pub(super) fn manual() -> Result<(), CommandError> {
     let mut page = Vec::new();
-    let command = Cli::command();
+    let command = Cli::definition();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
     render_commands(&command, NAME, &mut page)?;
     output::show(&String::from_utf8_lossy(&page))?;

@@ -26,6 +26,23 @@ pub struct LogArgs {
     pub format: LogFormat,
 }
 
+/// What the commands need that call Polyv as an account.
+#[derive(Debug, Clone, Args)]
+pub struct AccountArgs {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The account to act as; without it, the one whose configuration lists the channel
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// How to show the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Output,
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
 /// How a command shows its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Output {

@@ -2,10 +2,50 @@
 
 use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{
+    NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser,
+};
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::common::{ConfigArgs, LogArgs, Output};
+use super::common::AccountArgs;
+use polyv_client::{ImageInterval, Strategy, ViewerType};
+
+/// A word of the command line, its help, and its meaning.
+type Word<T> = (&'static str, &'static str, T);
+
+const INTERVALS: [Word<ImageInterval>; 4] = [
+    ("5s", "12 a minute", ImageInterval::Seconds5),
+    ("20s", "3 a minute", ImageInterval::Seconds20),
+    ("60s", "1 a minute", ImageInterval::Seconds60),
+    ("1m", "the same", ImageInterval::Seconds60),
+];
+const STRATEGIES: [Word<Strategy>; 3] = [
+    ("easy", "lenient", Strategy::Easy),
+    ("normal", "ordinary", Strategy::Normal),
+    ("serious", "strict", Strategy::Serious),
+];
+const VIEWER_TYPES: [Word<ViewerType>; 3] = [
+    ("viewer", "a viewer", ViewerType::Viewer),
+    ("student", "a student", ViewerType::Student),
+    ("slice", "a student of a cloud classroom", ViewerType::Slice),
+];
+
+/// Parses one of several words.
+fn one_of<T: Copy + Send + Sync + 'static>(
+    words: &'static [Word<T>],
+) -> impl TypedValueParser<Value = T> {
+    let values = words
+        .iter()
+        .map(|(word, help, _)| PossibleValue::new(*word).help(*help));
+    PossibleValuesParser::new(values).try_map(move |given| {
+        let known = words
+            .iter()
+            .find(|(word, ..)| given.eq_ignore_ascii_case(word));
+        known
+            .map(|(.., meaning)| *meaning)
+            .ok_or("it is not a known word")
+    })
+}
 
 /// What all operations need.
 #[derive(Debug, Clone, Args)]
@@ -13,21 +53,12 @@ pub struct OperationArgs {
     /// The channel
     #[arg(long, value_name = "ID")]
     pub channel: String,
-    /// The account to act as; without it, the one whose configuration lists the channel
-    #[arg(long, value_name = "NAME")]
-    pub account: Option<String>,
     /// Shows what would be sent, and changes nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// How to show what came of it
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Output,
-    /// Where the configuration is.
+    /// Whom to act as, and how to show what came of it.
     #[command(flatten)]
-    pub config: ConfigArgs,
-    /// How to log.
-    #[command(flatten)]
-    pub log: LogArgs,
+    pub account: AccountArgs,
 }
 
 /// What to do about sessions.
@@ -71,39 +102,14 @@ pub struct ModerationArgs {
     #[arg(long)]
     pub disabled: bool,
     /// How often a screenshot is judged
-    #[arg(long, value_name = "INTERVAL")]
-    pub interval: Option<IntervalArg>,
+    #[arg(long, value_name = "INTERVAL", value_parser = one_of(&INTERVALS))]
+    pub interval: Option<ImageInterval>,
     /// How strictly
-    #[arg(long, value_name = "STRATEGY")]
-    pub strategy: Option<StrategyArg>,
+    #[arg(long, value_name = "STRATEGY", value_parser = one_of(&STRATEGIES))]
+    pub strategy: Option<Strategy>,
     /// Who is notified of what was found: exactly those; `none` for no one
     #[arg(long, value_name = "WHO,…", value_delimiter = ',')]
     pub notify: Option<Vec<NotifyArg>>,
-}
-
-/// `--interval`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum IntervalArg {
-    /// 12 a minute
-    #[value(name = "5s")]
-    Seconds5,
-    /// 3 a minute
-    #[value(name = "20s")]
-    Seconds20,
-    /// 1 a minute
-    #[value(name = "60s", alias = "1m")]
-    Seconds60,
-}
-
-/// `--strategy`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StrategyArg {
-    /// lenient
-    Easy,
-    /// ordinary
-    Normal,
-    /// strict
-    Serious,
 }
 
 /// `--notify`
@@ -160,8 +166,8 @@ pub struct SendArgs {
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub session_id: Option<String>,
     /// What kind of viewer says it
-    #[arg(long, value_name = "TYPE")]
-    pub viewer_type: Option<ViewerTypeArg>,
+    #[arg(long, value_name = "TYPE", value_parser = one_of(&VIEWER_TYPES))]
+    pub viewer_type: Option<ViewerType>,
     /// Many messages: a JSON list of them, as Polyv writes them; `-` is standard input
     #[arg(
         long = "file",
@@ -180,17 +186,6 @@ pub struct SendArgs {
     /// Where to write messages that were not sent, ready for --file; else they are shown
     #[arg(long, value_name = "FILE")]
     pub unsent: Option<PathBuf>,
-}
-
-/// `--viewer-type`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ViewerTypeArg {
-    /// a viewer
-    Viewer,
-    /// a student
-    Student,
-    /// a student of a cloud classroom
-    Slice,
 }
 
 /// Flags of `chat moderation`.

@@ -1,7 +1,7 @@
 //! What documents tell their readers to run, and what judges it.
 
-use clap::error::ErrorKind;
 use clap::Parser;
+use clap::error::ErrorKind;
 use polyv_exporter::cli::Cli;
 
 use crate::support::curl::Call;

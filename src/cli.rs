@@ -7,12 +7,12 @@ mod shard;
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
-use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use common::{ConfigArgs, LogArgs, Output};
+pub use common::{AccountArgs, ConfigArgs, LogArgs, Output};
 pub use operations::{
-    ChatCommand, ChatModerationArgs, IntervalArg, LinkArgs, ModerationArgs, ModerationCommand,
-    NotifyArg, OperationArgs, SendArgs, SessionCommand, StrategyArg, SwitchArg, ViewerTypeArg,
+    ChatCommand, ChatModerationArgs, LinkArgs, ModerationArgs, ModerationCommand, NotifyArg,
+    OperationArgs, SendArgs, SessionCommand, SwitchArg,
 };
 pub use shard::ShardArgs;
 
@@ -180,18 +180,9 @@ pub struct ProbeArgs {
     /// The channel to ask about
     #[arg(value_name = "CHANNEL_ID")]
     pub channel_id: String,
-    /// Where the configuration is.
+    /// Whom to ask as, and how to show what Polyv said.
     #[command(flatten)]
-    pub config: ConfigArgs,
-    /// The account to ask as; without it, the one whose configuration lists the channel
-    #[arg(long, value_name = "NAME")]
-    pub account: Option<String>,
-    /// How to show what Polyv said
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Output,
-    /// How to log.
-    #[command(flatten)]
-    pub log: LogArgs,
+    pub account: AccountArgs,
 }
 
 /// Flags of `healthcheck`.
@@ -207,18 +198,7 @@ pub struct HealthcheckArgs {
 pub struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
-    pub shell: Shell,
-}
-
-/// A shell that completions can be had for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
-    /// bash
-    Bash,
-    /// zsh
-    Zsh,
-    /// fish
-    Fish,
+    pub shell: clap_complete::Shell,
 }
 
 // === impl Cli ===

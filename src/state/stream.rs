@@ -77,7 +77,7 @@ pub struct StreamAggregates {
 
 /// How long a stream is kept after its newest sample.
 const STREAM_RETENTION: Duration = MAX_SAMPLE_AGE;
-/// How long samples are told apart by their times; older ones count as known.
+/// How long the times of samples are kept; older samples count as known.
 const KNOWN_SPAN: Duration = Duration::from_secs(15 * 60);
 /// The samples of a stream that are kept at most, whatever Polyv sends.
 const MAX_SAMPLES: usize = 2048;

@@ -2,8 +2,11 @@
 //!
 //! Needs `promtool` in the path: `make test` sees to it, or leaves these tests out and says so.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
+
+use polyv_exporter::state::HealthIssueKind;
 
 use crate::support::exporter_process::{run, text_of};
 use crate::support::promtool::{Firing, Recording, promtools, rules};
@@ -11,7 +14,7 @@ use crate::support::test_env::{TestEnv, advance};
 
 /// When things begin to go wrong, and for how long they do.
 const BEGIN: u64 = 1200;
-const TROUBLESHOOTING: u64 = 420;
+const FAULT_SECONDS: u64 = 420;
 
 #[test]
 fn rules_pass_their_tests_with_current_and_oldest_promtool() {
@@ -184,7 +187,7 @@ async fn play_stream_faults(mut pair: Pair, delay: u64, among: &str) -> Recordin
     // An encoder reconnects, and a bitrate dips: too short to wake anybody.
     pair.set_script("94", "{phase: offline, for: 8s}");
     pair.set_script("96", "{phase: bitrate_drop, to: 0.1, for: 15s}");
-    pair.until(BEGIN + TROUBLESHOOTING).await;
+    pair.until(BEGIN + FAULT_SECONDS).await;
     for (id, _, _) in CHANNELS {
         pair.set_script(id, "steady");
     }
@@ -202,7 +205,7 @@ async fn play_stream_faults(mut pair: Pair, delay: u64, among: &str) -> Recordin
     recording.expect_among(ARE_QUICK, seen + 30 + 5 + 15 + interval + 10, QUICK);
     recording.expect_among(
         among,
-        BEGIN + TROUBLESHOOTING - 10,
+        BEGIN + FAULT_SECONDS - 10,
         &[ALWAYS, QUICK, SLOW].concat(),
     );
     recording.expect_among(among, BEGIN + 1490, ALWAYS);
@@ -317,4 +320,122 @@ async fn wrong_clock_and_flapping_channel_fire_warnings() {
         );
         recording.judge("flapping");
     }
+}
+
+/// Channels around the thresholds, what is expected of each, and two with other faults.
+const NEAR_THRESHOLDS: &[(&str, &str, &str)] = &[
+    (
+        "11",
+        "{phase: bitrate_drop, to: 0.82}",
+        "{video_bitrate_bps: 1200000}",
+    ),
+    (
+        "12",
+        "{phase: bitrate_drop, to: 0.68}",
+        "{video_bitrate_bps: 1200000}",
+    ),
+    (
+        "13",
+        "{phase: bitrate_drop, to: 0.56}",
+        "{video_bitrate_bps: 1200000}",
+    ),
+    (
+        "14",
+        "{phase: bitrate_drop, to: 0.44}",
+        "{video_bitrate_bps: 1200000}",
+    ),
+    ("15", "{phase: bitrate_drop, to: 0.56}", "{}"),
+    ("16", "{phase: bitrate_drop, to: 0.44}", "{}"),
+    ("17", "{phase: bitrate_drop, to: 0.29}", "{}"),
+    ("18", "{phase: bitrate_drop, to: 0.21}", "{}"),
+    (
+        "19",
+        "{phase: framerate_sag, to: 0.75}",
+        "{video_framerate_fps: 15}",
+    ),
+    (
+        "20",
+        "{phase: framerate_sag, to: 0.65}",
+        "{video_framerate_fps: 15}",
+    ),
+    ("21", "empty", "{}"),
+    ("22", "deleted", "{}"),
+];
+/// The alerts that have a counterpart among the health issues.
+const ALSO_ISSUES: &str =
+    "alertname=~\"PolyvStream.*|PolyvChannel(OfflineUnexpectedly|WithoutSamples|StateUnknown)\"";
+
+/// The alerts for a health issue. A dropped bitrate is a low one as well.
+fn alerts_for(kind: HealthIssueKind) -> &'static [&'static str] {
+    match kind {
+        HealthIssueKind::OfflineUnexpectedly => &["PolyvChannelOfflineUnexpectedly"],
+        HealthIssueKind::SamplesMissing => &["PolyvStreamSamplesMissing"],
+        HealthIssueKind::VideoFrozen => &["PolyvStreamVideoFrozen"],
+        HealthIssueKind::AudioLost => &["PolyvStreamAudioLost"],
+        HealthIssueKind::BitrateDropped => &["PolyvStreamBitrateDropped", "PolyvStreamBitrateLow"],
+        HealthIssueKind::BitrateLow => &["PolyvStreamBitrateLow"],
+        HealthIssueKind::VideoFramerateLow => &["PolyvStreamVideoFramerateLow"],
+        HealthIssueKind::WithoutSamples => &["PolyvChannelWithoutSamples"],
+        HealthIssueKind::StateUnknown => &["PolyvChannelStateUnknown"],
+        // Alert rules have failed polls by endpoint, and not by channel.
+        HealthIssueKind::PollFailed => &[],
+    }
+}
+
+/// The alerts for the health issues of all channels, each with its channel's id.
+fn alerts_for_issues(env: &TestEnv) -> BTreeSet<(&'static str, String)> {
+    let mut alerts = BTreeSet::new();
+    for channel in env.store().snapshots(env.now()) {
+        for issue in &channel.problems {
+            let id = &channel.meta.channel.id;
+            alerts.extend(alerts_for(issue.kind).iter().map(|a| (*a, id.to_string())));
+        }
+    }
+    alerts
+}
+
+/// Both use the same thresholds. Health issues are a little quicker, as each response is judged
+/// at once, so they are compared where neither has just changed.
+#[tokio::test(start_paused = true)]
+async fn health_issues_agree_with_the_alert_rules() {
+    let channels: Vec<_> = CHANNELS.iter().chain(NEAR_THRESHOLDS).collect();
+    let ids: Vec<_> = channels
+        .iter()
+        .map(|(id, ..)| format!("{{id: {id}}}"))
+        .collect();
+    let expected = channels
+        .iter()
+        .map(|(id, _, e)| format!("{{id: {id}, expect: {e}}}"));
+    let expected: Vec<_> = expected.collect();
+    let config = format!(
+        "accounts: [{{app_id: simulated, app_secret: simulated-secret, channels: [{}]}}]",
+        expected.join(", ")
+    );
+    let scenario = format!("sample_delay: 20s\nchannels: [{}]", ids.join(", "));
+    let mut pair = Pair::new(&scenario, [&config, &config], 15);
+    let mut compared = Vec::new();
+    pair.until(BEGIN).await;
+    compared.push((pair.at - 10, alerts_for_issues(&pair.envs[0])));
+    for (id, life, _) in &channels {
+        pair.set_script(id, life);
+    }
+    pair.until(BEGIN + FAULT_SECONDS).await;
+    compared.push((pair.at - 10, alerts_for_issues(&pair.envs[0])));
+    for (id, ..) in &channels {
+        pair.set_script(id, "steady");
+    }
+    pair.until(BEGIN + 1500).await;
+    compared.push((pair.at - 10, alerts_for_issues(&pair.envs[0])));
+
+    let found: Vec<usize> = compared.iter().map(|(_, alerts)| alerts.len()).collect();
+    assert!(
+        found[0] == 0 && found[1] > 15 && found[2] == 0,
+        "{compared:?}"
+    );
+    let mut recording = pair.recording;
+    for (second, alerts) in &compared {
+        let alerts: Vec<Firing<'_>> = alerts.iter().map(|(a, id)| (*a, &**id)).collect();
+        recording.expect_among(ALSO_ISSUES, *second, &alerts);
+    }
+    recording.judge("health issues");
 }

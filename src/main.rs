@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use clap::Parser;
 use polyv_exporter::cli::Cli;
 use polyv_exporter::commands;
 
 fn main() -> ExitCode {
-    commands::run(Cli::from_process())
+    commands::run(Cli::parse())
 }

@@ -9,12 +9,12 @@ use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::config_reloader::ConfigReloader;
-use super::load_config::{LoadedConfig, build_transport, log_warnings};
-use super::reloader::Reloader;
+use super::load_config::{build_transport, log_warnings};
+use super::reloader::{ReloadDeps, Reloader};
 use super::shard;
 use super::systemd::{ServiceNotifier, status_line};
 use super::web_config_reloader::WebConfigReloader;
+use crate::config::{Config, Source, SourceFingerprint};
 use crate::http::{self, AppState, Listener, Server};
 use crate::metrics::RenderedChannels;
 use crate::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
@@ -29,8 +29,12 @@ const MAX_WAITING_RELOADS: usize = 8;
 
 /// What an exporter is started with.
 pub(super) struct AppConfig {
+    /// Where the configuration comes from, for reloads.
+    pub(super) source: Source,
     /// The configuration.
-    pub(super) loaded: LoadedConfig,
+    pub(super) config: Config,
+    /// What it was read from.
+    pub(super) fingerprint: SourceFingerprint,
     /// TLS, authentication and headers.
     pub(super) web_config: WebConfigReloader,
     /// Where to listen.
@@ -49,11 +53,7 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
         version, revision, ..
     } = BuildInfo::THIS;
     info!(version, revision, "starting");
-    let LoadedConfig {
-        source,
-        config,
-        fingerprint,
-    } = setup.loaded;
+    let AppConfig { config, source, .. } = setup;
     log_warnings(&config);
     shard::announce(&config);
     let clock = Arc::new(ServerClock::new(Clock::default()));
@@ -72,10 +72,7 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
     };
-    let update = ConfigUpdate {
-        transport: build_transport(&config)?,
-        config,
-    };
+    let transport = build_transport(&config)?;
     let (requests, asked) = mpsc::channel(MAX_WAITING_RELOADS);
     let app = AppState::new(http::AppDeps {
         rendered,
@@ -86,7 +83,12 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
         telemetry_path: setup.telemetry_path,
         reload: setup.enable_lifecycle.then_some(requests),
     });
-    let poller = Poller::new(context, update.clone());
+    let update = ConfigUpdate {
+        config: config.clone(),
+        transport: Arc::clone(&transport),
+    };
+    let poller = Poller::new(context, update);
+    metrics.reloads().succeeded(clock.host().wall());
     let handle = setup.web_config.handle().clone();
     let web_config = handle.current();
     for listener in &setup.listeners {
@@ -96,16 +98,20 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
     }
 
     let notifier = ServiceNotifier::from_environment();
-    let watched = status_line(&update.config);
+    let watched = status_line(&config);
+
     let (updates_tx, updates) = mpsc::channel(1);
-    let reloader = Reloader {
-        config: ConfigReloader::new(source, update, fingerprint, updates_tx),
+    let reloader = Reloader::new(ReloadDeps {
+        source,
+        config,
+        fingerprint: setup.fingerprint,
         web_config: setup.web_config,
-        metrics: metrics.reloads().clone(),
+        transport,
+        metrics,
         clock: Arc::clone(&clock),
+        poller: updates_tx,
         notifier: notifier.clone(),
-    };
-    reloader.metrics.succeeded(clock.host().wall());
+    });
     // Each of the four ends at the shutdown. If one ended earlier, the exporter would only look
     // alive, so the first to end ends all.
     let serving =

@@ -4,15 +4,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-/// A token that the first `SIGTERM` or `SIGINT` cancels.
+/// Cancels the token at the first `SIGTERM` or `SIGINT`.
 ///
 /// # Errors
 /// Where signals can't be listened to.
-pub(super) fn stop_on_signal() -> std::io::Result<CancellationToken> {
+pub(super) fn stop_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let shutdown = CancellationToken::new();
-    let token = shutdown.clone();
+    let shutdown = shutdown.clone();
     // Ends with the process.
     tokio::spawn(async move {
         let name = tokio::select! {
@@ -22,7 +21,7 @@ pub(super) fn stop_on_signal() -> std::io::Result<CancellationToken> {
         info!(signal = name, "stopping");
         shutdown.cancel();
     });
-    Ok(token)
+    Ok(())
 }
 
 /// `SIGHUP`, which asks for a reload.

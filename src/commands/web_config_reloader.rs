@@ -1,10 +1,10 @@
 //! Loading and reloading the web configuration.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use tracing::warn;
+use tracing::{error, info, warn};
 
-use super::watched_source::WatchedSource;
+use super::blocking_reader::BlockingReader;
 use web_config::{Diagnostics, SwapResult, WebConfig, WebConfigFile, WebConfigHandle};
 
 /// Keeps the web configuration in force in step with its file.
@@ -12,7 +12,10 @@ pub(super) struct WebConfigReloader {
     /// `None` without `--web.config.file`.
     file: Option<WebConfigFile>,
     handle: WebConfigHandle,
-    pub(super) files: WatchedSource,
+    watched: Vec<PathBuf>,
+    reading: BlockingReader,
+    /// The error of the last reload.
+    failure: Option<String>,
 }
 
 // === impl WebConfigReloader ===
@@ -24,14 +27,12 @@ impl WebConfigReloader {
     /// All faults of the file.
     pub(super) fn new(path: Option<&Path>) -> Result<Self, Diagnostics> {
         let file = path.map(WebConfigFile::new);
-        let mut files = WatchedSource::new("web configuration");
-        let web_config = match &file {
+        let (web_config, watched) = match &file {
             Some(file) => {
-                let loaded = file.load();
-                files.watcher.watch(loaded.watched);
-                loaded.config?
+                let reading = file.load();
+                (reading.config?, reading.watched)
             }
-            None => WebConfig::empty(),
+            None => (WebConfig::empty(), Vec::new()),
         };
         if let Some(file) = path
             && !web_config.has_tls()
@@ -40,11 +41,12 @@ impl WebConfigReloader {
             // The program that should have written it may have failed.
             warn!(file = %file.display(), "the web configuration neither encrypts nor asks for a password");
         }
-        let handle = WebConfigHandle::new(web_config);
         Ok(Self {
             file,
-            handle,
-            files,
+            handle: WebConfigHandle::new(web_config),
+            watched,
+            reading: BlockingReader::default(),
+            failure: None,
         })
     }
 
@@ -53,18 +55,40 @@ impl WebConfigReloader {
         &self.handle
     }
 
-    /// Whether the configuration in force is what its file contains.
-    pub(super) fn in_sync(&self) -> bool {
-        !self.files.has_failed()
+    /// The directories of its files.
+    pub(super) fn watched(&self) -> &[PathBuf] {
+        &self.watched
     }
 
-    /// Loads the file again. A faulty file leaves the configuration in force.
+    /// Whether the configuration in force is what its file contains.
+    pub(super) fn in_sync(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    /// Loads the file again. A faulty file leaves the configuration in force. Logs the error if the
+    /// reload was requested or the error is new.
     ///
     /// # Errors
     /// The faults of the file.
     pub(super) async fn reload(&mut self, requested: bool) -> Result<SwapResult, String> {
         let result = self.try_reload().await;
-        self.files.record(&result, requested);
+        match &result {
+            Ok(change) => {
+                self.failure = None;
+                if *change == SwapResult::Replaced {
+                    info!("the web configuration was reloaded");
+                }
+            }
+            Err(why) => {
+                let before = self.failure.replace(why.clone());
+                if requested || before.as_ref() != Some(why) {
+                    for line in why.lines() {
+                        error!("{line}");
+                    }
+                    error!("the new web configuration is faulty; the old one stays in force");
+                }
+            }
+        }
         result
     }
 
@@ -72,10 +96,13 @@ impl WebConfigReloader {
         let Some(file) = self.file.clone() else {
             return Ok(SwapResult::Unchanged);
         };
-        let loaded = self.files.read(move || file.load()).await?;
+        let read = move || file.load();
+        let reading = self.reading.read("web configuration", read).await?;
         // Those of a faulty file too: that is where it will be fixed.
-        self.files.watcher.watch(loaded.watched);
-        let swapped = loaded.config.and_then(|config| self.handle.swap(config));
-        swapped.map_err(|faults| faults.to_string())
+        self.watched = reading.watched;
+        let web_config = reading.config.map_err(|faults| faults.to_string())?;
+        self.handle
+            .swap(web_config)
+            .map_err(|faults| faults.to_string())
     }
 }

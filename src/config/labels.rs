@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::decoder::{Field, Mapping};
-use web_config::redact;
+use super::decoder::{Field, Mapping, redact};
 
 /// Labels that the exporter, Prometheus or the alert rules use themselves.
 const RESERVED: [&str; 11] = [

@@ -23,4 +23,3 @@ pub use denial::Denial;
 pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use file::{LoadResult, WebConfigFile};
 pub use handle::{SwapResult, WebConfigHandle};
-pub use redact::redact;

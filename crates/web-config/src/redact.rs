@@ -5,8 +5,7 @@ const MAX_QUOTED_CHARS: usize = 100;
 
 /// A short text on one line in backquotes. Anything else may be a secret in the wrong place,
 /// such as a private key, and messages get into logs and responses.
-#[must_use]
-pub fn redact(text: &str) -> String {
+pub(crate) fn redact(text: &str) -> String {
     if text.contains(['\n', '\r'])
         || looks_like_pem(text)
         || text.chars().count() > MAX_QUOTED_CHARS

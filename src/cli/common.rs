@@ -11,11 +11,7 @@ use crate::telemetry::{LogFormat, LogLevel};
 pub struct ConfigArgs {
     /// The configuration file. Without one, `POLYV_APP_ID`, `POLYV_APP_SECRET` (or
     /// `POLYV_APP_SECRET_FILE`) and `POLYV_CHANNELS` are configuration enough
-    #[arg(
-        long = "config.file",
-        value_name = "FILE",
-        env = "POLYV_EXPORTER_CONFIG_FILE"
-    )]
+    #[arg(long = "config.file", value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
 
@@ -23,21 +19,28 @@ pub struct ConfigArgs {
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
     /// How much to log
-    #[arg(
-        long = "log.level",
-        value_name = "LEVEL",
-        env = "POLYV_EXPORTER_LOG_LEVEL",
-        default_value = "info"
-    )]
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
     pub level: LogLevel,
     /// How to write it
-    #[arg(
-        long = "log.format",
-        value_name = "FORMAT",
-        env = "POLYV_EXPORTER_LOG_FORMAT",
-        default_value = "logfmt"
-    )]
+    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt")]
     pub format: LogFormat,
+}
+
+/// What the commands need that call Polyv as an account.
+#[derive(Debug, Clone, Args)]
+pub struct AccountArgs {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The account to act as; without it, the one whose configuration lists the channel
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// How to show the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Output,
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// How a command shows its result.

@@ -9,12 +9,12 @@ use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::load_config::{build_transport, log_warnings};
-use super::reloader::{ReloadDeps, Reloader};
+use super::config_reloader::ConfigReloader;
+use super::load_config::{LoadedConfig, build_transport, log_warnings};
+use super::reloader::Reloader;
 use super::shard;
 use super::systemd::{ServiceNotifier, status_line};
 use super::web_config_reloader::WebConfigReloader;
-use crate::config::{Config, Source, SourceFingerprint};
 use crate::http::{self, AppState, Listener, Server};
 use crate::metrics::RenderedChannels;
 use crate::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
@@ -29,12 +29,8 @@ const MAX_WAITING_RELOADS: usize = 8;
 
 /// What an exporter is started with.
 pub(super) struct AppConfig {
-    /// Where the configuration comes from, for reloads.
-    pub(super) source: Source,
     /// The configuration.
-    pub(super) config: Config,
-    /// What it was read from.
-    pub(super) fingerprint: SourceFingerprint,
+    pub(super) loaded: LoadedConfig,
     /// TLS, authentication and headers.
     pub(super) web_config: WebConfigReloader,
     /// Where to listen.
@@ -53,7 +49,11 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
         version, revision, ..
     } = BuildInfo::THIS;
     info!(version, revision, "starting");
-    let AppConfig { config, source, .. } = setup;
+    let LoadedConfig {
+        source,
+        config,
+        fingerprint,
+    } = setup.loaded;
     log_warnings(&config);
     shard::announce(&config);
     let clock = Arc::new(ServerClock::new(Clock::default()));
@@ -72,7 +72,10 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
     };
-    let transport = build_transport(&config)?;
+    let update = ConfigUpdate {
+        transport: build_transport(&config)?,
+        config,
+    };
     let (requests, asked) = mpsc::channel(MAX_WAITING_RELOADS);
     let app = AppState::new(http::AppDeps {
         rendered,
@@ -83,12 +86,7 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
         telemetry_path: setup.telemetry_path,
         reload: setup.enable_lifecycle.then_some(requests),
     });
-    let update = ConfigUpdate {
-        config: config.clone(),
-        transport: Arc::clone(&transport),
-    };
-    let poller = Poller::new(context, update);
-    metrics.reloads().succeeded(clock.host().wall());
+    let poller = Poller::new(context, update.clone());
     let handle = setup.web_config.handle().clone();
     let web_config = handle.current();
     for listener in &setup.listeners {
@@ -98,20 +96,16 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
     }
 
     let notifier = ServiceNotifier::from_environment();
-    let watched = status_line(&config);
-
+    let watched = status_line(&update.config);
     let (updates_tx, updates) = mpsc::channel(1);
-    let reloader = Reloader::new(ReloadDeps {
-        source,
-        config,
-        fingerprint: setup.fingerprint,
+    let reloader = Reloader {
+        config: ConfigReloader::new(source, update, fingerprint, updates_tx),
         web_config: setup.web_config,
-        transport,
-        metrics,
+        metrics: metrics.reloads().clone(),
         clock: Arc::clone(&clock),
-        poller: updates_tx,
         notifier: notifier.clone(),
-    });
+    };
+    reloader.metrics.succeeded(clock.host().wall());
     // Each of the four ends at the shutdown. If one ended earlier, the exporter would only look
     // alive, so the first to end ends all.
     let serving =

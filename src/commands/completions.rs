@@ -1,22 +1,14 @@
 //! `completions` and `man`: made from the same definitions as the command line itself.
 
-use clap::CommandFactory;
-use clap_complete::shells;
-
 use super::{CommandError, output};
-use crate::cli::{Cli, CompletionsArgs, Shell};
+use crate::cli::{Cli, CompletionsArgs};
 
 const NAME: &str = "polyv-exporter";
 
 /// Writes completions for a shell to standard output.
 pub(super) fn run(arguments: &CompletionsArgs) -> Result<(), CommandError> {
-    let mut command = Cli::command();
     let mut script = Vec::new();
-    match arguments.shell {
-        Shell::Bash => clap_complete::generate(shells::Bash, &mut command, NAME, &mut script),
-        Shell::Zsh => clap_complete::generate(shells::Zsh, &mut command, NAME, &mut script),
-        Shell::Fish => clap_complete::generate(shells::Fish, &mut command, NAME, &mut script),
-    }
+    clap_complete::generate(arguments.shell, &mut Cli::definition(), NAME, &mut script);
     output::show(&String::from_utf8_lossy(&script))?;
     Ok(())
 }
@@ -24,7 +16,7 @@ pub(super) fn run(arguments: &CompletionsArgs) -> Result<(), CommandError> {
 /// Writes the manual page to standard output: the program, and each of its commands.
 pub(super) fn manual() -> Result<(), CommandError> {
     let mut page = Vec::new();
-    let command = Cli::command();
+    let command = Cli::definition();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
     render_commands(&command, NAME, &mut page)?;
     output::show(&String::from_utf8_lossy(&page))?;

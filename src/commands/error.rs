@@ -1,8 +1,7 @@
 //! How a command fails.
 
+use std::fmt::Display;
 use std::process::ExitCode;
-
-use crate::config::Diagnostics;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -23,50 +22,28 @@ pub(super) enum CommandError {
 }
 
 impl CommandError {
+    /// What kind of file is wrong; its argument says what is wrong with it.
+    pub(super) fn faulty<E: Display>(what: &'static str) -> impl FnOnce(E) -> Self {
+        move |faults| Self::Faulty {
+            what,
+            faults: faults.to_string(),
+        }
+    }
+
     /// Prints the error, and returns the exit status.
     #[allow(clippy::print_stderr)] // to a person, who may not have a log
     pub(super) fn report(self) -> ExitCode {
-        match self {
-            Self::Failed(error) => {
-                eprintln!("polyv-exporter: {error:#}");
-                ExitCode::from(1)
-            }
-            Self::AlreadyReported => ExitCode::from(1),
-            Self::Usage(message) => {
-                eprintln!("polyv-exporter: {message}");
-                ExitCode::from(2)
-            }
+        let (message, status) = match self {
+            Self::AlreadyReported => return ExitCode::from(1),
+            Self::Failed(error) => (format!("{error:#}"), 1),
+            Self::Usage(message) => (message, 2),
             Self::Faulty { what, faults } => {
                 eprintln!("{faults}");
-                eprintln!("polyv-exporter: the {what} is faulty");
-                ExitCode::from(2)
+                (format!("the {what} is faulty"), 2)
             }
-        }
-    }
-}
-
-/// The configuration is wrong.
-pub(super) fn faulty_configuration(faults: &Diagnostics) -> CommandError {
-    CommandError::Faulty {
-        what: "configuration",
-        faults: faults.to_string(),
-    }
-}
-
-/// The web configuration is wrong.
-pub(super) fn faulty_web_configuration(faults: &web_config::Diagnostics) -> CommandError {
-    CommandError::Faulty {
-        what: "web configuration",
-        faults: faults.to_string(),
-    }
-}
-
-/// The scenario is wrong.
-#[cfg(feature = "simulator")]
-pub(super) fn faulty_scenario(error: &polyv_simulator::ScenarioError) -> CommandError {
-    CommandError::Faulty {
-        what: "scenario",
-        faults: error.to_string(),
+        };
+        eprintln!("polyv-exporter: {message}");
+        ExitCode::from(status)
     }
 }
 

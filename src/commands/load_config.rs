@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tracing::warn;
 
 use super::CommandError;
-use super::error::{faulty_configuration, faulty_web_configuration};
 use super::web_config_reloader::WebConfigReloader;
 use crate::cli::{ConfigArgs, WebArgs};
 use crate::config::{Config, Shard, Source, SourceFingerprint};
 use polyv_client::{HttpTransport, Transport};
 
+const CONFIGURATION: &str = "configuration";
 /// Environment variables; any of them means "configured by the environment".
 const VARIABLES: [&str; 4] = [
     "POLYV_APP_ID",
@@ -19,25 +19,27 @@ const VARIABLES: [&str; 4] = [
     "POLYV_CHANNELS",
 ];
 
-/// The configuration file, or else the environment.
-pub(super) fn load(arguments: &ConfigArgs) -> Result<(Source, Config), CommandError> {
-    let (source, config, _fingerprint) = load_shard(arguments, Shard::ALL)?;
-    Ok((source, config))
+/// A configuration, and what it was loaded from.
+pub(super) struct LoadedConfig {
+    pub(super) source: Source,
+    pub(super) config: Config,
+    pub(super) fingerprint: SourceFingerprint,
 }
 
-/// The configuration of a shard, with the fingerprint of all files it was read from.
+/// The configuration file, or else the environment.
+pub(super) fn load(arguments: &ConfigArgs) -> Result<Config, CommandError> {
+    Ok(load_shard(arguments, Shard::ALL)?.config)
+}
+
+/// The configuration of a shard.
 pub(super) fn load_shard(
     arguments: &ConfigArgs,
     shard: Shard,
-) -> Result<(Source, Config, SourceFingerprint), CommandError> {
+) -> Result<LoadedConfig, CommandError> {
+    let is_set = |name: &&str| std::env::var_os(name).is_some();
     let source = match &arguments.file {
-        Some(path) => Source::file(path).map_err(|faults| faulty_configuration(&faults))?,
-        None if VARIABLES
-            .iter()
-            .any(|name| std::env::var_os(name).is_some()) =>
-        {
-            Source::environment()
-        }
+        Some(path) => Source::file(path).map_err(CommandError::faulty(CONFIGURATION))?,
+        None if VARIABLES.iter().any(is_set) => Source::environment(),
         None => {
             return Err(CommandError::Usage(
                 "there is no configuration: give --config.file FILE, or set POLYV_APP_ID, \
@@ -47,17 +49,13 @@ pub(super) fn load_shard(
             ));
         }
     };
-    let source = source.sharded(shard);
-    let (config, fingerprint) = source
-        .load_with_fingerprint()
-        .map_err(|faults| faulty_configuration(&faults))?;
-    Ok((source, config, fingerprint))
+    LoadedConfig::load(source.sharded(shard))
 }
 
 /// The web configuration; without a file, everyone has access.
 pub(super) fn load_web_config(arguments: &WebArgs) -> Result<WebConfigReloader, CommandError> {
     let path = arguments.config_file.as_deref();
-    WebConfigReloader::new(path).map_err(|faults| faulty_web_configuration(&faults))
+    WebConfigReloader::new(path).map_err(CommandError::faulty("web configuration"))
 }
 
 /// The HTTP transport to the `base_url` of a configuration.
@@ -73,5 +71,20 @@ pub(super) fn build_transport(config: &Config) -> anyhow::Result<Arc<dyn Transpo
 pub(super) fn log_warnings(config: &Config) {
     for warning in &config.warnings {
         warn!("{warning}");
+    }
+}
+
+// === impl LoadedConfig ===
+
+impl LoadedConfig {
+    /// Loads a source.
+    pub(super) fn load(source: Source) -> Result<Self, CommandError> {
+        let loaded = source.load_with_fingerprint();
+        let (config, fingerprint) = loaded.map_err(CommandError::faulty(CONFIGURATION))?;
+        Ok(Self {
+            source,
+            config,
+            fingerprint,
+        })
     }
 }

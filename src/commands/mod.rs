@@ -2,9 +2,9 @@
 
 mod api_session;
 mod app;
-mod blocking_reader;
 mod check_config;
 mod completions;
+mod config_reloader;
 #[cfg(feature = "simulator")]
 mod demo;
 mod error;
@@ -14,12 +14,14 @@ mod operations;
 mod output;
 mod probe;
 mod reloader;
+mod runtime;
 mod serve;
 mod shard;
 mod signals;
 #[cfg(feature = "simulator")]
 mod simulate;
 mod systemd;
+mod watched_source;
 mod web_config_reloader;
 
 use std::process::ExitCode;

@@ -1,11 +1,7 @@
 //! `serve`: polls the configured channels and serves their metrics.
 
-use std::time::Duration;
-
-use anyhow::Context;
-use tokio_util::sync::CancellationToken;
-
 use super::app::{self, AppConfig};
+use super::runtime::block_on;
 use super::{CommandError, load_config, shard, signals};
 use crate::cli::ServeArgs;
 use crate::http;
@@ -16,27 +12,22 @@ pub(super) fn run(arguments: &ServeArgs) -> Result<(), CommandError> {
     init_tracing(arguments.log.level, arguments.log.format);
     http::check_telemetry_path(&arguments.telemetry_path).map_err(CommandError::Usage)?;
     let shard = shard::of(&arguments.shard)?;
-    let (source, config, fingerprint) = load_config::load_shard(&arguments.config, shard)?;
-    let web_config = load_config::load_web_config(&arguments.web)?;
-    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
-    let done = runtime.block_on(async {
-        let shutdown = CancellationToken::new();
-        signals::stop_on_signal(&shutdown)?;
+    block_on(async {
+        // A SIGHUP while files are read is a request to reload, and must not end the process.
+        let reload_signal = signals::reload_signal()?;
+        let loaded = load_config::load_shard(&arguments.config, shard)?;
+        let web_config = load_config::load_web_config(&arguments.web)?;
+        let shutdown = signals::stop_on_signal()?;
         let setup = AppConfig {
-            source,
-            config,
-            fingerprint,
+            loaded,
             web_config,
             listeners: listen(&arguments.listen.addresses).await?,
             telemetry_path: arguments.telemetry_path.clone(),
             enable_lifecycle: arguments.enable_lifecycle,
-            reload_signal: signals::reload_signal()?,
+            reload_signal,
         };
-        app::run(setup, shutdown).await.map_err(CommandError::from)
-    });
-    // A file that can't be read (on a network that is down) must not keep us from stopping.
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    done
+        Ok(app::run(setup, shutdown).await?)
+    })
 }
 
 /// Listens on all of these.

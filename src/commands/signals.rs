@@ -4,14 +4,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-/// Cancels the token at the first `SIGTERM` or `SIGINT`.
+/// A token that the first `SIGTERM` or `SIGINT` cancels.
 ///
 /// # Errors
 /// Where signals can't be listened to.
-pub(super) fn stop_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {
+pub(super) fn stop_on_signal() -> std::io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let shutdown = shutdown.clone();
+    let shutdown = CancellationToken::new();
+    let token = shutdown.clone();
     // Ends with the process.
     tokio::spawn(async move {
         let name = tokio::select! {
@@ -21,7 +22,7 @@ pub(super) fn stop_on_signal(shutdown: &CancellationToken) -> std::io::Result<()
         info!(signal = name, "stopping");
         shutdown.cancel();
     });
-    Ok(())
+    Ok(token)
 }
 
 /// `SIGHUP`, which asks for a reload.

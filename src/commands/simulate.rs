@@ -6,7 +6,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::error::faulty_scenario;
+use super::runtime::block_on;
 use super::{CommandError, output, serve, signals};
 use crate::cli::SimulateArgs;
 use crate::http::Listener;
@@ -25,14 +25,12 @@ pub(super) fn run(arguments: &SimulateArgs) -> Result<(), CommandError> {
                 ))
             })?;
             let name = path.to_string_lossy();
-            Scenario::parse(&name, &text).map_err(|error| faulty_scenario(&error))?
+            Scenario::parse(&name, &text).map_err(CommandError::faulty("scenario"))?
         }
         None => Scenario::default(),
     };
-    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
-    runtime.block_on(async {
-        let shutdown = CancellationToken::new();
-        signals::stop_on_signal(&shutdown)?;
+    block_on(async {
+        let shutdown = signals::stop_on_signal()?;
         let listeners = serve::listen(std::slice::from_ref(&arguments.listen)).await?;
         let simulator = Simulator::new(scenario);
         output::show(&announcement(&simulator, &listeners))?;

@@ -5,11 +5,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -65,12 +66,9 @@ impl ServiceNotifier {
 
     /// Reports that a reload has begun; [`Self::reloaded`] ends it.
     pub(super) async fn reloading(&self) {
-        match NotifyState::monotonic_usec_now() {
-            Ok(now) => {
-                self.notify(&[NotifyState::Reloading, now], NOTIFY_TIMEOUT)
-                    .await;
-            }
-            Err(error) => failed(&error),
+        if let Ok(now) = NotifyState::monotonic_usec_now().inspect_err(log_failure) {
+            let states = [NotifyState::Reloading, now];
+            self.notify(&states, NOTIFY_TIMEOUT).await;
         }
     }
 
@@ -105,60 +103,41 @@ impl ServiceNotifier {
         let Some(socket) = &self.socket else {
             return;
         };
-        let mut message = String::new();
-        for state in states {
-            message.push_str(&state.to_string());
-            message.push('\n');
-        }
-        let too_slow = || io::Error::from(io::ErrorKind::TimedOut);
+        let message: String = states.iter().map(|state| format!("{state}\n")).collect();
+        let too_slow = |_| Err(io::ErrorKind::TimedOut.into());
         let sent = timeout(limit, send(socket, &message)).await;
-        if let Err(error) = sent.map_err(|_| too_slow()).and_then(|sent| sent) {
-            failed(&error);
-        }
+        _ = sent.unwrap_or_else(too_slow).inspect_err(log_failure);
     }
 }
 
 /// The status line that the service manager shows.
 pub(super) fn status_line(config: &Config) -> String {
-    let channels: usize = config.accounts.iter().map(|a| a.channels.len()).sum();
-    format!("watching channels: {channels}")
+    format!("watching channels: {}", config.channel_count())
 }
 
-fn failed(error: &io::Error) {
+fn log_failure(error: &io::Error) {
     warn!(%error, "the service manager can't be notified (NOTIFY_SOCKET)");
 }
 
 /// Sends to a socket of the file system, or to an abstract one, which begins with `@`. It may be
 /// full; `sd_notify::notify` would block a thread until it is read.
 async fn send(socket: &OsStr, message: &str) -> io::Result<()> {
-    let sender = UnixDatagram::unbound()?;
-    connect(&sender, socket)?;
+    let mut path = socket.as_bytes().to_vec();
+    if let Some(first @ b'@') = path.first_mut() {
+        *first = 0;
+    }
+    let sender = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
+    sender.connect(&SockAddr::unix(OsStr::from_bytes(&path))?)?;
     sender.set_nonblocking(true)?;
-    let sender = tokio::net::UnixDatagram::from_std(sender)?;
+    let sender = tokio::net::UnixDatagram::from_std(sender.into())?;
     sender.send(message.as_bytes()).await?;
     Ok(())
 }
 
-#[cfg(target_os = "linux")]
-fn connect(sender: &UnixDatagram, socket: &OsStr) -> io::Result<()> {
-    use std::os::linux::net::SocketAddrExt as _;
-    use std::os::unix::ffi::OsStrExt as _;
-    use std::os::unix::net::SocketAddr;
-
-    match socket.as_bytes().strip_prefix(b"@") {
-        Some(name) => sender.connect_addr(&SocketAddr::from_abstract_name(name)?),
-        None => sender.connect(socket),
-    }
-}
-
-/// Elsewhere there are no abstract ones.
-#[cfg(not(target_os = "linux"))]
-fn connect(sender: &UnixDatagram, socket: &OsStr) -> io::Result<()> {
-    sender.connect(socket)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixDatagram;
+
     use super::*;
     use polyv_client::clock::Clock;
 

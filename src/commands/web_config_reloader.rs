@@ -1,10 +1,10 @@
 //! Loading and reloading the web configuration.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tracing::{error, info, warn};
+use tracing::warn;
 
-use super::blocking_reader::BlockingReader;
+use super::watched_source::WatchedSource;
 use web_config::{Diagnostics, SwapResult, WebConfig, WebConfigFile, WebConfigHandle};
 
 /// Keeps the web configuration in force in step with its file.
@@ -12,10 +12,7 @@ pub(super) struct WebConfigReloader {
     /// `None` without `--web.config.file`.
     file: Option<WebConfigFile>,
     handle: WebConfigHandle,
-    watched: Vec<PathBuf>,
-    reading: BlockingReader,
-    /// The error of the last reload.
-    failure: Option<String>,
+    pub(super) files: WatchedSource,
 }
 
 // === impl WebConfigReloader ===
@@ -27,12 +24,14 @@ impl WebConfigReloader {
     /// All faults of the file.
     pub(super) fn new(path: Option<&Path>) -> Result<Self, Diagnostics> {
         let file = path.map(WebConfigFile::new);
-        let (web_config, watched) = match &file {
+        let mut files = WatchedSource::new("web configuration");
+        let web_config = match &file {
             Some(file) => {
-                let reading = file.load();
-                (reading.config?, reading.watched)
+                let loaded = file.load();
+                files.watcher.watch(loaded.watched);
+                loaded.config?
             }
-            None => (WebConfig::empty(), Vec::new()),
+            None => WebConfig::empty(),
         };
         if let Some(file) = path
             && !web_config.has_tls()
@@ -41,12 +40,11 @@ impl WebConfigReloader {
             // The program that should have written it may have failed.
             warn!(file = %file.display(), "the web configuration neither encrypts nor asks for a password");
         }
+        let handle = WebConfigHandle::new(web_config);
         Ok(Self {
             file,
-            handle: WebConfigHandle::new(web_config),
-            watched,
-            reading: BlockingReader::default(),
-            failure: None,
+            handle,
+            files,
         })
     }
 
@@ -55,40 +53,18 @@ impl WebConfigReloader {
         &self.handle
     }
 
-    /// The directories of its files.
-    pub(super) fn watched(&self) -> &[PathBuf] {
-        &self.watched
-    }
-
     /// Whether the configuration in force is what its file contains.
     pub(super) fn in_sync(&self) -> bool {
-        self.failure.is_none()
+        !self.files.has_failed()
     }
 
-    /// Loads the file again. A faulty file leaves the configuration in force. Logs the error if the
-    /// reload was requested or the error is new.
+    /// Loads the file again. A faulty file leaves the configuration in force.
     ///
     /// # Errors
     /// The faults of the file.
     pub(super) async fn reload(&mut self, requested: bool) -> Result<SwapResult, String> {
         let result = self.try_reload().await;
-        match &result {
-            Ok(change) => {
-                self.failure = None;
-                if *change == SwapResult::Replaced {
-                    info!("the web configuration was reloaded");
-                }
-            }
-            Err(why) => {
-                let before = self.failure.replace(why.clone());
-                if requested || before.as_ref() != Some(why) {
-                    for line in why.lines() {
-                        error!("{line}");
-                    }
-                    error!("the new web configuration is faulty; the old one stays in force");
-                }
-            }
-        }
+        self.files.record(&result, requested);
         result
     }
 
@@ -96,13 +72,10 @@ impl WebConfigReloader {
         let Some(file) = self.file.clone() else {
             return Ok(SwapResult::Unchanged);
         };
-        let read = move || file.load();
-        let reading = self.reading.read("web configuration", read).await?;
+        let loaded = self.files.read(move || file.load()).await?;
         // Those of a faulty file too: that is where it will be fixed.
-        self.watched = reading.watched;
-        let web_config = reading.config.map_err(|faults| faults.to_string())?;
-        self.handle
-            .swap(web_config)
-            .map_err(|faults| faults.to_string())
+        self.files.watcher.watch(loaded.watched);
+        let swapped = loaded.config.and_then(|config| self.handle.swap(config));
+        swapped.map_err(|faults| faults.to_string())
     }
 }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::decoder::{Field, redact};
+use super::decoder::Field;
 use super::diagnostic::Location;
 use super::labels;
 use super::model::{Channel, Expect};
 use super::values::{boolean, interval, positive};
+use web_config::redact;
 
 /// Longer numbers are not the id of a channel.
 const MAX_ID_DIGITS: usize = 20;

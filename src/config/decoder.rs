@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Location};
 use super::yaml::{Entry, Node, Value};
-
-/// Longer texts are not shown in diagnostics. Every valid key and word is shorter.
-const MAX_SHOWN_CHARS: usize = 100;
+use web_config::redact;
 
 /// The faults and warnings of a configuration and of all files that it names.
 #[derive(Debug, Default)]
@@ -42,21 +40,6 @@ pub(super) struct Mapping<'a> {
     field: Field<'a>,
     entries: &'a [Entry<'a>],
     known: Vec<&'static str>,
-}
-
-/// A text as a diagnostic shows it: in backquotes if it is a short line. Other texts may be a secret
-/// under the wrong key, such as a private key, and diagnostics are logged and sent over HTTP.
-pub(super) fn redact(text: &str) -> String {
-    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/= ".contains(&byte);
-    // The base64 of keys and certificates begins with an `M`.
-    let is_pem = text.contains("-----BEGIN")
-        || text.contains("PRIVATE KEY")
-        || (text.starts_with('M') && text.len() >= 60 && text.bytes().all(is_base64));
-    if is_pem || text.contains(['\n', '\r']) || text.chars().count() > MAX_SHOWN_CHARS {
-        "a text that is not shown here".to_owned()
-    } else {
-        format!("`{text}`")
-    }
 }
 
 // === impl Report ===
@@ -298,26 +281,5 @@ impl<'a> Mapping<'a> {
             .filter(|(distance, known)| *distance <= known.len().max(3) / 3)
             .min_by_key(|(distance, _)| *distance)
             .map(|(_, known)| known)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn possible_secrets_are_redacted() {
-        assert_eq!(redact("TLS14"), "`TLS14`");
-        assert_eq!(redact(&"名".repeat(100)), format!("`{}`", "名".repeat(100)));
-        for text in [
-            "secret\n",
-            "secret\rsecret",
-            "-----BEGIN secret",
-            "secret PRIVATE KEY",
-            &"secret".repeat(17),
-            &format!("M{}", "secret".repeat(10)),
-        ] {
-            assert!(!redact(text).contains("secret"), "{text}");
-        }
     }
 }

@@ -1,8 +1,7 @@
 //! Durations as Prometheus writes them: `15s`, `5m`, `2h55m`.
 
 use std::time::Duration;
-
-use super::decoder::redact;
+use web_config::redact;
 
 /// Units with their milliseconds, longest first. Prometheus also has years, which are 365 days there
 /// and 365.25 elsewhere.

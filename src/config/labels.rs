@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::decoder::{Field, Mapping, redact};
+use super::decoder::{Field, Mapping};
+use web_config::redact;
 
 /// Labels that the exporter, Prometheus or the alert rules use themselves.
 const RESERVED: [&str; 11] = [

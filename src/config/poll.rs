@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chrono::FixedOffset;
 
-use super::decoder::{Field, redact};
+use super::decoder::Field;
 use super::values::{HOUR, MINUTE, SECOND, choice, interval, within};
+use web_config::redact;
 
 /// Polyv returns at most 3 hours of samples, by its own clock, which may differ from the local one.
 const MAX_LOOKBACK: Duration = Duration::from_secs(2 * 3600 + 55 * 60);

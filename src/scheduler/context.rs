@@ -29,6 +29,7 @@ pub struct PollerContext {
 }
 
 /// A configuration to apply, with the connection to Polyv that it needs.
+#[derive(Clone)]
 pub struct ConfigUpdate {
     /// The configuration.
     pub config: Config,

@@ -8,7 +8,9 @@ use prometheus::{
 };
 
 use super::process::ProcessCollector;
-use super::registration::{histogram, opts, register};
+use super::registration::{
+    counter_vec, gauge, gauge_vec, histogram, histogram_vec, int_gauge, int_gauge_vec,
+};
 use crate::metrics::families as c;
 use crate::state::DiscardReason;
 use polyv_client::Outcome;
@@ -89,77 +91,30 @@ impl Metrics {
     /// Only if the families had a name that is none, or one twice; its tests see to that.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let build = IntGaugeVec::new(opts(&c::EXPORTER_BUILD_INFO), c::EXPORTER_BUILD_INFO.labels)?;
         let BuildInfo {
             version,
             revision,
             rust_version,
         } = BuildInfo::THIS;
-        build
+        int_gauge_vec(&registry, &c::EXPORTER_BUILD_INFO)?
             .with_label_values(&[version, revision, rust_version])
             .set(1);
-        register(&registry, build)?;
         let metrics = Self {
-            requests: register(
-                &registry,
-                IntCounterVec::new(opts(&c::API_REQUESTS), c::API_REQUESTS.labels)?,
-            )?,
-            request_duration: register(
-                &registry,
-                HistogramVec::new(
-                    histogram(&c::API_REQUEST_DURATION, &REQUEST_SECONDS),
-                    c::API_REQUEST_DURATION.labels,
-                )?,
-            )?,
-            rate_limit_wait: register(
-                &registry,
-                Histogram::with_opts(histogram(&c::API_RATE_LIMIT_WAIT, &WAIT_SECONDS))?,
-            )?,
-            paused: register(&registry, IntGauge::with_opts(opts(&c::API_PAUSED))?)?,
-            clock_skew: register(&registry, GaugeVec::new(opts(&c::API_CLOCK_SKEW), &[])?)?,
-            auth_success: register(
-                &registry,
-                IntGaugeVec::new(
-                    opts(&c::ACCOUNT_AUTH_SUCCESS),
-                    c::ACCOUNT_AUTH_SUCCESS.labels,
-                )?,
-            )?,
-            status_fallback: register(
-                &registry,
-                IntGaugeVec::new(
-                    opts(&c::ACCOUNT_STATUS_FALLBACK),
-                    c::ACCOUNT_STATUS_FALLBACK.labels,
-                )?,
-            )?,
-            listed: register(
-                &registry,
-                GaugeVec::new(opts(&c::ACCOUNT_LISTED), c::ACCOUNT_LISTED.labels)?,
-            )?,
-            sample_delay: register(
-                &registry,
-                HistogramVec::new(
-                    histogram(&c::SAMPLE_DELAY, &DELAY_SECONDS),
-                    c::SAMPLE_DELAY.labels,
-                )?,
-            )?,
-            samples_discarded: register(
-                &registry,
-                IntCounterVec::new(opts(&c::SAMPLES_DISCARDED), c::SAMPLES_DISCARDED.labels)?,
-            )?,
-            poll_lag: register(&registry, Gauge::with_opts(opts(&c::EXPORTER_POLL_LAG))?)?,
-            poll_stretch: register(
-                &registry,
-                Gauge::with_opts(opts(&c::EXPORTER_POLL_STRETCH))?,
-            )?,
+            requests: counter_vec(&registry, &c::API_REQUESTS)?,
+            request_duration: histogram_vec(&registry, &c::API_REQUEST_DURATION, &REQUEST_SECONDS)?,
+            rate_limit_wait: histogram(&registry, &c::API_RATE_LIMIT_WAIT, &WAIT_SECONDS)?,
+            paused: int_gauge(&registry, &c::API_PAUSED)?,
+            clock_skew: gauge_vec(&registry, &c::API_CLOCK_SKEW)?,
+            auth_success: int_gauge_vec(&registry, &c::ACCOUNT_AUTH_SUCCESS)?,
+            status_fallback: int_gauge_vec(&registry, &c::ACCOUNT_STATUS_FALLBACK)?,
+            listed: gauge_vec(&registry, &c::ACCOUNT_LISTED)?,
+            sample_delay: histogram_vec(&registry, &c::SAMPLE_DELAY, &DELAY_SECONDS)?,
+            samples_discarded: counter_vec(&registry, &c::SAMPLES_DISCARDED)?,
+            poll_lag: gauge(&registry, &c::EXPORTER_POLL_LAG)?,
+            poll_stretch: gauge(&registry, &c::EXPORTER_POLL_STRETCH)?,
             reloads: ReloadMetrics {
-                successful: register(
-                    &registry,
-                    IntGauge::with_opts(opts(&c::EXPORTER_RELOAD_SUCCESSFUL))?,
-                )?,
-                success: register(
-                    &registry,
-                    Gauge::with_opts(opts(&c::EXPORTER_RELOAD_SUCCESS))?,
-                )?,
+                successful: int_gauge(&registry, &c::EXPORTER_RELOAD_SUCCESSFUL)?,
+                success: gauge(&registry, &c::EXPORTER_RELOAD_SUCCESS)?,
             },
             process: ProcessCollector::new(&registry)?,
             registry,
@@ -293,7 +248,7 @@ impl Metrics {
     pub fn set_clock_skew(&self, skew: Option<f64>) {
         match skew {
             Some(skew) => self.clock_skew.with_label_values::<&str>(&[]).set(skew),
-            None => _ = self.clock_skew.remove_label_values::<&str>(&[]),
+            None => self.clock_skew.reset(),
         }
     }
 

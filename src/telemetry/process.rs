@@ -5,7 +5,7 @@
 
 use prometheus::{Counter, Gauge, Registry};
 
-use super::registration::{opts, register};
+use super::registration::{counter, gauge};
 use crate::metrics::families as c;
 
 /// The process's metrics, brought up to date at each scrape.
@@ -24,9 +24,9 @@ pub(super) struct ProcessCollector {
 
 impl ProcessCollector {
     pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let gauge = |family| register(registry, Gauge::with_opts(opts(family))?);
+        let gauge = |family| gauge(registry, family);
         Ok(Self {
-            cpu: register(registry, Counter::with_opts(opts(&c::PROCESS_CPU))?)?,
+            cpu: counter(registry, &c::PROCESS_CPU)?,
             max_fds: gauge(&c::PROCESS_MAX_FDS)?,
             open_fds: gauge(&c::PROCESS_OPEN_FDS)?,
             resident_memory: gauge(&c::PROCESS_RESIDENT_MEMORY)?,

@@ -211,7 +211,7 @@ fn play_faulty(cases: &[Case], study: &Mutex<Study>) {
 // === impl Case ===
 
 impl Case {
-    /// So many of each kind, taking turns.
+    /// This many of each kind, taking turns.
     fn all(kinds: usize, of_each: usize) -> Vec<Self> {
         let numbers = 0..of_each;
         let cases = numbers.flat_map(|number| (0..kinds).map(move |kind| Self { kind, number }));

@@ -23,3 +23,4 @@ pub use denial::Denial;
 pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use file::{LoadResult, WebConfigFile};
 pub use handle::{SwapResult, WebConfigHandle};
+pub use redact::redact;

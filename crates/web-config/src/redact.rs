@@ -5,7 +5,8 @@ const MAX_QUOTED_CHARS: usize = 100;
 
 /// A short text on one line in backquotes. Anything else may be a secret in the wrong place,
 /// such as a private key, and messages get into logs and responses.
-pub(crate) fn redact(text: &str) -> String {
+#[must_use]
+pub fn redact(text: &str) -> String {
     if text.contains(['\n', '\r'])
         || looks_like_pem(text)
         || text.chars().count() > MAX_QUOTED_CHARS

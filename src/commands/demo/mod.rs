@@ -1,13 +1,12 @@
 //! `demo`: a simulated Polyv and the exporter in one process, on loopback.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use anyhow::Context;
-use tokio_util::sync::CancellationToken;
 
 use super::app::{self, AppConfig};
-use super::error::{faulty_configuration, faulty_scenario};
+use super::load_config::LoadedConfig;
+use super::runtime::block_on;
 use super::{CommandError, load_config, output, serve, signals, simulate};
 use crate::cli::DemoArgs;
 use crate::config::Source;
@@ -22,56 +21,42 @@ const CONFIG: &str = include_str!("config.yml");
 pub(super) fn run(arguments: &DemoArgs) -> Result<(), CommandError> {
     init_tracing(arguments.log.level, arguments.log.format);
     let scenario = Scenario::parse("the demonstration's scenario", SCENARIO)
-        .map_err(|error| faulty_scenario(&error))?;
-    let plot = plot(&scenario);
-    let web_config = load_config::load_web_config(&arguments.web)?;
-    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
-    let done = runtime.block_on(async {
-        let shutdown = CancellationToken::new();
-        signals::stop_on_signal(&shutdown)?;
+        .map_err(CommandError::faulty("scenario"))?;
+    block_on(async {
+        let reload_signal = signals::reload_signal()?;
+        let web_config = load_config::load_web_config(&arguments.web)?;
+        let shutdown = signals::stop_on_signal()?;
         let listeners = serve::listen(&arguments.listen_addresses).await?;
         let polyv = http::bind("127.0.0.1:0").await?;
-        let base_url = polyv
+        let polyv_address = polyv
             .first()
-            .map(|listener| format!("http://{}", listener.address))
-            .context("there is no loopback address")?;
-        let source = Source::text(
-            "the demonstration's configuration",
-            &CONFIG.replace("{base_url}", &base_url),
-        );
-        let (config, fingerprint) = source
-            .load_with_fingerprint()
-            .map_err(|faults| faulty_configuration(&faults))?;
-        output::show(&addresses(
-            &listeners,
-            web_config.handle().current().has_tls(),
-            &base_url,
-        ))?;
-        output::show(&plot)?;
-
-        let simulator = Simulator::new(scenario);
+            .context("there is no loopback address")?
+            .address;
+        let base_url = format!("http://{polyv_address}");
+        let config = CONFIG.replace("{base_url}", &base_url);
+        let source = Source::text("the demonstration's configuration", &config);
+        let loaded = LoadedConfig::load(source)?;
+        let tls = web_config.handle().current().has_tls();
+        output::show(&addresses(&listeners, tls, &base_url))?;
+        output::show(&plot(&scenario))?;
         let setup = AppConfig {
-            source,
-            config,
-            fingerprint,
+            loaded,
             web_config,
             listeners,
             telemetry_path: "/metrics".to_owned(),
             enable_lifecycle: false,
-            reload_signal: signals::reload_signal()?,
+            reload_signal,
         };
         let exporting = async {
             let done = app::run(setup, shutdown.clone()).await;
             shutdown.cancel();
             done.map_err(CommandError::from)
         };
-        let (played, exported) =
-            tokio::join!(simulate::play(&simulator, polyv, &shutdown), exporting);
+        let simulator = Simulator::new(scenario);
+        let playing = simulate::play(&simulator, polyv, &shutdown);
+        let (played, exported) = tokio::join!(playing, exporting);
         exported.and(played)
-    });
-    // A password that is being checked must not keep us from stopping.
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    done
+    })
 }
 
 fn addresses(listeners: &[Listener], tls: bool, polyv: &str) -> String {

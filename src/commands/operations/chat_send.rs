@@ -1,7 +1,7 @@
 //! `chat send`
 
 use std::collections::HashMap;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,86 +12,89 @@ use super::messages;
 use super::report::{OperationError, OperationReport, OperationStatus};
 use crate::cli::SendArgs;
 use crate::commands::error::CommandError;
-use polyv_client::{ChatMessage, ChatResult, Effect, send_chat_messages};
+use polyv_client::{ChatMessage, ChatResult, Effect, send_chat_messages, truncate};
+
+/// Characters of a message that are shown if it was not sent.
+const EXCERPT_CHARS: usize = 30;
 
 /// What became of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "result", rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 enum MessageStatus {
-    Sent {
-        /// Polyv's id of it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        id: Option<String>,
-    },
+    Sent,
     /// Polyv will not have it.
-    Refused { reason: String },
+    Refused,
     /// It may be sent again.
-    NotSent { reason: String },
+    NotSent,
     /// It may have been sent.
-    Unknown { reason: String },
+    Unknown,
 }
 
+/// What became of one message, and why.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line<'a> {
+struct MessageReport<'a> {
     /// Which of the messages that were given it is, from 1.
     number: usize,
     msg_id: &'a str,
-    #[serde(flatten)]
-    status: &'a MessageStatus,
+    result: MessageStatus,
+    /// Polyv's id of a message that was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    /// Why it was not sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip)]
+    message: &'a ChatMessage,
 }
 
 pub(crate) fn run(arguments: &SendArgs) -> Result<(), CommandError> {
     let messages = messages::read(arguments)?;
     let batch_size = usize::from(arguments.batch_size);
-    let dry_run = arguments.operation.dry_run;
     operate(&arguments.operation, async |context| {
-        if dry_run {
-            let requests: Vec<_> = messages
-                .chunks(batch_size)
-                .map(|batch| send_chat_messages(&context.target.channel_id, batch))
-                .map(|request| context.preview(&request))
-                .collect();
-            return OperationReport::dry_run(&context.target, &requests);
+        if arguments.operation.dry_run {
+            let batches = messages.chunks(batch_size);
+            let requests = batches.map(|batch| send_chat_messages(context.channel_id, batch));
+            return context.dry_run(&requests.collect::<Vec<_>>());
         }
-        let (statuses, error) = send(&context, &messages, batch_size).await;
-        let unsent = arguments.unsent.as_deref();
-        let report = report(&context, &messages, &statuses, unsent);
+        let (reports, error) = send(&context, &messages, batch_size).await;
+        let report = summary(context.channel_id, &reports, arguments.unsent.as_deref());
         match error {
-            Some(error) => report
-                .with("error", &error.what)
-                .with("outcome", &error.outcome),
+            Some(error) => report.with_error(&error),
             None => report,
         }
     })
 }
 
 /// Sends batch after batch, up to the first that fails as a whole.
-async fn send(
-    context: &OperationContext,
-    messages: &[ChatMessage],
+async fn send<'a>(
+    context: &OperationContext<'_>,
+    messages: &'a [ChatMessage],
     batch_size: usize,
-) -> (Vec<MessageStatus>, Option<OperationError>) {
-    let mut failed = None;
+) -> (Vec<MessageReport<'a>>, Option<OperationError>) {
+    let mut reports: Vec<_> = (1..).zip(messages).map(MessageReport::not_tried).collect();
     let bar = progress(messages.len(), batch_size);
-    let mut statuses = Vec::with_capacity(messages.len());
-    for batch in messages.chunks(batch_size) {
-        let request = send_chat_messages(&context.target.channel_id, batch);
+    let mut error = None;
+    for (batch, reports) in messages
+        .chunks(batch_size)
+        .zip(reports.chunks_mut(batch_size))
+    {
+        let request = send_chat_messages(context.channel_id, batch);
         match context.write(&request).await {
-            Ok(results) => statuses.extend(matched(batch, results)),
-            Err(error) => {
-                let status = fate_of_batch(&error, batch.len());
-                statuses.extend(std::iter::repeat_n(status, batch.len()));
-                failed = Some(error);
+            Ok(results) => record(reports, results),
+            Err(failure) => {
+                let status = failed_status(&failure, batch);
+                for report in reports {
+                    report.failed(status, &failure.what);
+                }
+                error = Some(failure);
                 break;
             }
         }
-        bar.set_position(statuses.len() as u64);
+        bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
-    let reason = "a call before it failed".to_owned();
-    statuses.resize(messages.len(), MessageStatus::NotSent { reason });
-    (statuses, failed)
+    (reports, error)
 }
 
 /// Drawn on a terminal, and only where there is something to wait for.
@@ -104,85 +107,69 @@ fn progress(messages: usize, batch_size: usize) -> ProgressBar {
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Which message of several Polyv refused a call for, it does not say: then all may be sent
-/// again, a few at a time.
-fn fate_of_batch(error: &OperationError, messages: usize) -> MessageStatus {
-    let reason = error.what.clone();
+/// What became of all messages of a call that failed. Which of several messages Polyv refused a
+/// call for, it does not say: then all may be sent again, a few at a time.
+fn failed_status(error: &OperationError, batch: &[ChatMessage]) -> MessageStatus {
     match (error.effect, error.outcome) {
-        (Effect::Unknown, _) => MessageStatus::Unknown { reason },
-        (Effect::None, Some("rejected")) if messages == 1 => MessageStatus::Refused { reason },
-        (Effect::None, _) => MessageStatus::NotSent { reason },
+        (Effect::Unknown, _) => MessageStatus::Unknown,
+        (Effect::None, Some("rejected")) if batch.len() == 1 => MessageStatus::Refused,
+        (Effect::None, _) => MessageStatus::NotSent,
     }
 }
 
-/// The statuses of a batch's messages. The order of results means nothing.
-fn matched(batch: &[ChatMessage], results: Vec<ChatResult>) -> Vec<MessageStatus> {
-    let mut results: HashMap<String, ChatResult> = results
+/// Records the results of a batch. Their order means nothing.
+fn record(reports: &mut [MessageReport<'_>], results: Vec<ChatResult>) {
+    let results = results
         .into_iter()
-        .map(|result| (result.msg_id.clone(), result))
-        .collect();
-    batch
-        .iter()
-        .map(|message| match results.remove(&message.msg_id) {
-            Some(result) => match result.sent {
-                Some(true) => MessageStatus::Sent { id: result.id },
-                Some(false) => MessageStatus::Refused {
-                    reason: result.reason,
-                },
-                None => MessageStatus::Unknown {
-                    reason: "Polyv's answer does not say whether it was sent".to_owned(),
-                },
-            },
-            None => MessageStatus::Unknown {
-                reason: "Polyv's answer says nothing of it".to_owned(),
-            },
-        })
-        .collect()
+        .map(|result| (result.msg_id.clone(), result));
+    let mut results: HashMap<String, ChatResult> = results.collect();
+    for report in reports {
+        let Some(result) = results.remove(report.msg_id) else {
+            report.failed(MessageStatus::Unknown, "Polyv's answer says nothing of it");
+            continue;
+        };
+        match result.sent {
+            Some(true) => {
+                report.result = MessageStatus::Sent;
+                (report.id, report.reason) = (result.id, None);
+            }
+            Some(false) => report.failed(MessageStatus::Refused, &result.reason),
+            None => {
+                let why = "Polyv's answer does not say whether it was sent";
+                report.failed(MessageStatus::Unknown, why);
+            }
+        }
+    }
 }
 
-fn report(
-    context: &OperationContext,
-    messages: &[ChatMessage],
-    statuses: &[MessageStatus],
+/// The report on all messages.
+fn summary(
+    channel_id: &str,
+    reports: &[MessageReport<'_>],
     unsent_file: Option<&Path>,
 ) -> OperationReport {
-    let count =
-        |is: fn(&MessageStatus) -> bool| statuses.iter().filter(|status| is(status)).count();
-    let sent = count(|status| matches!(status, MessageStatus::Sent { .. }));
-    let refused = count(|status| matches!(status, MessageStatus::Refused { .. }));
-    let not_sent = count(|status| matches!(status, MessageStatus::NotSent { .. }));
-    let unknown = count(|status| matches!(status, MessageStatus::Unknown { .. }));
+    let with = |status| reports.iter().filter(move |report| report.result == status);
+    let sent = with(MessageStatus::Sent).count();
+    let unknown = with(MessageStatus::Unknown).count();
     let ending = match (sent, unknown) {
-        _ if sent == messages.len() => OperationStatus::Done,
+        _ if sent == reports.len() => OperationStatus::Done,
         (_, 1..) => OperationStatus::Unknown,
         (0, 0) => OperationStatus::NotDone,
         (1.., 0) => OperationStatus::Partly,
     };
     let mut text = String::new();
-    for (number, (message, status)) in (1..).zip(messages.iter().zip(statuses)) {
-        let (word, why) = match status {
-            MessageStatus::Sent { id } => ("sent", id.as_deref().unwrap_or("")),
-            MessageStatus::Refused { reason } => ("refused", reason.as_str()),
-            MessageStatus::NotSent { reason } => ("not sent", reason.as_str()),
-            MessageStatus::Unknown { reason } => ("unknown", reason.as_str()),
-        };
-        let id = message.msg_id.escape_debug();
-        _ = write!(text, "{word:<9} {number:>3}  {id}  {why}");
-        if !matches!(status, MessageStatus::Sent { .. }) {
-            // So that it is found where it may be: in the file, or in the chat.
-            let excerpt: String = message.content.chars().take(30).collect();
-            _ = write!(text, "  “{}”", excerpt.escape_debug());
-        }
-        text.push('\n');
+    for report in reports {
+        _ = writeln!(text, "{report}");
     }
-    _ = write!(text, "Channel {}: {sent} sent", context.target.channel_id);
-    for (number, word) in [
-        (refused, "refused"),
-        (not_sent, "not sent"),
-        (unknown, "unknown"),
+    _ = write!(text, "Channel {channel_id}: {sent} sent");
+    for status in [
+        MessageStatus::Refused,
+        MessageStatus::NotSent,
+        MessageStatus::Unknown,
     ] {
+        let number = with(status).count();
         if number > 0 {
-            _ = write!(text, ", {number} {word}");
+            _ = write!(text, ", {number} {}", status.as_str());
         }
     }
     if unknown > 0 {
@@ -191,25 +178,14 @@ fn report(
              the chat before you do.",
         );
     }
-    let unsent: Vec<&ChatMessage> = messages
-        .iter()
-        .zip(statuses)
-        .filter(|(_, status)| matches!(status, MessageStatus::NotSent { .. }))
-        .map(|(message, _)| message)
+    let unsent: Vec<_> = with(MessageStatus::NotSent)
+        .map(|report| report.message)
         .collect();
     if !unsent.is_empty() || unsent_file.is_some() {
         write_unsent(&unsent, unsent_file, &mut text);
     }
-    let lines: Vec<_> = (1..)
-        .zip(messages.iter().zip(statuses))
-        .map(|(number, (message, status))| Line {
-            number,
-            msg_id: &message.msg_id,
-            status,
-        })
-        .collect();
-    OperationReport::new(&context.target, ending, text)
-        .with("messages", &lines)
+    OperationReport::new(ending, text)
+        .with("messages", &reports)
         .with("unsent", &unsent)
 }
 
@@ -233,6 +209,54 @@ fn write_unsent(unsent: &[&ChatMessage], file: Option<&Path>, text: &mut String)
         text,
         "\n→ To send those that were not sent, give this to --file:\n{json}"
     );
+}
+
+// === impl MessageStatus ===
+
+impl MessageStatus {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Refused => "refused",
+            Self::NotSent => "not sent",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+// === impl MessageReport ===
+
+impl<'a> MessageReport<'a> {
+    fn not_tried((number, message): (usize, &'a ChatMessage)) -> Self {
+        Self {
+            number,
+            msg_id: &message.msg_id,
+            result: MessageStatus::NotSent,
+            id: None,
+            reason: Some("a call before it failed".to_owned()),
+            message,
+        }
+    }
+
+    fn failed(&mut self, result: MessageStatus, reason: &str) {
+        self.result = result;
+        self.reason = Some(reason.to_owned());
+    }
+}
+
+impl fmt::Display for MessageReport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (result, id) = (self.result.as_str(), self.msg_id.escape_debug());
+        let details = self.id.as_ref().or(self.reason.as_ref());
+        let details = details.map_or("", String::as_str);
+        write!(f, "{result:<9} {:>3}  {id}  {details}", self.number)?;
+        if self.result != MessageStatus::Sent {
+            // So that it is found where it may be: in the file, or in the chat.
+            let excerpt = truncate(&self.message.content, EXCERPT_CHARS);
+            write!(f, "  “{}”", excerpt.escape_debug())?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -263,10 +287,18 @@ mod tests {
             result("b", Some(false)),
             result("a", Some(true)),
         ];
-        let statuses = matched(&batch, results);
-        assert!(matches!(&statuses[0], MessageStatus::Sent { id: Some(id) } if id == "polyv-a"));
-        assert!(matches!(&statuses[1], MessageStatus::Refused { reason } if reason == "why"));
-        assert!(matches!(&statuses[2], MessageStatus::Unknown { .. }));
-        assert!(matches!(&statuses[3], MessageStatus::Unknown { .. }));
+        let mut reports: Vec<_> = (1..).zip(&batch).map(MessageReport::not_tried).collect();
+        record(&mut reports, results);
+        let statuses: Vec<_> = reports.iter().map(|report| report.result).collect();
+        let unknown = MessageStatus::Unknown;
+        let expected = [
+            MessageStatus::Sent,
+            MessageStatus::Refused,
+            unknown,
+            unknown,
+        ];
+        assert_eq!(statuses, expected);
+        assert_eq!(reports[0].id.as_deref(), Some("polyv-a"));
+        assert_eq!(reports[1].reason.as_deref(), Some("why"));
     }
 }

@@ -1,54 +1,38 @@
-//! Running one operation: configuration, permits, interruption, report.
+//! Running one operation: permits, interruption, report.
 
-use std::future::Future;
-
-use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use super::report::{OperationError, OperationReport, OperationTarget};
+use super::report::{OperationError, OperationReport};
 use crate::cli::OperationArgs;
-use crate::commands::api_session::{ApiSession, select_account};
+use crate::commands::api_session::{ApiSession, with_session};
 use crate::commands::error::CommandError;
-use crate::commands::{load_config, output, signals};
-use crate::config::check_channel_id;
-use crate::telemetry::init_tracing;
+use crate::commands::{output, signals};
 use polyv_client::{Client, Effect, Error, Permit, WriteRequest};
 
 /// What one operation works with.
-pub(super) struct OperationContext {
-    pub(super) target: OperationTarget,
-    session: ApiSession,
+pub(super) struct OperationContext<'a> {
+    pub(super) channel_id: &'a str,
+    session: ApiSession<'a>,
     interrupted: CancellationToken,
 }
 
-/// Runs an operation: loads the configuration, lets `work` do it, and prints the report.
-pub(super) fn operate<W, F>(arguments: &OperationArgs, work: W) -> Result<(), CommandError>
-where
-    W: FnOnce(OperationContext) -> F,
-    F: Future<Output = OperationReport>,
-{
-    init_tracing(arguments.log.level, arguments.log.format);
-    check_channel_id(&arguments.channel).map_err(CommandError::Usage)?;
-    let (_source, config) = load_config::load(&arguments.config)?;
-    let account = select_account(&config, &arguments.channel, arguments.account.as_deref())?;
-    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
-    let report = runtime.block_on(async {
-        let interrupted = CancellationToken::new();
-        signals::stop_on_signal(&interrupted)?;
+/// Runs an operation: loads the configuration, lets `work` do it, and shows the report.
+pub(super) fn operate(
+    arguments: &OperationArgs,
+    work: impl AsyncFnOnce(OperationContext<'_>) -> OperationReport,
+) -> Result<(), CommandError> {
+    let report = with_session(&arguments.account, &arguments.channel, async |session| {
+        let interrupted = signals::stop_on_signal()?;
+        let account = session.account.name.clone();
         let context = OperationContext {
-            target: OperationTarget {
-                account: account.name.clone(),
-                channel_id: arguments.channel.clone(),
-            },
-            session: ApiSession::new(&config, account)?,
+            channel_id: session.channel_id,
+            session,
             interrupted,
         };
-        Ok::<_, anyhow::Error>(work(context).await)
-    });
-    // A name that is still being looked up must not keep the person waiting.
-    runtime.shutdown_background();
-    let report = report?;
-    output::show(&report.render(arguments.output)?)?;
+        let report = work(context).await.with("account", &account);
+        Ok(report.with("channel_id", &arguments.channel))
+    })?;
+    output::show_report(arguments.account.output, report.text(), report.json())?;
     if report.is_success() {
         Ok(())
     } else {
@@ -56,26 +40,17 @@ where
     }
 }
 
-impl OperationContext {
+impl OperationContext<'_> {
     /// Reads something. Nothing is changed by that, whatever happens.
     pub(super) async fn read<T>(
         &self,
         request: impl AsyncFn(&Client, Permit) -> Result<T, Error>,
     ) -> Result<T, OperationError> {
-        let requesting = async {
-            let once = async || {
-                let permit = self.session.limiter.acquire().await;
-                request(&self.session.client, permit).await
-            };
-            match once().await {
-                // Polyv's clock is known now.
-                Err(Error::ClockSkew(_)) => once().await,
-                other => other,
-            }
-        };
         tokio::select! {
             () = self.interrupted.cancelled() => Err(OperationError::interrupted(Effect::None)),
-            response = requesting => response.map_err(|error| OperationError::new(&error, Effect::None)),
+            response = self.session.read(request) => {
+                response.map_err(|error| OperationError::new(&error, Effect::None))
+            }
         }
     }
 
@@ -105,8 +80,9 @@ impl OperationContext {
         }
     }
 
-    /// The request that would be sent.
-    pub(super) fn preview<T>(&self, request: &WriteRequest<T>) -> polyv_client::Preview {
-        self.session.client.preview(request)
+    /// The report on a dry run, with the requests that would be sent.
+    pub(super) fn dry_run<T>(&self, requests: &[WriteRequest<T>]) -> OperationReport {
+        let preview = |request| self.session.client.preview(request);
+        OperationReport::dry_run(&requests.iter().map(preview).collect::<Vec<_>>())
     }
 }

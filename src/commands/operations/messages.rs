@@ -9,7 +9,7 @@ use ring::rand;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::cli::{SendArgs, ViewerTypeArg};
+use crate::cli::SendArgs;
 use crate::commands::error::CommandError;
 use polyv_client::{ChatMessage, ViewerType};
 
@@ -92,11 +92,7 @@ fn from_flags(arguments: &SendArgs) -> MessageInput {
         content: arguments.content.clone().unwrap_or_default(),
         avatar: arguments.avatar.clone(),
         session_id: arguments.session_id.clone(),
-        viewer_type: arguments.viewer_type.map(|kind| match kind {
-            ViewerTypeArg::Viewer => ViewerType::Viewer,
-            ViewerTypeArg::Student => ViewerType::Student,
-            ViewerTypeArg::Slice => ViewerType::Slice,
-        }),
+        viewer_type: arguments.viewer_type,
     }
 }
 

@@ -9,6 +9,7 @@ mod context;
 mod messages;
 mod report;
 mod session;
+mod setting;
 mod video_moderation;
 
 pub(super) use chat_moderation::run as switch;

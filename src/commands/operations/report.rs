@@ -5,14 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::cli::Output;
 use polyv_client::{Effect, Error, Outcome, Preview};
-
-/// The channel that an operation is about.
-pub(super) struct OperationTarget {
-    pub(super) account: String,
-    pub(super) channel_id: String,
-}
 
 /// The result of an operation.
 pub(super) struct OperationReport {
@@ -86,48 +79,32 @@ impl OperationError {
 // === impl OperationReport ===
 
 impl OperationReport {
-    /// A report in a sentence.
-    pub(super) fn new(
-        target: &OperationTarget,
-        ending: OperationStatus,
-        text: impl Into<String>,
-    ) -> Self {
+    /// A report for a person; [`with`](Self::with) adds what a script reads.
+    pub(super) fn new(ending: OperationStatus, text: impl Into<String>) -> Self {
         let mut text = text.into();
         text.push('\n');
-        let report = Self {
-            ending,
-            text,
-            json: Map::new(),
-        };
-        report
-            .with("result", &ending)
-            .with("account", &target.account)
-            .with("channel_id", &target.channel_id)
+        let json = Map::new();
+        Self { ending, text, json }.with("result", &ending)
     }
 
     /// The report on a failure: what failed, and whether it took effect.
-    pub(super) fn failed(target: &OperationTarget, what: &str, error: &OperationError) -> Self {
-        let (ending, text) = match error.effect {
-            Effect::None => (
-                OperationStatus::NotDone,
-                format!("{what}: not done. {}", error.what),
-            ),
-            Effect::Unknown => (
+    pub(super) fn failed(what: &str, error: &OperationError) -> Self {
+        let why = &error.what;
+        let report = match error.effect {
+            Effect::None => Self::new(OperationStatus::NotDone, format!("{what}: not done. {why}")),
+            Effect::Unknown => Self::new(
                 OperationStatus::Unknown,
                 format!(
-                    "{what}: it is unknown whether that took effect. {}\n→ It was not sent \
-                     again. Look at the present state before you do.",
-                    error.what
+                    "{what}: it is unknown whether that took effect. {why}\n→ It was not sent \
+                     again. Look at the present state before you do."
                 ),
             ),
         };
-        Self::new(target, ending, text)
-            .with("error", &error.what)
-            .with("outcome", &error.outcome)
+        report.with_error(error)
     }
 
     /// The requests that a dry run would have sent.
-    pub(super) fn dry_run(target: &OperationTarget, requests: &[Preview]) -> Self {
+    pub(super) fn dry_run(requests: &[Preview]) -> Self {
         let mut text = String::from("Nothing was sent. This would be:");
         for request in requests {
             _ = write!(text, "\nPOST {}", request.url);
@@ -135,7 +112,13 @@ impl OperationReport {
                 _ = write!(text, "\n{body:#}");
             }
         }
-        Self::new(target, OperationStatus::DryRun, text).with("requests", &requests)
+        Self::new(OperationStatus::DryRun, text).with("requests", &requests)
+    }
+
+    /// Adds a failure for scripts.
+    pub(super) fn with_error(self, error: &OperationError) -> Self {
+        self.with("error", &error.what)
+            .with("outcome", &error.outcome)
     }
 
     /// Adds a value for scripts.
@@ -153,15 +136,11 @@ impl OperationReport {
         )
     }
 
-    /// The report in the requested format.
-    pub(super) fn render(&self, output: Output) -> serde_json::Result<String> {
-        match output {
-            Output::Text => Ok(self.text.clone()),
-            Output::Json => {
-                let mut json = serde_json::to_string_pretty(&self.json)?;
-                json.push('\n');
-                Ok(json)
-            }
-        }
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) const fn json(&self) -> &Map<String, Value> {
+        &self.json
     }
 }

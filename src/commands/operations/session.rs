@@ -21,37 +21,32 @@ pub(crate) fn run(arguments: &LinkArgs) -> Result<(), CommandError> {
     let id = id.map_err(|error| CommandError::Usage(error.to_string()))?;
     let dry_run = arguments.operation.dry_run;
     operate(&arguments.operation, async |context| {
-        link(&context, &id, dry_run)
-            .await
-            .with("external_id", &id.as_str())
+        let report = link(&context, &id, dry_run).await;
+        report.with("external_id", &id.as_str())
     })
 }
 
 async fn link(
-    context: &OperationContext,
+    context: &OperationContext<'_>,
     id: &ExternalSessionId,
     dry_run: bool,
 ) -> OperationReport {
-    let request = link_sessions(&context.target.channel_id, id);
+    let channel = context.channel_id;
+    let request = link_sessions(channel, id);
+    let id = id.as_str();
     if dry_run {
-        return OperationReport::dry_run(&context.target, &[context.preview(&request)]);
+        return context.dry_run(&[request]);
     }
-    let channel = &context.target.channel_id;
     match context.write(&request).await {
         Ok(()) => OperationReport::new(
-            &context.target,
             OperationStatus::Done,
             format!(
-                "Channel {channel}: the sessions that it starts from now on are linked to {}",
-                id.as_str()
+                "Channel {channel}: the sessions that it starts from now on are linked to {id}"
             ),
         ),
         Err(error) => {
-            let what = format!(
-                "Channel {channel}: linking its coming sessions to {}",
-                id.as_str()
-            );
-            OperationReport::failed(&context.target, &what, &error)
+            let what = format!("Channel {channel}: linking its coming sessions to {id}");
+            OperationReport::failed(&what, &error)
         }
     }
 }

@@ -8,14 +8,10 @@ mod text;
 
 use std::time::Duration;
 
-use anyhow::Context;
-
-use super::api_session::{ApiSession, select_account};
-use super::{CommandError, load_config, output};
-use crate::cli::{Output, ProbeArgs};
-use crate::config::{Account, Config, check_channel_id};
-use crate::telemetry::init_tracing;
-use polyv_client::{Error, Range, StreamInfo};
+use super::api_session::{ApiSession, with_session};
+use super::{CommandError, output};
+use crate::cli::ProbeArgs;
+use polyv_client::{Client, Error, Permit, Range};
 use related_lookups::RelatedLookups;
 use report::Report;
 
@@ -24,24 +20,13 @@ const LOOKBACK: Duration = Duration::from_secs(600);
 
 /// Asks, shows, and says what to do where something is wrong.
 pub(super) fn run(arguments: &ProbeArgs) -> Result<(), CommandError> {
-    init_tracing(arguments.log.level, arguments.log.format);
-    check_channel_id(&arguments.channel_id).map_err(CommandError::Usage)?;
-    let (_source, config) = load_config::load(&arguments.config)?;
-    let account = select_account(&config, &arguments.channel_id, arguments.account.as_deref())?;
-    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
-    let report = runtime.block_on(ask(&config, account, &arguments.channel_id));
-    // A name that is still being looked up must not keep the person waiting.
-    runtime.shutdown_background();
-    let report = report?;
-    let shown = match arguments.output {
-        Output::Text => text::write(&report, config.poll.time_zone),
-        Output::Json => {
-            let mut json = serde_json::to_string_pretty(&report)?;
-            json.push('\n');
-            json
-        }
-    };
-    output::show(&shown)?;
+    let (report, text) =
+        with_session(&arguments.account, &arguments.channel_id, async |session| {
+            let report = ask(&session).await;
+            let text = text::write(&report, session.config.poll.time_zone);
+            Ok((report, text))
+        })?;
+    output::show_report(arguments.account.output, &text, &report)?;
     if report.is_answer() {
         Ok(())
     } else {
@@ -49,49 +34,22 @@ pub(super) fn run(arguments: &ProbeArgs) -> Result<(), CommandError> {
     }
 }
 
-async fn ask(config: &Config, account: &Account, channel_id: &str) -> anyhow::Result<Report> {
-    let ApiSession {
-        client,
-        limiter,
-        clock,
-    } = ApiSession::new(config, account)?;
-    let question = async || -> Result<StreamInfo, Error> {
-        let permit = limiter.acquire().await;
-        let range = Range::since(clock.now().server_time - LOOKBACK);
-        client.stream_info(permit, channel_id, range).await
-    };
-    let mut result = question().await;
-    if let Err(Error::ClockSkew(_)) = result {
-        // Polyv's clock is known now.
-        result = question().await;
-    }
+async fn ask(session: &ApiSession<'_>) -> Report {
+    let (channel_id, clock) = (session.channel_id, &session.clock);
+    let result = session
+        .read(async |client: &Client, permit: Permit| {
+            let range = Range::since(clock.now().server_time - LOOKBACK);
+            client.stream_info(permit, channel_id, range).await
+        })
+        .await;
     let puzzling = match &result {
         Ok(info) => info.samples.is_empty(),
         Err(error) => matches!(error, Error::Rejected(_) | Error::Forbidden(_)),
     };
     let related = if puzzling {
-        let permit = limiter.acquire().await;
-        let validity = client.status_valid(permit, &[channel_id]).await;
-        let permit = limiter.acquire().await;
-        let status = client.live_status(permit, &[channel_id]).await;
-        RelatedLookups::found(channel_id, validity, status)
+        RelatedLookups::ask(session).await
     } else {
         RelatedLookups::default()
     };
-    let name = account
-        .channels
-        .iter()
-        .find(|channel| *channel.id == *channel_id)
-        .map(|channel| channel.name.to_string());
-    Ok(Report::new(
-        report::QueryInfo {
-            account: account.name.clone(),
-            channel_id: channel_id.to_owned(),
-            channel_name: name,
-            at: clock.now().server_time,
-            clock_skew_seconds: clock.skew_seconds(Duration::MAX),
-        },
-        result,
-        &related,
-    ))
+    Report::new(session, result, &related)
 }

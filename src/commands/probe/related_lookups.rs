@@ -1,6 +1,7 @@
 //! Calls beside the stream information that explain its result.
 
-use polyv_client::{ChannelLiveStatus, ChannelValidity, Error, LiveStatus};
+use crate::commands::api_session::ApiSession;
+use polyv_client::{ChannelValidity, LiveStatus};
 
 /// Whether the stream information of a live channel has samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,22 +27,20 @@ pub(super) struct RelatedLookups {
 // === impl RelatedLookups ===
 
 impl RelatedLookups {
-    /// Picks the channel out of the answers. A companion that failed says nothing.
-    pub(super) fn found(
-        channel_id: &str,
-        validity: Result<Vec<ChannelValidity>, Error>,
-        status: Result<Vec<ChannelLiveStatus>, Error>,
-    ) -> Self {
-        let validity = validity
-            .ok()
-            .and_then(|all| all.into_iter().find(|found| found.channel_id == channel_id));
+    /// Asks about the session's channel. A call that fails says nothing.
+    pub(super) async fn ask(session: &ApiSession<'_>) -> Self {
+        let (client, channel_id) = (&session.client, session.channel_id);
+        let permit = session.limiter.acquire().await;
+        let validity = client.status_valid(permit, &[channel_id]).await;
+        let permit = session.limiter.acquire().await;
+        let status = client.live_status(permit, &[channel_id]).await;
         let asked = status.is_ok();
-        let status = status
-            .ok()
-            .and_then(|all| all.into_iter().find(|found| found.channel_id == channel_id))
-            .map(|found| found.status);
+        let status = status.unwrap_or_default().into_iter();
+        let mut of_channel = status.filter(|found| found.channel_id == channel_id);
+        let status = of_channel.next().map(|found| found.status);
+        let mut validity = validity.unwrap_or_default().into_iter();
         Self {
-            validity,
+            validity: validity.find(|found| found.channel_id == channel_id),
             status_unknown: asked && status.is_none(),
             status,
         }

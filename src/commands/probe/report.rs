@@ -1,9 +1,12 @@
 //! What a probe found, for people and for scripts.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::hints;
 use super::related_lookups::{RelatedLookups, Samples};
+use crate::commands::api_session::ApiSession;
 use polyv_client::clock::Timestamp;
 use polyv_client::{Error, Outcome, RawSample, StreamInfo};
 
@@ -49,20 +52,11 @@ pub(super) struct SampleReport {
     pub(super) audio_framerate_fps: Option<f64>,
 }
 
-/// The query that a report is about.
-pub(super) struct QueryInfo {
-    pub(super) account: String,
-    pub(super) channel_id: String,
-    pub(super) channel_name: Option<String>,
-    pub(super) at: Timestamp,
-    pub(super) clock_skew_seconds: Option<f64>,
-}
-
 // === impl Report ===
 
 impl Report {
     pub(super) fn new(
-        asked: QueryInfo,
+        session: &ApiSession<'_>,
         result: Result<StreamInfo, Error>,
         related: &RelatedLookups,
     ) -> Self {
@@ -70,32 +64,36 @@ impl Report {
             Ok(info) => (Outcome::Ok, None, info),
             Err(error) => (error.outcome(), Some(error), StreamInfo::default()),
         };
-        let state = match outcome {
-            Outcome::Ok => "live",
-            Outcome::NotLive => "not_live",
-            _ => "unknown",
-        };
-        let (streams, unreadable) = streams(&info, asked.at);
+        let asked_at = session.clock.now().server_time;
+        let (streams, unreadable_samples) = streams(&info, asked_at);
         let samples = match (&info.samples[..], &streams[..]) {
             ([], _) => Samples::None,
             (_, []) => Samples::Unusable,
             _ => Samples::Some,
         };
-        let mut advice = hints::for_outcome(outcome, &asked.account, samples, related);
-        advice.extend(hints::for_clock(asked.clock_skew_seconds));
+        let account = &session.account.name;
+        let clock_skew_seconds = session.clock.skew_seconds(Duration::MAX);
+        let mut advice = hints::for_outcome(outcome, account, samples, related);
+        advice.extend(hints::for_clock(clock_skew_seconds));
+        let mut channels = session.account.channels.iter();
+        let channel = channels.find(|channel| *channel.id == *session.channel_id);
         Self {
-            account: asked.account,
-            channel_id: asked.channel_id,
-            channel_name: asked.channel_name,
-            asked_at: asked.at,
-            state,
+            account: account.clone(),
+            channel_id: session.channel_id.to_owned(),
+            channel_name: channel.map(|channel| channel.name.to_string()),
+            asked_at,
+            state: match outcome {
+                Outcome::Ok => "live",
+                Outcome::NotLive => "not_live",
+                _ => "unknown",
+            },
             outcome: outcome.as_str(),
             error: error
                 .filter(|_| !outcome.is_answer())
                 .map(|error| error.to_string()),
-            clock_skew_seconds: asked.clock_skew_seconds,
+            clock_skew_seconds,
             streams,
-            unreadable_samples: unreadable,
+            unreadable_samples,
             advice,
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use clap::CommandFactory;
 use polyv_exporter::cli::Cli;
 use polyv_simulator::{Request, Scenario, Simulator};
 
@@ -125,7 +124,7 @@ fn every_mentioned_flag_exists() {
     /// names and so never stand alone.
     const OF_OTHERS: &[&str] = &["--data-binary"];
     let mut flags = BTreeSet::new();
-    collect_flags(&Cli::command(), &mut flags);
+    collect_flags(&Cli::definition(), &mut flags);
     assert!(flags.len() > 25, "{flags:?}");
     for page in our_pages() {
         for (line, span) in page.spans() {

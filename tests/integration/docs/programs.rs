@@ -1,7 +1,7 @@
 //! The programs in documents, and what checks their arguments.
 
+use clap::Parser;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
 use polyv_exporter::cli::Cli;
 
 use crate::support::curl::Call;
@@ -137,7 +137,7 @@ pub fn is_known_variable(name: &str) -> bool {
     }
     OTHERS.contains(&name)
         || read("src/config/environment.rs").contains(&format!("\"{name}\""))
-        || is_a_flags(&Cli::command(), name)
+        || is_a_flags(&Cli::definition(), name)
 }
 
 /// `docker run` of the image, whose arguments are the program's, or a build of it.

@@ -357,8 +357,8 @@ async fn each_message_has_a_result_and_unsent_ones_can_be_sent_again() {
     // The first call is answered, the second one is not, and the third is not made.
     let setup = Setup::new("channels: [{id: 3880533}]").await;
     let file = setup.file("many.json", &many(25, |n| format!("text {n}")));
-    let slow = "{fault: latency, median: 3s, p99: 3s}";
-    let later = "{fault: hang, effect: taken, after: 2500ms, endpoints: [chat_message_audit]}";
+    let slow = "{trouble: latency, median: 3s, p99: 3s}";
+    let later = "{trouble: hang, effect: taken, after: 2500ms, endpoints: [chat_message_audit]}";
     setup.polyv.inject_faults(&format!("{slow}, {later}")).await;
     let patient = quick_config(setup.polyv.address, "[{id: 3880533}]");
     setup.file("polyv.yml", &patient.replace("timeout: 1s", "timeout: 5s"));
@@ -423,7 +423,7 @@ async fn each_message_has_a_result_and_unsent_ones_can_be_sent_again() {
     };
     setup
         .polyv
-        .inject_faults("{fault: forbidden, endpoints: [chat_message_audit]}")
+        .inject_faults("{trouble: forbidden, endpoints: [chat_message_audit]}")
         .await;
     let (status, text) = setup.run(&send(&file)).await;
     assert_eq!(status, Some(1), "{text}");
@@ -709,7 +709,7 @@ async fn write_with_unknown_effect_is_reported_and_never_repeated() {
     let setup = Setup::new(TWO).await;
     setup
         .polyv
-        .inject_faults("{fault: cut_off, endpoints: [session_relevance]}")
+        .inject_faults("{trouble: cut_off, endpoints: [session_relevance]}")
         .await;
     let (_, text) = setup.run(LINK).await;
     assert!(
@@ -723,7 +723,7 @@ async fn write_with_unknown_effect_is_reported_and_never_repeated() {
 async fn write_without_effect_is_reported() {
     for (fault, outcome) in [
         ("forbidden", "forbidden"),
-        ("{fault: rejected}", "rejected"),
+        ("{trouble: rejected}", "rejected"),
         ("throttled", "throttled"),
     ] {
         for (arguments, endpoint, taken) in WRITES {
@@ -782,7 +782,7 @@ async fn interrupted_write_is_reported_as_unknown_effect() {
     let setup = Setup::new(TWO).await;
     setup
         .polyv
-        .inject_faults("{fault: hang, endpoints: [session_relevance], effect: taken}")
+        .inject_faults("{trouble: hang, endpoints: [session_relevance], effect: taken}")
         .await;
     let patient =
         quick_config(setup.polyv.address, "[{id: 3880533}]").replace("timeout: 1s", "timeout: 1m");

@@ -29,17 +29,17 @@ channels:
             .await;
         let mut seen = vec![exporter.scrape().await.text];
         // Every kind of failure writes another kind of line; one of them echoes what was asked.
-        let echo = "{fault: answer, status: 200, body: '{\"code\":400,\"message\":\"GET http://x/?appId=simulated&sign=0D2BDA2FD04D93A2B8832B91FD973C4D failed\"}', channels: ['4']}";
+        let echo = "{trouble: answer, status: 200, body: '{\"code\":400,\"message\":\"GET http://x/?appId=simulated&sign=0D2BDA2FD04D93A2B8832B91FD973C4D failed\"}', channels: ['4']}";
         for fault in [
             echo,
-            "{fault: html, channels: ['3']}",
-            "{fault: reset, channels: ['3']}",
-            "{fault: hang, channels: ['3']}",
-            "{fault: cut_off, channels: ['3']}",
-            "{fault: redirect, channels: ['3']}",
-            "{fault: gzip_bomb, channels: ['3']}",
-            "{fault: bad_gateway}",
-            "{fault: reset}",
+            "{trouble: html, channels: ['3']}",
+            "{trouble: reset, channels: ['3']}",
+            "{trouble: hang, channels: ['3']}",
+            "{trouble: cut_off, channels: ['3']}",
+            "{trouble: redirect, channels: ['3']}",
+            "{trouble: gzip_bomb, channels: ['3']}",
+            "{trouble: bad_gateway}",
+            "{trouble: reset}",
         ] {
             polyv.inject_faults(fault).await;
             let failures = |s: &crate::support::scrape::Scrape| -> u64 {

@@ -355,7 +355,7 @@ async fn channel_page_has_charts_and_the_last_responses() {
         "chart"
     );
     polyv
-        .inject_faults("{fault: rejected, message: 'no such thing'}")
+        .inject_faults("{trouble: rejected, message: 'no such thing'}")
         .await;
     browser
         .until(
@@ -539,7 +539,7 @@ return lowest;
 #[tokio::test]
 async fn page_is_readable_in_light_and_dark_on_a_phone_and_by_keyboard() {
     let scenario = "channels: [{id: 1}, {id: 2}, {id: 3, life: offline}, {id: 4}]
-troubles: [{fault: rejected, channels: ['4']}]";
+troubles: [{trouble: rejected, channels: ['4']}]";
     let channels = "[{id: 1, expect: {video_bitrate_bps: 9000000}},
         {id: 2, expect: {video_bitrate_bps: 2000000}}, {id: 3}, {id: 4}]";
     let (_polyv, exporter) = setup(scenario, channels).await;

@@ -157,8 +157,8 @@ channels:
 - {id: 9}
 - {id: 10, life: {phase: framerate_sag, to: 0.3}}
 troubles:
-- {fault: bad_values, channels: ['3'], defects: [bad_time], one_in: 4}
-- {fault: clock_skew, by: 1m}",
+- {trouble: bad_values, channels: ['3'], defects: [bad_time], one_in: 4}
+- {trouble: clock_skew, by: 1m}",
     )
     .await
 }

@@ -294,7 +294,7 @@ async fn refused_signature_and_throttled_client_have_their_own_alerts() {
 #[tokio::test(start_paused = true)]
 async fn wrong_clock_and_flapping_channel_fire_warnings() {
     for interval in [15, 60] {
-        let mut recording = play_api_fault("{fault: clock_skew, by: 2m}", FOUR, interval).await;
+        let mut recording = play_api_fault("{trouble: clock_skew, by: 2m}", FOUR, interval).await;
         recording.expect(600, &[]);
         recording.expect_among(
             "alertname=\"PolyvClockSkew\"",

@@ -12,7 +12,7 @@ use crate::support::simulator_server::SimulatorServer;
 
 const SCENARIO: &str = "sample_every: 1s
 channels: [{id: 1}, {id: 2, bitrate_bps: 500000}, {id: 3, life: offline}, {id: 4}]
-troubles: [{fault: rejected, channels: ['4'], message: no such channel}]";
+troubles: [{trouble: rejected, channels: ['4'], message: no such channel}]";
 const CONFIGURED: &str = "[
   {id: 1, name: Main stage, labels: {team: events}, expect: {live: true, video_bitrate_bps: 1200000, video_framerate_fps: 15, audio_framerate_fps: 43}},
   {id: 2, name: Side stage}, {id: 3, name: tomorrow}, {id: 4}]";
@@ -206,7 +206,7 @@ async fn api_keys_are_the_documented_ones() {
                 .is_empty()
         })
         .await;
-    polyv.inject_faults("{fault: error_500}").await;
+    polyv.inject_faults("{trouble: error_500}").await;
     exporter
         .until("a failed poll", |scrape| {
             !scrape

@@ -102,7 +102,7 @@ outcomes! {
 #[tokio::test]
 async fn redirects_are_never_followed() {
     let polyv = SimulatorServer::start(
-        "channels: [{id: 1}]\ntroubles: [{fault: redirect}, {fault: enveloped_redirect}]",
+        "channels: [{id: 1}]\ntroubles: [{trouble: redirect}, {trouble: enveloped_redirect}]",
     )
     .await;
     let config = quick_config(polyv.address, "[{id: 1}]");

@@ -111,7 +111,7 @@ async fn all_channels_recover_in_time_after_an_outage_of_15_minutes() {
 #[tokio::test(start_paused = true)]
 async fn small_account_recovers_as_fast_as_a_large_one() {
     for live in [1, 2, 3, 10] {
-        for fault in ["error_500", "hang", "reset", "{fault: throttled}"] {
+        for fault in ["error_500", "hang", "reset", "{trouble: throttled}"] {
             let env = fleet_of(live, 0, "[]");
             advance(100.0).await;
             env.inject_faults(&format!("[{fault}]"));
@@ -144,7 +144,7 @@ async fn failing_channel_does_not_keep_its_accounts_breaker_open() {
     env.inject_faults("[error_500]");
     advance(300.0).await;
     // Polyv is back, but for one of the two: the probes find the other one.
-    env.inject_faults("[{fault: error_500, channels: ['1000']}]");
+    env.inject_faults("[{trouble: error_500, channels: ['1000']}]");
     advance(2.0 * (30.0 + TIME_OUT) + INTERVAL).await;
     assert_eq!(env.scrape().state("1001"), "live");
 }
@@ -267,7 +267,7 @@ async fn thousand_channels_with_a_wrong_secret_make_at_most_four_calls_in_two_mi
     let env = TestEnv::with_exporter(
         "accounts: [{app_id: main, app_secret: right}]
 channels: [{id: 1000, count: 1000}]
-troubles: [{fault: latency, median: 300ms, p99: 1s}]",
+troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
         &config(&[(
             "main",
             &format!("app_secret_file: {}", path.display()),
@@ -304,9 +304,9 @@ troubles: [{fault: latency, median: 300ms, p99: 1s}]",
 
 #[tokio::test(start_paused = true)]
 async fn throttled_call_pauses_all_calls_and_the_rate_recovers_slowly() {
-    let env = fleet("[{fault: latency, median: 200ms, p99: 500ms}]");
+    let env = fleet("[{trouble: latency, median: 200ms, p99: 500ms}]");
     advance(100.0).await;
-    env.inject_faults("[{fault: throttled, for: 45s}]");
+    env.inject_faults("[{trouble: throttled, for: 45s}]");
     advance(2.0).await;
     let scrape = env.scrape();
     assert_eq!(scrape.get("polyv_api_paused", &[]), Some(1.0));
@@ -349,7 +349,7 @@ async fn throttled_call_pauses_all_calls_and_the_rate_recovers_slowly() {
 #[tokio::test(start_paused = true)]
 async fn every_form_of_block_is_waited_out() {
     for form in ["reset", "timeout", "403", "405", "429"] {
-        let env = fleet("[{fault: latency, median: 200ms, p99: 500ms}]");
+        let env = fleet("[{trouble: latency, median: 200ms, p99: 500ms}]");
         advance(100.0).await;
         let before = env.simulator.requests().len();
         env.inject_faults(&format!("[{{trouble: block, as: {form}, for: 5m}}]"));
@@ -372,11 +372,11 @@ async fn many_simultaneous_connection_failures_count_as_a_block() {
     let env = TestEnv::with_exporter(
         "accounts: [{app_id: main, app_secret: s}]
 channels: [{id: 1000, count: 600}]
-troubles: [{fault: latency, median: 2s, p99: 3s}]",
+troubles: [{trouble: latency, median: 2s, p99: 3s}]",
         &config(&[("main", "app_secret: s", 1000..1600)]),
     );
     advance(100.0).await;
-    env.inject_faults("[{fault: cut_off, for: 20s}, {fault: latency, median: 2s, p99: 3s}]");
+    env.inject_faults("[{trouble: cut_off, for: 20s}, {trouble: latency, median: 2s, p99: 3s}]");
     advance(10.0).await;
     assert_eq!(env.scrape().get("polyv_api_paused", &[]), Some(1.0));
     advance(120.0).await;
@@ -434,14 +434,14 @@ async fn hanging_account_does_not_delay_other_accounts() {
     let env = TestEnv::with_exporter(
         "accounts: [{app_id: ill, app_secret: s}, {app_id: well, app_secret: s}]
 channels: [{id: 1000, count: 1000, account: ill}, {id: 2000, count: 100, account: well}]
-troubles: [{fault: latency, median: 300ms, p99: 1s}]",
+troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
         &config(&[
             ("ill", "app_secret: s", 1000..2000),
             ("well", "app_secret: s", 2000..2100),
         ]),
     );
     advance(100.0).await;
-    env.inject_faults("[{fault: hang, account: ill}, {fault: latency, median: 300ms, p99: 1s}]");
+    env.inject_faults("[{trouble: hang, account: ill}, {trouble: latency, median: 300ms, p99: 1s}]");
     advance(600.0).await;
     let received = env.received();
     for channel in 2000..2100 {
@@ -478,20 +478,20 @@ async fn channels_recover_after_an_hour_of_all_faults() {
 channels: [{id: 1000, count: 100}]
 sample_delay: 20s
 troubles:
-- {fault: latency, median: 300ms, p99: 2s}
-- {fault: hang, share: 0.05, after: 2m, for: 3m}
-- {fault: bad_gateway, after: 6m, for: 2m}
-- {fault: html, share: 0.3, after: 9m, for: 2m}
-- {fault: throttled, share: 0.01, after: 12m, for: 1m}
-- {fault: reset, after: 20m, for: 3m}
-- {fault: clock_skew, by: 10m, after: 25m, for: 3m}
-- {fault: wrong_types, after: 29m, for: 2m}
-- {fault: bad_values, one_in: 3, after: 32m, for: 3m}
-- {fault: block, as: timeout, after: 36m, for: 5m}
-- {fault: truncated_json, share: 0.5, after: 42m, for: 1m}
-- {fault: rejected, share: 0.1, after: 44m, for: 2m}
-- {fault: future, by: 10m, after: 47m, for: 1m}
-- {fault: many_streams, after: 49m, for: 1m}",
+- {trouble: latency, median: 300ms, p99: 2s}
+- {trouble: hang, share: 0.05, after: 2m, for: 3m}
+- {trouble: bad_gateway, after: 6m, for: 2m}
+- {trouble: html, share: 0.3, after: 9m, for: 2m}
+- {trouble: throttled, share: 0.01, after: 12m, for: 1m}
+- {trouble: reset, after: 20m, for: 3m}
+- {trouble: clock_skew, by: 10m, after: 25m, for: 3m}
+- {trouble: wrong_types, after: 29m, for: 2m}
+- {trouble: bad_values, one_in: 3, after: 32m, for: 3m}
+- {trouble: block, as: timeout, after: 36m, for: 5m}
+- {trouble: truncated_json, share: 0.5, after: 42m, for: 1m}
+- {trouble: rejected, share: 0.1, after: 44m, for: 2m}
+- {trouble: future, by: 10m, after: 47m, for: 1m}
+- {trouble: many_streams, after: 49m, for: 1m}",
         &config(&[("main", "app_secret: s", 1000..1100)]),
     );
     advance(50.0 * 60.0).await;

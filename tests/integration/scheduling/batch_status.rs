@@ -60,7 +60,7 @@ async fn batch_status_covers_200_idle_channels_per_call() {
 async fn no_channel_waits_longer_than_its_interval() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 530, life: offline}]
-troubles: [{fault: latency, median: 300ms, p99: 1s}]",
+troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
         &config("{}", 1000..1530),
     );
     for _ in 0..120 {
@@ -204,7 +204,7 @@ async fn channel_expected_live_is_always_polled_for_its_stream() {
     // Its status is reported as well.
     assert_eq!(status(&env.scrape(), "1").unwrap(), "not_started");
     // What its stream says counts: its status is not known yet.
-    env.inject_faults("[{fault: hang, endpoints: [live_status]}]");
+    env.inject_faults("[{trouble: hang, endpoints: [live_status]}]");
     env.set_script("1", "steady");
     advance(31.0).await;
     let scrape = env.scrape();
@@ -288,7 +288,7 @@ async fn refused_batch_call_falls_back_to_individual_polls_until_accepted() {
 async fn idle_channels_polled_individually_do_not_slow_live_ones() {
     let mut env = TestEnv::new(
         "channels: [{id: 1000, count: 600, life: offline}, {id: 2000, count: 6}]
-troubles: [{fault: forbidden, endpoints: [live_status]}]",
+troubles: [{trouble: forbidden, endpoints: [live_status]}]",
     );
     // They need 20 calls a second by themselves, and 10 are to be had.
     let channels = config("{}", (1000..1600).chain(2000..2005));
@@ -345,9 +345,9 @@ troubles: [{fault: forbidden, endpoints: [live_status]}]",
     assert_eq!(env.scrape().state("2005"), "live");
     // Nor does a fault that all share send anybody back to the end of the queue.
     let before = env.monotonic_ms();
-    env.inject_faults("[{fault: reset}]");
+    env.inject_faults("[{trouble: reset}]");
     advance(20.0).await;
-    env.inject_faults("[{fault: forbidden, endpoints: [live_status]}]");
+    env.inject_faults("[{trouble: forbidden, endpoints: [live_status]}]");
     advance(30.0 * stretch + 30.0).await;
     for channel in 1000..1600 {
         let polls = env.received_for(&channel.to_string());
@@ -375,7 +375,7 @@ async fn recently_live_channels_are_not_last_after_the_fallback() {
         env.set_script(&channel.to_string(), "offline");
     }
     advance(60.0).await;
-    env.inject_faults("[{fault: forbidden, endpoints: [live_status]}]");
+    env.inject_faults("[{trouble: forbidden, endpoints: [live_status]}]");
     // At once: after its next answer it would be known again anyway.
     let mut seconds = 0;
     while fallback_channels(&env.scrape()) != Some(606.0) {
@@ -460,7 +460,7 @@ async fn large_account_without_permission_falls_back_after_twenty_calls() {
         &config("{}", 1000..4000),
     );
     advance(60.0).await;
-    env.inject_faults("[{fault: forbidden, endpoints: [live_status]}]");
+    env.inject_faults("[{trouble: forbidden, endpoints: [live_status]}]");
     advance(300.0).await;
     let labels = [("endpoint", "live_status"), ("outcome", "forbidden")];
     let refused = env.scrape().get("polyv_api_requests_total", &labels);
@@ -473,11 +473,11 @@ async fn large_account_without_permission_falls_back_after_twenty_calls() {
 #[tokio::test(start_paused = true)]
 async fn throttled_canary_is_repeated() {
     let mut env = TestEnv::new("channels: [{id: 1000, count: 250, life: offline}]");
-    env.inject_faults("[{fault: forbidden, endpoints: [live_status]}]");
+    env.inject_faults("[{trouble: forbidden, endpoints: [live_status]}]");
     env.start(&config("{}", 1000..1250));
     advance(300.0).await;
     assert_eq!(fallback_channels(&env.scrape()), Some(250.0));
-    env.inject_faults("[{fault: throttled, endpoints: [live_status]}]");
+    env.inject_faults("[{trouble: throttled, endpoints: [live_status]}]");
     let begin = env.monotonic_ms();
     while calls(&env, "live_status", begin) == 0 {
         advance(1.0).await;
@@ -524,8 +524,8 @@ async fn status_does_not_override_a_live_stream_after_one_failed_call() {
     advance(60.0).await;
     // Its status lags behind: Polyv calls it ended, while its stream goes on.
     env.inject_faults(
-        "[{fault: answer, endpoints: [live_status], body: '{\"code\":200,\"status\":\"success\",\"data\":[{\"channelId\":1,\"liveStatus\":\"end\"},{\"channelId\":2,\"liveStatus\":\"end\"}]}'},
-          {fault: reset, endpoints: [stream_info], for: 16s}]",
+        "[{trouble: answer, endpoints: [live_status], body: '{\"code\":200,\"status\":\"success\",\"data\":[{\"channelId\":1,\"liveStatus\":\"end\"},{\"channelId\":2,\"liveStatus\":\"end\"}]}'},
+          {trouble: reset, endpoints: [stream_info], for: 16s}]",
     );
     for _ in 0..60 {
         advance(1.0).await;
@@ -543,7 +543,7 @@ async fn status_does_not_override_a_live_stream_after_one_failed_call() {
 async fn channel_with_rejected_stream_calls_keeps_its_status() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1}, {id: 2, life: offline}]
-troubles: [{fault: rejected, channels: ['1'], endpoints: [stream_info]}]",
+troubles: [{trouble: rejected, channels: ['1'], endpoints: [stream_info]}]",
         &config("{}", 1..3),
     );
     advance(600.0).await;

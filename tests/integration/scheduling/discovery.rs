@@ -139,7 +139,7 @@ async fn deletion_during_a_listing_loses_no_channel() {
     // then skips one that is still there.
     let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 2000, life: offline}]
-troubles: [{fault: latency, median: 2s, p99: 2s, endpoints: [channel_list]}]",
+troubles: [{trouble: latency, median: 2s, p99: 2s, endpoints: [channel_list]}]",
         &config("{every: 1m, expose: all}"),
     );
     advance(55.0).await;
@@ -290,7 +290,7 @@ async fn no_channel_is_polled_twice() {
     let mut env = TestEnv::with_exporter("channels: [{id: 1}, {id: 2}]", &two("discover: {}"));
     advance(60.0).await;
     assert_eq!(exposed(&env.scrape()), ["1", "2"]);
-    env.inject_faults("[{fault: hang, endpoints: [channel_list]}]");
+    env.inject_faults("[{trouble: hang, endpoints: [channel_list]}]");
     env.reload(&two("channels: [{id: 1}]")).await;
     advance(60.0).await;
     assert_eq!(exposed(&env.scrape()), ["1", "2"]);
@@ -323,7 +323,7 @@ async fn single_empty_or_invalid_listing_removes_nothing() {
 async fn exporter_is_ready_once_channels_are_listed() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1}, {id: 2, life: offline}]
-troubles: [{fault: latency, median: 3s, p99: 3s, endpoints: [channel_list]}]",
+troubles: [{trouble: latency, median: 3s, p99: 3s, endpoints: [channel_list]}]",
         &config("{}"),
     );
     advance(2.9).await;
@@ -337,7 +337,7 @@ async fn twenty_thousand_channels_are_discovered_within_the_limit() {
     let env = TestEnv::with_exporter(
         "limits: {requests: 1000, per: 10s, for: 5m, as: 429}
 channels: [{id: 100000, count: 20000, life: offline}]
-troubles: [{fault: latency, median: 100ms, p99: 1s}]",
+troubles: [{trouble: latency, median: 100ms, p99: 1s}]",
         &config("{}"),
     );
     advance(90.0).await;

@@ -29,7 +29,7 @@ fn by_second(env: &TestEnv, until: u64) -> Vec<usize> {
 #[tokio::test(start_paused = true)]
 async fn polls_are_spread_evenly_from_the_first_round() {
     let env = TestEnv::with_exporter(
-        "channels: [{id: 1000, count: 300}]\ntroubles: [{fault: latency, median: 100ms, p99: 300ms}]",
+        "channels: [{id: 1000, count: 300}]\ntroubles: [{trouble: latency, median: 100ms, p99: 300ms}]",
         &config("{}", 1000..1300),
     );
     advance(180.0).await;
@@ -94,7 +94,7 @@ async fn channel_added_under_stretched_intervals_does_not_expire_early() {
 async fn channel_keeps_its_phase_and_interval() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1000, count: 50}, {id: 2000, count: 50, life: offline}]
-troubles: [{fault: latency, median: 300ms, p99: 1s}]",
+troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
         &config("{}", (1000..1050).chain(2000..2050)),
     );
     advance(600.0).await;
@@ -142,7 +142,7 @@ async fn channel_turned_live_is_polled_at_the_live_interval() {
 #[tokio::test(start_paused = true)]
 async fn channel_has_at_most_one_request_in_flight() {
     let env = TestEnv::with_exporter(
-        "channels: [{id: 1}]\ntroubles: [{fault: latency, median: 8s, p99: 8s}]",
+        "channels: [{id: 1}]\ntroubles: [{trouble: latency, median: 8s, p99: 8s}]",
         &config("{live_interval: 3s}", 1..2),
     );
     advance(300.0).await;
@@ -205,7 +205,7 @@ async fn gap_after_an_outage_is_filled_within_polyvs_maximum_range() {
 #[tokio::test(start_paused = true)]
 async fn query_range_is_halved_after_a_too_large_response() {
     let env = TestEnv::with_exporter(
-        "channels: [{id: 1}]\ntroubles: [{fault: huge_samples, bytes: 20000}]",
+        "channels: [{id: 1}]\ntroubles: [{trouble: huge_samples, bytes: 20000}]",
         &config("{}", 1..2),
     );
     advance(120.0).await;

@@ -138,7 +138,7 @@ async fn reload_and_crash_stay_within_the_limit_over_real_http() {
     let polyv = SimulatorServer::start(
         "limits: {requests: 30, per: 2s, for: 5m, as: 429}
 channels: [{id: 1000, count: 60}]
-troubles: [{fault: latency, median: 20ms, p99: 300ms}]",
+troubles: [{trouble: latency, median: 20ms, p99: 300ms}]",
     )
     .await;
     let config = |channels: u32| {

@@ -493,9 +493,21 @@ async fn probe_command_gives_a_remedy_for_each_failure() {
             0,
             "none of them can be used",
         ),
-        ("5", &config, "{trouble: hang}", 1, "does this host reach it"),
+        (
+            "5",
+            &config,
+            "{trouble: hang}",
+            1,
+            "does this host reach it",
+        ),
         ("5", &config, "{trouble: reset}", 1, "HTTPS_PROXY"),
-        ("5", &config, "{trouble: html}", 1, "a login page in between"),
+        (
+            "5",
+            &config,
+            "{trouble: html}",
+            1,
+            "a login page in between",
+        ),
         (
             "5",
             &config,

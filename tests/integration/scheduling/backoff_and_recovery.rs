@@ -441,7 +441,9 @@ troubles: [{trouble: latency, median: 300ms, p99: 1s}]",
         ]),
     );
     advance(100.0).await;
-    env.inject_faults("[{trouble: hang, account: ill}, {trouble: latency, median: 300ms, p99: 1s}]");
+    env.inject_faults(
+        "[{trouble: hang, account: ill}, {trouble: latency, median: 300ms, p99: 1s}]",
+    );
     advance(600.0).await;
     let received = env.received();
     for channel in 2000..2100 {

@@ -123,10 +123,15 @@ fn live() -> (Arc<ChannelStore>, RenderedChannels, Vec<ChannelKey>) {
 fn write(mut scrape: ScrapeWriter) -> usize {
     let mut piece = Vec::with_capacity(32 * 1024);
     let mut bytes = 0;
-    while scrape.remaining() > 0 {
-        piece.clear();
-        scrape.write(32 * 1024, &mut piece);
-        bytes += divan::black_box(&piece).len();
+    loop {
+        let is_more = scrape.write_next(&mut piece);
+        if piece.len() >= 24 * 1024 || !is_more {
+            bytes += divan::black_box(&piece).len();
+            piece.clear();
+        }
+        if !is_more {
+            break;
+        }
     }
     bytes
 }

@@ -7,149 +7,80 @@ use std::collections::BTreeMap;
 use axum::body::Body;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::http::{Response, StatusCode};
-use axum::response::IntoResponse;
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::pieces::Pieces;
 use super::query::{Counts, Query};
-use super::request_context::{BadRequest, RequestContext};
+use super::rejection::Rejection;
+use super::request_context::RequestContext;
 use super::respond::{self, JSON};
-use crate::state::{ChannelSnapshot, PollLogView, SampleValues, StreamHistory, StreamSnapshot};
+use crate::config::Expect;
+use crate::state::{
+    ChannelSnapshot, HealthIssue, HistoryPoint, PollLogView, SampleValues, StreamAggregates,
+    StreamHistory, StreamSnapshot,
+};
 use crate::telemetry::{BuildInfo, ExporterStatus};
 use polyv_client::clock::Timestamp;
 use polyv_client::{LiveStatus, Outcome, StreamName};
 
-/// The response of `/api/v1/channels`.
+/// The response of `/api/v1/channels`, up to the list of channels.
 #[derive(Serialize)]
-struct ChannelsResponse<'a> {
+struct ChannelsHead<'a> {
     /// The time by the host's clock.
     timestamp_seconds: f64,
-    exporter: Exporter<'a>,
+    exporter: Json<'a, ExporterStatus>,
     /// All channels, regardless of the query.
     counts: Counts,
-    channels: Vec<ChannelJson<'a>>,
 }
 
 /// The response of `/api/v1/channels/{id}`.
 #[derive(Serialize)]
 struct ChannelResponse<'a> {
     timestamp_seconds: f64,
-    channel: ChannelJson<'a>,
-    history: Vec<HistoryJson<'a>>,
-    last_polls: Vec<PollLogJson<'a>>,
+    channel: Json<'a, ChannelSnapshot>,
+    history: Vec<Json<'a, StreamHistory>>,
+    last_polls: Vec<Json<'a, PollLogView>>,
 }
 
-/// The response to a request that is rejected.
-#[derive(Serialize)]
-struct ErrorResponse {
-    #[serde(skip)]
-    status: StatusCode,
-    error: String,
+/// A value as the API shows it.
+struct Json<'a, T>(&'a T);
+
+/// What the API shows as an object.
+trait WriteJson {
+    fn write<M: SerializeMap>(&self, object: &mut Object<M>) -> Result<(), M::Error>;
 }
 
-/// Measurements and times by their keys; one that is not known is left out.
-struct Measurements<const N: usize>([(&'static str, Option<f64>); N]);
-
-#[derive(Serialize)]
-struct Exporter<'a> {
-    version: &'a str,
-    revision: &'a str,
-    api_requests_total: BTreeMap<&'static str, u64>,
-    api_paused: bool,
-    #[serde(flatten)]
-    api_clock_skew: Measurements<1>,
-    refused_accounts: &'a [String],
-    poll_lag_seconds: f64,
-    poll_stretch_ratio: f64,
-    config_last_reload_successful: bool,
-    config_last_reload_success_timestamp_seconds: f64,
-}
-
-#[derive(Serialize)]
-struct ChannelJson<'a> {
-    account: &'a str,
-    channel_id: &'a str,
-    channel_name: &'a str,
-    labels: &'a BTreeMap<String, String>,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reported_status: Option<&'static str>,
-    state_changed_timestamp_seconds: f64,
-    live_transitions_total: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_poll_outcome: Option<&'static str>,
-    #[serde(flatten)]
-    last_times: Measurements<3>,
-    expected: Expectations,
-    problems: Vec<ProblemJson<'a>>,
-    streams: Vec<StreamJson<'a>>,
-}
-
-#[derive(Serialize)]
-struct Expectations {
-    live: bool,
-    #[serde(flatten)]
-    values: Measurements<3>,
-}
-
-#[derive(Serialize)]
-struct ProblemJson<'a> {
-    problem: &'static str,
-    severity: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct StreamJson<'a> {
-    stream: &'a str,
-    last_sample_timestamp_seconds: f64,
-    #[serde(flatten)]
-    newest: Measurements<3>,
-    #[serde(flatten)]
-    aggregates: Measurements<8>,
-    samples_total: u64,
-}
-
-#[derive(Serialize)]
-struct HistoryJson<'a> {
-    stream: &'a str,
-    points: Vec<PointJson>,
-}
-
-#[derive(Serialize)]
-struct PointJson {
-    timestamp_seconds: f64,
-    #[serde(flatten)]
-    min: Measurements<3>,
-}
-
-#[derive(Serialize)]
-struct PollLogJson<'a> {
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
-    first_timestamp_seconds: f64,
-    last_timestamp_seconds: f64,
-    polls: u64,
-    new_samples: u64,
-}
+/// Takes an object key by key.
+struct Object<M>(M);
 
 /// Handles `/api/v1/channels`.
 pub(super) async fn channels(request: RequestContext) -> Response<Body> {
     request
-        .render(|request| -> Result<_, ErrorResponse> {
+        .render(|request| {
             request.reject_unknown_parameters(&["q", "account", "state", "sort"])?;
             let query: Query = request.parameters()?;
             let snapshot = request.app.snapshot();
-            let selected = query.select(&snapshot.channels);
-            Ok(request.json_response(&ChannelsResponse {
+            let mut head = serde_json::to_vec(&ChannelsHead {
                 timestamp_seconds: snapshot.wall.as_seconds(),
-                exporter: Exporter::from(&snapshot.exporter),
+                exporter: Json(&snapshot.exporter),
                 counts: Counts::of(&snapshot.channels),
-                channels: selected.into_iter().map(ChannelJson::from).collect(),
-            }))
+            })?;
+            // The list goes on where the object ends.
+            head.pop();
+            head.extend_from_slice(b",\"channels\":[");
+            let selected = query.select(&snapshot.channels).into_iter();
+            let channels = request
+                .app
+                .channels(selected.map(|channel| channel.key).collect());
+            let body = Pieces::json_list(
+                head,
+                channels.filter(move |channel| query.matches(channel)),
+                |out, channel| serde_json::to_writer(out, &Json(channel)),
+                "]}\n",
+            );
+            Ok(respond::with_type(StatusCode::OK, JSON, body))
         })
         .await
 }
@@ -160,209 +91,170 @@ pub(super) async fn channel(
     request: RequestContext,
 ) -> Response<Body> {
     request
-        .render(move |request| -> Result<_, ErrorResponse> {
+        .render(move |request| {
             request.reject_unknown_parameters(&[])?;
             let snapshot = request.app.exporter_only();
             // A path that is not UTF-8 is no channel's id.
             let found = id
                 .ok()
                 .and_then(|Path(id)| request.app.detail(&id, snapshot.now));
-            let detail = found.ok_or_else(|| ErrorResponse {
-                status: StatusCode::NOT_FOUND,
-                error: "There is no channel with this number in the configuration.".to_owned(),
+            let detail = found.ok_or_else(|| {
+                Rejection::not_found("There is no channel with this number in the configuration.")
             })?;
-            Ok(request.json_response(&ChannelResponse {
+            Ok(respond::json(&ChannelResponse {
                 timestamp_seconds: snapshot.wall.as_seconds(),
-                channel: ChannelJson::from(&detail.channel),
-                history: detail.histories.iter().map(HistoryJson::from).collect(),
-                last_polls: detail.poll_log.iter().map(PollLogJson::from).collect(),
-            }))
+                channel: Json(&detail.channel),
+                history: list(&detail.histories),
+                last_polls: list(&detail.poll_log),
+            })?)
         })
         .await
 }
 
-/// Reports that no route has a path.
-pub(super) fn not_found() -> Response<Body> {
-    let error = "There is nothing at this path.".to_owned();
-    let status = StatusCode::NOT_FOUND;
-    ErrorResponse { status, error }.into_response()
+fn list<T>(values: &[T]) -> Vec<Json<'_, T>> {
+    values.iter().map(Json).collect()
 }
 
-// === impl ErrorResponse ===
+// === impl Object ===
 
-impl From<BadRequest> for ErrorResponse {
-    fn from(BadRequest(error): BadRequest) -> Self {
-        let status = StatusCode::BAD_REQUEST;
-        Self { status, error }
+impl<M: SerializeMap> Object<M> {
+    fn field(&mut self, key: &'static str, value: impl Serialize) -> Result<(), M::Error> {
+        self.0.serialize_entry(key, &value)
+    }
+
+    /// Leaves the key out if the value is not known.
+    fn known(&mut self, key: &'static str, value: Option<impl Serialize>) -> Result<(), M::Error> {
+        value.map_or(Ok(()), |value| self.field(key, value))
+    }
+
+    fn known_time(&mut self, key: &'static str, time: Option<Timestamp>) -> Result<(), M::Error> {
+        self.known(key, time.map(Timestamp::as_seconds))
+    }
+
+    fn known_values(&mut self, values: &SampleValues) -> Result<(), M::Error> {
+        self.known("video_bitrate_bps", values.video_bitrate.get())?;
+        self.known("video_framerate_fps", values.video_framerate.get())?;
+        self.known("audio_framerate_fps", values.audio_framerate.get())
     }
 }
 
-impl IntoResponse for ErrorResponse {
-    fn into_response(self) -> Response<Body> {
-        let mut response = respond::with_type(self.status, JSON, respond::json(&self));
-        let no_store = HeaderValue::from_static("no-store");
-        response.headers_mut().insert(CACHE_CONTROL, no_store);
-        response
-    }
-}
+// === impl Json ===
 
-// === impl Measurements ===
-
-impl Measurements<3> {
-    fn new(values: &SampleValues) -> Self {
-        Self([
-            ("video_bitrate_bps", values.video_bitrate.get()),
-            ("video_framerate_fps", values.video_framerate.get()),
-            ("audio_framerate_fps", values.audio_framerate.get()),
-        ])
-    }
-}
-
-impl<const N: usize> Serialize for Measurements<N> {
+impl<T: WriteJson> Serialize for Json<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let known = self
-            .0
-            .iter()
-            .filter_map(|(key, value)| Some((key, (*value)?)));
-        serializer.collect_map(known)
+        let mut object = Object(serializer.serialize_map(None)?);
+        self.0.write(&mut object)?;
+        object.0.end()
     }
 }
 
-fn seconds(time: Option<Timestamp>) -> Option<f64> {
-    time.map(Timestamp::as_seconds)
-}
-
-// === conversions ===
-
-impl<'a> From<&'a ExporterStatus> for Exporter<'a> {
-    fn from(exporter: &'a ExporterStatus) -> Self {
-        let requests = exporter.requests.iter();
-        Self {
-            version: BuildInfo::THIS.version,
-            revision: BuildInfo::THIS.revision,
-            api_requests_total: requests
-                .map(|(outcome, n)| (outcome.as_str(), *n))
-                .collect(),
-            api_paused: exporter.paused,
-            api_clock_skew: Measurements([("api_clock_skew_seconds", exporter.clock_skew)]),
-            refused_accounts: &exporter.refused_accounts,
-            poll_lag_seconds: exporter.poll_lag,
-            poll_stretch_ratio: exporter.poll_stretch,
-            config_last_reload_successful: exporter.reload_successful,
-            config_last_reload_success_timestamp_seconds: exporter.reload_success.as_seconds(),
-        }
+impl WriteJson for ExporterStatus {
+    fn write<M: SerializeMap>(&self, object: &mut Object<M>) -> Result<(), M::Error> {
+        let requests = self.requests.iter();
+        let requests: BTreeMap<_, _> = requests.map(|(outcome, n)| (outcome.as_str(), n)).collect();
+        let reloaded = self.reload_success.as_seconds();
+        object.field("version", BuildInfo::THIS.version)?;
+        object.field("revision", BuildInfo::THIS.revision)?;
+        object.field("api_requests_total", requests)?;
+        object.field("api_paused", self.paused)?;
+        object.known("api_clock_skew_seconds", self.clock_skew)?;
+        object.field("refused_accounts", &self.refused_accounts)?;
+        object.field("poll_lag_seconds", self.poll_lag)?;
+        object.field("poll_stretch_ratio", self.poll_stretch)?;
+        object.field("config_last_reload_successful", self.reload_successful)?;
+        object.field("config_last_reload_success_timestamp_seconds", reloaded)
     }
 }
 
-impl<'a> From<&'a ChannelSnapshot> for ChannelJson<'a> {
-    fn from(snapshot: &'a ChannelSnapshot) -> Self {
-        let channel = &snapshot.meta.channel;
-        let expect = &channel.expect;
-        let problems = snapshot.problems.iter().map(|problem| ProblemJson {
-            problem: problem.kind.as_str(),
-            severity: problem.kind.severity().as_str(),
-            stream: problem.stream.as_ref().map(StreamName::as_str),
-        });
-        Self {
-            account: &snapshot.meta.account,
-            channel_id: &channel.id,
-            channel_name: &channel.name,
-            labels: &channel.labels,
-            state: snapshot.state.as_str(),
-            reported_status: snapshot.reported.map(LiveStatus::as_str),
-            state_changed_timestamp_seconds: snapshot.since.as_seconds(),
-            live_transitions_total: snapshot.transitions,
-            last_poll_outcome: snapshot.last_outcome.map(Outcome::as_str),
-            last_times: Measurements([
-                (
-                    "last_poll_success_timestamp_seconds",
-                    seconds(snapshot.last_success),
-                ),
-                (
-                    "last_new_sample_timestamp_seconds",
-                    seconds(snapshot.last_new_sample),
-                ),
-                (
-                    "last_sample_timestamp_seconds",
-                    seconds(snapshot.last_sample),
-                ),
-            ]),
-            expected: Expectations {
-                live: expect.live,
-                values: Measurements([
-                    ("video_bitrate_bps", expect.video_bitrate_bps),
-                    ("video_framerate_fps", expect.video_framerate_fps),
-                    ("audio_framerate_fps", expect.audio_framerate_fps),
-                ]),
-            },
-            problems: problems.collect(),
-            streams: snapshot.streams.iter().map(StreamJson::from).collect(),
-        }
+impl WriteJson for ChannelSnapshot {
+    fn write<M: SerializeMap>(&self, object: &mut Object<M>) -> Result<(), M::Error> {
+        let channel = &self.meta.channel;
+        let outcome = self.last_outcome.map(Outcome::as_str);
+        object.field("account", &*self.meta.account)?;
+        object.field("channel_id", &*channel.id)?;
+        object.field("channel_name", &*channel.name)?;
+        object.field("labels", &channel.labels)?;
+        object.field("state", self.state.as_str())?;
+        object.known("reported_status", self.reported.map(LiveStatus::as_str))?;
+        object.field("state_changed_timestamp_seconds", self.since.as_seconds())?;
+        object.field("live_transitions_total", self.transitions)?;
+        object.known("last_poll_outcome", outcome)?;
+        object.known_time("last_poll_success_timestamp_seconds", self.last_success)?;
+        object.known_time("last_new_sample_timestamp_seconds", self.last_new_sample)?;
+        object.known_time("last_sample_timestamp_seconds", self.last_sample)?;
+        object.field("expected", Json(&channel.expect))?;
+        object.field("problems", list(&self.problems))?;
+        object.field("streams", list(&self.streams))
     }
 }
 
-impl<'a> From<&'a StreamSnapshot> for StreamJson<'a> {
-    fn from(stream: &'a StreamSnapshot) -> Self {
-        let aggregates = &stream.aggregates;
-        Self {
-            stream: stream.name.as_str(),
-            last_sample_timestamp_seconds: aggregates.newest_time.as_seconds(),
-            newest: Measurements::new(&aggregates.newest),
-            aggregates: Measurements([
-                ("video_bitrate_min_bps", aggregates.min.video_bitrate.get()),
-                (
-                    "video_framerate_min_fps",
-                    aggregates.min.video_framerate.get(),
-                ),
-                (
-                    "audio_framerate_min_fps",
-                    aggregates.min.audio_framerate.get(),
-                ),
-                ("video_bitrate_max_bps", aggregates.max.video_bitrate.get()),
-                (
-                    "video_framerate_max_fps",
-                    aggregates.max.video_framerate.get(),
-                ),
-                (
-                    "video_bitrate_baseline_bps",
-                    aggregates.video_bitrate_baseline,
-                ),
-                (
-                    "last_video_frame_timestamp_seconds",
-                    seconds(aggregates.last_video_frame),
-                ),
-                (
-                    "last_audio_frame_timestamp_seconds",
-                    seconds(aggregates.last_audio_frame),
-                ),
-            ]),
-            samples_total: stream.samples_total,
-        }
+impl WriteJson for Expect {
+    fn write<M: SerializeMap>(&self, object: &mut Object<M>) -> Result<(), M::Error> {
+        object.field("live", self.live)?;
+        object.known("video_bitrate_bps", self.video_bitrate_bps)?;
+        object.known("video_framerate_fps", self.video_framerate_fps)?;
+        object.known("audio_framerate_fps", self.audio_framerate_fps)
     }
 }
 
-impl<'a> From<&'a StreamHistory> for HistoryJson<'a> {
-    fn from(history: &'a StreamHistory) -> Self {
-        let points = history.steps.iter().map(|step| PointJson {
-            timestamp_seconds: step.time.as_seconds(),
-            min: Measurements::new(&step.values),
-        });
-        Self {
-            stream: history.name.as_str(),
-            points: points.collect(),
-        }
+impl WriteJson for HealthIssue {
+    fn write<M: SerializeMap>(&self, object: &mut Object<M>) -> Result<(), M::Error> {
+        object.field("problem", self.kind.as_str())?;
+        object.field("severity", self.kind.severity().as_str())?;
+        object.known("stream", self.stream.as_ref().map(StreamName::as_str))
     }
 }
 
-impl<'a> From<&'a PollLogView> for PollLogJson<'a> {
-    fn from(run: &'a PollLogView) -> Self {
-        Self {
-            outcome: run.outcome.as_str(),
-            message: run.message.as_deref(),
-            first_timestamp_seconds: run.first.as_seconds(),
-            last_timestamp_seconds: run.last.as_seconds(),
-            polls: run.count,
-            new_samples: run.new_samples,
-        }
+impl WriteJson for StreamSnapshot {
+    fn write<M: SerializeMap>(&self, object: &mut Object<M>) -> Result<(), M::Error> {
+        let aggregates = &self.aggregates;
+        let StreamAggregates { min, max, .. } = aggregates;
+        let newest_time = aggregates.newest_time.as_seconds();
+        object.field("stream", self.name.as_str())?;
+        object.field("last_sample_timestamp_seconds", newest_time)?;
+        object.known_values(&aggregates.newest)?;
+        object.known("video_bitrate_min_bps", min.video_bitrate.get())?;
+        object.known("video_framerate_min_fps", min.video_framerate.get())?;
+        object.known("audio_framerate_min_fps", min.audio_framerate.get())?;
+        object.known("video_bitrate_max_bps", max.video_bitrate.get())?;
+        object.known("video_framerate_max_fps", max.video_framerate.get())?;
+        object.known(
+            "video_bitrate_baseline_bps",
+            aggregates.video_bitrate_baseline,
+        )?;
+        object.known_time(
+            "last_video_frame_timestamp_seconds",
+            aggregates.last_video_frame,
+        )?;
+        object.known_time(
+            "last_audio_frame_timestamp_seconds",
+            aggregates.last_audio_frame,
+        )?;
+        object.field("samples_total", self.samples_total)
+    }
+}
+
+impl WriteJson for StreamHistory {
+    fn write<M: SerializeMap>(&self, object: &mut Object<M>) -> Result<(), M::Error> {
+        object.field("stream", self.name.as_str())?;
+        object.field("points", list(&self.steps))
+    }
+}
+
+impl WriteJson for HistoryPoint {
+    fn write<M: SerializeMap>(&self, object: &mut Object<M>) -> Result<(), M::Error> {
+        object.field("timestamp_seconds", self.time.as_seconds())?;
+        object.known_values(&self.values)
+    }
+}
+
+impl WriteJson for PollLogView {
+    fn write<M: SerializeMap>(&self, object: &mut Object<M>) -> Result<(), M::Error> {
+        object.field("outcome", self.outcome.as_str())?;
+        object.known("message", self.message.as_deref())?;
+        object.field("first_timestamp_seconds", self.first.as_seconds())?;
+        object.field("last_timestamp_seconds", self.last.as_seconds())?;
+        object.field("polls", self.count)?;
+        object.field("new_samples", self.new_samples)
     }
 }

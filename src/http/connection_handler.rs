@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
-use hyper::service::{Service, service_fn};
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -101,8 +102,21 @@ impl ConnectionHandler {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let router = TowerToHyperService::new(self.router.clone());
+        // A request is in flight until its response was sent.
+        let service = service_fn(|mut request: Request<Incoming>| {
+            let guard = self.connection.begin();
+            let extensions = request.extensions_mut();
+            extensions.insert(Arc::clone(&guard.request));
+            extensions.insert(ConnectInfo(self.connection.client));
+            let response = router.call(request);
+            async {
+                let response: Response<Body> = response.await?;
+                Ok::<_, Infallible>(response.map(|body| TrackedBody::new(body, guard)))
+            }
+        });
         let builder = self.protocol(is_http2);
-        let connection = builder.serve_connection(TokioIo::new(stream), self.service());
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let grace = tokio::select! {
             result = connection.as_mut() => return self.log_end(result),
@@ -152,30 +166,6 @@ impl ConnectionHandler {
         } else {
             builder.http1_only()
         }
-    }
-
-    /// The router, with requests that count as in flight until their response was sent.
-    fn service(
-        &self,
-    ) -> impl Service<
-        Request<Incoming>,
-        Response = Response<TrackedBody>,
-        Error = Infallible,
-        Future = impl Future<Output = Result<Response<TrackedBody>, Infallible>> + Send + use<>,
-    > + use<> {
-        let router = TowerToHyperService::new(self.router.clone());
-        let connection = Arc::clone(&self.connection);
-        service_fn(move |mut request: Request<Incoming>| {
-            let guard = connection.begin();
-            let extensions = request.extensions_mut();
-            extensions.insert(Arc::clone(&guard.request));
-            extensions.insert(ConnectInfo(connection.client));
-            let response = router.call(request);
-            async move {
-                let response = response.await?;
-                Ok(response.map(|body| TrackedBody::new(body, guard)))
-            }
-        })
     }
 }
 

@@ -2,6 +2,36 @@
 
 use crate::metrics::Format;
 
+/// An alternative in an `Accept…` header.
+pub(crate) struct Alternative<'a> {
+    /// In lower case.
+    pub(crate) name: String,
+    /// Zero if the client refuses it.
+    pub(crate) quality: f64,
+    version: Option<&'a str>,
+}
+
+/// The alternatives in an `Accept…` header.
+pub(crate) fn alternatives(header: &str) -> impl Iterator<Item = Alternative<'_>> {
+    header.split(',').map(|alternative| {
+        let mut parts = alternative.split(';').map(str::trim);
+        let name = parts.next().unwrap_or("").to_ascii_lowercase();
+        let (mut quality, mut version) = (1.0, None);
+        for (key, value) in parts.filter_map(|parameter| parameter.split_once('=')) {
+            if key.eq_ignore_ascii_case("q") {
+                quality = value.trim().parse().unwrap_or(0.0);
+            } else if key.eq_ignore_ascii_case("version") {
+                version = Some(value.trim_matches('"'));
+            }
+        }
+        Alternative {
+            name,
+            quality,
+            version,
+        }
+    })
+}
+
 /// The metrics format that an `Accept` header prefers: the Prometheus text format, unless
 /// OpenMetrics 1.0 has a higher quality.
 ///
@@ -19,21 +49,9 @@ use crate::metrics::Format;
 pub fn format(accept: Option<&str>) -> Format {
     let mut open_metrics: f64 = 0.0;
     let mut text: f64 = 0.0;
-    for range in accept.unwrap_or("").split(',') {
-        let mut parts = range.split(';').map(str::trim);
-        let kind = parts.next().unwrap_or("").to_ascii_lowercase();
-        let mut quality = 1.0;
-        let mut version = None;
-        for parameter in parts {
-            match parameter.split_once('=') {
-                Some(("q" | "Q", value)) => quality = value.parse().unwrap_or(0.0),
-                Some((name, value)) if name.eq_ignore_ascii_case("version") => {
-                    version = Some(value.trim_matches('"'));
-                }
-                _ => {}
-            }
-        }
-        match (kind.as_str(), version) {
+    for alternative in alternatives(accept.unwrap_or("")) {
+        let quality = alternative.quality;
+        match (alternative.name.as_str(), alternative.version) {
             ("application/openmetrics-text", None | Some("1.0.0")) => {
                 open_metrics = open_metrics.max(quality);
             }
@@ -54,17 +72,10 @@ pub fn format(accept: Option<&str>) -> Format {
 #[must_use]
 pub fn accepts_gzip(accept_encoding: Option<&str>) -> bool {
     let mut any = false;
-    for coding in accept_encoding.unwrap_or("").split(',') {
-        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
-        let refused = parameters
-            .trim()
-            .strip_prefix(['q', 'Q'])
-            .and_then(|rest| rest.strip_prefix('='))
-            .and_then(|quality| quality.parse::<f64>().ok())
-            .is_some_and(|quality| quality <= 0.0);
-        match name.trim().to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => return !refused,
-            "*" => any = !refused,
+    for alternative in alternatives(accept_encoding.unwrap_or("")) {
+        match alternative.name.as_str() {
+            "gzip" | "x-gzip" => return alternative.quality > 0.0,
+            "*" => any = alternative.quality > 0.0,
             _ => {}
         }
     }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::http::Response;
+use axum::http::{Response, StatusCode};
 use serde::Serialize;
 
-use super::request_context::{BadRequest, RequestContext};
+use super::pieces::Pieces;
+use super::request_context::RequestContext;
+use super::respond::{self, JSON};
 use crate::state::ChannelSnapshot;
 
 /// A group of targets that have labels in common: one channel.
@@ -19,11 +21,18 @@ struct TargetGroup<'a> {
 /// Handles `/sd`.
 pub(super) async fn handler(request: RequestContext) -> Response<Body> {
     request
-        .render(|request| -> Result<_, BadRequest> {
+        .render(|request| {
             request.reject_unknown_parameters(&[])?;
             let snapshot = request.app.snapshot();
-            let groups: Vec<_> = snapshot.channels.iter().map(TargetGroup::from).collect();
-            Ok(request.json_response(&groups))
+            let keys = snapshot.channels.iter().map(|channel| channel.key);
+            let channels = request.app.channels(keys.collect());
+            let groups = Pieces::json_list(
+                b"[".to_vec(),
+                channels,
+                |out, channel| serde_json::to_writer(out, &TargetGroup::from(channel)),
+                "]\n",
+            );
+            Ok(respond::with_type(StatusCode::OK, JSON, groups))
         })
         .await
 }
@@ -33,13 +42,11 @@ impl<'a> From<&'a ChannelSnapshot> for TargetGroup<'a> {
     /// a changed label makes no new series.
     fn from(snapshot: &'a ChannelSnapshot) -> Self {
         let meta = &snapshot.meta;
+        let state = snapshot.state.as_str();
         let mut labels = BTreeMap::from([
             ("__meta_polyv_account".to_owned(), &*meta.account),
             ("__meta_polyv_channel_name".to_owned(), &meta.channel.name),
-            (
-                "__meta_polyv_channel_state".to_owned(),
-                snapshot.state.as_str(),
-            ),
+            ("__meta_polyv_channel_state".to_owned(), state),
         ]);
         for (name, value) in &meta.channel.labels {
             labels.insert(format!("__meta_polyv_channel_label_{name}"), value);

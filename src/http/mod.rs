@@ -6,17 +6,17 @@
 
 mod api;
 mod auth_middleware;
-mod compress;
 mod connection_handler;
 mod connections;
-mod content_negotiation;
+pub(crate) mod content_negotiation;
 mod csrf;
 mod health;
 mod host;
 mod http_sd;
 mod listener;
-mod probe;
+pub(crate) mod pieces;
 pub(crate) mod query;
+pub(crate) mod rejection;
 mod reload;
 pub(crate) mod request_context;
 pub(crate) mod respond;

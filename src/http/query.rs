@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::state::{ChannelSnapshot, HealthIssueKind, LiveState, SampleValues, Severity};
+use polyv_client::truncate;
 
 /// Which channels, in which order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -80,16 +81,8 @@ pub(crate) struct Counts {
 impl Query {
     /// The selected channels in the selected order.
     pub(crate) fn select<'a>(&self, channels: &'a [ChannelSnapshot]) -> Vec<&'a ChannelSnapshot> {
-        let text = self.q.trim().to_lowercase();
         let Sort { column, descending } = self.sort;
-        let mut selected: Vec<_> = channels
-            .iter()
-            .filter(|channel| {
-                (self.account.is_empty() || *channel.meta.account == *self.account)
-                    && self.state.matches(channel)
-                    && (text.is_empty() || contains(channel, &text))
-            })
-            .collect();
+        let mut selected: Vec<_> = channels.iter().filter(|c| self.matches(c)).collect();
         // Cached, so that names are lower-cased once for each channel.
         selected.sort_by_cached_key(|channel| {
             let value = column.value(channel);
@@ -101,6 +94,14 @@ impl Query {
             selected.reverse();
         }
         selected
+    }
+
+    /// Whether the query selects a channel.
+    pub(crate) fn matches(&self, channel: &ChannelSnapshot) -> bool {
+        let text = self.q.trim().to_lowercase();
+        (self.account.is_empty() || *channel.meta.account == *self.account)
+            && self.state.matches(channel)
+            && (text.is_empty() || contains(channel, &text))
     }
 
     /// The parameters for a URL; empty if all are defaults.
@@ -147,28 +148,20 @@ fn contains(channel: &ChannelSnapshot, text: &str) -> bool {
 // === impl StateFilter ===
 
 impl StateFilter {
-    /// All filters, in the order in which a form offers them.
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Any,
-        Self::Problem,
-        Self::Critical,
-        Self::Warning,
-        Self::Live,
-        Self::NotLive,
-        Self::Unknown,
+    /// All filters by the value of the parameter, in the order in which a form offers them.
+    pub(crate) const ALL: [(&'static str, Self); 7] = [
+        ("", Self::Any),
+        ("problem", Self::Problem),
+        ("critical", Self::Critical),
+        ("warning", Self::Warning),
+        ("live", Self::Live),
+        ("not_live", Self::NotLive),
+        ("unknown", Self::Unknown),
     ];
 
     /// The value of the parameter.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Any => "",
-            Self::Problem => "problem",
-            Self::Critical => "critical",
-            Self::Warning => "warning",
-            Self::Live => "live",
-            Self::NotLive => "not_live",
-            Self::Unknown => "unknown",
-        }
+    pub(crate) fn as_str(self) -> &'static str {
+        name_of(self, &Self::ALL)
     }
 
     fn matches(self, channel: &ChannelSnapshot) -> bool {
@@ -188,35 +181,22 @@ impl TryFrom<String> for StateFilter {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|state| state.as_str() == text);
-        known.ok_or_else(|| unknown_value("state", &text, Self::ALL.map(Self::as_str)))
+        named(&text, &Self::ALL).ok_or_else(|| unknown_value("state", &text, &Self::ALL))
     }
 }
 
 // === impl Column ===
 
 impl Column {
-    /// All columns, in the order in which a form offers them.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Severity,
-        Self::Name,
-        Self::Since,
-        Self::Bitrate,
-        Self::Framerate,
-        Self::Sample,
+    /// All columns by the value of the parameter, in the order in which a form offers them.
+    pub(crate) const ALL: [(&'static str, Self); 6] = [
+        ("", Self::Severity),
+        ("name", Self::Name),
+        ("since", Self::Since),
+        ("bitrate", Self::Bitrate),
+        ("framerate", Self::Framerate),
+        ("sample", Self::Sample),
     ];
-
-    /// The value of the parameter.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Severity => "",
-            Self::Name => "name",
-            Self::Since => "since",
-            Self::Bitrate => "bitrate",
-            Self::Framerate => "framerate",
-            Self::Sample => "sample",
-        }
-    }
 
     /// What a channel is sorted by; `None` if it has no such value.
     fn value(self, channel: &ChannelSnapshot) -> Option<u64> {
@@ -242,41 +222,41 @@ impl TryFrom<String> for Sort {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let name = text.strip_prefix('-');
-        let descending = name.is_some_and(|name| !name.is_empty());
-        let name = name.filter(|_| descending).unwrap_or(&text);
-        match Column::ALL
-            .into_iter()
-            .find(|column| column.as_str() == name)
-        {
-            Some(column) => Ok(Self { column, descending }),
-            None => Err(unknown_value(
-                "sort",
-                &text,
-                Column::ALL.map(Column::as_str),
-            )),
-        }
+        let (descending, name) = match text.strip_prefix('-') {
+            Some(name) if !name.is_empty() => (true, name),
+            _ => (false, text.as_str()),
+        };
+        let column = named(name, &Column::ALL);
+        let column = column.ok_or_else(|| unknown_value("sort", &text, &Column::ALL))?;
+        Ok(Self { column, descending })
     }
 }
 
 impl fmt::Display for Sort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.descending { "-" } else { "" };
-        write!(f, "{sign}{}", self.column.as_str())
+        write!(f, "{sign}{}", name_of(self.column, &Column::ALL))
     }
 }
 
+/// The value that a parameter names.
+fn named<T: Copy>(text: &str, known: &[(&str, T)]) -> Option<T> {
+    let found = known.iter().find(|(name, _)| *name == text);
+    found.map(|(_, value)| *value)
+}
+
+/// The name of a parameter's value.
+fn name_of<T: PartialEq>(value: T, known: &[(&'static str, T)]) -> &'static str {
+    let found = known.iter().find(|(_, known)| *known == value);
+    found.map_or("", |(name, _)| name)
+}
+
 /// An error that lists the values of a parameter.
-fn unknown_value<const N: usize>(parameter: &str, text: &str, known: [&str; N]) -> String {
-    let known: Vec<_> = known
-        .into_iter()
-        .filter(|value| !value.is_empty())
-        .collect();
-    let text: String = text.chars().take(40).collect();
-    format!(
-        "`{parameter}` can't be `{text}`; it can be {}",
-        known.join(", ")
-    )
+fn unknown_value<T>(parameter: &str, text: &str, known: &[(&str, T)]) -> String {
+    let names = known.iter().map(|(name, _)| *name);
+    let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+    let (text, names) = (truncate(text, 40), names.join(", "));
+    format!("`{parameter}` can't be `{text}`; it can be {names}")
 }
 
 /// The worst problem first, then live channels, then those of unknown state.

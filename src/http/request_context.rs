@@ -1,36 +1,34 @@
 //! What a handler knows of a request, and how it renders the response.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::header::{
-    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue,
-    VARY,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap,
+    HeaderName, HeaderValue, VARY,
 };
 use axum::http::request::Parts;
-use axum::http::{Response, StatusCode, Uri};
-use axum::response::IntoResponse;
-use serde::Serialize;
+use axum::http::{Response, Uri};
+use polyv_client::truncate;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tracing::error;
 
-use super::compress::compress;
 use super::connections::InFlightRequest;
-use super::content_negotiation;
-use super::respond::{self, JSON};
+use super::content_negotiation::{accepts_gzip, format};
+use super::pieces::Pieces;
+use super::rejection::Rejection;
 use super::response_limiter::ResponseLimiter;
 use super::state::AppState;
 use crate::metrics::Format;
 
 /// Smaller bodies fit into one packet without compression.
 const MIN_GZIP_BYTES: usize = 1024;
-
-/// Why a request is rejected, as a sentence.
-#[derive(Debug)]
-pub(crate) struct BadRequest(pub(crate) String);
+/// The headers of a request that decide on a response.
+const VARY_HEADERS: &str = "Accept, Accept-Encoding, Accept-Language, Cookie";
 
 /// A request for something that is rendered.
 pub(crate) struct RequestContext {
@@ -38,14 +36,6 @@ pub(crate) struct RequestContext {
     pub(crate) headers: HeaderMap,
     uri: Uri,
     in_flight: Option<Arc<InFlightRequest>>,
-}
-
-// === impl BadRequest ===
-
-impl IntoResponse for BadRequest {
-    fn into_response(self) -> Response<Body> {
-        respond::plain(StatusCode::BAD_REQUEST, format!("{}\n", self.0))
-    }
 }
 
 // === impl RequestContext ===
@@ -69,35 +59,68 @@ impl FromRequestParts<Arc<AppState>> for RequestContext {
 impl RequestContext {
     /// Renders a response outside of the threads that poll, after waiting for a permit:
     /// thousands of channels take a while.
-    pub(crate) async fn render<E: IntoResponse + Send + 'static>(
+    pub(crate) async fn render(
         self,
-        render: impl FnOnce(&Self) -> Result<Response<Body>, E> + Send + 'static,
+        render: impl FnOnce(&Self) -> Result<Response<Pieces>, Rejection> + Send + 'static,
     ) -> Response<Body> {
         self.render_limited(|app| &app.pages, render).await
     }
 
     /// Renders a response within a limit of its own.
-    pub(super) async fn render_limited<E: IntoResponse + Send + 'static>(
+    pub(super) async fn render_limited(
         mut self,
         limiter: fn(&AppState) -> &ResponseLimiter,
-        render: impl FnOnce(&Self) -> Result<Response<Body>, E> + Send + 'static,
+        render: impl FnOnce(&Self) -> Result<Response<Pieces>, Rejection> + Send + 'static,
     ) -> Response<Body> {
-        let permit = match limiter(&self.app).acquire(self.in_flight.take()).await {
+        let limiter = limiter(&self.app);
+        let permit = match limiter.acquire(self.in_flight.take()).await {
             Ok(permit) => permit,
-            Err(rejected) => return rejected,
+            Err(rejection) => return rejection.into_response(self.uri.path()),
         };
+        let render_permits = limiter.render_permits();
+        let uri = self.uri.clone();
         let rendered = spawn_blocking(move || {
             let _permit = permit;
-            render(&self)
+            self.render_now(render_permits, render)
         });
-        match rendered.await {
-            Ok(response) => response.unwrap_or_else(E::into_response),
-            Err(failure) => {
-                error!(%failure, "a response cannot be rendered");
-                let text = "This can't be shown; see the log\n".to_owned();
-                respond::plain(StatusCode::INTERNAL_SERVER_ERROR, text)
+        rendered.await.unwrap_or_else(|failure| {
+            Rejection::from(io::Error::other(failure)).into_response(uri.path())
+        })
+    }
+
+    /// Renders a response in this thread, and what follows its first piece with `render_permits`.
+    pub(super) fn render_now(
+        &self,
+        render_permits: Arc<Semaphore>,
+        render: impl FnOnce(&Self) -> Result<Response<Pieces>, Rejection>,
+    ) -> Response<Body> {
+        render(self)
+            .and_then(|rendered| Ok(self.respond(rendered, render_permits)?))
+            .unwrap_or_else(|rejection| rejection.into_response(self.uri.path()))
+    }
+
+    /// A response that is never stored, compressed if the client accepts that.
+    fn respond(
+        &self,
+        rendered: Response<Pieces>,
+        render_permits: Arc<Semaphore>,
+    ) -> io::Result<Response<Body>> {
+        let (mut head, pieces) = rendered.into_parts();
+        let headers = &mut head.headers;
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(VARY, HeaderValue::from_static(VARY_HEADERS));
+        let length = pieces.length();
+        let is_small = length.is_some_and(|length| length <= MIN_GZIP_BYTES);
+        let body = if !is_small && accepts_gzip(Some(self.header(ACCEPT_ENCODING))) {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            pieces.gzip(render_permits)?
+        } else {
+            if let Some(length) = length {
+                headers.insert(CONTENT_LENGTH, length.into());
             }
-        }
+            pieces.plain()?
+        };
+        Ok(Response::from_parts(head, body))
     }
 
     /// A header as text; empty if it is absent or not ASCII.
@@ -108,39 +131,7 @@ impl RequestContext {
 
     /// The metrics format that the client prefers.
     pub(super) fn metrics_format(&self) -> Format {
-        content_negotiation::format(Some(self.header(ACCEPT)))
-    }
-
-    /// A response that is never stored, compressed if the client accepts that.
-    pub(crate) fn no_store_response(
-        &self,
-        status: StatusCode,
-        content_type: &'static str,
-        body: Vec<u8>,
-    ) -> Response<Body> {
-        let compressed = (body.len() > MIN_GZIP_BYTES && self.accepts_gzip())
-            .then(|| compress(&body).ok())
-            .flatten();
-        let is_gzip = compressed.is_some();
-        let mut response = respond::with_type(status, content_type, compressed.unwrap_or(body));
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        let vary = "Accept-Encoding, Accept-Language, Cookie";
-        headers.insert(VARY, HeaderValue::from_static(vary));
-        if is_gzip {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
-        response
-    }
-
-    /// A JSON response that is never stored.
-    pub(crate) fn json_response(&self, value: &impl Serialize) -> Response<Body> {
-        self.no_store_response(StatusCode::OK, JSON, respond::json(value))
-    }
-
-    /// Whether the client accepts gzip.
-    pub(super) fn accepts_gzip(&self) -> bool {
-        content_negotiation::accepts_gzip(Some(self.header(ACCEPT_ENCODING)))
+        format(Some(self.header(ACCEPT)))
     }
 
     /// The query string.
@@ -149,11 +140,11 @@ impl RequestContext {
     }
 
     /// The parameters by name; those that `T` does not have are ignored.
-    pub(crate) fn parameters<T: DeserializeOwned>(&self) -> Result<T, BadRequest> {
+    pub(crate) fn parameters<T: DeserializeOwned>(&self) -> Result<T, Rejection> {
         serde_urlencoded::from_str(self.query()).map_err(|error| {
             // The error repeats the parameters, which may be long.
-            let error: String = error.to_string().chars().take(200).collect();
-            BadRequest(format!(
+            let error = truncate(&error.to_string(), 200);
+            Rejection::bad_request(format!(
                 "The parameters of this address are wrong: {error}."
             ))
         })
@@ -161,17 +152,17 @@ impl RequestContext {
 
     /// Rejects parameters other than `known`: a script that filters by a misspelt name would
     /// take all channels for those it wants.
-    pub(super) fn reject_unknown_parameters(&self, known: &[&str]) -> Result<(), BadRequest> {
+    pub(super) fn reject_unknown_parameters(&self, known: &[&str]) -> Result<(), Rejection> {
         let mut parameters = url::form_urlencoded::parse(self.query().as_bytes());
         let Some((name, _)) = parameters.find(|(name, _)| !known.contains(&name.as_ref())) else {
             return Ok(());
         };
-        let name: String = name.chars().take(40).collect();
+        let name = truncate(&name, 40);
         let known = match known {
             [] => "none here".to_owned(),
             known => known.join(", "),
         };
-        Err(BadRequest(format!(
+        Err(Rejection::bad_request(format!(
             "There is no parameter `{name}`; there are {known}."
         )))
     }

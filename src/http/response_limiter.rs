@@ -4,15 +4,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::header::RETRY_AFTER;
-use axum::http::{Response, StatusCode};
-use axum::response::IntoResponse;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::connections::{EVICTABLE_AFTER, InFlightRequest};
+use super::rejection::Rejection;
 
 /// Responses in flight, up to their last byte. Each may hold some megabytes.
 const MAX_IN_FLIGHT: usize = 40;
@@ -44,20 +41,20 @@ impl ResponseLimiter {
     /// rendering ends, even if the client is gone.
     ///
     /// # Errors
-    /// The response for a request that is not admitted.
+    /// The request is not admitted.
     pub(super) async fn acquire(
         &self,
         request: Option<Arc<InFlightRequest>>,
-    ) -> Result<OwnedSemaphorePermit, Response<Body>> {
+    ) -> Result<OwnedSemaphorePermit, Rejection> {
         // A request without a connection, as in a test, can't be a slow reader.
         if request.is_some_and(|request| !self.try_admit(request)) {
             debug!("too many responses are in flight: a request is rejected");
-            return Err(too_many_responses());
+            return Err(Rejection::busy());
         }
         let permit = timeout(ACQUIRE_TIMEOUT, self.render_permits().acquire_owned()).await;
         permit.ok().and_then(Result::ok).ok_or_else(|| {
             debug!("too many requests wait to be rendered: one is rejected");
-            too_many_responses()
+            Rejection::busy()
         })
     }
 
@@ -91,11 +88,6 @@ impl ResponseLimiter {
         in_flight.push(request);
         true
     }
-}
-
-fn too_many_responses() -> Response<Body> {
-    let text = "Too many responses are in flight; try again.\n";
-    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], text).into_response()
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use axum::body::Body;
 use axum::http::{Response, Uri};
 use axum::routing::{get, post};
 
+use super::rejection::Rejection;
 use super::state::AppState;
-use super::{api, health, http_sd, probe, reload, respond, scrape};
+use super::{api, health, http_sd, reload, scrape};
 
 const HEALTHY: &str = "/-/healthy";
 const READY: &str = "/-/ready";
@@ -49,10 +50,10 @@ pub fn router(state: AppState, ui: Router<Arc<AppState>>) -> Router {
         router = router.merge(ui);
     }
     router
-        .route(&telemetry_path, get(scrape::metrics))
+        .route(&telemetry_path, get(scrape::all))
         .route(DISCOVERY, get(http_sd::handler))
-        .route(PROBE, get(probe::channel))
-        .route(EXPORTER, get(probe::exporter))
+        .route(PROBE, get(scrape::channel))
+        .route(EXPORTER, get(scrape::exporter))
         .route(HEALTHY, get(health::healthy))
         .route(READY, get(health::ready))
         .route(RELOAD, post(reload::reload))
@@ -64,9 +65,5 @@ pub fn router(state: AppState, ui: Router<Arc<AppState>>) -> Router {
 
 /// Reports that no route has this path.
 async fn not_found(uri: Uri) -> Response<Body> {
-    if uri.path().starts_with("/api/") {
-        api::not_found()
-    } else {
-        respond::not_found()
-    }
+    Rejection::not_found("There is nothing here; see /").into_response(uri.path())
 }

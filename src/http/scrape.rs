@@ -1,85 +1,71 @@
-//! Scrapes of all metrics.
+//! Scrapes: of all metrics, of one channel's, or of the exporter's own.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use axum::body::{Body, Bytes};
-use axum::http::header::{CONTENT_ENCODING, HeaderValue, VARY};
+use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use axum::response::IntoResponse;
-use http_body::{Frame, SizeHint};
-use tracing::error;
 
-use super::compress::gzip_body;
+use super::pieces::Pieces;
+use super::rejection::Rejection;
 use super::request_context::RequestContext;
 use super::respond;
-use super::tracked_body::CHUNK_SIZE;
-use crate::metrics::ScrapeWriter;
+use crate::metrics::Format;
 
-/// Handles a scrape.
-pub(super) async fn metrics(request: RequestContext) -> Response<Body> {
+/// Handles a scrape of all metrics.
+pub(super) async fn all(request: RequestContext) -> Response<Body> {
     request
         .render_limited(
             |app| &app.scrapes,
             |request| {
                 let format = request.metrics_format();
-                let scrape = request.app.scrape(format);
-                let is_gzip = request.accepts_gzip();
-                let body = if is_gzip {
-                    gzip_body(scrape, request.app.scrapes.render_permits()).map_err(RenderError)?
-                } else {
-                    Body::new(PlainBody(scrape))
-                };
-                let mut response = respond::with_type(StatusCode::OK, format.content_type(), body);
-                let headers = response.headers_mut();
-                headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-                if is_gzip {
-                    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-                }
-                Ok::<_, RenderError>(response)
+                Ok(with_format(format, request.app.scrape(format)))
             },
         )
         .await
 }
 
-/// Why a scrape cannot be rendered.
-struct RenderError(io::Error);
+/// Handles `/probe?target=ID` with the families of one channel.
+///
+/// They are a few kilobytes that are already rendered, so it waits for no permit: Prometheus
+/// requests thousands of them while another client has everything rendered.
+pub(super) async fn channel(request: RequestContext) -> Response<Body> {
+    let render_permits = request.app.scrapes.render_permits();
+    request.render_now(render_permits, |request| {
+        let format = request.metrics_format();
+        match request.app.channel_metrics(&target(request)?, format) {
+            Some(metrics) => Ok(with_format(format, metrics)),
+            None => Err(Rejection::not_found(
+                "There is no channel with this number here: it is not configured, or another \
+                 shard's; or it was found, and has not been live for an hour.",
+            )),
+        }
+    })
+}
 
-impl IntoResponse for RenderError {
-    fn into_response(self) -> Response<Body> {
-        error!(failure = %self.0, "metrics cannot be rendered");
-        let text = "metrics can't be rendered; see the log\n";
-        respond::plain(StatusCode::INTERNAL_SERVER_ERROR, text)
+/// Handles `/exporter` with the families that are not about channels.
+pub(super) async fn exporter(request: RequestContext) -> Response<Body> {
+    request
+        .render(|request| {
+            request.reject_unknown_parameters(&[])?;
+            let format = request.metrics_format();
+            Ok(with_format(format, request.app.self_metrics(format)))
+        })
+        .await
+}
+
+/// The id of the requested channel.
+fn target(request: &RequestContext) -> Result<String, Rejection> {
+    request.reject_unknown_parameters(&["target"])?;
+    let mut targets = url::form_urlencoded::parse(request.query().as_bytes());
+    match (targets.next(), targets.next()) {
+        (Some((_, target)), None) if !target.is_empty() => Ok(target.into_owned()),
+        (Some(_), Some(_)) => Err(Rejection::bad_request(
+            "There can be only one `target`: a scrape shows one channel.",
+        )),
+        _ => Err(Rejection::bad_request(
+            "Which channel? Ask for /probe?target=ID, with the channel's number.",
+        )),
     }
 }
 
-/// An uncompressed scrape, written out when the client can take it. A chunk takes some
-/// microseconds, less than handing it from another thread would.
-struct PlainBody(ScrapeWriter);
-
-impl http_body::Body for PlainBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let remaining = self.0.remaining();
-        if remaining == 0 {
-            return Poll::Ready(None);
-        }
-        let mut chunk = Vec::with_capacity(remaining.min(CHUNK_SIZE));
-        self.0.write(CHUNK_SIZE, &mut chunk);
-        Poll::Ready(Some(Ok(Frame::data(chunk.into()))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.remaining() == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(u64::try_from(self.0.remaining()).unwrap_or(u64::MAX))
-    }
+fn with_format(format: Format, metrics: impl Into<Pieces>) -> Response<Pieces> {
+    respond::with_type(StatusCode::OK, format.content_type(), metrics)
 }

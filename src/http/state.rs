@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::response_limiter::ResponseLimiter;
 use crate::metrics::{self, Format, RenderedChannels, ScrapeWriter};
 use crate::scheduler::PollerHealth;
-use crate::state::{ChannelDetail, ChannelSnapshot, ChannelStore};
+use crate::state::{ChannelDetail, ChannelKey, ChannelSnapshot, ChannelStore};
 use crate::telemetry::{ExporterStatus, Metrics};
 use polyv_client::ServerClock;
 use polyv_client::clock::{TimeSnapshot, Timestamp};
@@ -135,6 +135,16 @@ impl AppState {
             channels: Vec::new(),
             exporter: self.deps.metrics.exporter_status(),
         }
+    }
+
+    /// The channels with these keys, each as it is when its turn comes.
+    pub(super) fn channels(
+        self: &Arc<Self>,
+        keys: Vec<ChannelKey>,
+    ) -> impl Iterator<Item = ChannelSnapshot> + Send + use<> {
+        let app = Arc::clone(self);
+        let snapshot = move |key| app.deps.store.snapshot(key, app.deps.clock.now());
+        keys.into_iter().filter_map(snapshot)
     }
 
     /// A channel, by its id.

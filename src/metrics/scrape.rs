@@ -1,4 +1,4 @@
-//! A whole scrape, written out piece by piece.
+//! A whole scrape, written out part by part.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::text_format::Format;
 use super::{rendered, self_metrics_encoder};
 use polyv_client::clock::TimeSnapshot;
 
-/// A whole scrape at one moment, written out piece by piece: a hundred thousand channels are
+/// A whole scrape at one moment, written out part by part: a hundred thousand channels are
 /// 100 megabytes of text, of which only as much is in memory as the network takes next.
 ///
 /// It shows the state in which it was created, holds the lines in a quarter of the text's space
@@ -21,16 +21,10 @@ pub struct ScrapeWriter {
     chunks: Vec<Arc<Chunk>>,
     /// The families that are not of single channels, and the end, written out.
     self_metrics: String,
-    next: Cursor,
-    remaining: usize,
-}
-
-/// The position of what is written next.
-#[derive(Debug, Clone, Copy)]
-enum Cursor {
-    Header { family: usize },
-    Lines { family: usize, chunk: usize },
-    SelfMetrics { from: usize },
+    length: usize,
+    /// The family and the chunk whose lines are written next.
+    family: usize,
+    chunk: usize,
 }
 
 /// A whole scrape as one text.
@@ -42,10 +36,8 @@ pub fn render(
     now: TimeSnapshot,
 ) -> Vec<u8> {
     let mut scrape = ScrapeWriter::new(channels, gathered, format, now);
-    let mut out = Vec::with_capacity(scrape.remaining());
-    while scrape.remaining() > 0 {
-        scrape.write(usize::MAX, &mut out);
-    }
+    let mut out = Vec::with_capacity(scrape.length());
+    while scrape.write_next(&mut out) {}
     out
 }
 
@@ -63,90 +55,53 @@ impl ScrapeWriter {
         let chunks = channels.chunks(now);
         let counts = channels.store().status_counts(now);
         let self_metrics = self_metrics_encoder::encode(&counts, gathered, format);
-        let mut remaining = self_metrics.len();
+        let mut length = self_metrics.len();
         let mut header = String::new();
         for (index, family) in rendered::families().enumerate() {
             header.clear();
             format.header(family, &mut header);
-            remaining += header.len();
             let sizes = chunks.iter().map(|chunk| chunk.size(index, family.name));
-            remaining += sizes.sum::<usize>();
+            length += header.len() + sizes.sum::<usize>();
         }
         Self {
             format,
             chunks,
             self_metrics,
-            next: Cursor::Header { family: 0 },
-            remaining,
+            length,
+            family: 0,
+            chunk: 0,
         }
     }
 
-    /// How many bytes are still to be written.
+    /// The length of the whole scrape in bytes.
     #[must_use]
-    pub fn remaining(&self) -> usize {
-        self.remaining
+    pub fn length(&self) -> usize {
+        self.length
     }
 
-    /// Writes the next `limit` bytes or fewer; more where one chunk's lines of a family are
-    /// longer, and none where nothing is left.
-    pub fn write(&mut self, limit: usize, out: &mut Vec<u8>) {
-        let begin = out.len();
-        while self.remaining > out.len() - begin {
-            let free = limit.saturating_sub(out.len() - begin);
-            if !self.write_next(free, out.len() == begin, out) {
-                break;
+    /// Writes the next part: the header of a family, a chunk's lines of it, or the exporter's own
+    /// metrics. Returns whether another part follows.
+    pub fn write_next(&mut self, out: &mut Vec<u8>) -> bool {
+        let Some(family) = rendered::family(self.family) else {
+            out.extend_from_slice(self.self_metrics.as_bytes());
+            return false;
+        };
+        if self.chunk == 0 {
+            let mut header = String::new();
+            self.format.header(family, &mut header);
+            out.extend_from_slice(header.as_bytes());
+        }
+        match self.chunks.get(self.chunk) {
+            Some(lines) => {
+                out.reserve(lines.size(self.family, family.name));
+                lines.write(self.family, family.name, out);
+                self.chunk += 1;
+            }
+            None => {
+                self.family += 1;
+                self.chunk = 0;
             }
         }
-        let written = out.len() - begin;
-        // Where nothing follows nothing remains, whatever was calculated.
-        self.remaining = if written > 0 {
-            self.remaining.saturating_sub(written)
-        } else {
-            0
-        };
-    }
-
-    /// Writes the next part if it fits into `limit`, or `must` be written. Returns whether it was.
-    fn write_next(&mut self, limit: usize, must: bool, out: &mut Vec<u8>) -> bool {
-        self.next = match self.next {
-            Cursor::Header { family } => {
-                let Some(described) = rendered::family(family) else {
-                    self.next = Cursor::SelfMetrics { from: 0 };
-                    return true;
-                };
-                let mut header = String::new();
-                self.format.header(described, &mut header);
-                if header.len() > limit && !must {
-                    return false;
-                }
-                out.extend_from_slice(header.as_bytes());
-                Cursor::Lines { family, chunk: 0 }
-            }
-            Cursor::Lines { family, chunk } => match self.chunks.get(chunk) {
-                Some(lines) => {
-                    let name = rendered::family(family).map_or("", |family| family.name);
-                    let size = lines.size(family, name);
-                    if size > limit && !must {
-                        return false;
-                    }
-                    out.reserve(size);
-                    lines.write(family, name, out);
-                    let chunk = chunk + 1;
-                    Cursor::Lines { family, chunk }
-                }
-                None => Cursor::Header { family: family + 1 },
-            },
-            Cursor::SelfMetrics { from } => {
-                let rest = self.self_metrics.as_bytes().get(from..).unwrap_or_default();
-                let part = rest.get(..limit).unwrap_or(rest);
-                out.extend_from_slice(part);
-                if part.is_empty() {
-                    return false;
-                }
-                let from = from + part.len();
-                Cursor::SelfMetrics { from }
-            }
-        };
         true
     }
 }

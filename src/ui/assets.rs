@@ -10,6 +10,7 @@ use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::http::{Response, StatusCode, Uri};
 use sha2::{Digest, Sha256};
 
+use crate::http::rejection::Rejection;
 use crate::http::respond;
 use crate::telemetry::BuildInfo;
 
@@ -48,7 +49,7 @@ pub(super) async fn asset(name: Result<Path<String>, PathRejection>, uri: Uri) -
     let name = name.map_or_else(|_| String::new(), |Path(name)| name);
     let found = ASSETS.iter().find(|(known, _, _)| *known == name);
     let Some((_, content_type, content)) = found else {
-        return respond::not_found();
+        return Rejection::not_found("There is nothing here; see /").into_response(uri.path());
     };
     let mut response = respond::with_type(StatusCode::OK, content_type, *content);
     // A page of another version may request this while both are behind one address.

@@ -13,7 +13,8 @@ use super::page_params::PageParams;
 use super::page_update::PageUpdate;
 use super::text;
 use crate::http::AppState;
-use crate::http::request_context::{BadRequest, RequestContext};
+use crate::http::request_context::RequestContext;
+use crate::http::respond;
 use crate::state::ChannelDetail;
 
 /// Handles `/channels/{id}`.
@@ -22,7 +23,7 @@ pub(super) async fn page(
     request: RequestContext,
 ) -> Response<Body> {
     request
-        .render(move |request| -> Result<_, BadRequest> {
+        .render(move |request| {
             let (id, params): (String, PageParams) = (id_text(id), request.parameters()?);
             let app = &request.app;
             let snapshot = app.exporter_only();
@@ -47,7 +48,7 @@ pub(super) async fn page(
                 None => StatusCode::NOT_FOUND,
             };
             let page = layout.page(&main, &snapshot.exporter, context);
-            Ok(params.response(request, status, page))
+            Ok(params.response(status, page))
         })
         .await
 }
@@ -58,7 +59,7 @@ pub(super) async fn update(
     request: RequestContext,
 ) -> Response<Body> {
     request
-        .render(move |request| -> Result<_, BadRequest> {
+        .render(move |request| {
             let (id, params): (String, PageParams) = (id_text(id), request.parameters()?);
             let app = &request.app;
             let snapshot = app.exporter_only();
@@ -73,7 +74,7 @@ pub(super) async fn update(
             if is_changed && !params.brief {
                 update.add("channel", content(detail.as_ref(), &id, app, context));
             }
-            Ok(request.json_response(&update))
+            Ok(respond::json(&update)?)
         })
         .await
 }

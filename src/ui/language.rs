@@ -1,5 +1,7 @@
 //! The languages of the page, and which of them a client gets.
 
+use crate::http::content_negotiation::alternatives;
+
 /// A language of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
@@ -38,15 +40,12 @@ impl Language {
     /// The language that an `Accept-Language` header prefers; English by default.
     fn preferred(accepted: &str) -> Self {
         let mut best = (0.0, Self::English);
-        for range in accepted.split(',') {
-            let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
-            let quality = parameters.trim().strip_prefix("q=");
-            let quality: f64 = quality.map_or(1.0, |q| q.trim().parse().unwrap_or(0.0));
-            let primary = tag.trim().split('-').next().unwrap_or("");
-            if let Some(language) = Self::named(&primary.to_ascii_lowercase())
-                && quality > best.0
+        for alternative in alternatives(accepted) {
+            let primary = alternative.name.split('-').next().unwrap_or("");
+            if let Some(language) = Self::named(primary)
+                && alternative.quality > best.0
             {
-                best = (quality, language);
+                best = (alternative.quality, language);
             }
         }
         best.1

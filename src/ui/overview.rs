@@ -12,13 +12,14 @@ use super::page_update::PageUpdate;
 use super::{status_bar, table};
 use crate::http::AppState;
 use crate::http::query::Query;
-use crate::http::request_context::{BadRequest, RequestContext};
+use crate::http::request_context::RequestContext;
+use crate::http::respond;
 use crate::state::ChannelSnapshot;
 
 /// Handles `/`.
 pub(super) async fn page(request: RequestContext) -> Response<Body> {
     request
-        .render(|request| -> Result<_, BadRequest> {
+        .render(|request| {
             let (query, params): (Query, PageParams) =
                 (request.parameters()?, request.parameters()?);
             let app = &request.app;
@@ -46,7 +47,7 @@ pub(super) async fn page(request: RequestContext) -> Response<Body> {
                 query: &query.encoded(),
             };
             let page = layout.page(&main, &snapshot.exporter, context);
-            Ok(params.response(request, StatusCode::OK, page))
+            Ok(params.response(StatusCode::OK, page))
         })
         .await
 }
@@ -54,7 +55,7 @@ pub(super) async fn page(request: RequestContext) -> Response<Body> {
 /// Handles `/fragments/channels`.
 pub(super) async fn update(request: RequestContext) -> Response<Body> {
     request
-        .render(|request| -> Result<_, BadRequest> {
+        .render(|request| {
             let (query, params): (Query, PageParams) =
                 (request.parameters()?, request.parameters()?);
             let app = &request.app;
@@ -84,7 +85,7 @@ pub(super) async fn update(request: RequestContext) -> Response<Body> {
                     })
                     .collect();
             }
-            Ok(request.json_response(&update))
+            Ok(respond::json(&update)?)
         })
         .await
 }

@@ -1,6 +1,5 @@
 //! The parameters of a page, and the language that they or the browser ask for.
 
-use axum::body::Body;
 use axum::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderValue, SET_COOKIE};
 use axum::http::{Response, StatusCode};
 use maud::Markup;
@@ -9,8 +8,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::context::RenderContext;
 use super::language::Language;
+use crate::http::pieces::Pieces;
 use crate::http::request_context::RequestContext;
-use crate::http::respond::HTML;
+use crate::http::respond::{self, HTML};
 use crate::http::state::Snapshot;
 
 /// The cookie that remembers the language. All ports of a host share their cookies, so its name
@@ -59,13 +59,8 @@ impl PageParams {
     }
 
     /// The response with a page; it remembers the language if the parameters ask for one.
-    pub(super) fn response(
-        &self,
-        request: &RequestContext,
-        status: StatusCode,
-        page: Markup,
-    ) -> Response<Body> {
-        let mut response = request.no_store_response(status, HTML, page.into_string().into());
+    pub(super) fn response(&self, status: StatusCode, page: Markup) -> Response<Pieces> {
+        let mut response = respond::with_type(status, HTML, page.into_string().into_bytes());
         if let Some(language) = self.lang.as_deref().and_then(Language::named) {
             let name = language.name();
             let cookie = format!("{COOKIE_NAME}={name}; Path=/; Max-Age=31536000; SameSite=Lax");

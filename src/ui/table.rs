@@ -23,8 +23,8 @@ pub(super) fn filters(query: &Query, named: &BTreeSet<&str>, context: RenderCont
                 (accounts(query, named, context))
             }
             select name="state" aria-label=(messages.state) {
-                @for state in StateFilter::ALL {
-                    option value=(state.as_str()) selected[state == query.state] {
+                @for (name, state) in StateFilter::ALL {
+                    option value=(name) selected[state == query.state] {
                         (match state {
                             StateFilter::Any => messages.any_state,
                             StateFilter::Problem => messages.with_a_problem,
@@ -39,9 +39,9 @@ pub(super) fn filters(query: &Query, named: &BTreeSet<&str>, context: RenderCont
             }
             // For phones, where the table has no headings.
             select.narrow name="sort" aria-label=(messages.sort_by) {
-                @for column in Column::ALL {
+                @for (name, column) in Column::ALL {
                     @let sort = Sort { column, descending: false };
-                    option value=(column.as_str()) selected[sort == query.sort] {
+                    option value=(name) selected[sort == query.sort] {
                         (column_name(column, messages))
                     }
                 }
@@ -91,22 +91,20 @@ pub(super) fn headings(query: &Query, context: RenderContext) -> Markup {
     };
     let heading = |column: Column| {
         let is_sorted = query.sort.column == column;
-        let (next, order) = match (is_sorted, query.sort.descending) {
-            (true, false) => (
-                Sort {
-                    column,
-                    descending: true,
-                },
-                Some("ascending"),
-            ),
-            (true, true) => (Sort::default(), Some("descending")),
-            (false, _) => (
-                Sort {
-                    column,
-                    descending: false,
-                },
-                None,
-            ),
+        let descending = query.sort.descending;
+        let order = is_sorted.then_some(if descending {
+            "descending"
+        } else {
+            "ascending"
+        });
+        let next = Sort {
+            column,
+            descending: is_sorted,
+        };
+        let next = if is_sorted && descending {
+            Sort::default()
+        } else {
+            next
         };
         html! {
             th scope="col" aria-sort=[order] {

@@ -216,7 +216,8 @@ async fn sd_and_probe_support_head_and_gzip() {
             .header("accept-encoding", "gzip");
         let response = request.send().await.unwrap();
         assert_eq!(response.headers()["content-encoding"], "gzip", "{path}");
-        assert_eq!(response.headers()["vary"], "Accept, Accept-Encoding");
+        let vary = response.headers()["vary"].to_str().unwrap();
+        assert!(vary.starts_with("Accept, Accept-Encoding"), "{vary}");
         let body = response.bytes().await.unwrap();
         let mut text = String::new();
         flate2::read::GzDecoder::new(&body[..])

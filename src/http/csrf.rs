@@ -46,16 +46,12 @@ pub(super) fn cross_site_denial<B>(request: &Request<B>) -> Option<&'static str>
 
 /// Whether an origin is that of pages at `host`.
 fn is_at(origin: &str, host: &Host) -> bool {
-    let Ok(url) = Url::parse(origin) else {
+    let Ok(origin) = Url::parse(origin) else {
         return false;
     };
-    let default = match url.scheme() {
-        "http" => 80,
-        "https" => 443,
-        _ => return false,
-    };
-    url.host_str() == Some(host.name.as_str())
-        && url.port().unwrap_or(default) == host.port.unwrap_or(default)
+    let here = Url::parse(&format!("{}://{host}", origin.scheme()));
+    matches!(origin.scheme(), "http" | "https")
+        && here.is_ok_and(|here| here.origin() == origin.origin())
 }
 
 #[cfg(test)]

@@ -1,25 +1,20 @@
 //! The host that a request names.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::header::HOST;
 use axum::http::{Request, Version};
+use url::Url;
 
-/// The host and port of a request.
+/// The host and port of a request, as a URL without a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Host {
-    /// In lower case; an IPv6 address with its brackets.
-    pub(super) name: String,
-    pub(super) port: Option<u16>,
-}
+pub struct Host(Url);
 
 // === impl Host ===
 
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
-        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+        f.write_str(self.0.authority())
     }
 }
 
@@ -57,37 +52,17 @@ impl Host {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (name, rest) = if let Some(behind) = text.strip_prefix('[') {
-            let (address, rest) = behind.split_once(']')?;
-            let address: Ipv6Addr = address.parse().ok()?;
-            (format!("[{address}]"), rest)
-        } else {
-            let end = text.find(':').unwrap_or(text.len());
-            let (name, rest) = text.split_at_checked(end)?;
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-            if name.is_empty() || !name.bytes().all(plain) {
-                return None;
-            }
-            (name.to_ascii_lowercase(), rest)
-        };
-        let port = match rest.strip_prefix(':') {
-            None if rest.is_empty() => None,
-            Some("") => None,
-            Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Some(port.parse().ok()?)
-            }
-            _ => return None,
-        };
-        Some(Self { name, port })
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+        let url = Url::parse(&format!("http://{text}")).ok()?;
+        text.bytes().all(is_plain).then_some(Self(url))
     }
 
     /// Whether no name server decides where the host leads: an address, or localhost.
     pub(super) fn is_rebinding_safe(&self) -> bool {
-        let name = self.name.strip_suffix('.').unwrap_or(&self.name);
-        name == "localhost"
-            || name.ends_with(".localhost")
-            || name.starts_with('[')
-            || name.parse::<IpAddr>().is_ok()
+        match self.0.domain() {
+            Some(name) => format!(".{}", name.trim_end_matches('.')).ends_with(".localhost"),
+            None => true,
+        }
     }
 }
 
@@ -99,18 +74,14 @@ mod tests {
 
     #[test]
     fn host_is_a_name_or_an_address_with_an_optional_port() {
-        let host = |name: &str, port| {
-            let name = name.to_owned();
-            Some(Host { name, port })
-        };
         for (text, expected) in [
-            ("localhost", host("localhost", None)),
-            ("LocalHost:80", host("localhost", Some(80))),
-            ("my_service.ns:9847", host("my_service.ns", Some(9847))),
-            ("127.0.0.1:9847", host("127.0.0.1", Some(9847))),
-            ("[::1]:9847", host("[::1]", Some(9847))),
-            ("[0:0::1]", host("[::1]", None)),
-            ("x:", host("x", None)),
+            ("localhost", Some("localhost")),
+            ("LocalHost:8080", Some("localhost:8080")),
+            ("my_service.ns:9847", Some("my_service.ns:9847")),
+            ("127.0.0.1:9847", Some("127.0.0.1:9847")),
+            ("[::1]:9847", Some("[::1]:9847")),
+            ("[0:0::1]", Some("[::1]")),
+            ("x:", Some("x")),
             ("", None),
             (":80", None),
             ("::1", None),
@@ -124,7 +95,8 @@ mod tests {
             ("a:+80", None),
             ("a,b", None),
         ] {
-            assert_eq!(Host::parse(text), expected, "{text}");
+            let host = Host::parse(text).map(|host| host.to_string());
+            assert_eq!(host.as_deref(), expected, "{text}");
         }
     }
 }

@@ -44,36 +44,30 @@ const MAX_PENDING_CONNECTIONS: i32 = 1024;
 /// # Errors
 /// If the text is not an address, or the system refuses to listen on it.
 pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
+    let invalid = || BindError::InvalidAddress(text.to_owned());
     let refused = |error: io::Error| BindError::Refused {
         address: text.to_owned(),
         hint: hint(&error),
         error,
     };
-    if let Some(port) = text.strip_prefix(':') {
-        let port: u16 = port
-            .parse()
-            .map_err(|_| BindError::InvalidAddress(text.to_owned()))?;
-        let any = listen((Ipv6Addr::UNSPECIFIED, port).into()).or_else(|error| {
-            if is_ipv6_unavailable(&error) {
-                listen((Ipv4Addr::UNSPECIFIED, port).into())
-            } else {
-                Err(error)
-            }
-        });
-        return Ok(vec![any.map_err(refused)?]);
-    }
-    if !text.contains(':') {
-        return Err(BindError::InvalidAddress(text.to_owned()));
-    }
-    let mut listeners: Vec<Listener> = Vec::new();
-    let mut addresses: Vec<SocketAddr> = lookup_host(text)
-        .await
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidInput => BindError::InvalidAddress(text.to_owned()),
-            _ => refused(error),
-        })?
-        .collect();
+    let every_address = text.strip_prefix(':');
+    let mut addresses: Vec<SocketAddr> = if let Some(port) = every_address {
+        let port: u16 = port.parse().map_err(|_| invalid())?;
+        let (ipv6, ipv4) = (Ipv6Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED);
+        vec![(ipv6, port).into(), (ipv4, port).into()]
+    } else if text.contains(':') {
+        let found = lookup_host(text)
+            .await
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidInput => invalid(),
+                _ => refused(error),
+            })?;
+        found.collect()
+    } else {
+        return Err(invalid());
+    };
     addresses.dedup();
+    let mut listeners: Vec<Listener> = Vec::new();
     let mut without_ipv6 = None;
     for mut address in addresses {
         // All addresses of a name get the same port, also if the system chooses it.
@@ -83,16 +77,17 @@ pub async fn bind(text: &str) -> Result<Vec<Listener>, BindError> {
             address.set_port(first.address.port());
         }
         match listen(address) {
+            // The unspecified address of IPv6 accepts IPv4 connections as well.
+            Ok(listener) if every_address.is_some() => return Ok(vec![listener]),
             Ok(listener) => listeners.push(listener),
             Err(error) if is_ipv6_unavailable(&error) => without_ipv6 = Some(error),
             Err(error) => return Err(refused(error)),
         }
     }
-    match without_ipv6 {
-        _ if !listeners.is_empty() => Ok(listeners),
-        Some(error) => Err(refused(error)),
-        None => Err(BindError::InvalidAddress(text.to_owned())),
+    if listeners.is_empty() {
+        return Err(without_ipv6.map_or_else(invalid, refused));
     }
+    Ok(listeners)
 }
 
 /// The address at which programs of this host reach a server that listens on `text`: the loopback
@@ -122,7 +117,6 @@ fn listen(address: SocketAddr) -> io::Result<Listener> {
         Some(Protocol::TCP),
     )?;
     if address.is_ipv6() {
-        // The unspecified address accepts IPv4 connections as well.
         socket.set_only_v6(!address.ip().is_unspecified())?;
     }
     // A restart must not wait for connections of the previous process.

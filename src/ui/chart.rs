@@ -238,32 +238,28 @@ fn row(value: f64, top: f64, scale: Scale) -> i64 {
 
 /// A line of steps as a short SVG path: most of the time nothing changes.
 fn path(values: &[Option<f64>], top: f64, scale: Scale) -> String {
-    let mut path = String::new();
     let mut pen: Option<i64> = None;
-    let mut run = 0_i64;
-    for (column, value) in values.iter().enumerate() {
-        let row = value.map(|value| match (pen, row(value, top, scale)) {
+    let rows = values.iter().map(|value| {
+        pen = value.map(|value| match (pen, row(value, top, scale)) {
             (Some(pen), to) if (to - pen).abs() <= scale.hysteresis && value > 0.0 => pen,
             (_, to) => to,
         });
-        if row != pen {
-            if run > 0 {
-                _ = write!(path, "h{run}");
-                run = 0;
-            }
-            match (pen, row) {
-                (Some(from), Some(to)) => _ = write!(path, "v{}", to - from),
-                (None, Some(to)) => _ = write!(path, "M{column} {to}"),
-                _ => {}
-            }
-            pen = row;
+        pen
+    });
+    let rows: Vec<_> = rows.collect();
+    let mut path = String::new();
+    let (mut column, mut before) = (0, None);
+    for run in rows.chunk_by(PartialEq::eq) {
+        let row = run.first().copied().flatten();
+        if let Some(to) = row {
+            _ = match before {
+                Some(from) => write!(path, "v{}", to - from),
+                None => write!(path, "M{column} {to}"),
+            };
+            _ = write!(path, "h{}", run.len());
         }
-        if pen.is_some() {
-            run += 1;
-        }
-    }
-    if run > 0 {
-        _ = write!(path, "h{run}");
+        column += run.len();
+        before = row;
     }
     path
 }

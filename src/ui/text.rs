@@ -5,6 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use polyv_client::clock::Timestamp;
+use polyv_client::truncate;
 
 use super::i18n::Messages;
 
@@ -14,21 +15,14 @@ const MAX_CHARS: usize = 120;
 /// A text from outside, cut to a length and without characters that change the text around them.
 /// (Templates escape markup.)
 pub(super) fn display_text(text: &str) -> String {
-    let mut fit: String = text
-        .chars()
-        .take(MAX_CHARS)
-        .map(|c| {
-            if c.is_control() || is_invisible(c) {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect();
-    if text.chars().nth(MAX_CHARS).is_some() {
-        fit.push('…');
-    }
-    fit
+    let shown = |c: char| {
+        if c.is_control() || is_invisible(c) {
+            '\u{fffd}'
+        } else {
+            c
+        }
+    };
+    truncate(text, MAX_CHARS).chars().map(shown).collect()
 }
 
 /// The same with a writing direction of its own: a name may be Arabic. ASCII needs no element
@@ -53,16 +47,13 @@ fn is_invisible(c: char) -> bool {
 
 /// A bitrate with three digits.
 pub(super) fn bitrate(bps: f64) -> String {
-    let (value, unit) = if bps >= 999_500_000.0 {
-        (bps / 1e9, "Gbit/s")
-    } else if bps >= 999_500.0 {
-        (bps / 1e6, "Mbit/s")
-    } else if bps >= 999.5 {
-        (bps / 1e3, "kbit/s")
-    } else {
-        (bps, "bit/s")
-    };
-    format!("{} {unit}", digits(value))
+    let units = [(1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")];
+    let mut units = units.into_iter();
+    // 999.5 kbit/s are rounded to 1 Mbit/s.
+    let (size, unit) = units
+        .find(|(size, _)| bps >= size * 0.9995)
+        .unwrap_or((1.0, "bit/s"));
+    format!("{} {unit}", digits(bps / size))
 }
 
 /// A frame rate with three digits.

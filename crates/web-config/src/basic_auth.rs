@@ -12,25 +12,23 @@ use secrecy::{ExposeSecret as _, SecretSlice};
 use tokio::sync::Semaphore;
 use tracing::error;
 
-use crate::auth_cache::AuthCache;
 use crate::bcrypt_hash::BcryptHash;
 use crate::denial::Denial;
 use crate::diagnostic::{Diagnostics, Location};
 use crate::hash_queue::HashQueue;
 use crate::redact::redact;
 use crate::settings::Map;
+use crate::user::User;
 
 /// The most passwords that are hashed at the same time. Each keeps a core busy, and the program
 /// needs one too.
 const MAX_CONCURRENT_HASHES: usize = 2;
 
-/// Users and the hashes of their passwords. A hash takes long on purpose, so logins that
-/// succeeded are cached.
+/// Users and their passwords.
 pub(crate) struct BasicAuth {
-    users: HashMap<String, Arc<BcryptHash>>,
-    /// The hash for users that do not exist, so that the response takes as long.
-    dummy_hash: Arc<BcryptHash>,
-    cache: Arc<AuthCache>,
+    users: HashMap<String, Arc<User>>,
+    /// Takes the place of users that do not exist, so that the response takes as long.
+    dummy: Arc<User>,
     queue: Arc<HashQueue>,
     hash_permits: Arc<Semaphore>,
 }
@@ -56,22 +54,17 @@ impl BasicAuth {
                 diagnostics.push(location, "the name of a user can't contain `:`");
             }
             match BcryptHash::parse(text) {
-                Ok(hash) => _ = users.insert(user.clone(), Arc::new(hash)),
+                Ok(hash) => _ = users.insert(user.clone(), Arc::new(User::new(hash))),
                 Err(message) => {
                     let message = format!("the password of {} {message}", redact(user));
                     diagnostics.push(setting.location(), message);
                 }
             }
         }
-        let max_cost = users.values().map(|hash| hash.cost()).max()?;
-        let Some(cache) = AuthCache::new() else {
-            diagnostics.push(None, "the system has no random numbers");
-            return None;
-        };
+        let max_cost = users.values().map(|user| user.hash.cost()).max()?;
         Some(Self {
             users,
-            dummy_hash: Arc::new(BcryptHash::dummy_hash(max_cost)),
-            cache: Arc::new(cache),
+            dummy: Arc::new(User::new(BcryptHash::dummy_hash(max_cost))),
             queue: Arc::default(),
             hash_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_HASHES)),
         })
@@ -82,10 +75,13 @@ impl BasicAuth {
         self.users == other.users
     }
 
-    /// Takes over the cache and the queue of `old`, as far as users and hashes stayed the same.
+    /// Takes over the queue of `old`, and those of its users whose hashes stayed the same.
     pub(crate) fn inherit_from(&mut self, old: &Self) {
-        self.cache = Arc::clone(&old.cache);
-        self.cache.retain(&self.users);
+        for (name, user) in &mut self.users {
+            if let Some(old) = old.users.get(name).filter(|old| *old == user) {
+                *user = Arc::clone(old);
+            }
+        }
         self.queue = Arc::clone(&old.queue);
         self.hash_permits = Arc::clone(&old.hash_permits);
     }
@@ -104,12 +100,11 @@ impl BasicAuth {
         };
         let known = std::str::from_utf8(&user)
             .ok()
-            .and_then(|user| self.users.get_key_value(user));
-        let hash = Arc::clone(known.map_or(&self.dummy_hash, |(_, hash)| hash));
-        let key = self.cache.cache_key(&user, &hash, password.expose_secret());
-        if known.is_some() && self.cache.contains(&key) {
+            .and_then(|user| self.users.get(user));
+        if known.is_some_and(|user| user.has_verified(password.expose_secret())) {
             return Ok(());
         }
+        let user = Arc::clone(known.unwrap_or(&self.dummy));
         let Some(_slot) = self.queue.try_enter(client) else {
             return Err(Denial::Busy);
         };
@@ -119,15 +114,12 @@ impl BasicAuth {
         let verified = tokio::task::spawn_blocking(move || {
             // A client that disconnects frees no permit: the work goes on.
             let _permit = permit;
-            hash.verify(password.expose_secret())
+            user.verify(password.expose_secret())
         });
-        match (verified.await, known) {
-            (Ok(true), Some((user, hash))) => {
-                self.cache.insert(user, Arc::clone(hash), key);
-                Ok(())
-            }
-            (Ok(_), _) => Err(Denial::Unauthorized),
-            (Err(failure), _) => {
+        match verified.await {
+            Ok(true) if known.is_some() => Ok(()),
+            Ok(_) => Err(Denial::Unauthorized),
+            Err(failure) => {
                 error!(%failure, "a password could not be hashed");
                 Err(Denial::Unauthorized)
             }
@@ -216,8 +208,12 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
                 assert_eq!(verdict, expected, "{}", String::from_utf8_lossy(text));
             }
         }
-        let right = auth.cache.len();
-        assert_eq!(right, 2, "only successes are cached");
+        for (user, right, wrong) in [("a", "a", "U*U"), ("u", "U*U", "a")] {
+            let user = &auth.users[user];
+            assert!(user.has_verified(right.as_bytes()), "a success is cached");
+            assert!(!user.has_verified(wrong.as_bytes()), "a failure is not");
+        }
+        assert!(!auth.dummy.has_verified(b"a"));
     }
 
     #[tokio::test]
@@ -361,7 +357,6 @@ u: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
             without.authenticate(&basic("u:U*U"), CLIENT).await,
             Err(Denial::Unauthorized)
         );
-        assert_eq!(without.cache.len(), 0);
     }
 
     #[test]

@@ -58,10 +58,6 @@ impl BcryptHash {
         self.cost
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.text.as_bytes()
-    }
-
     /// Whether the hash is that of `password`, of which bcrypt uses 72 bytes at most. Blocks the
     /// thread for as long as the cost says.
     pub(crate) fn verify(&self, password: &[u8]) -> bool {

@@ -25,20 +25,15 @@ const CLIENT_PURPOSES: [ObjectIdentifier; 2] = [
     ObjectIdentifier::new_unwrap("2.5.29.37.0"),
 ];
 
-/// Go's policies on clients' certificates.
+/// A policy on clients' certificates. By default none is requested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum ClientAuthPolicy {
-    /// No certificate is requested.
-    #[default]
-    NoClientCert,
-    /// A certificate is requested, may be missing, and is not verified.
-    RequestClientCert,
-    /// A certificate is required; its issuer is not verified.
-    RequireAnyClientCert,
-    /// A certificate may be missing; a given one is verified.
-    VerifyClientCertIfGiven,
-    /// A certificate is required and verified.
-    RequireAndVerifyClientCert,
+pub(crate) struct ClientAuthPolicy {
+    /// Clients are requested to show a certificate.
+    pub(crate) requests: bool,
+    /// Clients without a certificate are refused.
+    pub(crate) requires: bool,
+    /// The issuers of certificates are verified.
+    pub(crate) verifies: bool,
 }
 
 /// What is required of clients.
@@ -64,38 +59,22 @@ struct ClientCertVerifier {
 // === impl ClientAuthPolicy ===
 
 impl ClientAuthPolicy {
-    /// All policies by name. `RequireClientCert` is an old name of the toolkit.
+    /// Go's policies by name. `RequireClientCert` is an old name of the toolkit.
     pub(crate) const NAMES: [(&'static str, Self); 6] = [
-        ("NoClientCert", Self::NoClientCert),
-        ("RequestClientCert", Self::RequestClientCert),
-        ("RequireAnyClientCert", Self::RequireAnyClientCert),
-        ("VerifyClientCertIfGiven", Self::VerifyClientCertIfGiven),
-        (
-            "RequireAndVerifyClientCert",
-            Self::RequireAndVerifyClientCert,
-        ),
-        ("RequireClientCert", Self::RequireAnyClientCert),
+        ("NoClientCert", Self::new(false, false, false)),
+        ("RequestClientCert", Self::new(true, false, false)),
+        ("RequireAnyClientCert", Self::new(true, true, false)),
+        ("VerifyClientCertIfGiven", Self::new(true, false, true)),
+        ("RequireAndVerifyClientCert", Self::new(true, true, true)),
+        ("RequireClientCert", Self::new(true, true, false)),
     ];
 
-    /// Whether clients without a certificate are refused.
-    pub(crate) fn requires(self) -> bool {
-        matches!(
-            self,
-            Self::RequireAnyClientCert | Self::RequireAndVerifyClientCert
-        )
-    }
-
-    /// Whether issuers are verified.
-    pub(crate) fn verifies(self) -> bool {
-        matches!(
-            self,
-            Self::VerifyClientCertIfGiven | Self::RequireAndVerifyClientCert
-        )
-    }
-
-    /// Whether every client is authenticated: only then is anybody refused for good.
-    pub(crate) fn authenticates(self) -> bool {
-        self.requires() && self.verifies()
+    const fn new(requests: bool, requires: bool, verifies: bool) -> Self {
+        Self {
+            requests,
+            requires,
+            verifies,
+        }
     }
 }
 
@@ -110,7 +89,7 @@ impl ClientAuth {
         self,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Option<Arc<dyn danger::ClientCertVerifier>>, String> {
-        if self.policy == ClientAuthPolicy::NoClientCert {
+        if !self.policy.requests {
             return Ok(None);
         }
         let chain = if self.authorities.is_empty() {
@@ -155,7 +134,7 @@ impl ClientCertVerifier {
 
 impl danger::ClientCertVerifier for ClientCertVerifier {
     fn client_auth_mandatory(&self) -> bool {
-        self.client_auth.policy.requires()
+        self.client_auth.policy.requires
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -170,23 +149,16 @@ impl danger::ClientCertVerifier for ClientCertVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        match &self.chain {
+        if !self.client_auth.policy.verifies {
+            ParsedCertificate::try_from(end_entity)?;
+        } else if self.client_auth.authorities.contains(end_entity) {
             // A listed certificate needs no issuer. webpki would take a self-signed one for an
             // authority's, never a client's.
-            Some(_)
-                if self.client_auth.policy.verifies()
-                    && self.client_auth.authorities.contains(end_entity) =>
-            {
-                check_listed(end_entity, now)?;
-            }
-            Some(chain) if self.client_auth.policy.verifies() => {
-                chain.verify_client_cert(end_entity, intermediates, now)?;
-            }
+            check_listed(end_entity, now)?;
+        } else {
             // Without an authority no certificate is valid.
-            None if self.client_auth.policy.verifies() => {
-                return Err(CertificateError::UnknownIssuer.into());
-            }
-            _ => _ = ParsedCertificate::try_from(end_entity)?,
+            let chain = self.chain.as_ref().ok_or(CertificateError::UnknownIssuer)?;
+            chain.verify_client_cert(end_entity, intermediates, now)?;
         }
         if self.has_allowed_name(end_entity) {
             Ok(ClientCertVerified::assertion())

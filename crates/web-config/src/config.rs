@@ -61,9 +61,8 @@ impl WebConfig {
     /// Whether clients need a certificate that is verified.
     #[must_use]
     pub fn verifies_clients(&self) -> bool {
-        self.tls
-            .as_ref()
-            .is_some_and(|tls| tls.client_auth.policy.authenticates())
+        let policy = self.tls.as_ref().map(|tls| tls.client_auth.policy);
+        policy.is_some_and(|policy| policy.requires && policy.verifies)
     }
 
     /// The configuration of the TLS handshake, with ALPN for HTTP/2 and HTTP/1.1; `None` for

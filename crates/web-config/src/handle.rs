@@ -89,8 +89,8 @@ fn security_downgrades(old: &WebConfig, new: &WebConfig) -> Vec<&'static str> {
         (Some(_), None) => found.push("TLS can't be turned off"),
         (Some(old), Some(new)) => {
             let (old, new) = (&old.client_auth, &new.client_auth);
-            if (old.policy.requires() && !new.policy.requires())
-                || (old.policy.verifies() && !new.policy.verifies())
+            if (old.policy.requires && !new.policy.requires)
+                || (old.policy.verifies && !new.policy.verifies)
             {
                 found.push("`client_auth_type` can't require less");
             }

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod auth_cache;
 mod basic_auth;
 mod bcrypt_hash;
 mod client_cert;
@@ -16,6 +15,7 @@ mod redact;
 mod settings;
 mod tls;
 mod tls_parameters;
+mod user;
 mod watched_files;
 
 pub use config::WebConfig;

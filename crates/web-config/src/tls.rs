@@ -134,7 +134,7 @@ impl TlsReader<'_> {
             config.alpn_protocols.push(b"h2".to_vec());
         }
         config.alpn_protocols.push(b"http/1.1".to_vec());
-        if client_auth.policy != ClientAuthPolicy::NoClientCert {
+        if client_auth.policy.requests {
             // A resumed session does not show the certificate again, which may have expired.
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
@@ -153,24 +153,24 @@ impl TlsReader<'_> {
                 let known = &ClientAuthPolicy::NAMES;
                 lookup("client_auth_type", name, known, self.diagnostics).ok_or(Invalid)
             }
-            None => Ok(ClientAuthPolicy::NoClientCert),
+            None => Ok(ClientAuthPolicy::default()),
         };
         let ca = self.pem("client_ca", &settings.client_ca, &settings.client_ca_file);
         let allowed_sans = self.allowed_sans(&settings.client_allowed_sans);
         let (policy, ca, allowed_sans) = (policy?, ca?, allowed_sans?);
-        if ca.is_some() && policy == ClientAuthPolicy::NoClientCert {
+        if ca.is_some() && !policy.requests {
             let message = "a client CA is given, and no `client_auth_type` that requests clients' \
                            certificates: write `RequireAndVerifyClientCert`";
             return Err(self.diagnostics.push(self.location, message));
         }
-        if ca.is_none() && policy.verifies() {
+        if ca.is_none() && policy.verifies {
             let message = "this `client_auth_type` needs `client_ca_file` or `client_ca`: without \
                            one, certificates of every public CA would be accepted";
             return Err(self.diagnostics.push(self.location, message));
         }
         if let Some(location) = settings.client_allowed_sans.location()
             && allowed_sans.is_some()
-            && !policy.requires()
+            && !policy.requires
         {
             let message = "`client_allowed_sans` needs a `client_auth_type` that requires a \
                            certificate: RequireAndVerifyClientCert or RequireAnyClientCert";

@@ -17,7 +17,7 @@ const KX_GROUPS: [(&str, &dyn SupportedKxGroup); 3] = [
     ("CurveP384", SECP384R1),
 ];
 
-/// The versions, the oldest first.
+/// The versions.
 const VERSIONS: [(&str, &SupportedProtocolVersion); 2] = [("TLS12", &TLS12), ("TLS13", &TLS13)];
 
 /// HTTP/2 over TLS 1.2 needs one of these (RFC 9113, 9.2.2).
@@ -67,25 +67,20 @@ pub(crate) fn versions(
     location: Location,
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<&'static SupportedProtocolVersion>> {
-    let known: Vec<(&str, usize)> = (0..)
-        .zip(VERSIONS)
-        .map(|(at, (name, _))| (name, at))
-        .collect();
-    let mut position = |key, setting: &Setting, default| match setting.text() {
-        Some(name) => lookup(key, name, &known, diagnostics),
+    let mut version = |key, setting: &Setting, default| match setting.text() {
+        Some(name) => lookup(key, name, &VERSIONS, diagnostics),
         None => Some(default),
     };
-    let min = position("min_version", &settings.min_version, 0);
-    let max = position("max_version", &settings.max_version, VERSIONS.len() - 1);
-    let (min, max) = (min?, max?);
-    let Some(versions) = VERSIONS
-        .get(min..=max)
-        .filter(|versions| !versions.is_empty())
-    else {
-        diagnostics.push(location, "`min_version` is above `max_version`");
-        return None;
-    };
-    Some(versions.iter().map(|(_, version)| *version).collect())
+    let min = version("min_version", &settings.min_version, &TLS12);
+    let max = version("max_version", &settings.max_version, &TLS13);
+    match (min?, max?) {
+        (min, max) if min == max => Some(vec![min]),
+        (min, max) if min == &TLS12 => Some(vec![min, max]),
+        _ => {
+            diagnostics.push(location, "`min_version` is above `max_version`");
+            None
+        }
+    }
 }
 
 /// The key exchange groups of `curve_preferences`; none if any will do.

@@ -19,18 +19,13 @@ pub fn render_channel(
 ) -> Option<Vec<u8>> {
     let channel = RenderedChannel::render(&store.snapshot(key, now)?);
     let mut out = Vec::with_capacity(8192);
-    let mut text = String::new();
     for (family, lines) in rendered::families().zip(channel.families()) {
         if !lines.is_empty() {
-            text.clear();
-            format.header(family, &mut text);
-            out.extend_from_slice(text.as_bytes());
+            out.extend_from_slice(format.header(family).as_bytes());
             write_lines(family.name, channel.labels(), lines, &mut out);
         }
     }
-    text.clear();
-    format.footer(&mut text);
-    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(format.footer().as_bytes());
     Some(out)
 }
 

@@ -56,12 +56,9 @@ impl ScrapeWriter {
         let counts = channels.store().status_counts(now);
         let self_metrics = self_metrics_encoder::encode(&counts, gathered, format);
         let mut length = self_metrics.len();
-        let mut header = String::new();
         for (index, family) in rendered::families().enumerate() {
-            header.clear();
-            format.header(family, &mut header);
             let sizes = chunks.iter().map(|chunk| chunk.size(index, family.name));
-            length += header.len() + sizes.sum::<usize>();
+            length += format.header(family).len() + sizes.sum::<usize>();
         }
         Self {
             format,
@@ -87,9 +84,7 @@ impl ScrapeWriter {
             return false;
         };
         if self.chunk == 0 {
-            let mut header = String::new();
-            self.format.header(family, &mut header);
-            out.extend_from_slice(header.as_bytes());
+            out.extend_from_slice(self.format.header(family).as_bytes());
         }
         match self.chunks.get(self.chunk) {
             Some(lines) => {

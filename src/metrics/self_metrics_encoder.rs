@@ -15,7 +15,7 @@ pub(super) fn encode(counts: &StatusCounts, gathered: &[MetricFamily], format: F
     for family in gathered {
         gathered_family(family, format, &mut out);
     }
-    format.footer(&mut out);
+    out.push_str(format.footer());
     out
 }
 
@@ -23,7 +23,7 @@ pub(super) fn encode(counts: &StatusCounts, gathered: &[MetricFamily], format: F
 fn status_counts(counts: &StatusCounts, format: Format, out: &mut String) {
     for (index, (account, of_account)) in counts.iter().enumerate() {
         if index == 0 {
-            format.header(&ACCOUNT_CHANNELS, out);
+            out.push_str(&format.header(&ACCOUNT_CHANNELS));
         }
         for (status, count) in of_account {
             let labels = [("account", account), ("status", status.as_str())];
@@ -46,7 +46,7 @@ fn gathered_family(gathered: &MetricFamily, format: Format, out: &mut String) {
         family.scope,
         LabelScope::Api | LabelScope::Exporter | LabelScope::Process
     ));
-    format.header(family, out);
+    out.push_str(&format.header(family));
     for metric in gathered.get_metric() {
         let value = match gathered.get_field_type() {
             GatheredType::HISTOGRAM => {

@@ -104,7 +104,7 @@ fn sum_of_parts(
     }
     let mut all = String::new();
     for (family, lines) in families.iter().zip(parts) {
-        format.header(family, &mut all);
+        all += &format.header(family);
         all += &lines;
     }
     let counts = whole.store().status_counts(at);

@@ -27,16 +27,15 @@ impl Format {
         }
     }
 
-    /// Writes the lines before a family's samples.
-    pub(super) fn header(self, family: &Family, out: &mut String) {
+    /// The lines before a family's samples.
+    pub(super) fn header(self, family: &Family) -> String {
         let Family { name, help, .. } = family;
         let kind = family.metric_type.as_str();
+        let mut out = String::new();
         match self {
             Self::Prometheus => {
-                out.push_str("# HELP ");
-                out.push_str(name);
-                out.push(' ');
-                escape(help, &['\\', '\n'], out);
+                _ = write!(out, "# HELP {name} ");
+                escape(help, &['\\', '\n'], &mut out);
                 _ = writeln!(out, "\n# TYPE {name} {kind}");
             }
             Self::OpenMetrics => {
@@ -48,19 +47,19 @@ impl Format {
                 if let Some(unit) = family.unit {
                     _ = writeln!(out, "# UNIT {name} {unit}");
                 }
-                out.push_str("# HELP ");
-                out.push_str(name);
-                out.push(' ');
-                escape(help, &['\\', '\n', '"'], out);
+                _ = write!(out, "# HELP {name} ");
+                escape(help, &['\\', '\n', '"'], &mut out);
                 out.push('\n');
             }
         }
+        out
     }
 
-    /// Writes the end of a scrape.
-    pub(super) fn footer(self, out: &mut String) {
-        if self == Self::OpenMetrics {
-            out.push_str("# EOF\n");
+    /// The end of a scrape.
+    pub(super) fn footer(self) -> &'static str {
+        match self {
+            Self::Prometheus => "",
+            Self::OpenMetrics => "# EOF\n",
         }
     }
 }
@@ -143,12 +142,12 @@ mod tests {
     #[test]
     fn open_metrics_counter_family_has_no_total_suffix() {
         let family = super::super::families::STREAM_SAMPLES;
-        let header = written(|out| Format::OpenMetrics.header(&family, out));
+        let header = Format::OpenMetrics.header(&family);
         assert!(
             header.starts_with("# TYPE polyv_stream_samples counter\n"),
             "{header}"
         );
-        let header = written(|out| Format::Prometheus.header(&family, out));
+        let header = Format::Prometheus.header(&family);
         assert!(
             header.ends_with("# TYPE polyv_stream_samples_total counter\n"),
             "{header}"

@@ -3,6 +3,8 @@
 //! The `prometheus` crate's own collector counts CPU time in whole seconds, which is too
 //! coarse for an exporter that uses a few hundredths of one.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use prometheus::{Counter, Gauge, Registry};
 
 use super::registration::{counter, gauge};
@@ -18,6 +20,8 @@ pub(super) struct ProcessCollector {
     start_time: Gauge,
     threads: Gauge,
     virtual_memory: Gauge,
+    /// Held while `cpu` is brought up to date: two scrapes at once would add the same time twice.
+    refreshing: Arc<Mutex<()>>,
 }
 
 // === impl ProcessCollector ===
@@ -33,6 +37,7 @@ impl ProcessCollector {
             start_time: gauge(&c::PROCESS_START_TIME)?,
             threads: gauge(&c::PROCESS_THREADS)?,
             virtual_memory: gauge(&c::PROCESS_VIRTUAL_MEMORY)?,
+            refreshing: Arc::default(),
         })
     }
 
@@ -43,6 +48,10 @@ impl ProcessCollector {
         use procfs::process::{LimitValue, Process};
         use procfs::{page_size, ticks_per_second};
 
+        let _refreshing = self
+            .refreshing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let Ok(this) = Process::myself() else {
             return;
         };
@@ -75,4 +84,32 @@ impl ProcessCollector {
     /// Elsewhere there is no `/proc`.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn refresh(&self) {}
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn cpu_time_is_counted_once_by_scrapes_at_once() {
+        let process = ProcessCollector::new(&Registry::new()).unwrap();
+        let barrier = Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        barrier.wait();
+                        process.refresh();
+                    }
+                });
+            }
+        });
+        let counted = process.cpu.get();
+        let stat = procfs::process::Process::myself().unwrap().stat().unwrap();
+        let ticks = u32::try_from(stat.utime + stat.stime).unwrap();
+        let used = f64::from(ticks) / f64::from(u32::try_from(procfs::ticks_per_second()).unwrap());
+        assert!(counted > 0.0 && counted <= used, "{counted} of {used}");
+    }
 }

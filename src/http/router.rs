@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Response, Uri};
+use axum::extract::Request;
+use axum::http::header::{ALLOW, CONTENT_LENGTH, HeaderValue};
+use axum::http::{Method, Response, StatusCode, Uri};
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
 
 use super::rejection::Rejection;
@@ -49,7 +53,7 @@ pub fn router(state: AppState, ui: Router<Arc<AppState>>) -> Router {
     if telemetry_path != "/" {
         router = router.merge(ui);
     }
-    router
+    let routes = router
         .route(&telemetry_path, get(scrape::all))
         .route(DISCOVERY, get(http_sd::handler))
         .route(PROBE, get(scrape::channel))
@@ -60,7 +64,34 @@ pub fn router(state: AppState, ui: Router<Arc<AppState>>) -> Router {
         .route("/api/v1/channels", get(api::channels))
         .route("/api/v1/channels/{id}", get(api::channel))
         .fallback(not_found)
-        .with_state(Arc::new(state))
+        .with_state(Arc::new(state));
+    // Around the router as a whole, which adds `Allow` after the layers of its routes.
+    Router::new()
+        .fallback_service(routes)
+        .layer(from_fn(answer_options))
+}
+
+/// Answers `OPTIONS`, the default check of some load balancers: 204 with the methods of the path.
+async fn answer_options(request: Request, next: Next) -> Response<Body> {
+    let is_options = request.method() == Method::OPTIONS;
+    if is_options && request.uri().path() == "*" {
+        return (StatusCode::NO_CONTENT, [(ALLOW, "GET,HEAD,POST,OPTIONS")]).into_response();
+    }
+    let mut response = next.run(request).await;
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return response;
+    }
+    let others = response.headers().get(ALLOW);
+    let others = others.and_then(|methods| methods.to_str().ok());
+    let methods = others.map(|others| HeaderValue::from_str(&format!("{others},OPTIONS")));
+    if let Some(Ok(methods)) = methods {
+        response.headers_mut().insert(ALLOW, methods);
+    }
+    if is_options {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
+    response
 }
 
 /// Reports that no route has this path.

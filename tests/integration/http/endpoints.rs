@@ -45,6 +45,50 @@ async fn every_route_responds() {
 }
 
 #[tokio::test]
+async fn options_of_a_path_are_its_methods() {
+    let (_polyv, exporter) = setup().await;
+    let request = |method: &str, path: &str| {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        exporter.client.request(method, exporter.url(path)).send()
+    };
+    for (path, methods) in [
+        ("/", "GET,HEAD,OPTIONS"),
+        ("/metrics", "GET,HEAD,OPTIONS"),
+        ("/probe", "GET,HEAD,OPTIONS"),
+        ("/sd?unknown=1", "GET,HEAD,OPTIONS"),
+        ("/-/healthy", "GET,HEAD,OPTIONS"),
+        ("/api/v1/channels/1", "GET,HEAD,OPTIONS"),
+        ("/channels/1", "GET,HEAD,OPTIONS"),
+        ("/assets/page.js", "GET,HEAD,OPTIONS"),
+        ("/-/reload", "POST,OPTIONS"),
+    ] {
+        for (method, status) in [("OPTIONS", 204), ("DELETE", 405)] {
+            let response = request(method, path).await.unwrap();
+            assert_eq!(response.status(), status, "{method} {path}");
+            assert_eq!(response.headers()["allow"], methods, "{method} {path}");
+        }
+        let response = request("OPTIONS", path).await.unwrap();
+        assert!(!response.headers().contains_key("content-length"), "{path}");
+        assert_eq!(response.text().await.unwrap(), "", "{path}");
+    }
+    for path in ["/nothing", "/api/nothing"] {
+        let response = request("OPTIONS", path).await.unwrap();
+        assert_eq!(response.status(), 404, "{path}");
+    }
+    // HAProxy's default check, and a request about the server as a whole.
+    for request in [
+        "OPTIONS / HTTP/1.0\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ] {
+        let response = String::from_utf8(raw(exporter.address, request).await).unwrap();
+        let head = response.to_ascii_lowercase();
+        assert!(head.contains(" 204 no content\r\n"), "{response}");
+        assert!(head.contains("\r\nallow: get,head,"), "{response}");
+        assert!(head.ends_with("\r\n\r\n"), "{response}");
+    }
+}
+
+#[tokio::test]
 async fn scrape_has_the_accepted_format_as_content_type() {
     let (_polyv, exporter) = setup().await;
     let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -1,10 +1,9 @@
 //! The state that all handlers share.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::response_limiter::ResponseLimiter;
 use crate::metrics::{self, Format, RenderedChannels, ScrapeWriter};
@@ -43,13 +42,8 @@ pub struct AppState {
     pub(super) scrapes: ResponseLimiter,
     /// Limits pages and their data, so that they and scrapes do not wait for each other.
     pub(super) pages: ResponseLimiter,
-    cached: Mutex<Option<CachedSnapshot>>,
-}
-
-struct CachedSnapshot {
-    snapshot: Arc<Snapshot>,
-    taken_at: Instant,
-    cost: Duration,
+    /// The snapshot that is shared at the moment.
+    shared: Arc<Mutex<Option<Arc<Snapshot>>>>,
 }
 
 /// A snapshot is shared for this many times as long as it took: a millisecond's work for twenty.
@@ -78,7 +72,7 @@ impl AppState {
             started_at: deps.clock.host().wall(),
             scrapes: ResponseLimiter::default(),
             pages: ResponseLimiter::default(),
-            cached: Mutex::default(),
+            shared: Arc::default(),
             deps,
         }
     }
@@ -104,24 +98,24 @@ impl AppState {
         metrics::render_self_metrics(&self.deps.store, &families, format, now)
     }
 
-    /// A recent snapshot of all channels and the exporter.
+    /// A recent snapshot of all channels and the exporter. Must be called in a tokio runtime.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cached) = &*cached
-            && cached.taken_at.elapsed() < cached.cost * SNAPSHOT_REUSE_FACTOR
-        {
-            return Arc::clone(&cached.snapshot);
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(snapshot) = &*shared {
+            return Arc::clone(snapshot);
         }
-        let taken_at = Instant::now();
+        let begin = Instant::now();
         let exporter_only = self.exporter_only();
         let snapshot = Arc::new(Snapshot {
             channels: self.deps.store.snapshots(exporter_only.now),
             ..exporter_only
         });
-        *cached = Some(CachedSnapshot {
-            snapshot: Arc::clone(&snapshot),
-            taken_at,
-            cost: taken_at.elapsed(),
+        *shared = Some(Arc::clone(&snapshot));
+        let reuse = begin.elapsed() * SNAPSHOT_REUSE_FACTOR;
+        let slot = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            sleep(reuse).await;
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
         });
         snapshot
     }

@@ -20,9 +20,16 @@ const CROWD: usize = 600;
 /// 600 whole responses would be two gigabytes.
 const MAX_RSS_KB: u64 = 220_000;
 
+/// What 40 clients that read nothing may take, with buffers of the allocator.
+const MAX_GROWTH_KB: u64 = 40_000;
+
 async fn crowd(address: SocketAddr, requests: &[&[u8]]) -> Vec<TcpStream> {
+    crowd_of(CROWD, address, requests).await
+}
+
+async fn crowd_of(count: usize, address: SocketAddr, requests: &[&[u8]]) -> Vec<TcpStream> {
     let mut crowd = Vec::new();
-    for number in 0..CROWD {
+    for number in 0..count {
         // A small buffer, so that the response soon waits for its reader.
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -89,12 +96,16 @@ async fn idle_and_half_requests_do_not_block_a_scrape() {
 /// Fails when the exporter takes more memory than a crowd of slow readers may cost.
 #[track_caller]
 fn assert_memory_is_bounded(exporter: &Exporter, path: &str) {
+    let rss = resident_kb(exporter);
+    assert!((1..=MAX_RSS_KB).contains(&rss), "{path}: {rss} kB");
+}
+
+fn resident_kb(exporter: &Exporter) -> u64 {
     let status = format!("/proc/{}/status", exporter.program.id());
     let status = std::fs::read_to_string(status).unwrap();
     let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let rss = rss.and_then(|rss| rss.split_whitespace().next()).unwrap();
-    let rss: u64 = rss.parse().unwrap();
-    assert!((1..=MAX_RSS_KB).contains(&rss), "{path}: {rss} kB");
+    rss.parse().unwrap()
 }
 
 #[tokio::test]
@@ -111,6 +122,25 @@ async fn unread_large_responses_do_not_block_a_scrape() {
             assert!(attempts <= 15, "{path}: {attempts}");
         }
         assert_memory_is_bounded(&exporter, path);
+    }
+}
+
+#[tokio::test]
+async fn unread_lists_of_channels_are_not_held_in_memory() {
+    let (_polyv, exporter) = many_channels().await;
+    for path in ["/sd", "/api/v1/channels", "/?page=1", "/fragments/channels"] {
+        let before = resident_kb(&exporter);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let requests = [request.as_bytes()];
+        let crowd = crowd_of(40, exporter.address, &requests).await;
+        for stream in &crowd {
+            let mut status = [0; 12];
+            stream.peek(&mut status).await.unwrap();
+            assert_eq!(&status, b"HTTP/1.1 200", "{path}");
+        }
+        let growth = resident_kb(&exporter).saturating_sub(before);
+        // 40 rendered lists would be 90 MB.
+        assert!(growth < MAX_GROWTH_KB, "{path}: {growth} kB");
     }
 }
 

@@ -57,7 +57,12 @@ async fn every_path_requires_the_right_password() {
         let client = secured.client(credentials, None);
         for path in paths {
             let url = secured.exporter.url(path);
-            for request in [client.get(&url), client.post(&url), client.head(&url)] {
+            for request in [
+                client.get(&url),
+                client.post(&url),
+                client.head(&url),
+                client.request(reqwest::Method::OPTIONS, &url),
+            ] {
                 let response = request.send().await.unwrap();
                 assert_eq!(response.status(), 401, "{path}, {credentials:?}");
                 let how = response.headers()["www-authenticate"].to_str().unwrap();
@@ -364,7 +369,7 @@ async fn cross_site_reload_is_rejected() {
         .await
         .unwrap();
     assert_eq!(wrong.status(), 405);
-    assert_eq!(wrong.headers()["allow"], "POST");
+    assert_eq!(wrong.headers()["allow"], "POST,OPTIONS");
 }
 
 #[tokio::test]

@@ -1,12 +1,14 @@
 //! A channel's script: a sequence of phases.
 
 use std::fmt;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{
     Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
+use strum::VariantNames as _;
 
 use super::document::{self, ScenarioError};
 use super::fields::{Amount, PositiveDuration, format_duration, name_or_fields};
@@ -214,21 +216,6 @@ struct PhaseFields {
     repeat: Option<Vec<PhaseEntry>>,
 }
 
-/// The names of the phases.
-pub(crate) const PHASE_NAMES: [&str; 11] = [
-    "steady",
-    "bitrate_drop",
-    "framerate_sag",
-    "video_freeze",
-    "audio_loss",
-    "audio_only",
-    "two_streams",
-    "no_samples",
-    "empty",
-    "offline",
-    "deleted",
-];
-
 impl PhaseEntry {
     fn timed(self) -> Result<(Phase, Duration), String> {
         let name = self.phase.name();
@@ -254,39 +241,23 @@ impl TryFrom<PhaseFields> for PhaseEntry {
 
     fn try_from(mut fields: PhaseFields) -> Result<Self, String> {
         let name = std::mem::take(&mut fields.phase);
-        let phase = match name.as_str() {
-            "steady" => Phase::Steady,
-            "bitrate_drop" => Phase::BitrateDrop {
-                to: fields.to.take().map_or(0.3, |to| to.0),
-            },
-            "framerate_sag" => Phase::FramerateSag {
-                to: fields.to.take().map_or(0.5, |to| to.0),
-            },
-            "video_freeze" => Phase::VideoFreeze {
-                bitrate: fields.bitrate.take().unwrap_or_default(),
-            },
-            "audio_loss" => Phase::AudioLoss,
-            "audio_only" => Phase::AudioOnly,
-            "two_streams" => Phase::TwoStreams {
-                name: fields.name.take().unwrap_or_else(|| "backup".to_owned()),
-            },
-            "no_samples" => Phase::NoSamples,
-            "empty" => Phase::Empty,
-            "offline" => Phase::Offline {
-                status: fields.status.take(),
-            },
-            "deleted" => Phase::Deleted,
-            "" => {
-                return Err(format!(
-                    "`phase` is missing: one of {}",
-                    PHASE_NAMES.join(", ")
-                ));
+        let mut phase = Phase::from_str(&name).map_err(|_| {
+            let names = Phase::VARIANTS.join(", ");
+            match name.as_str() {
+                "" => format!("`phase` is missing: one of {names}"),
+                _ => format!("unknown phase `{name}`, expected one of {names}"),
             }
-            _ => {
-                let names = PHASE_NAMES.join(", ");
-                return Err(format!("unknown phase `{name}`, expected one of {names}"));
+        })?;
+        match &mut phase {
+            Phase::BitrateDrop { to } => *to = fields.to.take().map_or(0.3, |to| to.0),
+            Phase::FramerateSag { to } => *to = fields.to.take().map_or(0.5, |to| to.0),
+            Phase::VideoFreeze { bitrate } => *bitrate = fields.bitrate.take().unwrap_or_default(),
+            Phase::TwoStreams { name } => {
+                *name = fields.name.take().unwrap_or_else(|| "backup".to_owned());
             }
-        };
+            Phase::Offline { status } => *status = fields.status.take(),
+            _ => {}
+        }
         let unused = [
             ("to", fields.to.is_some()),
             ("bitrate", fields.bitrate.is_some()),
@@ -376,9 +347,9 @@ mod tests {
 
     #[test]
     fn name_alone_is_a_phase_without_end() {
-        for name in PHASE_NAMES {
+        for name in Phase::VARIANTS {
             let script = ChannelScript::parse("test", name).unwrap();
-            assert_eq!(script.at(0).name(), name);
+            assert_eq!(script.at(0).name(), *name);
         }
     }
 

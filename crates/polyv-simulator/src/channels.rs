@@ -15,18 +15,6 @@ pub(crate) struct Channels {
 }
 
 impl Channels {
-    /// The existing channel with that id, if the account owns it.
-    pub(crate) fn owned(
-        &mut self,
-        id: &str,
-        app_id: &str,
-        now: MediaTime,
-    ) -> Option<&mut LiveChannel> {
-        self.by_id
-            .get_mut(id)
-            .filter(|channel| channel.belongs_to(app_id) && channel.exists(now))
-    }
-
     /// Changes the delay for channels without their own one. Samples that have appeared stay.
     pub(crate) fn set_sample_delay(&mut self, now: MediaTime, delay: Duration) {
         for channel in self.by_id.values_mut() {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::faults::{BadValueKind, BadValues, SampleCorruption, ValueField, WrongType};
 use super::sampling::Sampling;
 use super::stream::Sample;
-use super::time::write_beijing_time;
+use super::time::beijing_time;
 
 /// How a response's samples are written.
 #[derive(Debug, Clone, Copy)]
@@ -42,9 +42,9 @@ impl Encoding<'_> {
         out.push_str("{\"streamUrl\":");
         out.push_str(sample.stream.json());
         for (field, value, decimals) in [
-            (ValueField::Bitrate, sample.bitrate, 1),
-            (ValueField::Audio, sample.audio, 6),
-            (ValueField::Video, sample.video, 6),
+            (ValueField::BitRate, sample.bitrate, 1),
+            (ValueField::AudioFrameRate, sample.audio, 6),
+            (ValueField::VideoFrameRate, sample.video, 6),
         ] {
             self.write_value(field, value, decimals, corruption, out);
         }
@@ -52,9 +52,9 @@ impl Encoding<'_> {
             Some(BadValueKind::NoTime) => {}
             Some(BadValueKind::BadTime) => out.push_str(",\"time\":\"yesterday\""),
             _ => {
-                out.push_str(",\"time\":\"");
-                write_beijing_time(sample.at.to_reported(self.shift_ms), out);
-                out.push('"');
+                let time = beijing_time(sample.at.to_reported(self.shift_ms));
+                // Writing to a string never fails.
+                let _ = write!(out, ",\"time\":\"{time}\"");
             }
         }
         out.push_str(",\"timestamp\":null");
@@ -74,7 +74,7 @@ impl Encoding<'_> {
         corruption: Option<SampleCorruption>,
         out: &mut String,
     ) {
-        let name = field.name();
+        let name: &str = field.into();
         let bad_value = corruption.filter(|corruption| corruption.field == field);
         let nested = self.wrong_type == Some(WrongType::NestedValue);
         // Writing to a string never fails.
@@ -89,7 +89,7 @@ impl Encoding<'_> {
                 };
                 let (before, after) = match self.wrong_type {
                     Some(WrongType::Numbers) => ("", ""),
-                    _ if nested && field == ValueField::Bitrate => ("{\"value\":\"", "\"}"),
+                    _ if nested && field == ValueField::BitRate => ("{\"value\":\"", "\"}"),
                     _ => ("\"", "\""),
                 };
                 write!(out, ",\"{name}\":{before}{value:.decimals$}{after}")

@@ -65,6 +65,7 @@ mod fields;
 mod limits;
 mod operations;
 mod phase;
+mod refusal;
 mod request;
 mod request_log;
 mod request_validation;

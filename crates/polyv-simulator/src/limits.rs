@@ -9,25 +9,42 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use super::fields::{HumanDuration, MinDuration, PositiveDuration, Text, name_or_fields};
+use super::fields::{HumanDuration, MinDuration, PositiveDuration, Text};
 
 /// Clients tracked before those without recent requests are dropped.
 const MAX_TRACKED_CLIENTS: usize = 1_024;
 
-/// The limits in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The limits in force: the keys of `limits:`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Limits {
-    pub(crate) hard: Option<HardLimit>,
+    /// `limits: none` stands for `limits: {preset: none}`: no limit for a client.
+    preset: Preset,
+    requests: usize,
+    per: PositiveDuration,
+    r#for: HumanDuration,
+    r#as: BlockForm,
+    /// The limit for an account.
     pub(crate) soft: Option<Rate>,
 }
 
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Preset {
+    #[default]
+    #[serde(skip)]
+    Custom,
+    None,
+}
+
 /// At most `requests` in any window of length `per`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Rate {
     pub(crate) requests: usize,
-    pub(crate) per: Duration,
+    pub(crate) per: PositiveDuration,
 }
 
 /// The limit for a client's IP address, and the block that follows.
@@ -84,69 +101,40 @@ pub(crate) enum Admission {
     },
 }
 
-/// The keys of `limits:`. The hidden key `preset` is the value of `limits: none`.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct LimitFields {
-    preset: Preset,
-    requests: Option<usize>,
-    per: Option<PositiveDuration>,
-    r#for: Option<HumanDuration>,
-    r#as: BlockForm,
-    soft: Option<RateFields>,
-}
-
-#[derive(Default, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Preset {
-    #[default]
-    #[serde(skip)]
-    Custom,
-    None,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RateFields {
-    requests: Option<usize>,
-    per: Option<PositiveDuration>,
-}
-
 impl Default for Limits {
     /// The documented limit.
     fn default() -> Self {
-        LimitFields::default().into()
-    }
-}
-
-impl From<LimitFields> for Limits {
-    fn from(fields: LimitFields) -> Self {
-        let seconds = |seconds| MinDuration(Duration::from_secs(seconds));
-        let hard = HardLimit {
-            rate: Rate {
-                requests: fields.requests.unwrap_or(1_500),
-                per: fields.per.unwrap_or(seconds(10)).0,
-            },
-            block_for: fields
-                .r#for
-                .unwrap_or(MinDuration(Duration::from_secs(300)))
-                .0,
-            form: fields.r#as,
-        };
-        let soft = fields.soft.map(|soft| Rate {
-            requests: soft.requests.unwrap_or(40),
-            per: soft.per.unwrap_or(seconds(1)).0,
-        });
         Self {
-            hard: (fields.preset == Preset::Custom).then_some(hard),
-            soft,
+            preset: Preset::Custom,
+            requests: 1_500,
+            per: MinDuration(Duration::from_secs(10)),
+            r#for: MinDuration(Duration::from_secs(300)),
+            r#as: BlockForm::Reset,
+            soft: None,
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Limits {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        name_or_fields(deserializer, "preset").map(|fields: LimitFields| fields.into())
+impl Default for Rate {
+    fn default() -> Self {
+        Self {
+            requests: 40,
+            per: MinDuration(Duration::from_secs(1)),
+        }
+    }
+}
+
+impl Limits {
+    /// The limit for a client, if there is one.
+    pub(crate) fn hard(&self) -> Option<HardLimit> {
+        (self.preset == Preset::Custom).then_some(HardLimit {
+            rate: Rate {
+                requests: self.requests,
+                per: self.per,
+            },
+            block_for: self.r#for.0,
+            form: self.r#as,
+        })
     }
 }
 
@@ -172,7 +160,7 @@ impl TryFrom<Text> for BlockForm {
 impl Window {
     /// Counts a request if it fits; one exactly `per` ago is no longer in the window.
     fn admit(&mut self, now: Duration, rate: Rate) -> bool {
-        self.drop_before(now, rate.per);
+        self.drop_before(now, rate.per.0);
         if self.0.len() >= rate.requests {
             return false;
         }
@@ -194,7 +182,7 @@ impl Window {
 impl LimitTracker {
     /// Counts a request of a client against the hard limit.
     pub(crate) fn admit(&mut self, client: IpAddr, now: Duration, limit: HardLimit) -> Admission {
-        self.drop_inactive_clients(now, limit.rate.per);
+        self.drop_inactive_clients(now, limit.rate.per.0);
         let client = self.clients.entry(client.to_canonical()).or_default();
         if client.blocked_until.is_some_and(|until| now < until) {
             return Admission::Blocked {
@@ -215,7 +203,7 @@ impl LimitTracker {
     }
 
     /// Counts a request of an account against the soft limit; a refused one does not count.
-    pub(crate) fn check_soft_limit(&mut self, app_id: &str, now: Duration, rate: Rate) -> bool {
+    pub(crate) fn admits_account(&mut self, app_id: &str, now: Duration, rate: Rate) -> bool {
         // Unknown app ids beyond the maximum share one count, so that they do not fill memory.
         let known = self.accounts.contains_key(app_id) || self.accounts.len() < MAX_TRACKED_CLIENTS;
         let key = if known { app_id } else { "" };

@@ -1,9 +1,11 @@
 //! The phases of a channel's script and their effect on its media.
 
 use serde::Deserialize;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// A channel's behaviour for some time. Its values are shares of the channel's normal values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Phase {
     /// Live, with normal values.
     Steady,
@@ -58,8 +60,9 @@ pub enum FrozenBitrate {
 }
 
 /// The states of a channel that is not live, as the live status list names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "camelCase")]
 pub enum NotLive {
     /// `unStart`: not started.
     UnStart,
@@ -86,19 +89,7 @@ impl Phase {
     /// The name in scenario files.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Steady => "steady",
-            Self::BitrateDrop { .. } => "bitrate_drop",
-            Self::FramerateSag { .. } => "framerate_sag",
-            Self::VideoFreeze { .. } => "video_freeze",
-            Self::AudioLoss => "audio_loss",
-            Self::AudioOnly => "audio_only",
-            Self::TwoStreams { .. } => "two_streams",
-            Self::NoSamples => "no_samples",
-            Self::Empty => "empty",
-            Self::Offline { .. } => "offline",
-            Self::Deleted => "deleted",
-        }
+        self.into()
     }
 
     /// Whether a channel in this phase is live.
@@ -135,24 +126,9 @@ impl Phase {
 }
 
 impl NotLive {
-    /// All states.
-    pub const ALL: [Self; 5] = [
-        Self::UnStart,
-        Self::End,
-        Self::Waiting,
-        Self::Playback,
-        Self::Banpush,
-    ];
-
     /// The name in the live status list.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::UnStart => "unStart",
-            Self::End => "end",
-            Self::Waiting => "waiting",
-            Self::Playback => "playback",
-            Self::Banpush => "banpush",
-        }
+        self.into()
     }
 }

@@ -6,7 +6,7 @@
 use secrecy::ExposeSecret as _;
 
 use super::account::Account;
-use super::envelope::Refusal;
+use super::refusal::Refusal;
 use super::request::Parameters;
 use super::signature;
 
@@ -30,24 +30,23 @@ pub(crate) fn authenticate<'a>(
     }
     // Undocumented: which of two values counts, and which is signed.
     if parameters.has_repeated() {
-        return Err(Refusal::parameters());
+        return Err(Refusal::InvalidParameter);
     }
     let account = accounts
         .iter()
         .find(|account| account.app_id == app_id)
-        .ok_or_else(Refusal::unknown_app)?;
+        .ok_or(Refusal::ApplicationNotFound)?;
     if !is_current(timestamp, now_ms) {
-        return Err(Refusal::timestamp());
+        return Err(Refusal::InvalidTimestamp);
     }
     if sign != signature::expected(parameters, account.app_secret.expose_secret()) {
-        return Err(Refusal::signature(signature_code));
+        return Err(Refusal::InvalidSignature {
+            code: signature_code,
+        });
     }
     // The two official SDKs sign a blank value differently, so no client may send one.
     match parameters.iter().find(|(_, value)| is_blank(value)) {
-        Some((name, _)) => Err(Refusal {
-            outcome: "blank_parameter",
-            ..Refusal::missing(name)
-        }),
+        Some((name, _)) => Err(Refusal::BlankParameter(name.to_owned())),
         None => Ok(account),
     }
 }
@@ -56,7 +55,7 @@ fn required_value<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str,
     parameters
         .get(name)
         .filter(|value| !is_blank(value))
-        .ok_or_else(|| Refusal::missing(name))
+        .ok_or_else(|| Refusal::MissingParameter(name.to_owned()))
 }
 
 fn is_blank(value: &str) -> bool {
@@ -94,7 +93,7 @@ mod tests {
         let parameters = Parameters::parse(query).unwrap();
         authenticate(&parameters, &["channelId"], &accounts(), NOW_MS, 400)
             .map(|account| account.app_id.clone())
-            .map_err(|refusal| refusal.message.into_owned())
+            .map_err(|refusal| refusal.to_string())
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use super::control;
 use super::delivery::deliver;
-use super::envelope::{Envelope, EnvelopeOptions, Refusal};
-use super::faults::{ActiveFaults, Corruptions, Effect, Target, WrongType, blocked};
+use super::envelope::{Envelope, EnvelopeOptions};
+use super::faults::{ActiveFaults, Target, WrongType, blocked};
 use super::limits::Admission;
-use super::operations::{self, BodyKind, FORM, Operation, OperationRequest};
+use super::operations::{self, Operation, SignedCall};
+use super::refusal::Refusal;
 use super::request::{Parameters, Request, Undecodable};
 use super::request_log::{LoggedRequest, truncate};
 use super::request_validation;
@@ -121,16 +122,14 @@ fn handle_call(simulation: &SimulatorState, request: &Request) -> (ConnectionAct
     (action, polyv_now_ms)
 }
 
-/// The parameters of the query, and of the form if the operation takes one.
+/// The parameters of the query, and of the form if the request has one.
 fn parameters(request: &Request, operation: Option<&Operation>) -> Result<Parameters, Undecodable> {
     let query = Parameters::parse(&request.query)?;
-    let takes_form = operation.is_some_and(|operation| {
-        operation.body == BodyKind::Form && operation.method == request.method
-    });
-    if takes_form && request.media_type() == FORM && request.body.len() <= MAX_BODY_BYTES {
-        query.with_form(&request.body)
-    } else {
-        Ok(query)
+    match operation {
+        Some(operation) if operation.has_form(request) && request.body.len() <= MAX_BODY_BYTES => {
+            query.with_form(&request.body)
+        }
+        _ => Ok(query),
     }
 }
 
@@ -166,7 +165,7 @@ fn target<'a>(
 
 impl IncomingCall<'_> {
     fn handle(&self, state: &mut Inner) -> CallResult {
-        if let Some(limit) = self.simulation.settings.limits.hard {
+        if let Some(limit) = self.simulation.settings.limits.hard() {
             let client = self.request.client;
             match state.limits.admit(client, self.now.elapsed, limit) {
                 Admission::Admitted => {}
@@ -188,21 +187,18 @@ impl IncomingCall<'_> {
     fn handle_admitted(&self, state: &mut Inner) -> CallResult {
         let refuse = |refusal: &Refusal| {
             let action = self.refusal(refusal).into();
-            (action, refusal.outcome.into())
+            (action, refusal.outcome().into())
         };
         let app_id = self.parameters.ok().and_then(|known| known.get("appId"));
         if let Some(rate) = self.simulation.settings.limits.soft {
             let app_id = app_id.unwrap_or_default();
-            if !state
-                .limits
-                .check_soft_limit(app_id, self.now.elapsed, rate)
-            {
-                return refuse(&Refusal::throttled());
+            if !state.limits.admits_account(app_id, self.now.elapsed, rate) {
+                return refuse(&Refusal::Throttled);
             }
         }
         let too_long = self.request.body.len() > MAX_BODY_BYTES;
-        if let Some(replaced) = &self.faults.replaced {
-            if replaced.effect == Effect::Taken
+        if let Some(fault) = &self.faults.replacement {
+            if fault.takes_effect()
                 && !too_long
                 && let (Ok(parameters), Some(operation)) = (self.parameters, self.operation)
             {
@@ -210,8 +206,8 @@ impl IncomingCall<'_> {
                 let _ = self.perform(state, parameters, operation);
             }
             let refuse = |refusal: &Refusal| self.refusal(refusal);
-            let action = replaced.action(self.envelope, &self.request_id, refuse);
-            return (action, replaced.name.clone().into());
+            let action = fault.replacement(self.envelope, &self.request_id, refuse);
+            return (action, fault.name.clone().into());
         }
         let bare = |status, reason, outcome: &'static str| {
             (HttpResponse::bare(status, reason).into(), outcome.into())
@@ -241,13 +237,7 @@ impl IncomingCall<'_> {
     ) -> Result<(HttpResponse, Cow<'static, str>), Refusal> {
         let settings = &self.simulation.settings;
         let corruptions = &self.faults.corruptions;
-        if self.request.method != operation.method {
-            // A reading: Spring's message, in the envelope, because an HTTP 405 without one may
-            // be a block.
-            let message = format!("Request method '{}' not supported", self.request.method);
-            return Err(Refusal::invalid(message, "wrong_method"));
-        }
-        operation.body.check(self.request)?;
+        operation.check(self.request)?;
         let account = request_validation::authenticate(
             parameters,
             operation.required,
@@ -255,7 +245,7 @@ impl IncomingCall<'_> {
             self.now.media.to_reported(self.skew_ms),
             settings.invalid_signature_code.0,
         )?;
-        let request = OperationRequest {
+        let request = SignedCall {
             account,
             parameters,
             body: &self.request.body,
@@ -264,8 +254,8 @@ impl IncomingCall<'_> {
             settings,
             corruptions,
         };
-        if let Some((refusal, effect)) = &self.faults.refusal {
-            if *effect == Effect::Taken {
+        if let Some((refusal, fault)) = &self.faults.refusal {
+            if fault.takes_effect() {
                 let _ = (operation.perform)(&request, &mut state.channels);
             }
             return Err(refusal.clone());
@@ -279,8 +269,7 @@ impl IncomingCall<'_> {
             code_as_text: corruptions.wrong_type == Some(WrongType::CodeAsText),
             padding: corruptions.padding,
         };
-        let envelope = operation.envelope;
-        let body = envelope.success(&data, &self.request_id, options);
+        let body = self.envelope.success(&data, &self.request_id, options);
         let outcome = match &corruptions.name {
             Some(name) => name.clone().into(),
             None => success.outcome.into(),
@@ -290,7 +279,7 @@ impl IncomingCall<'_> {
 
     fn refusal(&self, refusal: &Refusal) -> HttpResponse {
         let settings = &self.simulation.settings;
-        let status = match refusal.code {
+        let status = match refusal.code() {
             // Not every code that a scenario invents is an HTTP status.
             code @ 200..=599 if settings.http_status_is_code => code,
             _ => 200,
@@ -301,9 +290,8 @@ impl IncomingCall<'_> {
     }
 
     fn deliver(&self, status: u16, body: String) -> HttpResponse {
-        let corruptions: &Corruptions = &self.faults.corruptions;
         let gzip = self.simulation.settings.gzip;
-        deliver(gzip, self.request, status, body, corruptions)
+        deliver(gzip, self.request, status, body, &self.faults.corruptions)
     }
 }
 

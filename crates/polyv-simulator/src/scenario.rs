@@ -159,7 +159,7 @@ fn parse_faults(
 }
 
 fn check_endpoints(fault: &Fault) -> Result<(), String> {
-    let known: Vec<&str> = operations::endpoints().collect();
+    let known = operations::endpoints();
     let mut given = fault.scope.endpoints.iter();
     match given.find(|name| !known.contains(&name.as_str())) {
         Some(name) => {

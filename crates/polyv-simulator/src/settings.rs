@@ -1,13 +1,13 @@
 //! The settings that apply to the simulated Polyv as a whole.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use super::account::Account;
 use super::channel_entry::ChannelEntry;
 use super::envelope::EmptyDataStyle;
-use super::fields::{HumanDuration, MinDuration, Share, SignedDuration};
+use super::fields::{HumanDuration, MinDuration, Share, SignedDuration, name_or_fields};
 use super::limits::Limits;
 use super::sampling::Sampling;
 
@@ -38,6 +38,7 @@ pub(crate) struct Settings {
     pub(crate) censor_update_answers: CensorUpdate,
     pub(crate) censor_get_answers: CensorGet,
     pub(crate) clock_skew: SignedDuration,
+    #[serde(deserialize_with = "preset_or_limits")]
     pub(crate) limits: Limits,
     pub(crate) accounts: Option<Spanned<Vec<Spanned<Account>>>>,
     pub(crate) channels: Vec<Spanned<ChannelEntry>>,
@@ -89,6 +90,10 @@ impl TryFrom<u16> for SignatureCode {
             _ => Err(format!("{code} is not one of 400, 401, 403")),
         }
     }
+}
+
+fn preset_or_limits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Limits, D::Error> {
+    name_or_fields(deserializer, "preset")
 }
 
 impl Settings {

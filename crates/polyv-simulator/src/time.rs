@@ -4,10 +4,10 @@
 //! *reports*, in milliseconds since 1970, differs from it by the clock skew, so that a skew applies
 //! to everything: `Date`, the check of `timestamp`, and the samples' times.
 
-use std::fmt::Write as _;
+use std::fmt::Display;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, Timelike as _};
+use chrono::DateTime;
 use tokio::time::Instant;
 
 /// Beijing's offset from UTC. China has no daylight saving time.
@@ -87,29 +87,18 @@ impl PolyvClock {
     }
 }
 
-/// Appends a time as the stream information's page shows it: `2023-04-07 09:45:24.443`, Beijing
-/// time without a zone.
-pub(crate) fn write_beijing_time(reported_ms: i64, out: &mut String) {
+/// A time as the stream information's page shows it: `2023-04-07 09:45:24.443`, Beijing time
+/// without a zone.
+pub(crate) fn beijing_time(reported_ms: i64) -> impl Display {
     let local_ms = reported_ms.saturating_add(BEIJING_OFFSET_MS);
     let local = DateTime::from_timestamp_millis(local_ms).unwrap_or_default();
-    // Writing to a string never fails.
-    let _ = write!(
-        out,
-        "{} {:02}:{:02}:{:02}.{:03}",
-        local.date_naive(),
-        local.hour(),
-        local.minute(),
-        local.second(),
-        local.timestamp_subsec_millis()
-    );
+    local.format("%Y-%m-%d %H:%M:%S%.3f")
 }
 
 /// The format of the `Date` header.
 pub(crate) fn http_date(reported_ms: i64) -> String {
-    /// The end of the year 9999, the last one that the header can express.
-    const LATEST_MS: u64 = 253_402_300_799_000;
-    let after_1970 = u64::try_from(reported_ms).unwrap_or(0);
-    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(after_1970.min(LATEST_MS)))
+    let date = DateTime::from_timestamp_millis(reported_ms).unwrap_or_default();
+    date.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// Whole milliseconds, saturating.
@@ -122,9 +111,7 @@ mod tests {
     use super::*;
 
     fn written(ms: i64) -> String {
-        let mut out = String::new();
-        write_beijing_time(ms, &mut out);
-        out
+        beijing_time(ms).to_string()
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::fields::format_duration;
 use crate::simulator::{Simulator, UnknownChannel};
 use crate::state::Inner;
 use crate::stream::{Sample, Stream};
-use crate::time::{TimePoint, write_beijing_time};
+use crate::time::{TimePoint, beijing_time};
 
 /// The most requests in one response.
 const MAX_REQUESTS: usize = 10_000;
@@ -70,14 +70,12 @@ fn render(channel: &LiveChannel, state: &Inner, now: TimePoint) -> Value {
 fn render_sample(sample: &Sample, skew_ms: i64) -> Value {
     let whole = |value: f64| value.round() as u64;
     let time_ms = sample.at.to_reported(skew_ms);
-    let mut time = String::new();
-    write_beijing_time(time_ms, &mut time);
     json!({
         "stream": sample.stream.text(),
         "bitrate_bps": whole(sample.bitrate),
         "video_framerate_fps": whole(sample.video),
         "audio_framerate_fps": whole(sample.audio),
-        "time": time,
+        "time": beijing_time(time_ms).to_string(),
         "time_ms": time_ms,
     })
 }

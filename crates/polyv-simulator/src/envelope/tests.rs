@@ -27,8 +27,11 @@ fn v3_refusals_equal_the_pages_samples() {
         "data": ""
     }"#;
     let failure = |refusal| Envelope::V3.failure(&refusal, "", EmptyDataStyle::EmptyText);
-    assert_eq!(failure(Refusal::signature(400)), compact(signature));
-    assert_eq!(failure(Refusal::not_live()), compact(not_live));
+    assert_eq!(
+        failure(Refusal::InvalidSignature { code: 400 }),
+        compact(signature)
+    );
+    assert_eq!(failure(Refusal::NotLive), compact(not_live));
 }
 
 #[test]
@@ -45,7 +48,7 @@ fn v4_refusal_equals_the_pages_sample() {
     }"#;
     let id = "d310b70bc329403f87f77f9203d50f89.128.16360832149273615";
     assert_eq!(
-        Envelope::V4.failure(&Refusal::unknown_app(), id, EmptyDataStyle::EmptyText),
+        Envelope::V4.failure(&Refusal::ApplicationNotFound, id, EmptyDataStyle::EmptyText),
         compact(sample)
     );
 }
@@ -65,7 +68,8 @@ fn successes_have_the_documented_envelopes() {
 
 #[test]
 fn quotes_in_messages_are_escaped() {
-    let refusal = Refusal::invalid("a \"b\" \\ c\n", "rejected");
+    let message = "a \"b\" \\ c\n".to_owned();
+    let refusal = Refusal::Rejected { code: 400, message };
     for envelope in [Envelope::V3, Envelope::V4] {
         let body: Value =
             serde_json::from_str(&envelope.failure(&refusal, "1", EmptyDataStyle::NullValue))
@@ -78,7 +82,7 @@ fn quotes_in_messages_are_escaped() {
 #[test]
 fn server_error_has_the_documented_code_and_status() {
     assert_eq!(
-        Envelope::V3.failure(&Refusal::forbidden(), "", EmptyDataStyle::EmptyText),
+        Envelope::V3.failure(&Refusal::Forbidden, "", EmptyDataStyle::EmptyText),
         r#"{"code":500,"status":"fail","message":"access forbidden","data":""}"#
     );
 }

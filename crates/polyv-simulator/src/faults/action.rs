@@ -23,27 +23,18 @@ pub(super) enum FaultAction {
         by: SignedDuration,
     },
     // Those that replace the response before the call is checked.
-    Hang {
-        effect: Option<Effect>,
-    },
-    Reset {
-        effect: Option<Effect>,
-    },
+    Hang {},
+    Reset {},
     Block {
         r#as: Option<BlockForm>,
     },
     Throttled {},
-    BadGateway {
-        effect: Option<Effect>,
-    },
-    Html {
-        effect: Option<Effect>,
-    },
+    BadGateway {},
+    Html {},
     Answer {
         status: Option<u16>,
         body: Option<String>,
         content_type: Option<String>,
-        effect: Option<Effect>,
     },
     Redirect {
         to: Option<String>,
@@ -51,19 +42,15 @@ pub(super) enum FaultAction {
     EnvelopedRedirect {
         to: Option<String>,
     },
-    GzipBomb {
-        effect: Option<Effect>,
-    },
+    GzipBomb {},
     Endless {
         chunk: Option<Count<{ 1 << 20 }>>,
         pause: Option<HumanDuration>,
-        effect: Option<Effect>,
     },
     // Those that refuse a call with a right signature.
     #[serde(rename = "error_500")]
     Error500 {
         message: Option<String>,
-        effect: Option<Effect>,
     },
     Forbidden {},
     Rejected {
@@ -90,17 +77,6 @@ pub(super) enum FaultAction {
     HugeSamples {
         bytes: Option<Count<{ 256 << 20 }>>,
     },
-}
-
-/// Whether a call without a good response takes effect.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Effect {
-    /// The call is not carried out.
-    #[default]
-    None,
-    /// The call is checked and carried out, and only the response is lost.
-    Taken,
 }
 
 impl FaultAction {
@@ -130,18 +106,19 @@ impl FaultAction {
         }
     }
 
-    /// Whether a call whose response is replaced takes effect.
-    pub(super) fn effect(&self) -> Effect {
-        match self {
-            Self::Hang { effect }
-            | Self::Reset { effect }
-            | Self::BadGateway { effect }
-            | Self::Html { effect }
-            | Self::Answer { effect, .. }
-            | Self::GzipBomb { effect }
-            | Self::Endless { effect, .. } => effect.unwrap_or_default(),
-            _ => Effect::None,
-        }
+    /// Whether a call without a good response may take effect nevertheless.
+    pub(super) fn takes_effect_key(&self) -> bool {
+        matches!(
+            self,
+            Self::Hang {}
+                | Self::Reset {}
+                | Self::BadGateway {}
+                | Self::Html {}
+                | Self::Answer { .. }
+                | Self::GzipBomb {}
+                | Self::Endless { .. }
+                | Self::Error500 { .. }
+        )
     }
 }
 

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use strum::{IntoStaticStr, VariantArray};
 
+use super::fault::Fault;
 use crate::fields::Count;
 
 /// A part of the response with another JSON type than documented.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WrongType {
     /// `"code": "200"`.
@@ -46,7 +48,7 @@ pub(crate) struct BadValues {
 }
 
 /// The kind of an invalid value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum BadValueKind {
     Null,
@@ -69,14 +71,13 @@ pub(crate) enum BadValueKind {
 }
 
 /// A value of a sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, VariantArray, IntoStaticStr)]
+#[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "camelCase")]
 pub(crate) enum ValueField {
-    #[serde(rename = "bitRate")]
-    Bitrate,
-    #[serde(rename = "audioFrameRate")]
-    Audio,
-    #[serde(rename = "videoFrameRate")]
-    Video,
+    BitRate,
+    AudioFrameRate,
+    VideoFrameRate,
 }
 
 /// How invalid values are written that can be numbers.
@@ -116,44 +117,6 @@ pub(crate) struct SampleCorruption {
     as_number: bool,
 }
 
-/// The values of an enum that a list means if it is empty.
-pub(crate) trait AllValues: Copy + 'static {
-    const ALL: &'static [Self];
-}
-
-impl AllValues for WrongType {
-    const ALL: &'static [Self] = &[
-        Self::CodeAsText,
-        Self::Numbers,
-        Self::NestedValue,
-        Self::DataObject,
-        Self::DataText,
-        Self::DataNull,
-        Self::DataEmptyObject,
-        Self::DataEmptyText,
-        Self::NullElement,
-        Self::TextElement,
-    ];
-}
-
-impl AllValues for BadValueKind {
-    const ALL: &'static [Self] = &[
-        Self::Null,
-        Self::Blank,
-        Self::Negative,
-        Self::Infinite,
-        Self::NotANumber,
-        Self::Word,
-        Self::Missing,
-        Self::BadTime,
-        Self::NoTime,
-    ];
-}
-
-impl AllValues for ValueField {
-    const ALL: &'static [Self] = &[Self::Bitrate, Self::Audio, Self::Video];
-}
-
 impl WrongType {
     /// Applies the mistake to `data`, if it is one of `data` as a whole.
     pub(crate) fn reshape(self, data: String) -> String {
@@ -175,13 +138,11 @@ impl WrongType {
     }
 }
 
-impl ValueField {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Bitrate => "bitRate",
-            Self::Audio => "audioFrameRate",
-            Self::Video => "videoFrameRate",
-        }
+impl Corruptions {
+    /// The corruptions, to which that fault adds its own.
+    pub(super) fn of(&mut self, fault: &Fault) -> &mut Self {
+        self.name.get_or_insert_with(|| fault.name.clone());
+        self
     }
 }
 
@@ -208,12 +169,12 @@ impl BadValues {
     /// The corruption of the sample with that number, if it has one.
     pub(crate) fn corruption(&self, number: u64) -> Option<SampleCorruption> {
         let one_in = to_u64(self.one_in.map_or(1, |one_in| one_in.0));
-        if number.checked_rem(one_in)? != 0 {
+        if !number.is_multiple_of(one_in) {
             return None;
         }
-        let turn = number.checked_div(one_in)?;
-        let field_turn = turn.checked_div(to_u64(all_if_empty(&self.defects).len()))?;
-        let form_turn = field_turn.checked_div(to_u64(all_if_empty(&self.fields).len()))?;
+        let turn = number / one_in;
+        let field_turn = turn / to_u64(all_if_empty(&self.defects).len());
+        let form_turn = field_turn / to_u64(all_if_empty(&self.fields).len());
         Some(SampleCorruption {
             kind: in_turn(&self.defects, turn)?,
             field: in_turn(&self.fields, field_turn)?,
@@ -226,15 +187,20 @@ impl BadValues {
     }
 }
 
-fn all_if_empty<T: AllValues>(values: &[T]) -> &[T] {
-    if values.is_empty() { T::ALL } else { values }
+/// The given values; all values of the type if none are given.
+fn all_if_empty<T: VariantArray>(values: &[T]) -> &[T] {
+    if values.is_empty() {
+        T::VARIANTS
+    } else {
+        values
+    }
 }
 
 /// The value whose turn it is.
-pub(super) fn in_turn<T: AllValues>(values: &[T], turn: u64) -> Option<T> {
+pub(super) fn in_turn<T: VariantArray + Copy>(values: &[T], turn: u64) -> Option<T> {
     let values = all_if_empty(values);
-    let index = turn.checked_rem(to_u64(values.len()))?;
-    values.get(usize::try_from(index).ok()?).copied()
+    let index = usize::try_from(turn % to_u64(values.len())).ok()?;
+    values.get(index).copied()
 }
 
 fn to_u64(number: usize) -> u64 {

@@ -16,11 +16,11 @@ pub struct Fault {
     pub(crate) scope: FaultScope,
     pub(super) action: FaultAction,
     /// The fault as it was written.
-    pub(super) written: Value,
+    pub(super) written: Map<String, Value>,
 }
 
-/// The keys that every fault has: which calls it affects, and when. The times count from when the
-/// fault was set.
+/// The keys that faults have in common: which calls they affect, when, and whether a call takes
+/// effect. The times count from when the fault was set.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FaultScope {
@@ -36,6 +36,17 @@ pub(crate) struct FaultScope {
     after: Option<HumanDuration>,
     r#for: Option<PositiveDuration>,
     every: Option<PositiveDuration>,
+    effect: Option<Effect>,
+}
+
+/// Whether a call without a good response takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Effect {
+    /// The call is not carried out.
+    None,
+    /// The call is checked and carried out, and only the response is lost.
+    Taken,
 }
 
 /// The properties of a call that faults match.
@@ -51,7 +62,7 @@ pub(crate) struct Target<'a> {
     pub(crate) number: u64,
 }
 
-const SCOPE_KEYS: [&str; 7] = [
+const SCOPE_KEYS: [&str; 8] = [
     "account",
     "channels",
     "endpoints",
@@ -59,6 +70,7 @@ const SCOPE_KEYS: [&str; 7] = [
     "after",
     "for",
     "every",
+    "effect",
 ];
 
 impl Fault {
@@ -78,10 +90,13 @@ impl Fault {
             name: name.unwrap_or_default().to_owned(),
             scope: serde_json::from_value(scope.into()).map_err(|error| error.to_string())?,
             action: serde_json::from_value(action.into()).map_err(|error| error.to_string())?,
-            written: written.into(),
+            written,
         };
         fault.scope.check()?;
         fault.action.check()?;
+        if fault.scope.effect.is_some() && !fault.action.takes_effect_key() {
+            return Err(format!("unknown field `effect` of `{}`", fault.name));
+        }
         Ok(fault)
     }
 
@@ -90,6 +105,11 @@ impl Fault {
         let rng = target.rng.with_text(&self.name).with(index);
         let share = self.scope.share.map_or(1.0, |share| share.0);
         self.scope.contains(target) && rng.share() < share
+    }
+
+    /// Whether a call takes effect although it gets no good response.
+    pub(crate) fn takes_effect(&self) -> bool {
+        self.scope.effect == Some(Effect::Taken)
     }
 }
 
@@ -122,12 +142,10 @@ impl FaultScope {
         let Some(elapsed) = elapsed.checked_sub(after) else {
             return false;
         };
-        let Some(active) = self.r#for else {
-            return true;
-        };
-        let within = self.every.map_or(elapsed.as_millis(), |every| {
-            elapsed.as_millis() % every.0.as_millis().max(1)
-        });
-        within < active.0.as_millis()
+        let elapsed_ms = elapsed.as_millis();
+        self.r#for.is_none_or(|active| {
+            let every = self.every.map_or(Duration::MAX, |every| every.0);
+            elapsed_ms % every.as_millis() < active.0.as_millis()
+        })
     }
 }

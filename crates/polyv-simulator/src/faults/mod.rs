@@ -7,7 +7,6 @@ mod fault;
 mod gzip_bomb;
 mod replaced_response;
 
-pub(crate) use action::Effect;
 pub(crate) use active::{ActiveFaults, Faults};
 #[cfg(test)]
 pub(crate) use corruption::BadValueForm;

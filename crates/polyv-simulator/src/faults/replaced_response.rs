@@ -2,33 +2,33 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::action::FaultAction;
-use super::active::ReplacedResponse;
+use super::fault::Fault;
 use super::gzip_bomb;
-use crate::envelope::{Envelope, EnvelopeOptions, Refusal};
+use crate::envelope::{Envelope, EnvelopeOptions};
 use crate::limits::BlockForm;
+use crate::refusal::Refusal;
 use crate::response::{ConnectionAction, Delivery, HttpResponse};
 
 const SAMPLE: &str = "{\"streamUrl\":\"recordf\",\"bitRate\":\"1157120\",\
      \"audioFrameRate\":\"46\",\"videoFrameRate\":\"13\",\
      \"time\":\"2023-04-07 09:45:24.443\",\"timestamp\":null},";
 
-impl ReplacedResponse {
-    /// The connection's part. `refuse` turns a refusal into a response.
-    pub(crate) fn action(
+impl Fault {
+    /// The action on the connection of a fault that replaces the response. `refuse` turns a
+    /// refusal into a response.
+    pub(crate) fn replacement(
         &self,
         envelope: Envelope,
         request_id: &str,
         refuse: impl FnOnce(&Refusal) -> HttpResponse,
     ) -> ConnectionAction {
         ConnectionAction::Respond(match &self.action {
-            FaultAction::Hang { .. } => return ConnectionAction::Hang,
-            FaultAction::Reset { .. } => return ConnectionAction::Reset,
+            FaultAction::Hang {} => return ConnectionAction::Hang,
+            FaultAction::Reset {} => return ConnectionAction::Reset,
             FaultAction::Block { r#as } => return blocked(r#as.unwrap_or_default()),
-            FaultAction::Throttled {} => refuse(&Refusal::throttled()),
-            FaultAction::Html { .. } => HttpResponse::new(
+            FaultAction::Throttled {} => refuse(&Refusal::Throttled),
+            FaultAction::Html {} => HttpResponse::new(
                 200,
                 "text/html;charset=UTF-8",
                 "<!DOCTYPE html>\n<html><body><h1>系统维护中</h1></body></html>\n",
@@ -37,7 +37,6 @@ impl ReplacedResponse {
                 status,
                 body,
                 content_type,
-                ..
             } => HttpResponse::new(
                 status.unwrap_or(200),
                 content_type.as_deref().unwrap_or(HttpResponse::JSON),
@@ -49,14 +48,26 @@ impl ReplacedResponse {
                 let to = to.as_deref().unwrap_or("https://redirected.invalid/");
                 HttpResponse::json(200, envelope.redirect(to, request_id))
             }
-            FaultAction::GzipBomb { .. } => {
+            FaultAction::GzipBomb {} => {
                 HttpResponse::json(200, gzip_bomb::bytes()).with_header("content-encoding", "gzip")
             }
-            FaultAction::Endless { chunk, pause, .. } => endless(
-                envelope,
-                chunk.map_or(65_536, |chunk| chunk.0),
-                pause.map_or(Duration::from_millis(10), |pause| pause.0),
-            ),
+            FaultAction::Endless { chunk, pause } => {
+                let chunk = chunk.map_or(65_536, |chunk| chunk.0);
+                let complete = envelope.success("[", "endless", EnvelopeOptions::default());
+                let beginning = complete.split_inclusive('[').next().unwrap_or_default();
+                HttpResponse {
+                    delivery: Delivery::Endless {
+                        chunk: SAMPLE
+                            .chars()
+                            .cycle()
+                            .take(chunk)
+                            .collect::<String>()
+                            .into(),
+                        pause: pause.map_or(Duration::from_millis(10), |pause| pause.0),
+                    },
+                    ..HttpResponse::json(200, beginning.to_owned())
+                }
+            }
             // `BadGateway`; the others are never the action of a replaced response.
             _ => HttpResponse::bare(502, "Bad Gateway"),
         })
@@ -72,17 +83,4 @@ pub(crate) fn blocked(form: BlockForm) -> ConnectionAction {
         BlockForm::MethodNotAllowed => HttpResponse::bare(405, "Not Allowed"),
         BlockForm::TooManyRequests => HttpResponse::bare(429, "Too Many Requests"),
     })
-}
-
-/// A success whose samples never end.
-fn endless(envelope: Envelope, chunk: usize, pause: Duration) -> HttpResponse {
-    let complete = envelope.success("[]", "endless", EnvelopeOptions::default());
-    let beginning = complete.split_once("[]").map_or("", |(before, _)| before);
-    let repeated: String = SAMPLE.chars().cycle().take(chunk).collect();
-    let mut response = HttpResponse::json(200, format!("{beginning}["));
-    response.delivery = Delivery::Endless {
-        chunk: Bytes::from(repeated),
-        pause,
-    };
-    response
 }

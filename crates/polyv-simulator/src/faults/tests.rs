@@ -19,7 +19,7 @@ fn target(number: u64) -> Target<'static> {
 
 fn is_replaced_at(faults: &Faults, ms: u64) -> bool {
     let active = faults.matching(target(0), Duration::from_millis(ms));
-    active.replaced.is_some()
+    active.replacement.is_some()
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn share_is_reached_and_repeatable() {
     let faults = faults("- {trouble: hang, share: 0.3}");
     let matches = |n| {
         let active = faults.matching(target(n), Duration::ZERO);
-        active.replaced.is_some()
+        active.replacement.is_some()
     };
     let first: Vec<bool> = (0..2_000).map(matches).collect();
     let second: Vec<bool> = (0..2_000).map(matches).collect();
@@ -100,7 +100,7 @@ fn first_replacement_counts_and_delays_and_skews_add_up() {
          - {trouble: clock_skew, by: -1m}\n",
     );
     let active = faults.matching(target(0), Duration::ZERO);
-    assert_eq!(active.replaced.unwrap().name, "reset");
+    assert_eq!(active.replacement.unwrap().name, "reset");
     assert_eq!(active.delay, Duration::from_secs(3));
     assert_eq!(active.skew_ms, 540_000);
 }

@@ -5,7 +5,7 @@ use super::*;
 const LIMIT: HardLimit = HardLimit {
     rate: Rate {
         requests: 3,
-        per: Duration::from_secs(10),
+        per: MinDuration(Duration::from_secs(10)),
     },
     block_for: Duration::from_secs(300),
     form: BlockForm::Reset,
@@ -82,13 +82,13 @@ fn mapped_and_plain_ipv4_addresses_are_one_client() {
 fn soft_limit_refuses_the_surplus_without_a_block() {
     let mut limits = LimitTracker::default();
     for _ in 0..3 {
-        assert!(limits.check_soft_limit("app", at(0), LIMIT.rate));
+        assert!(limits.admits_account("app", at(0), LIMIT.rate));
     }
     for ms in [1, 5_000, 9_999] {
-        assert!(!limits.check_soft_limit("app", at(ms), LIMIT.rate));
+        assert!(!limits.admits_account("app", at(ms), LIMIT.rate));
     }
-    assert!(limits.check_soft_limit("app", at(10_000), LIMIT.rate));
-    assert!(limits.check_soft_limit("other", at(1), LIMIT.rate));
+    assert!(limits.admits_account("app", at(10_000), LIMIT.rate));
+    assert!(limits.admits_account("other", at(1), LIMIT.rate));
 }
 
 proptest! {

@@ -2,99 +2,90 @@
 
 use serde_json::{Map, Value};
 
-use crate::envelope::Refusal;
+use crate::refusal::Refusal;
 
 /// The members of a JSON object.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Members<'a>(&'a Map<String, Value>);
+pub(super) struct Members<'a>(&'a Map<String, Value>);
 
 /// The body as JSON.
-pub(crate) fn parse(body: &[u8]) -> Result<Value, Refusal> {
-    serde_json::from_slice(body).map_err(|_| Refusal::parameters())
+pub(super) fn parse(body: &[u8]) -> Result<Value, Refusal> {
+    serde_json::from_slice(body).map_err(|_| Refusal::InvalidParameter)
 }
 
 /// The length in UTF-16 units, as Polyv's Java servers count.
-pub(crate) fn length(text: &str) -> usize {
+pub(super) fn length(text: &str) -> usize {
     text.encode_utf16().count()
+}
+
+/// A number that is written with digits only.
+pub(super) fn digits(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
 }
 
 impl<'a> Members<'a> {
     /// The members of an object.
-    pub(crate) fn of(value: &'a Value) -> Result<Self, Refusal> {
-        value.as_object().map(Self).ok_or_else(Refusal::parameters)
+    pub(super) fn of(value: &'a Value) -> Result<Self, Refusal> {
+        value.as_object().map(Self).ok_or(Refusal::InvalidParameter)
     }
 
     /// A member that is not `null`.
-    pub(crate) fn get(self, name: &str) -> Option<&'a Value> {
+    pub(super) fn get(self, name: &str) -> Option<&'a Value> {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
-    /// A required member.
-    pub(crate) fn required(self, name: &str) -> Result<&'a Value, Refusal> {
+    /// A required member that is not blank.
+    pub(super) fn required(self, name: &str) -> Result<&'a Value, Refusal> {
         self.get(name)
             .filter(|value| value.as_str().is_none_or(|text| !text.trim().is_empty()))
-            .ok_or_else(|| Refusal::missing(name))
+            .ok_or_else(|| Refusal::MissingParameter(name.to_owned()))
     }
 
-    /// An optional text of at max `max` UTF-16 units.
-    pub(crate) fn text(self, name: &str, max: usize) -> Result<Option<&'a str>, Refusal> {
-        self.get(name)
-            .map(|value| bounded(value, name, max))
-            .transpose()
+    /// An optional text of at most `max` UTF-16 units.
+    pub(super) fn text(self, name: &str, max: usize) -> Result<Option<String>, Refusal> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) if length(text) > max => {
+                Err(Refusal::WrongLength(name.to_owned()))
+            }
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(Refusal::InvalidParameter),
+        }
     }
 
     /// A required text that is not blank.
-    pub(crate) fn required_text(self, name: &str, max: usize) -> Result<&'a str, Refusal> {
-        bounded(self.required(name)?, name, max)
+    pub(super) fn required_text(self, name: &str, max: usize) -> Result<String, Refusal> {
+        self.required(name)?;
+        Ok(self.text(name, max)?.unwrap_or_default())
     }
 
-    /// An optional `Y` or `N`.
-    pub(crate) fn switch(self, name: &str) -> Result<Option<bool>, Refusal> {
-        self.get(name).map(switch).transpose()
-    }
-
-    /// A required `Y` or `N`.
-    pub(crate) fn required_switch(self, name: &str) -> Result<bool, Refusal> {
-        switch(self.required(name)?)
+    /// An optional text that is one of `words`.
+    pub(super) fn word(
+        self,
+        name: &str,
+        words: &[&'static str],
+    ) -> Result<Option<&'static str>, Refusal> {
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
+        let word = words.iter().copied().find(|word| value == word);
+        word.map(Some).ok_or(Refusal::InvalidParameter)
     }
 
     /// A required text that is one of `words`.
-    pub(crate) fn required_word(
+    pub(super) fn required_word(
         self,
         name: &str,
         words: &[&'static str],
     ) -> Result<&'static str, Refusal> {
-        let value = self.required(name)?.as_str();
-        let mut words = words.iter().copied();
-        words
-            .find(|word| value == Some(*word))
-            .ok_or_else(Refusal::parameters)
-    }
-}
-
-fn bounded<'a>(value: &'a Value, name: &str, max: usize) -> Result<&'a str, Refusal> {
-    let text = value.as_str().ok_or_else(Refusal::parameters)?;
-    if length(text) > max {
-        return Err(Refusal::length(name));
-    }
-    Ok(text)
-}
-
-fn switch(value: &Value) -> Result<bool, Refusal> {
-    match value.as_str() {
-        Some("Y") => Ok(true),
-        Some("N") => Ok(false),
-        _ => Err(Refusal::parameters()),
+        self.required(name)?;
+        Ok(self.word(name, words)?.unwrap_or_default())
     }
 }
 
 /// A number, or a text with a number: the pages' samples write numbers as texts.
-pub(crate) fn whole_number(value: &Value) -> Result<u64, Refusal> {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    match value {
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) if digits(text) => text.parse().ok(),
-        _ => None,
-    }
-    .ok_or_else(Refusal::parameters)
+pub(super) fn whole_number(value: &Value) -> Result<u64, Refusal> {
+    let number = value.as_u64().or_else(|| digits(value.as_str()?));
+    number.ok_or(Refusal::InvalidParameter)
 }

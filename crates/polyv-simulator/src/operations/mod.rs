@@ -1,17 +1,12 @@
-//! The operations of the simulated API: one file each, and a table of them.
+//! The operations of the simulated API, and a table of them.
 
-mod censor_enabled;
-mod channel_ids;
-mod channel_list;
-mod chat_message_audit;
+mod channels;
+mod chat;
 mod json;
-mod live_status;
 mod operation;
 mod registry;
-mod session_relevance;
-mod status_valid;
 mod stream_info;
 mod video_moderation;
 
-pub(crate) use operation::{BodyKind, FORM, Operation, OperationRequest};
+pub(crate) use operation::{Operation, SignedCall};
 pub(crate) use registry::{at, endpoints};

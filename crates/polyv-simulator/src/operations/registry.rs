@@ -1,27 +1,86 @@
 //! The table of all operations.
 
+use hyper::Method;
+
 use super::operation::Operation;
-use super::{
-    censor_enabled, channel_list, chat_message_audit, live_status, session_relevance, status_valid,
-    stream_info, video_moderation,
-};
+use super::{channels, chat, stream_info, video_moderation};
 
 static OPERATIONS: [Operation; 10] = [
-    stream_info::OPERATION,
-    status_valid::OPERATION,
-    live_status::OPERATION,
-    channel_list::OPERATION,
-    session_relevance::OPERATION,
-    video_moderation::UPDATE,
-    video_moderation::GET,
-    chat_message_audit::OPERATION,
-    censor_enabled::UPDATE,
-    censor_enabled::GET,
+    Operation {
+        endpoint: "stream_info",
+        method: Method::GET,
+        path: "/live/v3/channel/monitor/list-tencent-stream-info",
+        required: &["channelId"],
+        perform: stream_info::list,
+    },
+    Operation {
+        endpoint: "status_valid",
+        method: Method::GET,
+        path: "/live/v4/channel/status-valid",
+        required: &["channels"],
+        perform: channels::validity,
+    },
+    Operation {
+        endpoint: "live_status",
+        method: Method::GET,
+        path: "/live/v4/channel/live-status/list",
+        required: &["channelIds"],
+        perform: channels::live_status,
+    },
+    Operation {
+        endpoint: "channel_list",
+        method: Method::GET,
+        path: "/live/v4/channel/simple/list",
+        required: &[],
+        perform: channels::page,
+    },
+    Operation {
+        endpoint: "session_relevance",
+        method: Method::POST,
+        path: "/live/v3/channel/session/relevance",
+        required: &["channelId", "externalSessionId"],
+        perform: channels::link_session,
+    },
+    Operation {
+        endpoint: "video_moderation_update",
+        method: Method::POST,
+        path: "/live/v4/channel/video-moderation/update",
+        required: &["channelId"],
+        perform: video_moderation::update,
+    },
+    Operation {
+        endpoint: "video_moderation_get",
+        method: Method::GET,
+        path: "/live/v4/channel/video-moderation/get",
+        required: &["channelId"],
+        perform: video_moderation::get,
+    },
+    Operation {
+        endpoint: "chat_message_audit",
+        method: Method::POST,
+        path: "/live/v4/chat/message/audit",
+        required: &["channelId"],
+        perform: chat::send_messages,
+    },
+    Operation {
+        endpoint: "update_censor_enabled",
+        method: Method::POST,
+        path: "/live/v3/channel/chat/update-censor-enabled",
+        required: &["channelId"],
+        perform: chat::update_censor,
+    },
+    Operation {
+        endpoint: "get_censor_enabled",
+        method: Method::GET,
+        path: "/live/v3/channel/chat/get-censor-enabled",
+        required: &["channelId"],
+        perform: chat::get_censor,
+    },
 ];
 
 /// The names of all operations.
-pub(crate) fn endpoints() -> impl Iterator<Item = &'static str> {
-    OPERATIONS.iter().map(|operation| operation.endpoint)
+pub(crate) fn endpoints() -> Vec<&'static str> {
+    OPERATIONS.iter().map(|known| known.endpoint).collect()
 }
 
 /// The operation with that path.

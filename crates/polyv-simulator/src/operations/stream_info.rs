@@ -3,39 +3,28 @@
 //! Only for channels on Tencent's CDN, only while they are live (the page). At most 3 hours
 //! between start and end, and 7 days back (Tencent).
 
-use hyper::Method;
-
-use super::operation::{BodyKind, Operation, OperationRequest, Success};
+use super::json;
+use super::operation::{OperationResult, SignedCall, Success};
 use crate::channels::Channels;
 use crate::encode::Encoding;
-use crate::envelope::{Envelope, Refusal};
 use crate::phase::Phase;
+use crate::refusal::Refusal;
 use crate::request::Parameters;
 use crate::settings::SampleOrder;
 use crate::stream::{Sample, StreamName};
 use crate::time::{MediaTime, signed_millis};
 
-pub(crate) const OPERATION: Operation = Operation {
-    method: Method::GET,
-    path: "/live/v3/channel/monitor/list-tencent-stream-info",
-    endpoint: "stream_info",
-    envelope: Envelope::V3,
-    body: BodyKind::Ignored,
-    required: &["channelId"],
-    perform,
-};
-
 const MAX_RANGE_MS: i64 = 3 * 3_600_000;
 const MAX_AGE_MS: i64 = 7 * 24 * 3_600_000;
 
-fn perform(request: &OperationRequest<'_>, channels: &mut Channels) -> Result<Success, Refusal> {
+pub(super) fn list(request: &SignedCall<'_>, channels: &mut Channels) -> OperationResult {
     let default_delay = channels.sample_delay;
     let now = request.now;
     let channel = request.channel(channels)?;
     let (start, end) = range(request.parameters, now.to_reported(request.skew_ms))?;
     let phase = channel.phase(now);
     if !phase.is_live() {
-        return Err(Refusal::not_live());
+        return Err(Refusal::NotLive);
     }
     let sampling = request.settings.sampling();
     let mut samples = Vec::new();
@@ -65,13 +54,14 @@ fn perform(request: &OperationRequest<'_>, channels: &mut Channels) -> Result<Su
         bad_values: request.corruptions.bad_values.as_ref(),
         padding: request.corruptions.sample_padding,
     };
+    let outcome = if samples.is_empty() {
+        "no_samples"
+    } else {
+        "samples"
+    };
     Ok(Success {
         data: encoding.array(&samples),
-        outcome: if samples.is_empty() {
-            "no_samples"
-        } else {
-            "samples"
-        },
+        outcome,
     })
 }
 
@@ -83,18 +73,17 @@ fn range(parameters: &Parameters, now_ms: i64) -> Result<(i64, i64), Refusal> {
     if (1..=MAX_RANGE_MS).contains(&(end - start)) && now_ms - start <= MAX_AGE_MS {
         Ok((start, end))
     } else {
-        Err(Refusal::parameters())
+        Err(Refusal::InvalidParameter)
     }
 }
 
 /// 13 digits: milliseconds, as in the page's example. (Undocumented: whether Polyv accepts a
 /// formatted date as well. The simulator does not.)
 fn millis(text: &str) -> Result<i64, Refusal> {
-    let digits = text.len() == 13 && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits
-        .then(|| text.parse().ok())
-        .flatten()
-        .ok_or_else(Refusal::parameters)
+    json::digits(text)
+        .filter(|_| text.len() == 13)
+        .and_then(|ms| i64::try_from(ms).ok())
+        .ok_or(Refusal::InvalidParameter)
 }
 
 /// Each sample of the first stream under `count` names.

@@ -1,8 +1,10 @@
 use std::time::Duration;
 
+use strum::VariantNames as _;
+
 use super::*;
-use crate::channel_script::PHASE_NAMES;
 use crate::limits::Limits;
+use crate::phase::Phase;
 
 #[test]
 fn default_scenario_is_valid() {
@@ -292,7 +294,10 @@ fn manual_explains_every_phase_fault_and_choice() {
     };
     let faults = choices("unknown");
     assert_eq!(faults.len(), 24, "{faults:?}");
-    let rows = faults.iter().map(String::as_str).chain(PHASE_NAMES);
+    let rows = faults
+        .iter()
+        .map(String::as_str)
+        .chain(Phase::VARIANTS.iter().copied());
     for name in rows {
         assert!(MANUAL.contains(&format!("\n| `{name}` | ")), "{name}");
     }
@@ -300,7 +305,7 @@ fn manual_explains_every_phase_fault_and_choice() {
     names.extend(choices("{trouble: bad_values, defects: [unknown]}"));
     names.extend(choices("{trouble: bad_values, fields: [unknown]}"));
     assert_eq!(names.len(), 22, "{names:?}");
-    names.extend(operations::endpoints().map(str::to_owned));
+    names.extend(operations::endpoints().into_iter().map(str::to_owned));
     for name in names {
         assert!(MANUAL.contains(&format!("`{name}`")), "{name}");
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
+use hyper::header::CONTENT_LENGTH;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Response, http};
@@ -16,9 +17,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::payload::{BodyAborted, Payload};
+use super::payload::{BodyAborted, Payload, payload};
 use crate::request::Request;
-use crate::response::{ConnectionAction, HttpResponse};
+use crate::response::{ConnectionAction, Delivery, HttpResponse};
 use crate::simulator::Simulator;
 
 /// Time for responses in flight to finish when the server stops.
@@ -136,9 +137,7 @@ async fn respond(
     };
     match simulator.handle(&request) {
         ConnectionAction::Respond(response) => {
-            if !response.delay.is_zero() {
-                tokio::time::sleep(response.delay).await;
-            }
+            tokio::time::sleep(response.delay).await;
             into_hyper(response)
         }
         ConnectionAction::Hang => {
@@ -157,10 +156,14 @@ async fn respond(
 
 fn into_hyper(response: HttpResponse) -> Result<Response<Payload>, BodyAborted> {
     let mut builder = Response::builder().status(response.status);
-    for (name, value) in &response.headers {
-        builder = builder.header(*name, value);
+    for (name, value) in response.headers {
+        builder = builder.header(name, value);
     }
-    let payload = Payload::new(response.body, response.delivery);
+    if let Delivery::CutOff { promised } = response.delivery {
+        builder = builder.header(CONTENT_LENGTH, promised);
+    }
     // Only a scenario could have an invalid header, and scenarios are checked.
-    builder.body(payload).map_err(|_| BodyAborted)
+    builder
+        .body(payload(response.body, response.delivery))
+        .map_err(|_| BodyAborted)
 }

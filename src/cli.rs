@@ -244,12 +244,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definitions_hold_together() {
+    fn command_line_definition_is_consistent() {
         Cli::definition().debug_assert();
     }
 
     #[test]
-    fn without_a_command_the_flags_are_those_of_serve() {
+    fn flags_without_a_command_are_those_of_serve() {
         let cli = Cli::parse_from(["polyv-exporter", "--config.file", "x.yml"]);
         assert!(cli.command.is_none());
         assert_eq!(cli.serve.config.file, Some(PathBuf::from("x.yml")));

@@ -18,7 +18,7 @@ pub(crate) struct Client {
 }
 
 /// What came.
-pub(crate) struct Answer {
+pub(crate) struct Response {
     /// From the request to the last byte.
     pub(crate) took: Duration,
     /// How long the body was.
@@ -40,18 +40,18 @@ impl Client {
     }
 
     /// Asks, and forgets what comes.
-    pub(crate) fn ask(&mut self) -> Result<Answer> {
-        self.ask_for(|_| {})
+    pub(crate) fn request(&mut self) -> Result<Response> {
+        self.send(|_| {})
     }
 
     /// Asks for a text.
     pub(crate) fn text(&mut self) -> Result<String> {
         let mut text = Vec::new();
-        self.ask_for(|bytes| text.extend_from_slice(bytes))?;
+        self.send(|bytes| text.extend_from_slice(bytes))?;
         Ok(String::from_utf8(text)?)
     }
 
-    fn ask_for(&mut self, mut take: impl FnMut(&[u8])) -> Result<Answer> {
+    fn send(&mut self, mut take: impl FnMut(&[u8])) -> Result<Response> {
         let begin = Instant::now();
         self.stream.get_mut().write_all(self.request.as_bytes())?;
         let status = self.line()?;
@@ -81,7 +81,7 @@ impl Client {
             }
         }
         let took = begin.elapsed();
-        Ok(Answer { took, bytes })
+        Ok(Response { took, bytes })
     }
 
     fn line(&mut self) -> Result<&str> {

@@ -26,13 +26,13 @@ struct Runner {
 }
 
 impl Runner {
-    fn asking(what: &'static str, server: SocketAddr, gzip: bool) -> Result<Self> {
+    fn for_url(what: &'static str, server: SocketAddr, gzip: bool) -> Result<Self> {
         let mut client = Client::new(server, gzip)?;
         Ok(Self {
             what,
             run: Box::new(move || {
-                let answer = client.ask()?;
-                Ok((answer.took, answer.bytes))
+                let response = client.request()?;
+                Ok((response.took, response.bytes))
             }),
             took: Vec::new(),
             bytes: 0,
@@ -73,14 +73,14 @@ pub(crate) fn compare(
     println!("{series} series, {} bytes\n", text.len());
     let mut all = [
         vec![
-            Runner::asking("polyv-exporter", exporter, false)?,
-            Runner::asking("nginx, a file", nginx, false)?,
-            Runner::asking("pushgateway", pushgateway, false)?,
+            Runner::for_url("polyv-exporter", exporter, false)?,
+            Runner::for_url("nginx, a file", nginx, false)?,
+            Runner::for_url("pushgateway", pushgateway, false)?,
             Runner::encoding("`prometheus` crate, no HTTP", Rival::holding(&text)?),
         ],
         vec![
-            Runner::asking("polyv-exporter, gzip", exporter, true)?,
-            Runner::asking("pushgateway, gzip", pushgateway, true)?,
+            Runner::for_url("polyv-exporter, gzip", exporter, true)?,
+            Runner::for_url("pushgateway, gzip", pushgateway, true)?,
         ],
     ];
     for round in 0..WARM_UP + ROUNDS {
@@ -95,8 +95,8 @@ pub(crate) fn compare(
 
     // As Prometheus asks: all that is live has changed in between, and no cache is warm.
     let mut unhurried = [
-        Runner::asking("polyv-exporter, every 15 s", exporter, false)?,
-        Runner::asking("nginx, every 15 s", nginx, false)?,
+        Runner::for_url("polyv-exporter, every 15 s", exporter, false)?,
+        Runner::for_url("nginx, every 15 s", nginx, false)?,
     ];
     for _ in 0..UNHURRIED {
         for runner in &mut unhurried {

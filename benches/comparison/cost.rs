@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::client::Client;
-use super::lag::answered;
+use super::lag::successful_polls;
 use super::{median, value};
 
 /// How long polls are watched.
@@ -24,17 +24,17 @@ pub(crate) fn row(exporter: SocketAddr, process: u32, what: &str) -> Result<()> 
     let watched = begin.elapsed().as_secs_f64();
     let resident = memory(process, "VmRSS")?;
     let grown = |of: fn(&str) -> f64| of(&after) - of(&before);
-    let polls = grown(answered);
+    let polls = grown(successful_polls);
     let cpu = grown(|text| value(text, "process_cpu_seconds_total").unwrap_or(f64::NAN));
 
     let mut zipped = Client::new(exporter, true)?;
-    let ask = |client: &mut Client| -> Result<Duration> {
-        let took: Result<Vec<_>> = (0..SCRAPES).map(|_| Ok(client.ask()?.took)).collect();
+    let request = |client: &mut Client| -> Result<Duration> {
+        let took: Result<Vec<_>> = (0..SCRAPES).map(|_| Ok(client.request()?.took)).collect();
         Ok(median(took?))
     };
     let series = after.lines().filter(|line| !line.starts_with('#')).count();
     let each = |took: Duration| took.as_secs_f64() * 1e9 / series as f64;
-    let (plain, gzip) = (each(ask(&mut client)?), each(ask(&mut zipped)?));
+    let (plain, gzip) = (each(request(&mut client)?), each(request(&mut zipped)?));
     let channels = after
         .lines()
         .filter(|line| line.starts_with("polyv_channel_info{"))

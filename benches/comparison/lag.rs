@@ -33,7 +33,7 @@ pub(crate) fn compare(exporter: SocketAddr) -> Result<()> {
             scope.spawn(move || -> Result<()> {
                 let mut client = Client::new(exporter, number % 2 == 0)?;
                 while !stop.load(Ordering::Relaxed) {
-                    client.ask()?;
+                    client.request()?;
                     scrapes.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(())
@@ -60,7 +60,7 @@ fn row(who: &str, scrapes: usize, polling: &Polling) {
 fn watch(exporter: SocketAddr) -> Result<Polling> {
     let mut client = Client::new(exporter, false)?;
     let begin = Instant::now();
-    let before = answered(&client.text()?);
+    let before = successful_polls(&client.text()?);
     let (mut lag, mut stretch): (f64, f64) = (0.0, 0.0);
     loop {
         std::thread::sleep(Duration::from_secs(1));
@@ -70,7 +70,7 @@ fn watch(exporter: SocketAddr) -> Result<Polling> {
         stretch = stretch.max(seen("polyv_exporter_poll_stretch_ratio"));
         let elapsed = begin.elapsed();
         if elapsed >= WATCHED {
-            let polls = (answered(&text) - before) / elapsed.as_secs_f64();
+            let polls = (successful_polls(&text) - before) / elapsed.as_secs_f64();
             return Ok(Polling {
                 lag,
                 stretch,
@@ -81,12 +81,13 @@ fn watch(exporter: SocketAddr) -> Result<Polling> {
 }
 
 /// How many polls have been answered so far.
-pub(crate) fn answered(text: &str) -> f64 {
+pub(crate) fn successful_polls(text: &str) -> f64 {
     let requests = text
         .lines()
         .filter(|line| line.starts_with("polyv_api_requests_total{"));
-    let answers = requests.filter(|line| line.contains("\"ok\"") || line.contains("\"not_live\""));
-    answers
+    let responses =
+        requests.filter(|line| line.contains("\"ok\"") || line.contains("\"not_live\""));
+    responses
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
         .sum()
 }

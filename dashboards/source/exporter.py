@@ -139,13 +139,13 @@ def calls(board: build.Dashboard) -> build.Dashboard:
     ).stacking(common.StackingConfig().mode(units.StackingMode.NORMAL)).fill_opacity(30)
     found = parts.lines(
         "Finding channels",
-        "How many channels are asked by themselves because Polyv does not tell their status in bulk:"
+        "How many channels are polled individually because Polyv does not report their status in batches:"
         " near zero is right. On the right how long ago each account's channels were last listed; no"
         " data means that none are discovered.",
         [
             parts.query(
                 f"sum by (account) (max by (job, account) (polyv_account_status_fallback_channels{{{ACCOUNT}}}))",
-                "{{account}} asked by themselves",
+                "{{account}} polled individually",
                 "A",
             ),
             parts.query(

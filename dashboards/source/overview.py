@@ -41,7 +41,7 @@ def figures(board: build.Dashboard) -> build.Dashboard:
         .with_panel(
             parts.number(
                 "Unknown",
-                "Channels that nothing is known of: not asked yet, or no answer for too long."
+                "Channels whose state is unknown: not polled yet, or no response for too long."
                 f" {by_state}",
                 f'count(channel:polyv_channel_state:min{{state="unknown",{OF}}} == 1)'
                 " or 0 * count(channel:polyv_channel_info:max)",

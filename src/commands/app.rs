@@ -76,7 +76,7 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
         transport: build_transport(&config)?,
         config,
     };
-    let (requests, asked) = mpsc::channel(MAX_WAITING_RELOADS);
+    let (requests, reload_receiver) = mpsc::channel(MAX_WAITING_RELOADS);
     let app = AppState::new(http::AppDeps {
         rendered,
         store: Arc::clone(&context.store),
@@ -111,7 +111,7 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
     let serving =
         Server::new(http::router(app, ui::routes()), handle, shutdown.clone()).run(setup.listeners);
     let polling = poller.run(updates, shutdown.clone());
-    let reloading = reloader.run(asked, setup.reload_signal, shutdown.clone());
+    let reloading = reloader.run(reload_receiver, setup.reload_signal, shutdown.clone());
     let accompanying = notifier.run(watched, health, clock, shutdown.clone());
     let ending = |name: &'static str, task: tokio::task::JoinHandle<()>| {
         let shutdown = shutdown.clone();

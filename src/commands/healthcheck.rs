@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &HealthcheckArgs) -> Result<(), CommandError> {
     block_on(async {
         let checked = timeout(TIMEOUT, check(&address)).await;
         let verdict = checked
-            .with_context(|| format!("no answer for {} s", TIMEOUT.as_secs()))
+            .with_context(|| format!("no response for {} s", TIMEOUT.as_secs()))
             .flatten()
             .with_context(|| format!("the exporter at {address} does not work"))?;
         Ok(show(verdict)?)
@@ -53,7 +53,7 @@ async fn check(address: &str) -> anyhow::Result<&'static str> {
     match response.status() {
         StatusCode::OK => Ok("The exporter works.\n"),
         // Access is denied, so the server works.
-        StatusCode::UNAUTHORIZED => Ok("The exporter works, and asks for a password.\n"),
+        StatusCode::UNAUTHORIZED => Ok("The exporter works, and requires a password.\n"),
         StatusCode::TOO_MANY_REQUESTS => Ok("The exporter works, and is at its rate limit.\n"),
         StatusCode::BAD_REQUEST => Ok("The exporter works, and speaks TLS.\n"),
         status => {
@@ -64,7 +64,7 @@ async fn check(address: &str) -> anyhow::Result<&'static str> {
                 .map(http_body_util::Collected::to_bytes)
                 .unwrap_or_default();
             bail!(
-                "it answers {status}: {}",
+                "it responds with {status}: {}",
                 String::from_utf8_lossy(&body).trim_end()
             )
         }

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_is_named_by_its_index_or_by_its_pods_name() {
+    fn shard_is_given_by_index_or_pod_name() {
         assert_eq!(said(None, 1, None).unwrap(), "0 of 1");
         assert_eq!(said(Some(2), 3, None).unwrap(), "2 of 3");
         assert_eq!(said(None, 3, Some("polyv-exporter-2")).unwrap(), "2 of 3");
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_shard_is_told_what_to_do() {
+    fn invalid_shard_has_a_remedy() {
         for (index, total, pod_name, word) in [
             (None, 0, None, "leave the flag out"),
             (Some(0), 0, None, "leave the flag out"),

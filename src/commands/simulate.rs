@@ -62,7 +62,7 @@ fn announcement(simulator: &Simulator, listeners: &[Listener]) -> String {
     let mut text = String::new();
     for listener in listeners {
         let address = listener.address;
-        _ = writeln!(text, "A simulated Polyv answers at http://{address}");
+        _ = writeln!(text, "A simulated Polyv runs at http://{address}");
         _ = writeln!(text, "  control: http://{address}/_simulator/");
     }
     for account in simulator.accounts() {

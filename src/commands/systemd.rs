@@ -142,7 +142,7 @@ mod tests {
     use polyv_client::clock::Clock;
 
     #[tokio::test(start_paused = true)]
-    async fn a_stuck_poller_is_not_reported_alive() {
+    async fn stalled_poller_is_not_reported_alive() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();

@@ -38,7 +38,7 @@ impl WebConfigReloader {
             && !web_config.requires_auth()
         {
             // The program that should have written it may have failed.
-            warn!(file = %file.display(), "the web configuration neither encrypts nor asks for a password");
+            warn!(file = %file.display(), "the web configuration neither encrypts nor requires a password");
         }
         let handle = WebConfigHandle::new(web_config);
         Ok(Self {

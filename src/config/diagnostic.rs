@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_diagnostic_is_one_line() {
+    fn diagnostic_is_one_line() {
         let message = "the environment variable A\r\nB\u{1b}[m is not set";
         let diagnostic = Diagnostic::new(&"polyv.yml".into(), None, message);
         assert_eq!(

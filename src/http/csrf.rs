@@ -14,7 +14,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Why a request that changes something is refused; `None` if it may pass.
 pub(super) fn cross_site_denial<B>(request: &Request<B>) -> Option<&'static str> {
-    const ELSEWHERE: &str = "A page of another site may not ask for this.\n";
+    const ELSEWHERE: &str = "A page of another site may not request this.\n";
     let headers = request.headers();
     let own = |site: &[u8]| site == b"same-origin" || site == b"none";
     if !headers
@@ -37,7 +37,7 @@ pub(super) fn cross_site_denial<B>(request: &Request<B>) -> Option<&'static str>
         // DNS rebinding: a page may make its own name lead here after it was loaded, and then is
         // of the same site as far as the browser can tell.
         return Some(
-            "A browser may ask for this only at the exporter's IP address or at localhost: a \
+            "A browser may request this only at the exporter's IP address or at localhost: a \
              name can be made to lead here by its owner.\n",
         );
     }

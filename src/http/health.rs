@@ -27,7 +27,7 @@ pub(super) async fn ready(State(app): State<Arc<AppState>>) -> (StatusCode, &'st
     if app.deps.status.is_ready() {
         (StatusCode::OK, "polyv-exporter is ready.\n")
     } else {
-        let message = "polyv-exporter is not ready: not every channel was asked yet.\n";
+        let message = "polyv-exporter is not ready: not every channel was polled yet.\n";
         (StatusCode::SERVICE_UNAVAILABLE, message)
     }
 }
@@ -46,7 +46,7 @@ mod tests {
     use polyv_client::clock::Clock;
 
     #[tokio::test(start_paused = true)]
-    async fn exporter_with_a_stuck_poller_is_unhealthy() {
+    async fn exporter_with_a_stalled_poller_is_unhealthy() {
         let config = crate::config::Source::text(
             "config",
             "accounts: [{app_id: a, app_secret: s, channels: [{id: 1}]}]",
@@ -68,10 +68,10 @@ mod tests {
             telemetry_path: "/metrics".to_owned(),
             reload: None,
         }));
-        let asked = || async { healthy(State(Arc::clone(&app))).await.0 };
-        assert_eq!(asked().await, StatusCode::OK);
+        let probe = || async { healthy(State(Arc::clone(&app))).await.0 };
+        assert_eq!(probe().await, StatusCode::OK);
         // No poller sends heartbeats.
         tokio::time::advance(Duration::from_secs(61)).await;
-        assert_eq!(asked().await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(probe().await, StatusCode::SERVICE_UNAVAILABLE);
     }
 }

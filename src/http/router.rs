@@ -68,11 +68,11 @@ pub fn router(state: AppState, ui: Router<Arc<AppState>>) -> Router {
     // Around the router as a whole, which adds `Allow` after the layers of its routes.
     Router::new()
         .fallback_service(routes)
-        .layer(from_fn(answer_options))
+        .layer(from_fn(options_response))
 }
 
 /// Answers `OPTIONS`, the default check of some load balancers: 204 with the methods of the path.
-async fn answer_options(request: Request, next: Next) -> Response<Body> {
+async fn options_response(request: Request, next: Next) -> Response<Body> {
     let is_options = request.method() == Method::OPTIONS;
     if is_options && request.uri().path() == "*" {
         return (StatusCode::NO_CONTENT, [(ALLOW, "GET,HEAD,POST,OPTIONS")]).into_response();

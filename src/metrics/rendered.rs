@@ -47,7 +47,7 @@ generators! {
     CHANNEL_STATE_CHANGED => One(|c| Some(c.since.as_seconds()));
     CHANNEL_REPORTED_STATUS => Labelled(write_reported_status);
     CHANNEL_LIVE_TRANSITIONS => One(|c| Some(count(c.transitions)));
-    CHANNEL_POLL_SUCCESS => One(|c| Some(f64::from(c.last_outcome?.is_answer())));
+    CHANNEL_POLL_SUCCESS => One(|c| Some(f64::from(c.last_outcome?.is_success())));
     CHANNEL_LAST_POLL_OUTCOME => Labelled(write_last_outcome);
     CHANNEL_LAST_POLL_SUCCESS => One(|c| Some(c.last_success?.as_seconds()));
     CHANNEL_LAST_NEW_SAMPLE => One(|c| Some(c.last_new_sample?.as_seconds()));

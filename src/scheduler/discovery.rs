@@ -217,11 +217,11 @@ mod tests {
         got: &ChannelPage,
         seconds: u64,
     ) -> (ChannelPageRequest, DiscoveryState) {
-        let PollRequest::ChannelPage(asked) = discovery.pop_page() else {
+        let PollRequest::ChannelPage(request) = discovery.pop_page() else {
             panic!("a discovery requests pages");
         };
-        assert!(discovery.expects(asked) && discovery.due().is_none());
-        (asked, discovery.accept_page(got, at(seconds)))
+        assert!(discovery.expects(request) && discovery.due().is_none());
+        (request, discovery.accept_page(got, at(seconds)))
     }
 
     const CONSISTENT: DiscoveryState = DiscoveryState::Complete {
@@ -237,9 +237,9 @@ mod tests {
     fn pages_are_requested_one_after_the_other_and_again_after_the_interval() {
         let mut discovery = listing(&[]);
         for number in 1..=2 {
-            let (asked, step) = turn(&mut discovery, &page(1000, 3, 2100), 10);
+            let (request, step) = turn(&mut discovery, &page(1000, 3, 2100), 10);
             assert_eq!(
-                (asked.number, asked.status, step),
+                (request.number, request.status, step),
                 (number, None, DiscoveryState::MorePages)
             );
             assert_eq!(discovery.due(), Some(at(10)));
@@ -254,14 +254,14 @@ mod tests {
     #[test]
     fn each_status_is_listed_individually() {
         let mut discovery = listing(&[LiveStatus::Live, LiveStatus::Waiting]);
-        let (asked, step) = turn(&mut discovery, &page(3, 1, 3), 0);
+        let (request, step) = turn(&mut discovery, &page(3, 1, 3), 0);
         assert_eq!(
-            (asked.status, step),
+            (request.status, step),
             (Some(LiveStatus::Live), DiscoveryState::MorePages)
         );
-        let (asked, step) = turn(&mut discovery, &page(0, 0, 0), 0);
+        let (request, step) = turn(&mut discovery, &page(0, 0, 0), 0);
         assert_eq!(
-            (asked.status, step),
+            (request.status, step),
             (Some(LiveStatus::Waiting), INCONSISTENT)
         );
     }
@@ -309,21 +309,21 @@ mod tests {
             assert_eq!(discovery.record_failure(at(1000)), n == 0);
             assert_eq!(discovery.due(), Some(at(1000 + wait)));
         }
-        let (asked, step) = turn(&mut discovery, &page(5, 1, 5), 2000);
+        let (request, step) = turn(&mut discovery, &page(5, 1, 5), 2000);
         let recovered = DiscoveryState::Complete {
             is_consistent: true,
             failures: 6,
         };
-        assert_eq!((asked.number, step), (1, recovered));
+        assert_eq!((request.number, step), (1, recovered));
     }
 
     #[test]
     fn page_of_a_restarted_list_is_ignored() {
         let mut discovery = listing(&[]);
-        let PollRequest::ChannelPage(asked) = discovery.pop_page() else {
+        let PollRequest::ChannelPage(request) = discovery.pop_page() else {
             panic!("a discovery requests pages");
         };
         discovery.reset(at(1));
-        assert!(!discovery.expects(asked));
+        assert!(!discovery.expects(request));
     }
 }

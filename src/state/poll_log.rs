@@ -78,7 +78,9 @@ impl PollLog {
 
     /// The number of consecutive failed polls.
     pub(super) fn failures(&self) -> u64 {
-        let failed = self.recent().take_while(|entry| !entry.outcome.is_answer());
+        let failed = self
+            .recent()
+            .take_while(|entry| !entry.outcome.is_success());
         failed.map(|entry| entry.count).sum()
     }
 
@@ -106,15 +108,15 @@ mod tests {
 
     #[test]
     fn consecutive_polls_with_one_outcome_are_one_entry() {
-        let mut answers = PollLog::default();
+        let mut log = PollLog::default();
         for n in 0..10 {
-            answers.push(Outcome::Ok, None, 3, at(n));
+            log.push(Outcome::Ok, None, 3, at(n));
         }
-        answers.push(Outcome::Rejected, Some("channel is not exist"), 0, at(10));
-        answers.push(Outcome::Rejected, Some("another reason"), 0, at(11));
-        let entries: Vec<_> = answers.recent().cloned().collect();
+        log.push(Outcome::Rejected, Some("channel is not exist"), 0, at(10));
+        log.push(Outcome::Rejected, Some("another reason"), 0, at(11));
+        let entries: Vec<_> = log.recent().cloned().collect();
         assert_eq!(entries.len(), 3);
-        assert_eq!(answers.failures(), 2);
+        assert_eq!(log.failures(), 2);
         assert_eq!(entries[0].message.as_deref(), Some("another reason"));
         let ok = &entries[2];
         assert_eq!(
@@ -125,13 +127,13 @@ mod tests {
 
     #[test]
     fn log_is_bounded() {
-        let mut answers = PollLog::default();
+        let mut log = PollLog::default();
         for n in 0..100 {
             let message = format!("{n}{}", "长".repeat(10_000));
-            answers.push(Outcome::Rejected, Some(&message), 0, at(n));
+            log.push(Outcome::Rejected, Some(&message), 0, at(n));
         }
-        assert_eq!(answers.recent().count(), MAX_ENTRIES);
-        for entry in answers.recent() {
+        assert_eq!(log.recent().count(), MAX_ENTRIES);
+        for entry in log.recent() {
             let message = entry.message.as_deref().unwrap();
             assert_eq!(message.chars().count(), MAX_MESSAGE_CHARS + 1);
             assert!(message.ends_with('…'));

@@ -81,7 +81,7 @@ mod tests {
     use crate::telemetry::Endpoint;
 
     #[test]
-    fn it_sums_up_accounts_and_names_those_that_are_refused() {
+    fn status_summarizes_accounts_and_names_refused_ones() {
         let metrics = Metrics::new().unwrap();
         for account in ["a", "b", "c"] {
             metrics.init_account(account);

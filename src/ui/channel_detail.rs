@@ -187,13 +187,13 @@ fn last_polls(polls: &[PollLogView], context: RenderContext) -> Markup {
             @if polls.is_empty() { p { (messages.not_polled_yet) } }
             @else {
                 div.wide {
-                    table.answers {
+                    table.responses {
                         thead {
                             tr { @for heading in headings { th scope="col" { (heading) } } }
                         }
                         tbody {
                             @for poll in polls {
-                                tr .bad[!poll.outcome.is_answer()] {
+                                tr .bad[!poll.outcome.is_success()] {
                                     td {
                                         (context.language.outcome(poll.outcome))
                                         @if let Some(message) = &poll.message {

@@ -81,7 +81,7 @@ pub(super) fn exporter(exporter: &ExporterStatus, context: RenderContext) -> Mar
         (item(messages.calls, html! {
             @if calls.is_empty() { (messages.no_calls) }
             @for (outcome, count) in calls {
-                span.call .bad[!outcome.is_answer()] title=(context.language.outcome(*outcome)) {
+                span.call .bad[!outcome.is_success()] title=(context.language.outcome(*outcome)) {
                     code { (outcome.as_str()) } " " b { (count) }
                 } " "
             }

@@ -282,7 +282,7 @@ pub(super) fn state(channel: &ChannelSnapshot, context: RenderContext) -> Markup
 pub(super) fn condition(channel: &ChannelSnapshot, language: Language) -> Markup {
     let messages = language.messages();
     let several = channel.streams.len() > 1;
-    let failed = channel.last_outcome.filter(|outcome| !outcome.is_answer());
+    let failed = channel.last_outcome.filter(|outcome| !outcome.is_success());
     // A channel without current streams is not known to be all right.
     let is_known = channel.state == LiveState::Live && !channel.streams.is_empty();
     html! {

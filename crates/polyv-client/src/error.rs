@@ -137,7 +137,7 @@ impl Outcome {
 
     /// Whether the call reports on the channel: it is live, or it is not.
     #[must_use]
-    pub const fn is_answer(self) -> bool {
+    pub const fn is_success(self) -> bool {
         matches!(self, Self::Ok | Self::NotLive)
     }
 }

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_configuration_lists_the_scenarios_channels_by_their_names() {
+    fn configuration_lists_the_scenarios_channels_by_name() {
         let scenario = Scenario::parse("scenario", SCENARIO).unwrap();
         let config = Source::text(
             "config",

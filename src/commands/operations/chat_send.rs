@@ -125,7 +125,10 @@ fn record(reports: &mut [MessageReport<'_>], results: Vec<ChatResult>) {
     let mut results: HashMap<String, ChatResult> = results.collect();
     for report in reports {
         let Some(result) = results.remove(report.msg_id) else {
-            report.failed(MessageStatus::Unknown, "Polyv's answer says nothing of it");
+            report.failed(
+                MessageStatus::Unknown,
+                "Polyv's response does not mention it",
+            );
             continue;
         };
         match result.sent {
@@ -135,7 +138,7 @@ fn record(reports: &mut [MessageReport<'_>], results: Vec<ChatResult>) {
             }
             Some(false) => report.failed(MessageStatus::Refused, &result.reason),
             None => {
-                let why = "Polyv's answer does not say whether it was sent";
+                let why = "Polyv's response does not say whether it was sent";
                 report.failed(MessageStatus::Unknown, why);
             }
         }

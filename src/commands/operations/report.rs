@@ -50,7 +50,7 @@ impl OperationError {
     pub(super) fn new(error: &Error, effect: Effect) -> Self {
         let what = match error {
             Error::Forbidden(refusal) if refusal.message.starts_with("账号未开启") => format!(
-                "this account has not got the feature; ask Polyv to enable it ({})",
+                "this account does not have the feature; ask Polyv to enable it ({})",
                 refusal.message
             ),
             other => other.to_string(),

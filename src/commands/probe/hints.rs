@@ -51,7 +51,7 @@ pub(super) fn for_outcome(
             "Through a proxy: are HTTPS_PROXY and NO_PROXY set as meant?",
         ],
         Outcome::BadResponse => &[
-            "Something else than Polyv may have answered: look at api.base_url, and for a proxy \
+            "Something other than Polyv may have responded: look at api.base_url, and for a proxy \
              or a login page in between.",
         ],
     };
@@ -90,7 +90,7 @@ fn for_rejected(account: &str, related: &RelatedLookups) -> Vec<String> {
          be asked for."
             .to_owned()
     } else {
-        "The refusal's own words have to tell the rest; ask Polyv with them.".to_owned()
+        "Polyv's message says more; contact Polyv with it.".to_owned()
     });
     advice
 }
@@ -114,7 +114,7 @@ fn for_no_samples(related: &RelatedLookups) -> Vec<String> {
         }
         None if related.status_unknown => vec![
             "Polyv has no samples, and tells no live status, as of seminar channels (研讨会), \
-             whose streams can't be asked for."
+             whose streams can't be requested."
                 .to_owned(),
         ],
         None => vec![

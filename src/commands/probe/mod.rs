@@ -22,19 +22,19 @@ const LOOKBACK: Duration = Duration::from_secs(600);
 pub(super) fn run(arguments: &ProbeArgs) -> Result<(), CommandError> {
     let (report, text) =
         with_session(&arguments.account, &arguments.channel_id, async |session| {
-            let report = ask(&session).await;
+            let report = probe(&session).await;
             let text = text::write(&report, session.config.poll.time_zone);
             Ok((report, text))
         })?;
     output::show_report(arguments.account.output, &text, &report)?;
-    if report.is_answer() {
+    if report.is_success() {
         Ok(())
     } else {
         Err(CommandError::AlreadyReported)
     }
 }
 
-async fn ask(session: &ApiSession<'_>) -> Report {
+async fn probe(session: &ApiSession<'_>) -> Report {
     let (channel_id, clock) = (session.channel_id, &session.clock);
     let result = session
         .read(async |client: &Client, permit: Permit| {
@@ -47,7 +47,7 @@ async fn ask(session: &ApiSession<'_>) -> Report {
         Err(error) => matches!(error, Error::Rejected(_) | Error::Forbidden(_)),
     };
     let related = if puzzling {
-        RelatedLookups::ask(session).await
+        RelatedLookups::probe(session).await
     } else {
         RelatedLookups::default()
     };

@@ -28,20 +28,20 @@ pub(super) struct RelatedLookups {
 
 impl RelatedLookups {
     /// Asks about the session's channel. A call that fails says nothing.
-    pub(super) async fn ask(session: &ApiSession<'_>) -> Self {
+    pub(super) async fn probe(session: &ApiSession<'_>) -> Self {
         let (client, channel_id) = (&session.client, session.channel_id);
         let permit = session.limiter.acquire().await;
         let validity = client.status_valid(permit, &[channel_id]).await;
         let permit = session.limiter.acquire().await;
         let status = client.live_status(permit, &[channel_id]).await;
-        let asked = status.is_ok();
+        let responded = status.is_ok();
         let status = status.unwrap_or_default().into_iter();
         let mut of_channel = status.filter(|found| found.channel_id == channel_id);
         let status = of_channel.next().map(|found| found.status);
         let mut validity = validity.unwrap_or_default().into_iter();
         Self {
             validity: validity.find(|found| found.channel_id == channel_id),
-            status_unknown: asked && status.is_none(),
+            status_unknown: responded && status.is_none(),
             status,
         }
     }

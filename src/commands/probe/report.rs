@@ -18,7 +18,7 @@ pub(super) struct Report {
     pub(super) channel_name: Option<String>,
     /// When it was asked, by Polyv's clock.
     #[serde(serialize_with = "rfc3339")]
-    pub(super) asked_at: Timestamp,
+    pub(super) requested_at: Timestamp,
     /// `live`, `not_live` or `unknown`.
     pub(super) state: &'static str,
     pub(super) outcome: &'static str,
@@ -64,8 +64,8 @@ impl Report {
             Ok(info) => (Outcome::Ok, None, info),
             Err(error) => (error.outcome(), Some(error), StreamInfo::default()),
         };
-        let asked_at = session.clock.now().server_time;
-        let (streams, unreadable_samples) = streams(&info, asked_at);
+        let requested_at = session.clock.now().server_time;
+        let (streams, unreadable_samples) = streams(&info, requested_at);
         let samples = match (&info.samples[..], &streams[..]) {
             ([], _) => Samples::None,
             (_, []) => Samples::Unusable,
@@ -81,7 +81,7 @@ impl Report {
             account: account.clone(),
             channel_id: session.channel_id.to_owned(),
             channel_name: channel.map(|channel| channel.name.to_string()),
-            asked_at,
+            requested_at,
             state: match outcome {
                 Outcome::Ok => "live",
                 Outcome::NotLive => "not_live",
@@ -89,7 +89,7 @@ impl Report {
             },
             outcome: outcome.as_str(),
             error: error
-                .filter(|_| !outcome.is_answer())
+                .filter(|_| !outcome.is_success())
                 .map(|error| error.to_string()),
             clock_skew_seconds,
             streams,
@@ -99,7 +99,7 @@ impl Report {
     }
 
     /// Whether Polyv said whether the channel is live.
-    pub(super) fn is_answer(&self) -> bool {
+    pub(super) fn is_success(&self) -> bool {
         self.state != "unknown"
     }
 }

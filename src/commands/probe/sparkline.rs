@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dip_between_two_columns_shows() {
+    fn dip_between_two_columns_is_drawn() {
         let span = Duration::from_secs(400);
         let values = (0..80).map(|n| (at(n * 5 + 1), if n == 40 { 0.0 } else { 1e6 }));
         let drawn = draw(values, at(400), span);
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_nothing_nothing_is_drawn() {
+    fn empty_times_are_drawn_as_gaps() {
         let span = Duration::from_secs(400);
         let drawn = draw(
             [(at(395), 5.0), (at(-9999), 5.0)].into_iter(),

@@ -23,7 +23,7 @@ pub(super) fn write(report: &Report, zone: FixedOffset) -> String {
     let state = match report.state {
         "live" => "live",
         "not_live" => "not live",
-        _ => "unknown: there was no answer",
+        _ => "unknown: there was no response",
     };
     _ = writeln!(
         out,
@@ -38,7 +38,7 @@ pub(super) fn write(report: &Report, zone: FixedOffset) -> String {
         _ = writeln!(out, "  {count} samples can't be read and are left out");
     }
     for stream in &report.streams {
-        write_stream(stream, report.asked_at, zone, &mut out);
+        write_stream(stream, report.requested_at, zone, &mut out);
     }
     for advice in &report.advice {
         _ = writeln!(out, "→ {advice}");

@@ -38,7 +38,7 @@ pub(super) fn handle_stream_info(
         return;
     };
     accept_update(account, &update, context, now);
-    if outcome.is_answer() {
+    if outcome.is_success() {
         account.batch_status.observe_other_success();
     }
     account.queue.mark_polled(key);

@@ -216,7 +216,7 @@ channels: [{id: 3880533}]",
     let (status, text) = setup.run(MODERATE).await;
     assert_eq!(status, Some(1), "{text}");
     assert!(
-        text.contains("this account has not got the feature"),
+        text.contains("this account does not have the feature"),
         "{text}"
     );
     assert_eq!(setup.received(), ["video_moderation_get"]);

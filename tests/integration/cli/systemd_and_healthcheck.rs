@@ -94,7 +94,7 @@ async fn healthcheck_times_out_without_a_response() {
     let output = healthcheck(&silent.local_addr().unwrap().to_string());
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        text_of(&output).contains("no answer"),
+        text_of(&output).contains("no response"),
         "{}",
         text_of(&output)
     );

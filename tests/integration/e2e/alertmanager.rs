@@ -270,7 +270,7 @@ async fn causes_inhibit_their_consequences_and_never_a_stream_page() {
 /// When (milliseconds since 1970) the first sample under a bitrate was taken, by what Polyv
 /// answers of the channel.
 async fn first_sample_below(polyv: &SimulatorServer, channel: &str, bps: f64) -> i64 {
-    let response = polyv.ask_json(channel).await;
+    let response = polyv.stream_info_json(channel).await;
     let samples = response["data"].as_array().unwrap();
     let time = |sample: &Value| {
         let text = sample["time"].as_str().unwrap();

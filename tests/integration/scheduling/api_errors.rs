@@ -93,9 +93,9 @@ outcomes! {
     a_body_over_4_mib: channel_fault("trouble: huge, bytes: 5000000") is "bad_response";
     a_gzip_bomb: channel_fault("trouble: gzip_bomb") is "bad_response";
     an_endless_body: channel_fault("trouble: endless, pause: 0s") is "bad_response";
-    everything_hangs: shared_fault("trouble: hang") is "timeout";
-    everything_is_refused: shared_fault("trouble: reset") is "connection_failed";
-    everything_fails: shared_fault("trouble: bad_gateway") is "server_error";
+    all_calls_hang: shared_fault("trouble: hang") is "timeout";
+    all_connections_are_reset: shared_fault("trouble: reset") is "connection_failed";
+    all_calls_fail: shared_fault("trouble: bad_gateway") is "server_error";
     throttled: shared_fault("trouble: throttled, for: 10s") is "throttled";
 }
 

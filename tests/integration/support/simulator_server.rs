@@ -56,7 +56,7 @@ impl SimulatorServer {
     }
 
     /// The address of a signed question for a channel's stream information.
-    pub fn question(&self, channel: &str) -> String {
+    pub fn stream_info_url(&self, channel: &str) -> String {
         let query = self.signed(&[("channelId", channel)]);
         format!("{STREAM_INFO}?{query}")
     }
@@ -103,12 +103,18 @@ impl SimulatorServer {
         within_deadline(request.body(body).send()).await
     }
 
-    pub async fn ask(&self, channel: &str) -> reqwest::Result<reqwest::Response> {
-        self.get(&self.question(channel)).await
+    pub async fn request_stream_info(&self, channel: &str) -> reqwest::Result<reqwest::Response> {
+        self.get(&self.stream_info_url(channel)).await
     }
 
-    pub async fn ask_json(&self, channel: &str) -> Value {
-        let text = self.ask(channel).await.unwrap().text().await.unwrap();
+    pub async fn stream_info_json(&self, channel: &str) -> Value {
+        let text = self
+            .request_stream_info(channel)
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
         serde_json::from_str(&text).unwrap()
     }
 

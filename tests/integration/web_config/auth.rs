@@ -358,7 +358,9 @@ async fn cross_site_reload_is_rejected() {
         let text = response.text().await.unwrap();
         assert_eq!(got, status, "{headers:?}: {text}");
         assert!(
-            status == 200 || text.contains("may not ask") || text.contains("may ask for this only"),
+            status == 200
+                || text.contains("may not request")
+                || text.contains("may request this only"),
             "{text}"
         );
     }

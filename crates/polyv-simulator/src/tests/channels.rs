@@ -179,7 +179,7 @@ async fn streams_have_their_own_names_and_values() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_that_goes_offline_keeps_its_history_and_begins_a_new_session() {
+async fn offline_channel_keeps_its_history_and_starts_a_new_session() {
     let simulator = one(
         "sample_delay: 20s, life: {repeat: [{phase: steady, for: 60s}, {phase: offline, for: 30s}]}",
     );
@@ -210,13 +210,13 @@ async fn a_channel_that_goes_offline_keeps_its_history_and_begins_a_new_session(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_without_samples_is_live_all_the_same() {
+async fn channel_without_samples_is_live() {
     let silent = one("life: [{phase: steady, for: 30s}, no_samples]");
     pass(120).await;
     assert_eq!(values(&silent).len(), 6);
     let empty = one("life: empty");
     pass(60).await;
-    let answer = ask(&empty, STREAM_INFO, "channelId=1").text();
+    let answer = response_to(&empty, STREAM_INFO, "channelId=1").text();
     assert!(answer.ends_with("\"data\":[]}"), "{answer}");
     for simulator in [silent, empty] {
         let status = json(&simulator, LIVE_STATUS, "channelIds=1");
@@ -225,7 +225,7 @@ async fn a_channel_without_samples_is_live_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_life_can_be_changed_while_it_runs() {
+async fn script_can_be_changed_at_runtime() {
     let simulator = one("bitrate_bps: 1000000");
     pass(30).await;
     let drop = ChannelScript::parse("now", "{phase: bitrate_drop, to: 0.2, for: 20s}").unwrap();

@@ -6,7 +6,7 @@ use super::*;
 fn faulty(yaml: &str) -> (Simulator, HttpResponse) {
     let simulator = simulator("{noise: 0, channels: [{id: 1, live_for: 1m}]}");
     simulator.set_faults(Fault::parse_list("test", &format!("[{yaml}]")).unwrap());
-    let answer = ask(&simulator, STREAM_INFO, "channelId=1");
+    let answer = response_to(&simulator, STREAM_INFO, "channelId=1");
     (simulator, answer)
 }
 
@@ -115,13 +115,16 @@ async fn wrong_types_alternate_and_can_be_selected() {
     let (simulator, first) = faulty("wrong_types");
     let mut bodies = vec![first.text()];
     for _ in 1..10 {
-        bodies.push(ask(&simulator, STREAM_INFO, "channelId=1").text());
+        bodies.push(response_to(&simulator, STREAM_INFO, "channelId=1").text());
     }
     let turns = bodies.clone();
     bodies.sort_unstable();
     bodies.dedup();
     assert_eq!(bodies.len(), 10);
-    assert_eq!(ask(&simulator, STREAM_INFO, "channelId=1").text(), turns[0]);
+    assert_eq!(
+        response_to(&simulator, STREAM_INFO, "channelId=1").text(),
+        turns[0]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,7 +136,7 @@ async fn bad_values_corrupt_the_selected_fields() {
     assert_eq!(text.matches("\"bitRate\":\"1200000\"").count(), 8);
     let simulator = simulator("{noise: 0, channels: [{id: 1, live_for: 3h}]}");
     simulator.set_faults(Fault::parse_list("test", "[bad_values]").unwrap());
-    let all = ask(&simulator, STREAM_INFO, "channelId=1").text();
+    let all = response_to(&simulator, STREAM_INFO, "channelId=1").text();
     for spoiled in [
         "\"bitRate\":null",
         "\"bitRate\":\"\"",
@@ -149,7 +152,10 @@ async fn bad_values_corrupt_the_selected_fields() {
     ] {
         assert!(all.contains(spoiled), "{spoiled}");
     }
-    assert_eq!(ask(&simulator, STREAM_INFO, "channelId=1").text(), all);
+    assert_eq!(
+        response_to(&simulator, STREAM_INFO, "channelId=1").text(),
+        all
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,7 +189,7 @@ async fn bombs_endless_bodies_hangs_and_resets_are_connection_actions() {
     let (simulator, bomb) = faulty("gzip_bomb");
     assert_eq!(bomb.header("content-encoding"), Some("gzip"));
     simulator.set_faults(Fault::parse_list("test", "[endless]").unwrap());
-    let endless = ask(&simulator, STREAM_INFO, "channelId=1");
+    let endless = response_to(&simulator, STREAM_INFO, "channelId=1");
     assert!(matches!(endless.delivery, Delivery::Endless { .. }));
     assert!(endless.text().ends_with("\"data\":["), "{}", endless.text());
     for (fault, action) in [
@@ -197,7 +203,7 @@ async fn bombs_endless_bodies_hangs_and_resets_are_connection_actions() {
         assert_eq!(simulator.requests().last().unwrap().outcome, fault);
     }
     simulator.clear_faults();
-    let _ = ask(&simulator, STREAM_INFO, "channelId=1");
+    let _ = response_to(&simulator, STREAM_INFO, "channelId=1");
     assert_eq!(simulator.requests().last().unwrap().outcome, "samples");
 }
 

@@ -118,7 +118,7 @@ async fn fault_of_one_endpoint_does_not_affect_others() {
             &simulator,
             &format!("{{trouble: reset, endpoints: [{endpoint}]}}"),
         );
-        for asked in [
+        for calls in [
             RELEVANCE,
             MODERATION_UPDATE,
             MODERATION_GET,
@@ -126,8 +126,8 @@ async fn fault_of_one_endpoint_does_not_affect_others() {
             CENSOR_UPDATE,
             CENSOR_GET,
         ] {
-            let reset = simulator.handle(&Request::get(asked)) == ConnectionAction::Reset;
-            assert_eq!(reset, asked == path, "{endpoint} {asked}");
+            let reset = simulator.handle(&Request::get(calls)) == ConnectionAction::Reset;
+            assert_eq!(reset, calls == path, "{endpoint} {calls}");
         }
     }
 }

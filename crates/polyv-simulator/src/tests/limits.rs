@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn asked(simulator: &Simulator) -> ConnectionAction {
+fn send_call(simulator: &Simulator) -> ConnectionAction {
     simulator.handle(&signed(
         simulator,
         STREAM_INFO,
@@ -14,13 +14,13 @@ fn asked(simulator: &Simulator) -> ConnectionAction {
 async fn documented_limit_is_exact() {
     let simulator = simulator("channels: [{id: 1}]");
     for _ in 0..1_500 {
-        assert!(asked(&simulator).response().is_some());
+        assert!(send_call(&simulator).response().is_some());
     }
-    assert_eq!(asked(&simulator), ConnectionAction::Reset);
+    assert_eq!(send_call(&simulator), ConnectionAction::Reset);
     pass(299).await;
-    assert_eq!(asked(&simulator), ConnectionAction::Reset);
+    assert_eq!(send_call(&simulator), ConnectionAction::Reset);
     pass(1).await;
-    assert!(asked(&simulator).response().is_some());
+    assert!(send_call(&simulator).response().is_some());
     assert_eq!(
         simulator
             .requests()
@@ -35,7 +35,7 @@ async fn documented_limit_is_exact() {
 async fn rate_below_the_limit_is_never_blocked() {
     let simulator = simulator("{limits: {requests: 10, per: 10s}, channels: [{id: 1}]}");
     for _ in 0..600 {
-        assert!(asked(&simulator).response().is_some());
+        assert!(send_call(&simulator).response().is_some());
         pass(1).await;
     }
 }
@@ -46,22 +46,22 @@ async fn block_has_each_of_its_forms_and_can_be_lifted() {
         let simulator = simulator(&format!(
             "{{limits: {{requests: 0, as: {form}}}, channels: [{{id: 1}}]}}"
         ));
-        let action = asked(&simulator);
+        let action = send_call(&simulator);
         let answer = action.response().unwrap();
         assert_eq!(answer.status, status);
         assert!(serde_json::from_slice::<Value>(&answer.body).is_err());
     }
     let simulator = simulator("{limits: {requests: 1, as: timeout}, channels: [{id: 1}]}");
-    assert!(asked(&simulator).response().is_some());
-    assert_eq!(asked(&simulator), ConnectionAction::Hang);
+    assert!(send_call(&simulator).response().is_some());
+    assert_eq!(send_call(&simulator), ConnectionAction::Hang);
     simulator.unblock_clients();
-    assert!(asked(&simulator).response().is_some());
+    assert!(send_call(&simulator).response().is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn block_affects_one_client_and_not_control() {
     let simulator = simulator("{limits: {requests: 0}, channels: [{id: 1}]}");
-    assert_eq!(asked(&simulator), ConnectionAction::Reset);
+    assert_eq!(send_call(&simulator), ConnectionAction::Reset);
     for _ in 0..3 {
         let action = simulator.handle(&Request::get("/_simulator/channels"));
         assert_eq!(action.response().unwrap().status, 200);
@@ -70,8 +70,8 @@ async fn block_affects_one_client_and_not_control() {
     let two = self::simulator("{limits: {requests: 1}, channels: [{id: 1}]}");
     let mut other = signed(&two, STREAM_INFO, "channelId=1");
     other.client = "192.0.2.9".parse().unwrap();
-    assert!(asked(&two).response().is_some());
-    assert_eq!(asked(&two), ConnectionAction::Reset);
+    assert!(send_call(&two).response().is_some());
+    assert_eq!(send_call(&two), ConnectionAction::Reset);
     assert!(two.handle(&other).response().is_some());
 }
 
@@ -79,16 +79,16 @@ async fn block_affects_one_client_and_not_control() {
 async fn soft_limit_has_its_own_message() {
     let simulator = simulator("{limits: {soft: {requests: 2, per: 1s}}, channels: [{id: 1}]}");
     for _ in 0..2 {
-        let _ = asked(&simulator);
+        let _ = send_call(&simulator);
     }
-    let refusal = asked(&simulator).response().unwrap().text();
+    let refusal = send_call(&simulator).response().unwrap().text();
     assert_eq!(
         refusal,
         r#"{"code":400,"status":"error","message":"qps exceeds number of calls","data":""}"#
     );
     pass(1).await;
     assert!(
-        asked(&simulator)
+        send_call(&simulator)
             .response()
             .unwrap()
             .text()
@@ -100,6 +100,6 @@ async fn soft_limit_has_its_own_message() {
 async fn without_limits_no_call_is_blocked() {
     let simulator = simulator("{limits: none, channels: [{id: 1}]}");
     for _ in 0..3_000 {
-        assert!(asked(&simulator).response().is_some());
+        assert!(send_call(&simulator).response().is_some());
     }
 }

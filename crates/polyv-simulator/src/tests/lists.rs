@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn foreign_channel_is_refused_and_status_valid_tells_the_reason() {
+async fn foreign_channel_is_refused_and_status_valid_shows_the_reason() {
     let simulator = simulator(
         "accounts: [{app_id: simulated, app_secret: simulated-secret}, {app_id: b, app_secret: c}]\n\
          channels: [{id: 1}, {id: 2, account: b}, {id: 3, exists_in_account: other}, \
@@ -13,7 +13,7 @@ async fn foreign_channel_is_refused_and_status_valid_tells_the_reason() {
         let message = message(&simulator, &format!("channelId={id}"));
         assert_eq!(message, "illegal channel id", "{id}");
     }
-    let text = ask(&simulator, STATUS_VALID, "channels=1,2,3,4,99").text();
+    let text = response_to(&simulator, STATUS_VALID, "channels=1,2,3,4,99").text();
     let expected = "\"data\":{\"channels\":[\
          {\"channelId\":1,\"delete\":0,\"currentUser\":1},\
          {\"channelId\":2,\"delete\":0,\"currentUser\":0},\

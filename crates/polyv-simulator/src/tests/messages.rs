@@ -108,7 +108,7 @@ async fn texts_are_as_long_as_the_page_allows_in_utf_16_units() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_message_refuses_the_call_and_nothing_is_sent() {
+async fn invalid_message_rejects_the_call_and_nothing_is_sent() {
     let simulator = simulator("channels: [{id: 1}]");
     for name in ["msgId", "viewerId", "nickName", "content"] {
         for nothing in [Value::Null, value!(""), value!(" ")] {

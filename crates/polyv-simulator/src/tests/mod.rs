@@ -55,14 +55,14 @@ fn signed_by(
 }
 
 /// The response to a signed request of the default account.
-fn ask(simulator: &Simulator, path: &str, parameters: &str) -> HttpResponse {
+fn response_to(simulator: &Simulator, path: &str, parameters: &str) -> HttpResponse {
     let request = signed(simulator, path, parameters);
     let action = simulator.handle(&request);
     action.response().expect("a response").clone()
 }
 
 fn json(simulator: &Simulator, path: &str, parameters: &str) -> Value {
-    serde_json::from_str(&ask(simulator, path, parameters).text()).unwrap()
+    serde_json::from_str(&response_to(simulator, path, parameters).text()).unwrap()
 }
 
 const RELEVANCE: &str = "/live/v3/channel/session/relevance";

@@ -50,7 +50,7 @@ async fn every_update_sets_every_field_and_they_are_read_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_official_clients_differ_in_is_taken_either_way() {
+async fn differences_between_official_clients_are_accepted() {
     let simulator = simulator("channels: [{id: 1}]");
     for (name, given) in [
         ("imageFrequency", value!("5")),
@@ -67,7 +67,7 @@ async fn what_official_clients_differ_in_is_taken_either_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_missing_wrong_or_of_another_type_is_refused_and_changes_nothing() {
+async fn missing_wrong_and_mistyped_values_are_refused_and_change_nothing() {
     let simulator = simulator("channels: [{id: 1}]");
     let before = settings(&simulator);
     for name in [
@@ -117,7 +117,7 @@ async fn what_is_missing_wrong_or_of_another_type_is_refused_and_changes_nothing
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_json_operation_wants_json_and_signs_the_query_alone() {
+async fn json_operation_requires_json_and_signs_only_the_query() {
     let simulator = simulator("channels: [{id: 1}]");
     let request = post(
         &simulator,
@@ -144,7 +144,7 @@ async fn a_json_operation_wants_json_and_signs_the_query_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_account_without_the_feature_is_told_so() {
+async fn missing_feature_of_the_account_is_reported() {
     let simulator = simulator(
         "{http_status_is_code: true, \
          accounts: [{app_id: simulated, app_secret: simulated-secret, video_moderation: false}], \
@@ -152,7 +152,7 @@ async fn an_account_without_the_feature_is_told_so() {
     );
     let words = "账号未开启视频审核功能";
     assert_eq!(refused(&update(&simulator, &full())), words);
-    let answer = ask(&simulator, MODERATION_GET, "channelId=1");
+    let answer = response_to(&simulator, MODERATION_GET, "channelId=1");
     assert_eq!(answer.status, 400);
     assert_eq!(
         refused(&serde_json::from_str(&answer.text()).unwrap()),

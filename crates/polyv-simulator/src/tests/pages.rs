@@ -64,7 +64,7 @@ const RELEVANCE_SAMPLE: &str = "http://api.polyv.net/live/v3/channel/session/rel
     &externalSessionId=w11V61QWoK3332313778613940858739&channelId=2633655&timestamp=1636687112547";
 
 #[tokio::test(start_paused = true)]
-async fn a_session_is_linked_as_the_page_shows() {
+async fn documented_session_link_succeeds() {
     let simulator = simulator_of(RELEVANCE_SAMPLE, "");
     let answer = json_response(&simulator, &sample(RELEVANCE_SAMPLE, "secret", AS_FORM, ""));
     assert_as_shown(&answer, V3_SUCCESS);
@@ -76,7 +76,7 @@ async fn a_session_is_linked_as_the_page_shows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_signature_is_refused_with_the_code_and_data_of_either_page() {
+async fn wrong_signature_is_refused_with_the_documented_code_and_data() {
     for (address, settings, shown) in [
         (
             RELEVANCE_SAMPLE,
@@ -141,7 +141,7 @@ const AUDIT_BODY: &str = r#"[
 ]"#;
 
 #[tokio::test(start_paused = true)]
-async fn a_chat_message_is_sent_as_the_page_shows() {
+async fn documented_chat_message_is_sent() {
     let simulator = simulator_of(AUDIT_SAMPLE, "");
     let request = sample(AUDIT_SAMPLE, "secret", AS_JSON, AUDIT_BODY);
     let mut answer = json_response(&simulator, &request);
@@ -179,7 +179,7 @@ async fn a_chat_message_is_sent_as_the_page_shows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn v4_strangers_are_refused_as_the_pages_show() {
+async fn v4_foreign_channels_are_refused_as_documented() {
     for (address, body) in [
         (MODERATION_SAMPLE, MODERATION_BODY),
         (AUDIT_SAMPLE, AUDIT_BODY),
@@ -199,7 +199,7 @@ const CENSOR_SAMPLE: &str = "http://api.polyv.net/live/v3/channel/chat/update-ce
     &channelId=3335806&enabled=Y";
 
 #[tokio::test(start_paused = true)]
-async fn the_switch_is_answered_as_the_pages_table_or_its_sample_shows() {
+async fn switch_has_the_documented_responses() {
     for (settings, data) in [("", "true"), (", censor_update_answers: before", "false")] {
         let simulator = simulator_of(CENSOR_SAMPLE, settings);
         let answer = json_response(&simulator, &sample(CENSOR_SAMPLE, "secret", AS_FORM, ""));

@@ -10,7 +10,7 @@ async fn samples_have_the_pages_format() {
         "{noise: 0, channels: [{id: 3880533, bitrate_bps: 1157120, video_framerate_fps: 13, \
          audio_framerate_fps: 46, live_for: 6s}]}",
     );
-    let answer = ask(&simulator, STREAM_INFO, "channelId=3880533");
+    let answer = response_to(&simulator, STREAM_INFO, "channelId=3880533");
     assert_eq!(answer.status, 200);
     let content_type = answer.header("content-type");
     assert_eq!(content_type, Some("application/json;charset=UTF-8"));
@@ -34,7 +34,7 @@ async fn refusals_equal_the_documented_ones() {
     let v3 = |message: &str| {
         format!("{{\"code\":400,\"status\":\"error\",\"message\":\"{message}\",\"data\":\"\"}}")
     };
-    let answer = ask(&simulator, STREAM_INFO, "channelId=1");
+    let answer = response_to(&simulator, STREAM_INFO, "channelId=1");
     assert_eq!(answer.text(), v3("channel status not live"));
     assert_eq!(answer.status, 200);
     let text = |query: &str| {
@@ -75,18 +75,30 @@ async fn v4_refusals_have_the_v4_envelope() {
 #[tokio::test(start_paused = true)]
 async fn http_status_is_the_code_if_the_scenario_sets_it() {
     let simulator = simulator("{http_status_is_code: true, channels: [{id: 1, life: offline}]}");
-    assert_eq!(ask(&simulator, STREAM_INFO, "channelId=1").status, 400);
-    assert_eq!(ask(&simulator, LIVE_STATUS, "channelIds=1").status, 200);
-    assert_eq!(ask(&simulator, LIVE_STATUS, "channelIds=x").status, 400);
+    assert_eq!(
+        response_to(&simulator, STREAM_INFO, "channelId=1").status,
+        400
+    );
+    assert_eq!(
+        response_to(&simulator, LIVE_STATUS, "channelIds=1").status,
+        200
+    );
+    assert_eq!(
+        response_to(&simulator, LIVE_STATUS, "channelIds=x").status,
+        400
+    );
     let invented = Fault::parse_list("test", "[{trouble: rejected, code: 30005}]").unwrap();
     simulator.set_faults(invented);
-    assert_eq!(ask(&simulator, STREAM_INFO, "channelId=1").status, 200);
+    assert_eq!(
+        response_to(&simulator, STREAM_INFO, "channelId=1").status,
+        200
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn unknown_path_is_404_and_wrong_method_is_refused_in_the_envelope() {
     let simulator = simulator(ONE);
-    let answer = ask(&simulator, "/live/v3/channel/nothing", "channelId=1");
+    let answer = response_to(&simulator, "/live/v3/channel/nothing", "channelId=1");
     assert_eq!(answer.status, 404);
     assert!(serde_json::from_slice::<Value>(&answer.body).is_err());
     let mut request = signed(&simulator, STREAM_INFO, "channelId=3880533");

@@ -25,7 +25,7 @@ fn with_form(request: &Request, in_query: usize) -> Request {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_external_id_has_exactly_32_utf_16_units() {
+async fn external_id_has_exactly_32_utf16_units() {
     let simulator = simulator(ONE);
     let link = |id: &str| {
         tell(
@@ -60,7 +60,7 @@ async fn an_external_id_has_exactly_32_utf_16_units() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_need_not_be_live_but_has_to_be_the_callers() {
+async fn channel_need_not_be_live_but_must_be_the_callers() {
     let simulator = simulator(ONE);
     for (channel, good) in [(3, true), (2, false), (99, false)] {
         let parameters = format!("channelId={channel}&externalSessionId={ID}");
@@ -92,7 +92,7 @@ async fn parameters_may_stand_in_the_query_in_a_form_or_in_both() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parameter_in_both_places_and_a_forged_form_are_refused() {
+async fn parameter_in_both_places_and_forged_form_are_refused() {
     let simulator = simulator(ONE);
     let request = signed(&simulator, CENSOR_UPDATE, "channelId=1&enabled=Y");
     let target = format!("{CENSOR_UPDATE}?{}", request.query);
@@ -117,7 +117,7 @@ async fn a_parameter_in_both_places_and_a_forged_form_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_no_form_has_to_say_nothing() {
+async fn body_other_than_a_form_must_be_empty() {
     let simulator = simulator(ONE);
     let request = signed(&simulator, CENSOR_UPDATE, "channelId=1&enabled=Y");
     let target = format!("{CENSOR_UPDATE}?{}", request.query);
@@ -147,7 +147,7 @@ async fn a_body_that_is_no_form_has_to_say_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_switch_is_set_toggled_and_read_back() {
+async fn switch_is_set_toggled_and_read_back() {
     let simulator = simulator(ONE);
     let read = || json(&simulator, CENSOR_GET, "channelId=1")["data"].clone();
     assert_eq!(read(), "N");
@@ -180,7 +180,7 @@ async fn the_switch_is_set_toggled_and_read_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_switch_can_be_read_as_a_boolean() {
+async fn switch_can_be_read_as_a_boolean() {
     let simulator = simulator("{censor_get_answers: booleans, channels: [{id: 1}]}");
     let read = || json(&simulator, CENSOR_GET, "channelId=1")["data"].clone();
     assert_eq!(read(), false);

@@ -65,7 +65,7 @@ async fn default_range_is_the_last_three_hours() {
 #[tokio::test(start_paused = true)]
 async fn clock_skew_applies_to_everything() {
     let simulator = simulator(ONE);
-    let straight = ask(&simulator, STREAM_INFO, "channelId=3880533");
+    let straight = response_to(&simulator, STREAM_INFO, "channelId=3880533");
     assert_eq!(
         straight.header("date"),
         Some("Fri, 07 Apr 2023 01:38:41 GMT")
@@ -97,13 +97,13 @@ async fn clock_skew_applies_to_everything() {
 async fn requests_are_logged() {
     let simulator = simulator(ONE);
     pass(7).await;
-    let _ = ask(
+    let _ = response_to(
         &simulator,
         STREAM_INFO,
         "channelId=3880533&startTime=1680831461000",
     );
-    let _ = ask(&simulator, STREAM_INFO, "channelId=4");
-    let _ = ask(&simulator, LIVE_STATUS, "channelIds=3880533,4");
+    let _ = response_to(&simulator, STREAM_INFO, "channelId=4");
+    let _ = response_to(&simulator, LIVE_STATUS, "channelIds=3880533,4");
     let _ = simulator.handle(&Request::get("/other"));
     let log = simulator.requests();
     let brief: Vec<_> = log

@@ -18,12 +18,12 @@ fn newest_bitrate(answer: &Value) -> f64 {
 #[tokio::test]
 async fn control_call_changes_the_bitrate() {
     let served = SimulatorServer::start("{sample_every: 100ms, channels: [{id: 1}]}").await;
-    assert!(newest_bitrate(&served.ask_json("1").await) > 1_000_000.0);
+    assert!(newest_bitrate(&served.stream_info_json("1").await) > 1_000_000.0);
     let life = "{phase: bitrate_drop, to: 0.2}";
     let (status, channel) = served.control("PUT", "channels/1/life", life).await;
     assert_eq!((status, &channel["phase"]), (200, &"bitrate_drop".into()));
     let dropped = async {
-        while newest_bitrate(&served.ask_json("1").await) > 300_000.0 {
+        while newest_bitrate(&served.stream_info_json("1").await) > 300_000.0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -40,7 +40,7 @@ async fn channels_are_added_listed_and_deleted_over_http() {
     let json = r#"{"name": "Second", "bitrate_bps": 500000, "life": "steady"}"#;
     let (status, channel) = served.control("PUT", "channels/2", json).await;
     assert_eq!((status, &channel["name"]), (200, &"Second".into()));
-    assert_eq!(served.ask_json("2").await["code"], 200);
+    assert_eq!(served.stream_info_json("2").await["code"], 200);
     let (_, list) = served.control("GET", "channels", "").await;
     let phases: Vec<_> = list["channels"]
         .as_array()
@@ -51,7 +51,10 @@ async fn channels_are_added_listed_and_deleted_over_http() {
     assert_eq!(phases, [("1", "steady"), ("2", "steady")]);
     let (status, channel) = served.control("DELETE", "channels/1", "").await;
     assert_eq!((status, &channel["phase"]), (200, &"deleted".into()));
-    assert_eq!(served.ask_json("1").await["message"], "illegal channel id");
+    assert_eq!(
+        served.stream_info_json("1").await["message"],
+        "illegal channel id"
+    );
     let (status, _) = served.control("DELETE", "channels/99", "").await;
     assert_eq!(status, 404);
 }
@@ -90,7 +93,7 @@ async fn mistakes_are_reported_with_line_and_column_and_change_nothing() {
     assert_eq!(status, 404);
     let (status, _) = served.control("GET", "received?since=yesterday", "").await;
     assert_eq!(status, 400);
-    assert_eq!(served.ask_json("1").await["code"], 200);
+    assert_eq!(served.stream_info_json("1").await["code"], 200);
 }
 
 #[tokio::test]
@@ -99,7 +102,7 @@ async fn clock_delay_and_request_log_are_available_over_http() {
     let (_, answer) = served.control("PUT", "clock_skew", "-10m").await;
     assert_eq!(answer["clock_skew_ms"], -600_000);
     let host = std::time::SystemTime::now();
-    let response = served.ask("1").await.unwrap();
+    let response = served.request_stream_info("1").await.unwrap();
     let date = response.headers()["date"].to_str().unwrap();
     let behind = host
         .duration_since(httpdate::parse_http_date(date).unwrap())
@@ -112,7 +115,7 @@ async fn clock_delay_and_request_log_are_available_over_http() {
         .await;
     assert_eq!(channel["sample_delay"], "2m30s");
 
-    let _ = served.ask("7").await.unwrap();
+    let _ = served.request_stream_info("7").await.unwrap();
     let (_, log) = served.control("GET", "received?since=1", "").await;
     assert_eq!(log["next"], 2);
     assert_eq!(log["received"][0]["channel_id"], "7");

@@ -14,18 +14,21 @@ async fn hanging_call_gets_no_response_while_others_do() {
         "{channels: [{id: 1}, {id: 2}], troubles: [{trouble: hang, channels: [\"1\"]}]}",
     )
     .await;
-    let url = format!("http://{}{}", served.address, served.question("1"));
+    let url = format!("http://{}{}", served.address, served.stream_info_url("1"));
     let request = served.client.get(url).timeout(Duration::from_millis(300));
     let error = within_deadline(request.send()).await.unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
-    assert_eq!(served.ask_json("2").await["code"], 200);
+    assert_eq!(served.stream_info_json("2").await["code"], 200);
 }
 
 #[tokio::test]
 async fn reset_connection_has_no_response() {
     let served = SimulatorServer::start("{channels: [{id: 1}], troubles: [reset]}").await;
     let mut connection = TcpStream::connect(served.address).await.unwrap();
-    let request = format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", served.question("1"));
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: x\r\n\r\n",
+        served.stream_info_url("1")
+    );
     connection.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let error = within_deadline(connection.read_to_end(&mut answer))
@@ -39,7 +42,10 @@ async fn reset_connection_has_no_response() {
 async fn cut_off_body_is_shorter_than_its_length() {
     let served = SimulatorServer::start("{channels: [{id: 1}], troubles: [cut_off]}").await;
     let mut connection = TcpStream::connect(served.address).await.unwrap();
-    let request = format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", served.question("1"));
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: x\r\n\r\n",
+        served.stream_info_url("1")
+    );
     connection.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     within_deadline(connection.read_to_end(&mut answer))
@@ -53,7 +59,7 @@ async fn cut_off_body_is_shorter_than_its_length() {
         .unwrap();
     let promised: usize = length.parse().unwrap();
     assert_eq!(body.len(), promised / 2);
-    let response = served.ask("1").await.unwrap();
+    let response = served.request_stream_info("1").await.unwrap();
     let error = within_deadline(response.bytes()).await.unwrap_err();
     assert!(error.is_body() || error.is_decode(), "{error:?}");
 }
@@ -61,7 +67,13 @@ async fn cut_off_body_is_shorter_than_its_length() {
 #[tokio::test]
 async fn truncated_json_is_valid_http() {
     let served = SimulatorServer::start("{channels: [{id: 1}], troubles: [truncated_json]}").await;
-    let text = served.ask("1").await.unwrap().text().await.unwrap();
+    let text = served
+        .request_stream_info("1")
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     assert!(text.starts_with("{\"code\":200,"));
     assert!(serde_json::from_str::<Value>(&text).is_err());
 }
@@ -69,7 +81,7 @@ async fn truncated_json_is_valid_http() {
 #[tokio::test]
 async fn endless_body_exceeds_any_limit() {
     let served = SimulatorServer::start("{channels: [{id: 1}], troubles: [endless]}").await;
-    let mut response = served.ask("1").await.unwrap();
+    let mut response = served.request_stream_info("1").await.unwrap();
     assert_eq!(response.content_length(), None);
     let mut received = 0;
     while received < 5 << 20 {
@@ -81,7 +93,7 @@ async fn endless_body_exceeds_any_limit() {
 #[tokio::test]
 async fn gzip_bomb_expands_in_a_client_that_decompresses_it() {
     let served = SimulatorServer::start("{channels: [{id: 1}], troubles: [gzip_bomb]}").await;
-    let url = format!("http://{}{}", served.address, served.question("1"));
+    let url = format!("http://{}{}", served.address, served.stream_info_url("1"));
     let client = reqwest::Client::builder()
         .gzip(true)
         .no_proxy()
@@ -108,7 +120,7 @@ async fn gateways_and_redirects_have_their_statuses() {
         ("{trouble: answer, status: 503, body: \"\"}", 503),
     ] {
         served.inject_faults(trouble).await;
-        let response = served.ask("1").await.unwrap();
+        let response = served.request_stream_info("1").await.unwrap();
         assert_eq!(response.status().as_u16(), status, "{trouble}");
         let text = response.text().await.unwrap();
         assert!(
@@ -122,7 +134,7 @@ async fn gateways_and_redirects_have_their_statuses() {
     assert_eq!(troubles["troubles"][0]["active"], true);
     let (_, troubles) = served.control("DELETE", "troubles", "").await;
     assert_eq!(troubles["troubles"].as_array().unwrap().len(), 0);
-    assert_eq!(served.ask_json("1").await["code"], 200);
+    assert_eq!(served.stream_info_json("1").await["code"], 200);
 }
 
 #[tokio::test]
@@ -132,7 +144,7 @@ async fn latency_is_waited_for_on_the_socket() {
     )
     .await;
     let begin = Instant::now();
-    assert_eq!(served.ask_json("1").await["code"], 200);
+    assert_eq!(served.stream_info_json("1").await["code"], 200);
     let took = begin.elapsed();
     assert!(took >= Duration::from_millis(300), "{took:?}");
 }

@@ -12,15 +12,15 @@ use crate::simulator_server::{SimulatorServer, within_deadline};
 #[tokio::test]
 async fn right_signature_is_accepted_and_wrong_one_refused() {
     let served = SimulatorServer::start("channels: [{id: 3880533}, {id: 2, life: offline}]").await;
-    let answer = served.ask_json("3880533").await;
+    let answer = served.stream_info_json("3880533").await;
     assert_eq!(answer["code"], 200);
     assert!(answer["data"].as_array().unwrap().len() > 700);
     assert_eq!(
-        served.ask_json("2").await["message"],
+        served.stream_info_json("2").await["message"],
         "channel status not live"
     );
     let forged = served
-        .question("3880533")
+        .stream_info_url("3880533")
         .replace("channelId=3880533", "channelId=2");
     let answer = served.get(&forged).await.unwrap().text().await.unwrap();
     assert!(answer.contains("invalid signature."), "{answer}");
@@ -31,10 +31,10 @@ async fn connections_over_the_limit_are_reset_except_for_control() {
     let served =
         SimulatorServer::start("{limits: {requests: 5, per: 10s}, channels: [{id: 1}]}").await;
     for _ in 0..5 {
-        assert_eq!(served.ask_json("1").await["code"], 200);
+        assert_eq!(served.stream_info_json("1").await["code"], 200);
     }
     for _ in 0..3 {
-        let error = served.ask("1").await.unwrap_err();
+        let error = served.request_stream_info("1").await.unwrap_err();
         assert!(error.is_request() || error.is_connect(), "{error:?}");
     }
     let (_, log) = served.control("GET", "received", "").await;
@@ -44,7 +44,7 @@ async fn connections_over_the_limit_are_reset_except_for_control() {
     assert!(!calls[..5].iter().any(|call| blocked(&call)));
     let (status, _) = served.control("DELETE", "blocks", "").await;
     assert_eq!(status, 200);
-    assert_eq!(served.ask_json("1").await["code"], 200);
+    assert_eq!(served.stream_info_json("1").await["code"], 200);
 }
 
 #[tokio::test]
@@ -52,7 +52,10 @@ async fn one_connection_serves_several_calls() {
     let served = SimulatorServer::start("channels: [{id: 1, live_for: 1m}]").await;
     let mut connection = TcpStream::connect(served.address).await.unwrap();
     for _ in 0..3 {
-        let request = format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", served.question("1"));
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: x\r\n\r\n",
+            served.stream_info_url("1")
+        );
         connection.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         while !answer.ends_with(b"]}") {
@@ -77,7 +80,7 @@ async fn shutdown_is_quick_despite_hanging_calls() {
         let mut connection = TcpStream::connect(served.address).await.unwrap();
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: x\r\n\r\n",
-            served.question(channel)
+            served.stream_info_url(channel)
         );
         connection.write_all(request.as_bytes()).await.unwrap();
         connections.push(connection);
@@ -107,7 +110,7 @@ async fn shutdown_is_quick_despite_hanging_calls() {
 #[tokio::test]
 async fn port_can_be_reused_after_shutdown() {
     let served = SimulatorServer::start("channels: [{id: 1}]").await;
-    assert_eq!(served.ask_json("1").await["code"], 200);
+    assert_eq!(served.stream_info_json("1").await["code"], 200);
     let (address, simulator) = (served.address, served.simulator.clone());
     served.stop().await;
     let listener = TcpListener::bind(address).await.unwrap();
@@ -127,8 +130,8 @@ async fn response_in_flight_is_sent_before_shutdown() {
         "{channels: [{id: 1}], troubles: [{trouble: latency, median: 400ms, p99: 400ms}]}",
     )
     .await;
-    let url = format!("http://{}{}", served.address, served.question("1"));
-    let asked = tokio::spawn(served.client.get(url).send());
+    let url = format!("http://{}{}", served.address, served.stream_info_url("1"));
+    let result = tokio::spawn(served.client.get(url).send());
     within_deadline(async {
         while served.simulator.requests().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -138,7 +141,7 @@ async fn response_in_flight_is_sent_before_shutdown() {
     let took = served.stop().await;
     // It waited for the answer, and not for longer.
     assert!(took > Duration::from_millis(50), "{took:?}");
-    let response = within_deadline(asked).await.unwrap().unwrap();
+    let response = within_deadline(result).await.unwrap().unwrap();
     let text = within_deadline(response.text()).await.unwrap();
     assert!(text.starts_with("{\"code\":200,"), "{text}");
 }
@@ -146,7 +149,7 @@ async fn response_in_flight_is_sent_before_shutdown() {
 #[tokio::test]
 async fn idle_connections_do_not_delay_shutdown() {
     let served = SimulatorServer::start("channels: [{id: 1}]").await;
-    assert_eq!(served.ask_json("1").await["code"], 200);
+    assert_eq!(served.stream_info_json("1").await["code"], 200);
     let client = served.client.clone();
     let took = served.stop().await;
     assert!(took < Duration::from_millis(400), "{took:?}");

@@ -75,7 +75,7 @@ async fn channel(served: &SimulatorServer) -> Value {
 }
 
 #[tokio::test]
-async fn the_pages_sample_requests_are_answered_and_their_effects_are_shown() {
+async fn documented_sample_requests_succeed_and_take_effect() {
     let served = SimulatorServer::start(ONE).await;
     let v3 = json!({"code": 200, "status": "success", "message": "", "data": true});
     let link = [("externalSessionId", ID)];
@@ -135,7 +135,7 @@ async fn the_pages_sample_requests_are_answered_and_their_effects_are_shown() {
 }
 
 #[tokio::test]
-async fn the_pages_failures_are_answered() {
+async fn documented_failures_are_returned() {
     let served = SimulatorServer::start("{invalid_signature_code: 403, channels: [{id: 1}]}").await;
     let v3 = json!({"code": 403, "status": "error", "message": "invalid signature.", "data": ""});
     for (path, more) in [
@@ -224,7 +224,7 @@ async fn limits_types_and_channels_are_checked() {
 }
 
 #[tokio::test]
-async fn an_answer_is_lost_with_the_effect_or_without() {
+async fn response_is_lost_with_or_without_effect() {
     let served = SimulatorServer::start(ONE).await;
     for (trouble, sent) in [
         ("hang", false),

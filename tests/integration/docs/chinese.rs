@@ -1,6 +1,6 @@
-//! The Chinese README says what the English one says.
+//! The Chinese README and pages say what the English ones say.
 
-use crate::support::markdown::{Block, Page};
+use crate::support::markdown::{Block, Page, pages};
 
 const ENGLISH: &str = "README.md";
 const CHINESE: &str = "README.zh-CN.md";
@@ -9,50 +9,77 @@ fn both() -> (Page, Page) {
     (Page::open(ENGLISH), Page::open(CHINESE))
 }
 
-#[test]
-fn readmes_have_the_same_headings() {
-    let (english, chinese) = both();
-    let (english, chinese) = (english.headings(), chinese.headings());
-    assert!(english.len() > 5);
-    for (number, ours) in english.iter().enumerate() {
-        let Some(theirs) = chinese.get(number) else {
-            panic!("{CHINESE} ends before the heading `{}`", ours.1);
-        };
-        assert_eq!(
-            ours.0, theirs.0,
-            "heading {number}: `{}` of {ENGLISH} is not as deep as `{}` of {CHINESE}",
-            ours.1, theirs.1
-        );
-    }
-    let more = chinese.get(english.len());
-    assert_eq!(more, None, "{ENGLISH} has no such heading");
+/// Both READMEs, and each page of `docs/zh` with the one that it translates.
+fn pairs() -> Vec<(Page, Page)> {
+    let translated = pages().into_iter().filter_map(|page| {
+        let name = page.path.strip_prefix("docs/zh/")?;
+        Some((Page::open(&format!("docs/{name}")), page))
+    });
+    let pairs: Vec<_> = std::iter::once(both()).chain(translated).collect();
+    assert!(pairs.len() > 15, "{}", pairs.len());
+    pairs
 }
 
 #[test]
-fn readmes_show_the_same_blocks() {
-    let (english, chinese) = both();
-    let (english, chinese) = (english.blocks(), chinese.blocks());
-    assert!(english.len() > 5);
+fn every_runbook_is_translated() {
+    let all = pages();
+    let names = |folder: &str| -> Vec<String> {
+        let inside = all.iter().filter_map(|page| page.path.strip_prefix(folder));
+        inside.map(str::to_owned).collect()
+    };
+    let english = names("docs/runbooks/");
+    assert!(english.len() > 15, "{english:?}");
+    assert_eq!(english, names("docs/zh/runbooks/"));
+}
+
+#[test]
+fn translations_have_the_same_headings() {
+    for (english, chinese) in pairs() {
+        let (ours, theirs) = (english.headings(), chinese.headings());
+        for (number, ours) in ours.iter().enumerate() {
+            let Some(theirs) = theirs.get(number) else {
+                panic!("{} ends before the heading `{}`", chinese.path, ours.1);
+            };
+            assert_eq!(
+                ours.0, theirs.0,
+                "heading {number}: `{}` of {} is not as deep as `{}` of {}",
+                ours.1, english.path, theirs.1, chinese.path
+            );
+        }
+        let more = theirs.get(ours.len());
+        assert_eq!(more, None, "{} has no such heading", english.path);
+    }
+}
+
+#[test]
+fn translations_show_the_same_blocks() {
     // What a picture of letters says is translated.
     let shown = |block: &Block| match block.language.as_str() {
         "text" => format!("```text of {} lines```", block.text.lines().count()),
         language => format!("```{language}\n{}```", block.text),
     };
-    for (number, ours) in english.iter().enumerate() {
-        let Some(theirs) = chinese.get(number) else {
-            panic!("{CHINESE} has no block like {}", ours.place());
-        };
+    for (english, chinese) in pairs() {
+        let (ours, theirs) = (english.blocks(), chinese.blocks());
+        for (number, ours) in ours.iter().enumerate() {
+            let Some(theirs) = theirs.get(number) else {
+                panic!("{} has no block like {}", chinese.path, ours.place());
+            };
+            assert!(
+                shown(ours) == shown(theirs),
+                "{} and {} differ:\n{}\n{}",
+                ours.place(),
+                theirs.place(),
+                shown(ours),
+                shown(theirs)
+            );
+        }
+        let more = theirs.get(ours.len());
         assert!(
-            shown(ours) == shown(theirs),
-            "{} and {} differ:\n{}\n{}",
-            ours.place(),
-            theirs.place(),
-            shown(ours),
-            shown(theirs)
+            more.is_none(),
+            "{} has no block like {more:?}",
+            english.path
         );
     }
-    let more = chinese.get(english.len());
-    assert!(more.is_none(), "{ENGLISH} has no block like {more:?}");
 }
 
 #[test]

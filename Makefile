@@ -50,8 +50,9 @@ dashboards: ## Generates dashboards/*.json from dashboards/source
 	target/test-tools/python/bin/python3 -B dashboards/source/build.py
 
 .PHONY: kubernetes
-kubernetes: ## Generates the cluster's alert rules from alerts/polyv.rules.yml
+kubernetes: ## Generates the cluster's alert rules, and the Helm chart's, dashboards and table of values
 	scripts/kubernetes-rules > deploy/kubernetes/components/prometheus-operator/prometheusrule.yaml
+	target/test-tools/python/bin/python3 -B scripts/helm-chart
 
 .PHONY: load
 load: ## Polls 1,000 live channels on one core for a minute and shows lag and memory

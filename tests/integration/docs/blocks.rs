@@ -32,6 +32,16 @@ const KINDS: &[Kind] = &[
         is_of_kubernetes,
         Check::Tests("e2e/kubernetes_page"),
     ),
+    (
+        "yaml",
+        |block| block.page.starts_with("deploy/helm/"),
+        Check::Tests("e2e/kubernetes_helm_page"),
+    ),
+    (
+        "yaml",
+        |block| has(block, "targets"),
+        Check::Tests("e2e/alertmanager_chat"),
+    ),
     ("yaml", |block| has(block, "tls_server_config"), WEB),
     ("yaml", |block| has(block, "basic_auth_users"), WEB),
     ("yaml", |block| has(block, "scrape_configs"), PROMETHEUS),

@@ -148,7 +148,7 @@ fn our_pages() -> impl Iterator<Item = Page> {
     let about_others = |path: &str| OTHERS.iter().any(|one| path == format!("docs/{one}.md"));
     pages()
         .into_iter()
-        .filter(move |page| !about_others(&page.path))
+        .filter(move |page| !about_others(&page.path) && !page.path.starts_with("deploy/"))
 }
 
 #[tokio::test]

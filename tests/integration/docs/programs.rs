@@ -22,6 +22,11 @@ pub const PROGRAMS: &[(&str, Check)] = &[
     ("cp", Check::Tests("e2e/compose")),
     ("chmod", Check::Tests("e2e/compose")),
     ("kubectl", Check::Tests("e2e/kubernetes_page")),
+    ("kubectl", Check::Tests("e2e/kubernetes_helm_page")),
+    ("helm", Check::Tests("e2e/kubernetes_helm_page")),
+    ("sed", Check::Here(rules_edit)),
+    ("vmalert", Check::Tests("e2e/victoria")),
+    ("amtool", Check::Tests("e2e/alertmanager_chat")),
     ("kustomize", Check::Tests("e2e/kubernetes_page")),
     // `scripts/host-test` installs and runs the package with these.
     ("apt", Check::Nothing),
@@ -92,6 +97,24 @@ pub fn own_command_in_part(command: &Command) -> Result<(), String> {
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Ok(()),
             _ => Err(error.to_string()),
         },
+    }
+}
+
+/// The runbooks' folder in the rules, by one that there is.
+fn rules_edit(command: &Command) -> Result<(), String> {
+    let [flag, change, file] = command.arguments() else {
+        return Err("a flag, a change and a file are expected".to_owned());
+    };
+    let parts: Vec<&str> = change.split('|').collect();
+    match parts.as_slice() {
+        ["s", from, to, ""] if flag == "-i" && file == "polyv.rules.yml" => {
+            let changes = read("alerts/polyv.rules.yml").contains(from);
+            let leads_there = root().join(to.trim_start_matches('/')).is_dir();
+            (changes && leads_there)
+                .then_some(())
+                .ok_or_else(|| format!("{from} is not in the rules, or there is no {to}"))
+        }
+        _ => Err("`-i s|…|…|` is expected".to_owned()),
     }
 }
 

@@ -154,7 +154,7 @@ fn dashboards_are_config_maps_for_the_sidecar() {
 }
 
 /// Whether all of a selector's labels are among some labels.
-fn selects(selector: &Value, labels: &Value) -> bool {
+pub fn selects(selector: &Value, labels: &Value) -> bool {
     let selector = selector.as_object().unwrap();
     !selector.is_empty() && selector.iter().all(|(key, value)| &labels[key] == value)
 }

@@ -16,7 +16,7 @@ use crate::support::secured_exporter::{ALICE, TLS, basic, until};
 use crate::support::simulator_server::SimulatorServer;
 
 /// What the Pod Security Standard `restricted`, which includes `baseline`, has against a pod.
-fn restricted_violations(pod: &Value) -> Vec<String> {
+pub fn restricted_violations(pod: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let mut demand = |holds: bool, what: &str| {
         if !holds {

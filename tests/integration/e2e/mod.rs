@@ -5,6 +5,8 @@ mod alertmanager_docs;
 mod browser;
 mod compose;
 mod kubernetes;
+mod kubernetes_helm;
+mod kubernetes_helm_page;
 mod kubernetes_page;
 mod kubernetes_pods;
 mod kubernetes_prometheus;

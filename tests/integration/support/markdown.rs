@@ -31,11 +31,12 @@ pub struct Block {
     pub text: String,
 }
 
-/// All documents: those at the root, and whatever is under `docs`.
+/// All documents: those at the root, and whatever is under `docs` and `deploy`.
 pub fn pages() -> Vec<Page> {
     let mut paths = Vec::new();
     collect(&root(), false, &mut paths);
     collect(&root().join("docs"), true, &mut paths);
+    collect(&root().join("deploy"), true, &mut paths);
     paths.sort();
     let pages: Vec<_> = paths
         .into_iter()

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod certificates;
 pub mod curl;
 pub mod exporter_process;
+pub mod helm;
 pub mod kubernetes;
 pub mod markdown;
 pub mod pod;

@@ -37,6 +37,26 @@ pub async fn start_as(pod: &Pod, name: &str) -> (Program, String) {
     (program, address_in(&line).to_string())
 }
 
+/// The files of a volume of a Secret, or of projected keys of several.
+fn secret_files(
+    volume: &Value,
+    secrets: &BTreeMap<&str, BTreeMap<String, String>>,
+) -> BTreeMap<String, String> {
+    let Some(sources) = volume["projected"]["sources"].as_array() else {
+        return secrets[volume["secret"]["secretName"].as_str().unwrap()].clone();
+    };
+    let items = sources.iter().flat_map(|source| {
+        let secret = &source["secret"];
+        let keys = &secrets[secret["name"].as_str().unwrap()];
+        let items = secret["items"].as_array().unwrap().iter();
+        items.map(move |item| {
+            let path = item["path"].as_str().unwrap().to_owned();
+            (path, keys[item["key"].as_str().unwrap()].clone())
+        })
+    });
+    items.collect()
+}
+
 // === impl Pod ===
 
 impl Pod {
@@ -71,7 +91,7 @@ impl Pod {
                     .iter()
                     .map(|(key, value)| (key.clone(), edit(value.as_str().unwrap())))
                     .collect(),
-                None => secrets[volume["secret"]["secretName"].as_str().unwrap()].clone(),
+                None => secret_files(volume, secrets),
             };
             let content: BTreeMap<String, String> = content
                 .into_iter()

@@ -13,7 +13,7 @@ use crate::support::exporter_process::{Exporter, run, text_of};
 use crate::support::prometheus_stack::{Alertmanager, Message, Pager, Prometheus};
 use crate::support::simulator_server::SimulatorServer;
 
-fn example() -> PathBuf {
+pub fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts/alertmanager.example.yml")
 }
 
@@ -21,10 +21,12 @@ fn example() -> PathBuf {
 fn example_for(pager: &Pager) -> String {
     let text = std::fs::read_to_string(example()).unwrap();
     let mut kept = String::new();
-    let mut in_email = false;
+    // Those that do not send to a webhook.
+    let mut in_others = false;
     for line in text.lines() {
-        in_email = line == "    email_configs:" || in_email && line.starts_with("      ");
-        if !in_email && !line.contains("url: http://prometheus") && !line.contains("max_alerts") {
+        in_others = ["    email_configs:", "    wechat_configs:"].contains(&line)
+            || in_others && line.starts_with("      ");
+        if !in_others && !line.contains("url: http://prometheus") && !line.contains("max_alerts") {
             kept.push_str(line);
             kept.push('\n');
         }
@@ -75,7 +77,7 @@ fn example_is_valid_and_routes_by_severity() {
 }
 
 /// Alertmanager's data for a template: that many alerts that fire and that are over.
-fn data(firing: usize, over: usize, text: impl Fn(&str) -> String) -> String {
+pub fn data(firing: usize, over: usize, text: impl Fn(&str) -> String) -> String {
     let alert = |status: &str| {
         json!({
             "status": status,
@@ -99,7 +101,7 @@ fn data(firing: usize, over: usize, text: impl Fn(&str) -> String) -> String {
     json!({"status": "firing", "alerts": alerts, "commonLabels": common}).to_string()
 }
 
-fn render(template: &str, data: &str) -> String {
+pub fn render(template: &str, data: &str) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), data).unwrap();
     let templates = example().with_file_name("templates/*.tmpl");

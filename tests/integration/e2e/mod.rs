@@ -1,6 +1,7 @@
 //! The exporter beside other programs: Prometheus, Alertmanager, a browser, Compose, Kubernetes.
 
 mod alertmanager;
+mod alertmanager_chat;
 mod alertmanager_docs;
 mod browser;
 mod compose;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::State;
 use axum::http::Uri;
-use axum::routing::post;
+use axum::routing::{get, post};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -45,6 +45,8 @@ pub struct Message {
     pub at: Instant,
     /// Where it was sent.
     pub path: String,
+    /// What stands behind the question mark there.
+    pub query: String,
     pub body: Value,
 }
 
@@ -234,10 +236,18 @@ impl Pager {
                     messages.lock().unwrap().push(Message {
                         at: Instant::now(),
                         path: uri.path().to_owned(),
+                        query: uri.query().unwrap_or_default().to_owned(),
                         body: serde_json::from_str(&body).unwrap(),
                     });
+                    // As WeCom says that it took a message; no one else looks at it.
+                    r#"{"errcode": 0, "errmsg": "ok"}"#
                 },
             ))
+            // WeCom's own: a sender first gets a token.
+            .route(
+                "/cgi-bin/gettoken",
+                get(async || r#"{"errcode": 0, "errmsg": "ok", "access_token": "token"}"#),
+            )
             .with_state(Arc::clone(&messages));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

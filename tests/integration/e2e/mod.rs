@@ -18,4 +18,5 @@ mod prometheus_docs;
 mod prometheus_rules;
 mod prometheus_tls;
 mod python;
+mod victoria;
 mod workflows;

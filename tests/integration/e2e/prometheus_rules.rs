@@ -43,7 +43,7 @@ fn rules_pass_their_tests_with_current_and_oldest_promtool() {
 }
 
 /// Two exporters of one fleet, each with a Polyv of its own that plays the same.
-struct Pair {
+pub struct Pair {
     envs: [TestEnv; 2],
     recording: Recording,
     /// Seconds between two scrapes.
@@ -136,7 +136,7 @@ const SLOW: &[Firing<'_>] = &[
     ("PolyvChannelOfflineUnexpectedly", "9"),
     ("PolyvChannelWentOffline", "10"),
 ];
-const ALL: &str = "alertname=~\".+\"";
+pub const ALL: &str = "alertname=~\".+\"";
 const OF_CHANNELS: &str = "alertname=~\"PolyvStream.*|PolyvChannel.*\"";
 /// What always fires: for a channel that is live on another CDN, and for one that was deleted.
 const ALWAYS: &[Firing<'_>] = &[
@@ -145,7 +145,7 @@ const ALWAYS: &[Firing<'_>] = &[
 ];
 
 /// Both watch the same channels, each at other moments.
-fn fleet(delay: u64, interval: u64) -> Pair {
+pub fn fleet(delay: u64, interval: u64) -> Pair {
     let lives: String = CHANNELS
         .iter()
         .map(|(id, _, _)| format!("{{id: {id}}}, "))
@@ -174,7 +174,7 @@ troubles: [{{trouble: latency, median: 300ms, p99: 1s}}]"
 }
 
 /// Plays everybody's trouble, and demands the alerts for it.
-async fn play_stream_faults(mut pair: Pair, delay: u64, among: &str) -> Recording {
+pub async fn play_stream_faults(mut pair: Pair, delay: u64, among: &str) -> Recording {
     pair.until(600).await;
     // A broadcast ends as planned and another one begins.
     pair.set_script("95", "offline");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use super::exporter_process::{run, text_of};
@@ -109,6 +109,35 @@ impl Recording {
 
     /// Plays the shipped rules on it, and panics where a demand is not met.
     pub fn judge(self, what: &str) {
+        self.judge_by(Path::new("promtool"), what);
+    }
+
+    /// The same by a certain promtool.
+    pub fn judge_by(&self, promtool: &Path, what: &str) {
+        let file = self.test_file();
+        let judged = run(Command::new(promtool)
+            .args(["test", "rules"])
+            .arg(file.path()));
+        assert!(judged.status.success(), "{what}:\n{}", text_of(&judged));
+    }
+
+    /// The same by VictoriaMetrics and its vmalert.
+    pub fn judge_by_vmalert(&self, what: &str) {
+        let file = self.test_file();
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let text = text.replace("promql_expr_test:", "metricsql_expr_test:");
+        std::fs::write(file.path(), text).unwrap();
+        let files = format!("--files={}", file.path().display());
+        let judged = run(Command::new("vmalert-tool").args([
+            "unittest",
+            "--disableAlertgroupLabel",
+            &files,
+        ]));
+        assert!(judged.status.success(), "{what}:\n{}", text_of(&judged));
+    }
+
+    /// The test that promtool takes.
+    fn test_file(&self) -> tempfile::NamedTempFile {
         let mut file = format!(
             "rule_files: [{}]\nevaluation_interval: 10s\ngroup_eval_order: [polyv-channels, polyv-exporter]\ntests:\n  - interval: {}s\n    input_series:\n",
             rules().display(),
@@ -135,10 +164,8 @@ impl Recording {
             .unwrap();
         }
         write!(file, "    promql_expr_test:\n{}", self.checks).unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("test.yml");
+        let path = tempfile::Builder::new().suffix(".yml").tempfile().unwrap();
         std::fs::write(&path, file).unwrap();
-        let judged = promtool(&["test", "rules", path.to_str().unwrap()]);
-        assert!(judged.status.success(), "{what}:\n{}", text_of(&judged));
+        path
     }
 }

@@ -295,6 +295,18 @@ def itself(board: build.Dashboard) -> build.Dashboard:
             models.DynamicConfigValue("custom.axisPlacement", "right"),
         ],
     )
+    dropped = parts.lines(
+        "Log lines dropped",
+        "How many lines of the log were dropped because nothing read standard error in time."
+        " Nothing else waits for it.",
+        [
+            parts.query(
+                f"sum {BY} (increase(polyv_exporter_log_lines_dropped_total{{{OF}}}[$__rate_interval]))",
+                "{{instance}}",
+            )
+        ],
+        unit="short",
+    )
     versions = parts.list_of(
         "Exporters",
         "Which exporters there are, since when they run, and since when their configuration is in"
@@ -315,7 +327,7 @@ def itself(board: build.Dashboard) -> build.Dashboard:
     )
     versions = parts.column(versions, "Running for", unit="dtdurations", decimals=0)
     versions = parts.column(versions, "Configured for", unit="dtdurations", decimals=0)
-    for panel in (lag, scrape, series, cpu, memory, files, versions):
+    for panel in (lag, scrape, series, cpu, memory, files, dropped, versions):
         board = board.with_panel(panel)
     return board
 

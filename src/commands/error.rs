@@ -1,7 +1,10 @@
 //! How a command fails.
 
 use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
+
+use crate::telemetry::Stderr;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -31,18 +34,18 @@ impl CommandError {
     }
 
     /// Prints the error, and returns the exit status.
-    #[allow(clippy::print_stderr)] // to a person, who may not have a log
     pub(super) fn report(self) -> ExitCode {
         let (message, status) = match self {
             Self::AlreadyReported => return ExitCode::from(1),
-            Self::Failed(error) => (format!("{error:#}"), 1),
-            Self::Usage(message) => (message, 2),
-            Self::Faulty { what, faults } => {
-                eprintln!("{faults}");
-                (format!("the {what} is faulty"), 2)
-            }
+            Self::Failed(error) => (format!("polyv-exporter: {error:#}\n"), 1),
+            Self::Usage(message) => (format!("polyv-exporter: {message}\n"), 2),
+            Self::Faulty { what, faults } => (
+                format!("{faults}\npolyv-exporter: the {what} is faulty\n"),
+                2,
+            ),
         };
-        eprintln!("polyv-exporter: {message}");
+        // Nothing is left to do if it can't be written.
+        _ = Stderr.write_all(message.as_bytes());
         ExitCode::from(status)
     }
 }

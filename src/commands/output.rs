@@ -1,8 +1,12 @@
 //! Writing to the person's terminal, or to whatever the output is piped into.
 
 use std::io::{self, Write};
+#[cfg(feature = "simulator")]
+use std::time::Duration;
 
 use serde::Serialize;
+#[cfg(feature = "simulator")]
+use tracing::warn;
 
 use crate::cli::Output;
 
@@ -15,6 +19,22 @@ pub(super) fn show(text: &str) -> io::Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
+    }
+}
+
+/// Writes text to standard output, and goes on after a second if it is not read.
+///
+/// # Errors
+/// Where the output can't be written.
+#[cfg(feature = "simulator")]
+pub(super) async fn announce(text: String) -> io::Result<()> {
+    let writing = tokio::task::spawn_blocking(move || show(&text));
+    match tokio::time::timeout(Duration::from_secs(1), writing).await {
+        Ok(written) => written?,
+        Err(_) => {
+            warn!("standard output is not read");
+            Ok(())
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &SimulateArgs) -> Result<(), CommandError> {
         let shutdown = signals::stop_on_signal()?;
         let listeners = serve::listen(std::slice::from_ref(&arguments.listen)).await?;
         let simulator = Simulator::new(scenario);
-        output::show(&announcement(&simulator, &listeners))?;
+        output::announce(announcement(&simulator, &listeners)).await?;
         play(&simulator, listeners, &shutdown).await
     })
 }

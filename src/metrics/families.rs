@@ -152,9 +152,11 @@ families! {
         "Samples that could not be used, each counted once: bad_time, bad_value (no valid field), future, too_old, too_many_streams.";
 
     EXPORTER_POLL_LAG = "polyv_exporter_poll_lag_seconds", Gauge, Some("seconds"), Exporter, &[],
-        "How late the most overdue poll is against its schedule; back-off and pauses reschedule.";
+        "How late the most overdue poll is against its schedule, or for how long nothing was polled at all; back-off and pauses reschedule.";
     EXPORTER_POLL_STRETCH = "polyv_exporter_poll_stretch_ratio", Gauge, Some("ratio"), Exporter, &[],
         "Current over configured poll interval; above 1 the rate limit does not suffice.";
+    EXPORTER_LOG_LINES_DROPPED = "polyv_exporter_log_lines_dropped_total", Counter, None, Exporter, &[],
+        "Log lines that were dropped because standard error was not read in time.";
     EXPORTER_BUILD_INFO = "polyv_exporter_build_info", Gauge, None, Exporter, &["version", "revision", "rust_version"],
         "Always 1; the labels identify the build.";
     EXPORTER_RELOAD_SUCCESSFUL = "polyv_exporter_config_last_reload_successful", Gauge, None, Exporter, &[],

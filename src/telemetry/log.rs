@@ -7,6 +7,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
+use super::stderr::Stderr;
+
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LogLevel {
@@ -51,6 +53,7 @@ impl LogLevel {
 ///
 /// The level is that of our own modules; libraries stay at `warn`, since at `trace` an HTTP
 /// client tells addresses, and ours are signed. Does nothing where a log was started before.
+/// [`Stderr::drain`] has to end it.
 pub fn init_tracing(level: LogLevel, format: LogFormat) {
     let libraries = LevelFilter::WARN.min(level.filter());
     let filter = EnvFilter::new(format!(
@@ -60,14 +63,14 @@ pub fn init_tracing(level: LogLevel, format: LogFormat) {
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Logfmt => {
             let lines = tracing_logfmt::builder().with_target(false).layer();
-            Box::new(lines.with_writer(std::io::stderr))
+            Box::new(lines.with_writer(|| Stderr))
         }
         LogFormat::Json => Box::new(
             tracing_subscriber::fmt::layer()
                 .json()
                 .flatten_event(true)
                 .with_target(false)
-                .with_writer(std::io::stderr)
+                .with_writer(|| Stderr)
                 .with_ansi(std::io::stderr().is_terminal()),
         ),
     };
@@ -75,4 +78,6 @@ pub fn init_tracing(level: LogLevel, format: LogFormat) {
     _ = tracing_subscriber::registry()
         .with(lines.with_filter(filter))
         .try_init();
+    // The standard hook waits for standard error.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
 }

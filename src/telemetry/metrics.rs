@@ -1,16 +1,19 @@
 //! The exporter's own metrics.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Registry,
 };
 
 use super::process::ProcessCollector;
 use super::registration::{
-    counter_vec, gauge, gauge_vec, histogram, histogram_vec, int_gauge, int_gauge_vec,
+    counter_vec, gauge, gauge_vec, histogram, histogram_vec, int_counter, int_gauge, int_gauge_vec,
 };
+use super::stderr::Stderr;
 use crate::metrics::families as c;
 use crate::state::DiscardReason;
 use polyv_client::Outcome;
@@ -49,6 +52,7 @@ pub struct Metrics {
     samples_discarded: IntCounterVec,
     pub(super) poll_lag: Gauge,
     pub(super) poll_stretch: Gauge,
+    log_lines_dropped: IntCounter,
     pub(super) reloads: ReloadMetrics,
     process: ProcessCollector,
 }
@@ -112,6 +116,7 @@ impl Metrics {
             samples_discarded: counter_vec(&registry, &c::SAMPLES_DISCARDED)?,
             poll_lag: gauge(&registry, &c::EXPORTER_POLL_LAG)?,
             poll_stretch: gauge(&registry, &c::EXPORTER_POLL_STRETCH)?,
+            log_lines_dropped: int_counter(&registry, &c::EXPORTER_LOG_LINES_DROPPED)?,
             reloads: ReloadMetrics {
                 successful: int_gauge(&registry, &c::EXPORTER_RELOAD_SUCCESSFUL)?,
                 success: gauge(&registry, &c::EXPORTER_RELOAD_SUCCESS)?,
@@ -268,10 +273,20 @@ impl Metrics {
         &self.reloads
     }
 
+    /// Counts lines that were dropped since the last time, each once whoever else scrapes.
+    fn count_dropped_lines(&self) {
+        static COUNTED: AtomicU64 = AtomicU64::new(0);
+        let dropped = Stderr::dropped_lines();
+        let before = COUNTED.fetch_max(dropped, Ordering::Relaxed);
+        self.log_lines_dropped
+            .inc_by(dropped.saturating_sub(before));
+    }
+
     /// All of them, for a scrape.
     #[must_use]
     pub fn gather(&self) -> Vec<MetricFamily> {
         self.process.refresh();
+        self.count_dropped_lines();
         self.registry.gather()
     }
 }

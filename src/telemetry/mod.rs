@@ -7,7 +7,9 @@ mod log;
 mod metrics;
 mod process;
 mod registration;
+mod stderr;
 
 pub use exporter_status::ExporterStatus;
 pub use log::{LogFormat, LogLevel, init_tracing};
 pub use metrics::{BuildInfo, Endpoint, Metrics, ReloadMetrics};
+pub use stderr::Stderr;

@@ -2,8 +2,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Counter, Error, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec,
-    IntGauge, IntGaugeVec, Opts, Registry,
+    Counter, Error, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
+    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 use crate::metrics::families::Family;
@@ -11,6 +11,11 @@ use crate::metrics::families::Family;
 /// Registers a family with one value.
 pub(super) fn counter(registry: &Registry, family: &Family) -> Result<Counter, Error> {
     register(registry, Counter::with_opts(opts(family)))
+}
+
+/// Registers a family with one whole number.
+pub(super) fn int_counter(registry: &Registry, family: &Family) -> Result<IntCounter, Error> {
+    register(registry, IntCounter::with_opts(opts(family)))
 }
 
 /// Registers a family with one value.

@@ -37,8 +37,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), CommandError> {
         let source = Source::text("the demonstration's configuration", &config);
         let loaded = LoadedConfig::load(source)?;
         let tls = web_config.handle().current().has_tls();
-        output::show(&addresses(&listeners, tls, &base_url))?;
-        output::show(&plot(&scenario))?;
+        output::announce(addresses(&listeners, tls, &base_url) + &plot(&scenario)).await?;
         let setup = AppConfig {
             loaded,
             web_config,

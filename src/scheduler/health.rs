@@ -23,6 +23,10 @@ const NEVER: u64 = u64::MAX;
 /// and only a restart helps.
 const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The longest time between two heartbeats of a poller that works: it runs every second, and a
+/// round may take a while.
+const MAX_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
+
 impl Default for PollerHealth {
     fn default() -> Self {
         Self {
@@ -40,12 +44,19 @@ impl PollerHealth {
         self.ready.load(Ordering::Relaxed)
     }
 
-    /// Returns how late the most overdue poll is.
+    /// Returns how late the most overdue poll is, or how long the poller has not run: then nothing
+    /// is polled, even if nothing is due or all polls are in flight.
     #[must_use]
     pub fn lag(&self, now: MonotonicInstant) -> Duration {
-        match self.next_due.load(Ordering::Relaxed) {
+        let overdue = match self.next_due.load(Ordering::Relaxed) {
             NEVER => Duration::ZERO,
             due => now.since(MonotonicInstant::from_millis(due)),
+        };
+        let silent = self.silent_for(now);
+        if silent > MAX_HEARTBEAT_INTERVAL {
+            overdue.max(silent)
+        } else {
+            overdue
         }
     }
 
@@ -53,8 +64,13 @@ impl PollerHealth {
     /// Polyv is none.
     #[must_use]
     pub fn is_stalled(&self, now: MonotonicInstant) -> bool {
+        self.silent_for(now) > STALL_TIMEOUT
+    }
+
+    /// The time since the poller last ran.
+    fn silent_for(&self, now: MonotonicInstant) -> Duration {
         let heartbeat = self.heartbeat_at.load(Ordering::Relaxed);
-        now.since(MonotonicInstant::from_millis(heartbeat)) > STALL_TIMEOUT
+        now.since(MonotonicInstant::from_millis(heartbeat))
     }
 
     pub(super) fn heartbeat(&self, now: MonotonicInstant) {
@@ -84,5 +100,22 @@ mod tests {
         health.heartbeat(at(61));
         assert!(!health.is_stalled(at(121)));
         assert!(health.is_stalled(at(122)));
+    }
+
+    #[test]
+    fn lag_grows_while_the_poller_stands_still_whatever_is_due() {
+        let health = PollerHealth::default();
+        let at = |seconds: u64| MonotonicInstant::from_millis(seconds * 1000);
+        let lag = |seconds| health.lag(at(seconds)).as_secs();
+        health.heartbeat(at(100));
+        // Nothing is due: all polls are in flight, or there is no channel.
+        assert_eq!((lag(101), lag(105)), (0, 0));
+        assert_eq!((lag(110), lag(400)), (10, 300));
+        health.set_next_due(Some(at(390)));
+        assert_eq!(lag(400), 300, "it was still before that");
+        health.heartbeat(at(400));
+        assert_eq!((lag(400), lag(401)), (10, 11));
+        health.set_next_due(Some(at(430)));
+        assert_eq!(lag(401), 0);
     }
 }

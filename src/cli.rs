@@ -226,17 +226,25 @@ fn with_variables(command: clap::Command) -> clap::Command {
         .mut_subcommands(with_variables)
 }
 
-/// `--log.level` can be `POLYV_EXPORTER_LOG_LEVEL` as well, and so on.
+/// `--log.level` can be `POLYV_EXPORTER_LOG_LEVEL` as well, and so on. An empty variable is one
+/// that is not set: that is what Compose makes of `${LEVEL:-}`.
 fn with_variable(argument: Arg) -> Arg {
+    let argument = argument.ignore_case(true);
     let Some(flag) = argument.get_long() else {
         return argument;
     };
-    let flag = flag.to_uppercase().replace(['.', '-'], "_");
+    let name = format!(
+        "POLYV_EXPORTER_{}",
+        flag.to_uppercase().replace(['.', '-'], "_")
+    );
     let argument = match argument.get_action() {
         ArgAction::SetTrue => argument.value_parser(BoolishValueParser::new()),
         _ => argument,
     };
-    argument.env(format!("POLYV_EXPORTER_{flag}"))
+    match std::env::var_os(&name) {
+        Some(value) if value.is_empty() => argument,
+        _ => argument.env(name),
+    }
 }
 
 #[cfg(test)]

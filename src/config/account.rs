@@ -7,12 +7,13 @@ use std::time::Duration;
 use polyv_client::{AppSecret, Credentials};
 
 use super::channel::{self, ChannelIdIndex};
+use super::credential_text::{clean, doubt};
 use super::decoder::{Field, Mapping, Report};
 use super::diagnostic::{Diagnostic, Location};
 use super::discovery;
 use super::fingerprint::SourceFingerprint;
 use super::model::{Account, Channel};
-use super::secret::SecretSource;
+use super::secret::{self, SecretSource};
 use super::values::non_blank;
 use super::yaml;
 
@@ -40,7 +41,7 @@ impl AccountDecoder<'_> {
     pub(super) fn decode(&mut self, field: Field<'_>) -> Option<Account> {
         let mut map = field.mapping()?;
         let name = self.name(&mut map);
-        let app_id = map.required("app_id").and_then(|id| id.parse(non_blank));
+        let app_id = map.required("app_id").and_then(app_id);
         let secret = self.secret(&mut map);
         let mut channels = Vec::new();
         if let Some(field) = map.get("channels") {
@@ -99,18 +100,26 @@ impl AccountDecoder<'_> {
         }
         // No message may contain the value of `app_secret`.
         let source = if inline.is_some() {
-            let secret =
-                |text: &str| AppSecret::new(text).map_err(|empty| format!("is invalid: {empty}"));
-            SecretSource::Inline(field.parse(secret)?)
+            let parse = |text: &str| {
+                secret::parse(text).map_err(|why| format!("is invalid: the secret {why}"))
+            };
+            SecretSource::Inline(field.parse(parse)?)
         } else if file.is_some() {
             SecretSource::File(self.directory.join(field.parse(non_blank)?))
         } else {
             SecretSource::Variable(field.parse(non_blank)?)
         };
-        let secret = field.parse(|_| {
+        let (secret, read_doubt) = field.parse(|_| {
             let secret = self.fingerprint.secret(&source);
             secret.map_err(|why| format!("is invalid: {why}"))
         })?;
+        let doubt = match source {
+            SecretSource::Inline(_) => field.text().and_then(doubt),
+            SecretSource::File(_) | SecretSource::Variable(_) => read_doubt,
+        };
+        if let Some(doubt) = doubt {
+            field.warn(format!("the secret {doubt}"));
+        }
         Some((source, secret))
     }
 
@@ -166,6 +175,14 @@ impl AccountDecoder<'_> {
             &mut self.ids,
         ))
     }
+}
+
+fn app_id(field: Field<'_>) -> Option<String> {
+    let id = field.parse(|text| clean(text).map(str::to_owned))?;
+    if let Some(doubt) = doubt(&id) {
+        field.warn(format!("`app_id` {doubt}"));
+    }
+    Some(id)
 }
 
 /// The directory of a pattern up to its first wildcard.

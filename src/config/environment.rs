@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use polyv_client::{AppSecret, Credentials};
+use polyv_client::Credentials;
 
 use super::account::DEFAULT_NAME;
 use super::api::{Api, parse_base_url, plain_http_warning};
 use super::channel::ChannelIdIndex;
+use super::credential_text::{clean, doubt};
 use super::decoder::Report;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::fingerprint::SourceFingerprint;
 use super::model::{Account, Channel, Config};
 use super::poll::Poll;
 use super::rate_share::over_ceiling;
-use super::secret::SecretSource;
+use super::secret::{self, SecretSource};
 use super::shard::Shard;
 
 const APP_ID: &str = "POLYV_APP_ID";
@@ -37,14 +38,23 @@ pub(super) fn load(
         (!value.is_empty()).then_some(value)
     };
 
-    let app_id = get(APP_ID);
-    if app_id.is_none() {
-        fault(format!("{APP_ID} is not set"));
-    }
-    let secret = match (get(APP_SECRET), get(APP_SECRET_FILE)) {
-        (Some(secret), None) => AppSecret::new(&secret)
+    let warn = |message: String| report.warn(Diagnostic::new(&source, None, message));
+    let warn_of = |name: &str, doubt: Option<&str>| {
+        if let Some(doubt) = doubt {
+            warn(format!("{name} {doubt}"));
+        }
+    };
+
+    let app_id = get(APP_ID).ok_or_else(|| "is not set".to_owned());
+    let app_id = app_id.and_then(|id| Ok(clean(&id)?.to_owned()));
+    let app_id = app_id.map_err(|why| fault(format!("{APP_ID} {why}")));
+    warn_of(APP_ID, app_id.as_deref().ok().and_then(doubt));
+    let given = get(APP_SECRET);
+    warn_of(APP_SECRET, given.as_deref().and_then(doubt));
+    let secret = match (given, get(APP_SECRET_FILE)) {
+        (Some(secret), None) => secret::parse(&secret)
             .map(SecretSource::Inline)
-            .map_err(|error| format!("{APP_SECRET}: {error}")),
+            .map_err(|why| format!("{APP_SECRET} {why}")),
         (None, Some(path)) => Ok(SecretSource::File(path.into())),
         (None, None) => Err(format!("neither {APP_SECRET} nor {APP_SECRET_FILE} is set")),
         (Some(_), Some(_)) => Err(format!("{APP_SECRET} and {APP_SECRET_FILE} are both set")),
@@ -52,6 +62,9 @@ pub(super) fn load(
     let secret = secret
         .and_then(|source| Ok((fingerprint.secret(&source)?, source)))
         .map_err(fault);
+    if let Ok(((_, doubt), _)) = &secret {
+        warn_of(APP_SECRET_FILE, *doubt);
+    }
 
     let mut api = Api::default();
     match get(BASE_URL).map(|text| parse_base_url(&text)) {
@@ -59,8 +72,7 @@ pub(super) fn load(
         Some(Err(why)) => fault(format!("{BASE_URL} {why}")),
         Some(Ok(url)) => {
             if let Some(warning) = plain_http_warning(&url) {
-                let message = format!("{BASE_URL}: {warning}");
-                report.warn(Diagnostic::new(&source, None, message));
+                warn(format!("{BASE_URL}: {warning}"));
             }
             api.base_url = url;
         }
@@ -91,8 +103,9 @@ pub(super) fn load(
     }
 
     let account = app_id
+        .ok()
         .zip(secret.ok())
-        .map(|(app_id, (app_secret, secret))| Account {
+        .map(|(app_id, ((app_secret, _), secret))| Account {
             name: DEFAULT_NAME.to_owned(),
             credentials: Credentials { app_id, app_secret },
             secret,

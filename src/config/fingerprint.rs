@@ -49,11 +49,14 @@ impl SourceFingerprint {
         Ok(text)
     }
 
-    /// Reads a secret.
-    pub(super) fn secret(&mut self, source: &SecretSource) -> Result<AppSecret, String> {
-        let secret = source.read()?;
+    /// Reads a secret, with the end of a sentence about one that is probably not what was meant.
+    pub(super) fn secret(
+        &mut self,
+        source: &SecretSource,
+    ) -> Result<(AppSecret, Option<&'static str>), String> {
+        let (secret, doubt) = source.read_with_doubt()?;
         self.secrets.push((source.clone(), secret.clone()));
-        Ok(secret)
+        Ok((secret, doubt))
     }
 
     fn current_files(&self) -> Option<Vec<(PathBuf, ContentHash)>> {

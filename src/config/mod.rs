@@ -8,6 +8,7 @@
 mod account;
 mod api;
 mod channel;
+mod credential_text;
 mod decoder;
 mod diagnostic;
 mod discovery;

@@ -1,8 +1,11 @@
 //! Sources of an account's secret.
 
-use std::path::{Path, PathBuf};
+use std::env::VarError;
+use std::path::PathBuf;
 
 use polyv_client::AppSecret;
+
+use super::credential_text::{clean, doubt};
 
 /// Where a secret is read from, now and later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,26 +26,38 @@ impl SecretSource {
     /// # Errors
     /// A sentence about the source that does not contain the secret.
     pub fn read(&self) -> Result<AppSecret, String> {
-        match self {
-            Self::Inline(secret) => Ok(secret.clone()),
-            Self::File(path) => read_file(path),
-            Self::Variable(name) => match std::env::var(name) {
-                Ok(value) => AppSecret::new(&value)
-                    .map_err(|_| format!("the environment variable {name} is empty")),
-                Err(std::env::VarError::NotPresent) => {
-                    Err(format!("the environment variable {name} is not set"))
-                }
-                Err(std::env::VarError::NotUnicode(_)) => {
-                    Err(format!("the environment variable {name} is not UTF-8"))
-                }
-            },
-        }
+        Ok(self.read_with_doubt()?.0)
+    }
+
+    /// Reads the secret, with the end of a sentence about one that is probably not what was meant.
+    pub(super) fn read_with_doubt(&self) -> Result<(AppSecret, Option<&'static str>), String> {
+        let (name, text) = match self {
+            Self::Inline(secret) => return Ok((secret.clone(), None)),
+            Self::File(path) => {
+                let name = format!("the secret's file {}", path.display());
+                let text = std::fs::read_to_string(path);
+                (
+                    name,
+                    text.map_err(|error| format!("can't be read: {error}")),
+                )
+            }
+            Self::Variable(variable) => {
+                let text = std::env::var(variable).map_err(|error| match error {
+                    VarError::NotPresent => "is not set".to_owned(),
+                    VarError::NotUnicode(_) => "is not UTF-8".to_owned(),
+                });
+                (format!("the environment variable {variable}"), text)
+            }
+        };
+        let secret = text.and_then(|text| Ok((parse(&text)?, doubt(&text))));
+        secret.map_err(|why| format!("{name} {why}"))
     }
 }
 
-fn read_file(path: &Path) -> Result<AppSecret, String> {
-    let shown = path.display();
-    let content = std::fs::read_to_string(path)
-        .map_err(|error| format!("the secret's file {shown} can't be read: {error}"))?;
-    AppSecret::new(&content).map_err(|_| format!("the secret's file {shown} is empty"))
+/// Parses a secret.
+///
+/// # Errors
+/// The end of a sentence about a text that can't be one.
+pub(super) fn parse(text: &str) -> Result<AppSecret, String> {
+    AppSecret::new(clean(text)?).map_err(|error| error.to_string())
 }

@@ -50,13 +50,21 @@ impl ChannelIdIndex {
 /// A sentence about what is wrong with it.
 pub fn check_channel_id(id: &str) -> Result<(), String> {
     let digits = id.bytes().all(|byte| byte.is_ascii_digit());
-    if digits && (1..=MAX_ID_DIGITS).contains(&id.len()) {
-        return Ok(());
+    if !digits || !(1..=MAX_ID_DIGITS).contains(&id.len()) {
+        let id = redact(id);
+        return Err(format!(
+            "a channel's id is a number such as `3880533`, not {id}"
+        ));
     }
-    let id = redact(id);
-    Err(format!(
-        "a channel's id is a number such as `3880533`, not {id}"
-    ))
+    // Polyv's responses would name the channel without it.
+    if id.len() > 1 && id.starts_with('0') {
+        let number = id.trim_start_matches('0');
+        let number = if number.is_empty() { "0" } else { number };
+        return Err(format!(
+            "a channel's id has no leading zero: did you mean `{number}` instead of `{id}`?"
+        ));
+    }
+    Ok(())
 }
 
 /// Decodes a list of channels. Faulty ones are left out.
@@ -103,4 +111,27 @@ fn expect(field: Field<'_>) -> Expect {
         map.deny_unknown();
     }
     expect
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_numbers_as_polyv_writes_them() {
+        for id in ["3880533", "1", "0", "100", &"9".repeat(20)] {
+            assert_eq!(check_channel_id(id), Ok(()), "{id}");
+        }
+        for id in ["", "-1", "+1", "1.0", "0x1", "１２", "1 ", &"9".repeat(21)] {
+            let why = check_channel_id(id).unwrap_err();
+            assert!(why.contains("such as `3880533`"), "{why}");
+        }
+        for (id, number) in [("0123", "`123`"), ("00", "`0`"), ("0010", "`10`")] {
+            let why = check_channel_id(id).unwrap_err();
+            assert!(
+                why.contains("no leading zero") && why.contains(number),
+                "{why}"
+            );
+        }
+    }
 }

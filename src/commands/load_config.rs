@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::CommandError;
 use super::web_config_reloader::WebConfigReloader;
+use super::{CommandError, proxy};
 use crate::cli::{ConfigArgs, WebArgs};
 use crate::config::{Config, Shard, Source, SourceFingerprint};
 use polyv_client::{HttpTransport, Transport};
@@ -36,7 +36,8 @@ pub(super) fn load_shard(
     arguments: &ConfigArgs,
     shard: Shard,
 ) -> Result<LoadedConfig, CommandError> {
-    let is_set = |name: &&str| std::env::var_os(name).is_some();
+    proxy::check_variables().map_err(CommandError::Usage)?;
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let source = match &arguments.file {
         Some(path) => Source::file(path).map_err(CommandError::faulty(CONFIGURATION))?,
         None if VARIABLES.iter().any(is_set) => Source::environment(),

@@ -13,6 +13,7 @@ mod load_config;
 mod operations;
 mod output;
 mod probe;
+mod proxy;
 mod reloader;
 mod runtime;
 mod serve;
@@ -27,6 +28,7 @@ mod web_config_reloader;
 use std::process::ExitCode;
 
 use crate::cli::{ChatCommand, Cli, Command, ModerationCommand, SessionCommand};
+use crate::telemetry::Stderr;
 use error::CommandError;
 
 /// Does what the command line says. The exit status is 0 where it was done, 1 where it failed
@@ -49,8 +51,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => completions::manual(),
     };
-    match done {
+    let status = match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
-    }
+    };
+    Stderr::drain();
+    status
 }

@@ -1,6 +1,8 @@
 //! Subcommands, as processes.
 
 mod commands;
+mod environment;
 mod operations;
 mod secrets;
 mod systemd_and_healthcheck;
+mod unread_log;

@@ -14,7 +14,7 @@ use crate::support::prometheus_stack::{Alertmanager, Message, Pager, Prometheus}
 use crate::support::simulator_server::SimulatorServer;
 
 pub fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts/alertmanager.example.yml")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts/alertmanager.yml.example")
 }
 
 /// The example, with a pager in the place of its receivers.

@@ -308,7 +308,7 @@ fn stack_plays_the_scenario_of_the_demo() {
 #[test]
 fn stack_routes_and_silences_as_in_the_example() {
     let shipped = yaml(&stack().join("alertmanager.yml"));
-    let example = yaml(&root().join("alerts/alertmanager.example.yml"));
+    let example = yaml(&root().join("alerts/alertmanager.yml.example"));
     for section in ["route", "inhibit_rules"] {
         assert!(!shipped[section].is_null());
         assert_eq!(shipped[section], example[section], "{section}");

@@ -103,9 +103,9 @@ impl ServiceNotifier {
         let Some(socket) = &self.socket else {
             return;
         };
-        let message: String = states.iter().map(|state| format!("{state}\n")).collect();
+        let lines: Vec<String> = states.iter().map(ToString::to_string).collect();
         let too_slow = |_| Err(io::ErrorKind::TimedOut.into());
-        let sent = timeout(limit, send(socket, &message)).await;
+        let sent = timeout(limit, send(socket, &lines.join("\n"))).await;
         _ = sent.unwrap_or_else(too_slow).inspect_err(log_failure);
     }
 }

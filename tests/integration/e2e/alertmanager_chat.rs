@@ -1,5 +1,5 @@
-//! Messages in chat groups: what Alertmanager sends for the example to WeCom itself, and to the
-//! bridges to DingTalk and Feishu, and what they make of it with our templates.
+//! Messages in chat groups: what Alertmanager sends for the example to `WeCom` itself, and to the
+//! bridges to `DingTalk` and Feishu, and what they make of it with our templates.
 //!
 //! Needs what `e2e::alertmanager` needs, and a Python with Helm's engine for templates of Go. The
 //! bridges and the messengers themselves are not here.
@@ -18,10 +18,10 @@ use crate::support::markdown::read;
 use crate::support::prometheus_stack::{Alertmanager, Message, Pager};
 
 const LANGUAGES: [&str; 2] = ["en", "zh"];
-/// What WeCom takes of an application; DingTalk and Feishu take 20,000 bytes.
+/// What `WeCom` takes of an application; `DingTalk` and Feishu take 20,000 bytes.
 const LIMIT: usize = 2048;
 
-/// What PrometheusAlert makes of a message.
+/// What `PrometheusAlert` makes of a message.
 fn prometheus_alert(language: &str, message: &str) -> String {
     prometheus_alert_each(language, &[message.to_owned()]).remove(0)
 }
@@ -192,7 +192,7 @@ fn likely_causes_name_existing_alerts_and_agree() {
     assert_eq!(of_language[0], of_language[1]);
 }
 
-/// The example, with a pager in the place of WeCom and of the bridges, without e-mail.
+/// The example, with a pager in the place of `WeCom` and of the bridges, without e-mail.
 fn example_for(pager: &Pager) -> String {
     let text = std::fs::read_to_string(example()).unwrap();
     let mut kept = String::new();

@@ -1,4 +1,4 @@
-//! The shipped rules in VictoriaMetrics and its vmalert.
+//! The shipped rules in `VictoriaMetrics` and its vmalert.
 //!
 //! Needs `victoria-metrics`, `vmalert` and `vmalert-tool` in the path beside what
 //! `e2e::alertmanager` needs: `make test` sees to it, or leaves these tests out and says so.
@@ -69,12 +69,12 @@ accounts:
     ))
     .await;
     let directory = tempfile::tempdir().unwrap();
-    let scrapes = directory.path().join("scrape.yml");
+    let config = directory.path().join("scrape.yml");
     let scraped = format!(
         "scrape_configs: [{{job_name: polyv, scrape_interval: 5s, static_configs: [{{targets: ['{}']}}]}}]",
         exporter.address
     );
-    std::fs::write(&scrapes, scraped).unwrap();
+    std::fs::write(&config, scraped).unwrap();
     let (_victoria, database) = start(
         "victoria-metrics",
         &[
@@ -82,7 +82,7 @@ accounts:
                 "-storageDataPath={}",
                 directory.path().join("data").display()
             ),
-            format!("-promscrape.config={}", scrapes.display()),
+            format!("-promscrape.config={}", config.display()),
         ],
     )
     .await;

@@ -78,13 +78,13 @@ pub fn values_files() -> BTreeMap<String, String> {
     found
 }
 
-fn read(answer: Value) -> Result<Rendered, String> {
-    if let Some(error) = answer["error"].as_str() {
+fn read(mut rendered: Value) -> Result<Rendered, String> {
+    if let Some(error) = rendered["error"].as_str() {
         return Err(error.to_owned());
     }
     Ok(Rendered {
-        objects: Objects(serde_json::from_value(answer["objects"].clone()).unwrap()),
-        templates: serde_json::from_value(answer["templates"].clone()).unwrap(),
-        lint: serde_json::from_value(answer["lint"].clone()).unwrap(),
+        objects: Objects(serde_json::from_value(rendered["objects"].take()).unwrap()),
+        templates: serde_json::from_value(rendered["templates"].take()).unwrap(),
+        lint: serde_json::from_value(rendered["lint"].take()).unwrap(),
     })
 }

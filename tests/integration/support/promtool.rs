@@ -121,7 +121,7 @@ impl Recording {
         assert!(judged.status.success(), "{what}:\n{}", text_of(&judged));
     }
 
-    /// The same by VictoriaMetrics and its vmalert.
+    /// The same by `VictoriaMetrics` and its vmalert.
     pub fn judge_by_vmalert(&self, what: &str) {
         let file = self.test_file();
         let text = std::fs::read_to_string(file.path()).unwrap();

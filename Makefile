@@ -46,8 +46,9 @@ docs: ## Generates docs/metrics.md from the metric families
 	UPDATE_DOCS=1 cargo test --locked --test integration metrics_page_equals_the_metric_families
 
 .PHONY: dashboards
-dashboards: ## Generates dashboards/*.json from dashboards/source
+dashboards: ## Generates dashboards/*.json from dashboards/source, and copies them into the Helm chart
 	target/test-tools/python/bin/python3 -B dashboards/source/build.py
+	target/test-tools/python/bin/python3 -B scripts/helm-chart
 
 .PHONY: kubernetes
 kubernetes: ## Generates the cluster's alert rules, and the Helm chart's, dashboards and table of values

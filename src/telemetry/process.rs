@@ -86,7 +86,8 @@ impl ProcessCollector {
     pub(super) fn refresh(&self) {}
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::sync::Barrier;
 

@@ -37,41 +37,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::http::AppDeps;
-    use crate::metrics::RenderedChannels;
-    use crate::scheduler::{self, PollerHealth};
-    use crate::state::ChannelStore;
-    use crate::telemetry::Metrics;
-    use polyv_client::ServerClock;
-    use polyv_client::clock::Clock;
 
     #[tokio::test(start_paused = true)]
     async fn exporter_with_a_stalled_poller_is_unhealthy() {
-        let config = crate::config::Source::text(
-            "config",
-            "accounts: [{app_id: a, app_secret: s, channels: [{id: 1}]}]",
-        );
-        let rules = config
-            .load()
-            .map(|config| scheduler::freshness_policy(&config));
-        let clock = Arc::new(ServerClock::new(Clock::default()));
-        let store = Arc::new(ChannelStore::new(
-            rules.unwrap(),
-            scheduler::wall_offset(&clock),
-        ));
-        let app = Arc::new(AppState::new(AppDeps {
-            rendered: Arc::new(RenderedChannels::new(Arc::clone(&store))),
-            store,
-            metrics: Metrics::new().unwrap(),
-            status: Arc::new(PollerHealth::default()),
-            clock,
-            telemetry_path: "/metrics".to_owned(),
-            reload: None,
-        }));
-        let probe = || async { healthy(State(Arc::clone(&app))).await.0 };
-        assert_eq!(probe().await, StatusCode::OK);
+        let app = AppState::without_channels();
+        let status = || async { healthy(State(Arc::clone(&app))).await.0 };
+        assert_eq!(status().await, StatusCode::OK);
         // No poller sends heartbeats.
         tokio::time::advance(Duration::from_secs(61)).await;
-        assert_eq!(probe().await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(status().await, StatusCode::SERVICE_UNAVAILABLE);
     }
 }

@@ -71,3 +71,32 @@ impl From<serde_json::Error> for Rejection {
         io::Error::from(failure).into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn failure_to_render_is_a_500_in_the_format_of_its_path() {
+        for (path, expected) in [
+            ("/", "This can't be shown; see the log.\n"),
+            (
+                "/api/v1/channels",
+                "{\"error\":\"This can't be shown; see the log.\"}\n",
+            ),
+        ] {
+            let response = Rejection::from(io::Error::other("broken")).into_response(path);
+            assert_eq!(response.status(), 500);
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body, expected);
+        }
+    }
+
+    #[test]
+    fn value_that_is_not_json_is_no_empty_response() {
+        let value = std::collections::BTreeMap::from([([1], 2)]);
+        assert!(respond::json(&value).is_err());
+    }
+}

@@ -13,6 +13,9 @@ use super::rejection::Rejection;
 
 /// Responses in flight, up to their last byte. Each may hold some megabytes.
 const MAX_IN_FLIGHT: usize = 40;
+/// Responses in flight whose clients take nothing. Each scrape of them holds the lines of its own
+/// moment.
+const MAX_STALLED: usize = 8;
 /// Responses that are rendered at the same time; others wait.
 const MAX_RENDERING: usize = 2;
 /// How long a request waits to be rendered. Rendering takes milliseconds, and Prometheus gives up
@@ -63,27 +66,27 @@ impl ResponseLimiter {
         Arc::clone(&self.render_permits)
     }
 
-    /// Admits a request until it is finished. At the limit, the connection of the response that
-    /// has stalled for the longest time is aborted; if none has stalled, the request is not
-    /// admitted.
+    /// Admits a request until it is finished. At a limit, the connection of the response that has
+    /// stalled for the longest time is aborted; if none has stalled, the request is not admitted.
     fn try_admit(&self, request: Arc<InFlightRequest>) -> bool {
         let mut in_flight = self
             .in_flight
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         in_flight.retain(|request| !request.is_finished());
-        if in_flight.len() >= MAX_IN_FLIGHT {
-            let now = Instant::now();
-            let candidates = in_flight.iter().enumerate();
-            let slowest = candidates
-                .map(|(index, request)| (request.stalled_for(now), index))
-                .filter(|(stalled, _)| *stalled >= EVICTABLE_AFTER)
-                .max();
-            let Some((_, index)) = slowest else {
-                return false;
-            };
-            debug!("too many responses are in flight: the one stalled longest is aborted");
-            in_flight.swap_remove(index).abort_connection();
+        let now = Instant::now();
+        let is_full = in_flight.len() >= MAX_IN_FLIGHT;
+        let stalled: Vec<_> = (in_flight.iter().enumerate())
+            .map(|(index, request)| (request.stalled_for(now), index))
+            .filter(|(stalled, _)| *stalled >= EVICTABLE_AFTER)
+            .collect();
+        match stalled.iter().max() {
+            Some((_, longest)) if is_full || stalled.len() >= MAX_STALLED => {
+                debug!("too many responses are in flight: the one stalled longest is aborted");
+                in_flight.swap_remove(*longest).abort_connection();
+            }
+            None if is_full => return false,
+            _ => {}
         }
         in_flight.push(request);
         true
@@ -132,6 +135,23 @@ mod tests {
             .map(|(index, _)| index)
             .collect();
         assert!(aborted == [0] || aborted == [1], "{aborted:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stalled_responses_are_few() {
+        let limiter = ResponseLimiter::default();
+        let mut all = Vec::new();
+        for _ in 0..MAX_IN_FLIGHT {
+            let (connection, one) = begin();
+            assert!(limiter.try_admit(Arc::clone(&one.request)));
+            one.request.record_progress();
+            all.push((connection, one));
+            tokio::time::advance(EVICTABLE_AFTER).await;
+        }
+        let aborted = |(guard, _): &(ConnectionGuard, _)| guard.connection.abort.is_cancelled();
+        let first_kept = MAX_IN_FLIGHT - MAX_STALLED;
+        assert!(all[..first_kept].iter().all(aborted), "the oldest");
+        assert!(!all[first_kept..].iter().any(aborted));
     }
 
     #[tokio::test(start_paused = true)]

@@ -174,3 +174,50 @@ impl AppState {
         now
     }
 }
+
+#[cfg(test)]
+impl AppState {
+    /// A state for tests.
+    pub(super) fn without_channels() -> Arc<Self> {
+        use crate::scheduler::{freshness_policy, wall_offset};
+        use polyv_client::clock::Clock;
+
+        let config = crate::config::Source::text(
+            "config",
+            "accounts: [{app_id: a, app_secret: s, channels: [{id: 1}]}]",
+        );
+        let policy = freshness_policy(&config.load().unwrap());
+        let clock = Arc::new(ServerClock::new(Clock::default()));
+        let store = ChannelStore::new(policy, wall_offset(&clock));
+        let store = Arc::new(store);
+        Arc::new(Self::new(AppDeps {
+            rendered: Arc::new(RenderedChannels::new(Arc::clone(&store))),
+            store,
+            metrics: Metrics::new().unwrap(),
+            status: Arc::default(),
+            clock,
+            telemetry_path: "/metrics".to_owned(),
+            reload: None,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn snapshot_is_released_after_its_reuse() {
+        let app = AppState::without_channels();
+        let snapshot = Arc::downgrade(&app.snapshot());
+        let released = async {
+            while snapshot.upgrade().is_some() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let deadline = Duration::from_secs(60);
+        assert!(tokio::time::timeout(deadline, released).await.is_ok());
+    }
+}

@@ -195,7 +195,13 @@ fn summary(
 /// Writes messages that were not sent to the given file, or shows them. A file is written even if
 /// there are none: what an earlier run left there must not be sent again.
 fn write_unsent(unsent: &[&ChatMessage], file: Option<&Path>, text: &mut String) {
-    let json = serde_json::to_string_pretty(unsent).unwrap_or_default();
+    let json = match serde_json::to_string_pretty(unsent) {
+        Ok(json) => json,
+        Err(error) => {
+            _ = write!(text, "\nThose that were not sent can't be written: {error}");
+            return;
+        }
+    };
     if let Some(path) = file {
         match std::fs::write(path, format!("{json}\n")) {
             Ok(()) => {

@@ -123,8 +123,8 @@ impl OperationReport {
 
     /// Adds a value for scripts.
     pub(super) fn with(mut self, name: &str, value: &impl Serialize) -> Self {
-        // Keys are always text here, so this cannot fail.
-        let value = serde_json::to_value(value).unwrap_or_default();
+        // Keys are always text here; else the report says why the value is missing.
+        let value = serde_json::to_value(value).unwrap_or_else(|error| error.to_string().into());
         self.json.insert(name.to_owned(), value);
         self
     }

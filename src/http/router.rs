@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{ALLOW, CONTENT_LENGTH, HeaderValue};
+use axum::http::header::{ALLOW, HeaderValue};
 use axum::http::{Method, Response, StatusCode, Uri};
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse as _;
@@ -71,25 +71,25 @@ pub fn router(state: AppState, ui: Router<Arc<AppState>>) -> Router {
         .layer(from_fn(options_response))
 }
 
-/// Answers `OPTIONS`, the default check of some load balancers: 204 with the methods of the path.
+/// The response to `OPTIONS`, the default check of some load balancers: 204 with the methods of
+/// the path.
 async fn options_response(request: Request, next: Next) -> Response<Body> {
     let is_options = request.method() == Method::OPTIONS;
-    if is_options && request.uri().path() == "*" {
-        return (StatusCode::NO_CONTENT, [(ALLOW, "GET,HEAD,POST,OPTIONS")]).into_response();
-    }
+    let is_whole_server = request.uri().path() == "*";
     let mut response = next.run(request).await;
-    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
-        return response;
-    }
-    let others = response.headers().get(ALLOW);
-    let others = others.and_then(|methods| methods.to_str().ok());
-    let methods = others.map(|others| HeaderValue::from_str(&format!("{others},OPTIONS")));
-    if let Some(Ok(methods)) = methods {
-        response.headers_mut().insert(ALLOW, methods);
-    }
+    let allowed = response.headers().get(ALLOW);
+    let methods = match allowed.and_then(|methods| methods.to_str().ok()) {
+        Some(methods) => format!("{methods},OPTIONS"),
+        None if is_whole_server => "GET,HEAD,POST,OPTIONS".to_owned(),
+        None => "OPTIONS".to_owned(),
+    };
     if is_options {
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        response.headers_mut().remove(CONTENT_LENGTH);
+        return (StatusCode::NO_CONTENT, [(ALLOW, methods)]).into_response();
+    }
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED
+        && let Ok(methods) = HeaderValue::try_from(methods)
+    {
+        response.headers_mut().insert(ALLOW, methods);
     }
     response
 }

@@ -63,6 +63,8 @@ struct StreamFields {
     bitrate_bps: Option<Amount>,
     video_framerate_fps: Option<Amount>,
     audio_framerate_fps: Option<Amount>,
+    #[serde(default)]
+    lag: HumanDuration,
 }
 
 impl TryFrom<String> for ChannelId {
@@ -180,8 +182,11 @@ fn numbered(channel: &Channel, id: u64, number: Option<u64>) -> Channel {
 
 fn streams(entries: Option<Vec<StreamEntry>>, normal: NormalValues) -> Result<Vec<Stream>, String> {
     let Some(entries) = entries else {
-        let name = StreamName::new("recordf");
-        return Ok(vec![Stream { name, normal }]);
+        return Ok(vec![Stream {
+            name: StreamName::new("recordf"),
+            normal,
+            lag: Duration::ZERO,
+        }]);
     };
     if entries.is_empty() {
         return Err("`streams` needs at least one stream".to_owned());
@@ -192,12 +197,15 @@ fn streams(entries: Option<Vec<StreamEntry>>, normal: NormalValues) -> Result<Ve
         if streams.iter().any(|known| known.name == name) {
             return Err(format!("duplicate stream `{}`", fields.name));
         }
-        let normal = normal.with(
-            fields.bitrate_bps,
-            fields.video_framerate_fps,
-            fields.audio_framerate_fps,
-        );
-        streams.push(Stream { name, normal });
+        streams.push(Stream {
+            name,
+            normal: normal.with(
+                fields.bitrate_bps,
+                fields.video_framerate_fps,
+                fields.audio_framerate_fps,
+            ),
+            lag: fields.lag.0,
+        });
     }
     Ok(streams)
 }

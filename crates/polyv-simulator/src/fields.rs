@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use super::time::signed_millis;
 
 /// A duration such as `15s` or `1h30m`, of at least `MIN_MS` milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct MinDuration<const MIN_MS: u64>(pub(crate) Duration);
 

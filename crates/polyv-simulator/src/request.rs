@@ -21,6 +21,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// The client's address, by which the request limit counts.
     pub client: IpAddr,
+    /// Whether the connection has carried a request before.
+    pub reused_connection: bool,
 }
 
 /// The decoded parameters of a call, in the order in which they came.
@@ -51,6 +53,7 @@ impl Request {
             headers: HeaderMap::new(),
             body,
             client: Ipv4Addr::LOCALHOST.into(),
+            reused_connection: false,
         }
     }
 

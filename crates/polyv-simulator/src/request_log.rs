@@ -64,6 +64,10 @@ impl RequestLog {
         self.entries.push_back(request);
     }
 
+    pub(crate) fn take(&mut self) -> Vec<LoggedRequest> {
+        std::mem::take(&mut self.entries).into()
+    }
+
     /// The requests from that number on that are still in the log.
     pub(crate) fn since(&self, sequence: u64) -> impl Iterator<Item = &LoggedRequest> {
         let first = self.entries.front().map_or(self.next, |call| call.sequence);
@@ -108,6 +112,9 @@ mod tests {
         assert_eq!(last, [many - 2, many - 1]);
         assert_eq!(log.since(many).count(), 0);
         assert_eq!(log.since(u64::MAX).count(), 0);
+        assert_eq!(log.take().len(), CAPACITY);
+        assert_eq!(log.since(0).count(), 0);
+        assert_eq!(log.next(), many);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub enum ConnectionAction {
     Hang,
     /// The connection is reset without a response.
     Reset,
+    /// The connection is closed without a response.
+    Close,
 }
 
 /// An HTTP response.
@@ -56,7 +58,7 @@ impl ConnectionAction {
     pub fn response(&self) -> Option<&HttpResponse> {
         match self {
             Self::Respond(response) => Some(response),
-            Self::Hang | Self::Reset => None,
+            Self::Hang | Self::Reset | Self::Close => None,
         }
     }
 }

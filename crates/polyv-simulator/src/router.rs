@@ -53,20 +53,20 @@ impl Simulator {
     /// ```
     #[must_use]
     pub fn handle(&self, request: &Request) -> ConnectionAction {
-        let (mut action, polyv_now_ms) = if control::is_control(&request.path) {
+        let (mut action, date_ms) = if control::is_control(&request.path) {
             let response = control::handle(self, request);
             (response.into(), self.polyv_now_ms())
         } else {
             handle_call(&self.state, request)
         };
         if let ConnectionAction::Respond(response) = &mut action {
-            response.headers.push(("date", http_date(polyv_now_ms)));
+            response.headers.push(("date", http_date(date_ms)));
         }
         action
     }
 }
 
-/// The result of a call, and the time of Polyv's clock for it.
+/// The result of a call, and the time for its `Date` header.
 fn handle_call(simulation: &SimulatorState, request: &Request) -> (ConnectionAction, i64) {
     let operation = operations::at(&request.path);
     let parameters = parameters(request, operation);
@@ -81,10 +81,19 @@ fn handle_call(simulation: &SimulatorState, request: &Request) -> (ConnectionAct
         .into_iter()
         .find_map(parameter);
     let seed = simulation.settings.seed;
-    let target = target(seed, &mut state, endpoint, parameter("appId"), channels);
+    let (number, rng) = count_call(seed, &mut state, channels);
+    let target = Target {
+        app_id: parameter("appId"),
+        channels,
+        endpoint,
+        reused_connection: request.reused_connection,
+        rng,
+        number,
+    };
     let faults = state.faults.matching(target, now.elapsed);
     let skew_ms = state.skew_ms.saturating_add(faults.skew_ms);
     let polyv_now_ms = now.media.to_reported(skew_ms);
+    let date_ms = polyv_now_ms.saturating_add(faults.date_skew_ms);
 
     let call = IncomingCall {
         request,
@@ -119,7 +128,7 @@ fn handle_call(simulation: &SimulatorState, request: &Request) -> (ConnectionAct
         end_time: parameter("endTime").and_then(|text| text.parse().ok()),
         outcome,
     });
-    (action, polyv_now_ms)
+    (action, date_ms)
 }
 
 /// The parameters of the query, and of the form if the request has one.
@@ -133,16 +142,11 @@ fn parameters(request: &Request, operation: Option<&Operation>) -> Result<Parame
     }
 }
 
-/// The properties of the call that faults match. Counts the call.
-fn target<'a>(
-    seed: u64,
-    state: &mut Inner,
-    endpoint: &'a str,
-    app_id: Option<&'a str>,
-    channels: Option<&'a str>,
-) -> Target<'a> {
-    // Calls are counted per channel, so that calls for other channels in between do not change
-    // the random numbers of a channel's next call.
+/// Counts a call: its number among those for its channel, and its generator.
+///
+/// Calls are counted per channel, so that calls for other channels in between do not change the
+/// random numbers of a channel's next call.
+fn count_call(seed: u64, state: &mut Inner, channels: Option<&str>) -> (u64, DeterministicRng) {
     let first = channels.and_then(|ids| ids.split(',').next());
     let channel = first.and_then(|id| state.channels.by_id.get_mut(id));
     let (count, rng) = match channel {
@@ -154,13 +158,7 @@ fn target<'a>(
     };
     let number = *count;
     *count += 1;
-    Target {
-        app_id,
-        channels,
-        endpoint,
-        rng: rng.with_text("call").with(number),
-        number,
-    }
+    (number, rng.with_text("call").with(number))
 }
 
 impl IncomingCall<'_> {

@@ -20,19 +20,22 @@ pub(crate) struct Sampling {
 }
 
 impl Sampling {
-    /// The samples of a channel from `from` to `to`, both included, oldest first.
+    /// The samples of a channel from `from` to `to`, both included, oldest first, as far as those
+    /// up to `visible_until` have appeared.
     pub(crate) fn between(
         self,
         channel: &LiveChannel,
         from: MediaTime,
         to: MediaTime,
+        visible_until: MediaTime,
     ) -> Vec<Sample> {
         let beginning = channel.timeline.beginning().unwrap_or(from);
         let mut samples = Vec::new();
         let mut at = self.first_at_or_after(channel, from.max(beginning));
-        while at <= to {
+        while at <= to.min(visible_until) {
             if let Some(media) = channel.timeline.at(at).and_then(Phase::media) {
-                for stream in &channel.spec.streams {
+                let has_appeared = |stream: &&Stream| at <= visible_until.minus(stream.lag);
+                for stream in channel.spec.streams.iter().filter(has_appeared) {
                     samples.push(self.sample(channel, stream, at, media));
                 }
                 if let Some(second) = second_stream(channel, media) {
@@ -94,5 +97,6 @@ fn second_stream(channel: &LiveChannel, media: Media<'_>) -> Option<Stream> {
             bitrate: first.bitrate / 2.0,
             ..first
         },
+        lag: Duration::ZERO,
     })
 }

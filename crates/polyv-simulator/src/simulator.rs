@@ -70,6 +70,13 @@ impl Simulator {
         self.state.lock().log.since(sequence).cloned().collect()
     }
 
+    /// Removes the requests received so far from the log, and returns them. Sequence numbers
+    /// continue.
+    #[must_use]
+    pub fn take_requests(&self) -> Vec<LoggedRequest> {
+        self.state.lock().log.take()
+    }
+
     /// The state that writing operations have left on a channel: switches, settings, linked
     /// ids, messages.
     ///

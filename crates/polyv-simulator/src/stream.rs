@@ -1,6 +1,7 @@
 //! The streams of a channel and their samples.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::time::MediaTime;
 
@@ -9,6 +10,8 @@ use super::time::MediaTime;
 pub(crate) struct Stream {
     pub(crate) name: StreamName,
     pub(crate) normal: NormalValues,
+    /// How much later than those of the channel's other streams its samples appear.
+    pub(crate) lag: Duration,
 }
 
 /// The values of a stream without disturbances.

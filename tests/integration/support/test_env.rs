@@ -286,7 +286,7 @@ impl Transport for InMemory {
             let response = match self.simulator.handle(&Request::get(&path)) {
                 ConnectionAction::Respond(response) => response,
                 ConnectionAction::Hang => std::future::pending().await,
-                ConnectionAction::Reset => {
+                ConnectionAction::Reset | ConnectionAction::Close => {
                     return Err(TransportError::Connection("connection reset".to_owned()));
                 }
             };

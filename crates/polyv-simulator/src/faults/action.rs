@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper::header::HeaderValue;
 use serde::Deserialize;
+use strum::VariantNames;
 
 use super::corruption::{BadValues, WrongType};
 use crate::fields::{Count, HumanDuration, PositiveDuration, SignedDuration};
@@ -11,7 +12,8 @@ use crate::limits::BlockForm;
 use crate::rng::DeterministicRng;
 
 /// The effect of a fault. `docs/simulator.md` explains each one.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 #[serde(tag = "trouble", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum FaultAction {
     // Those that change the call's circumstances.
@@ -22,9 +24,13 @@ pub(super) enum FaultAction {
     ClockSkew {
         by: SignedDuration,
     },
+    WrongDate {
+        by: SignedDuration,
+    },
     // Those that replace the response before the call is checked.
     Hang {},
     Reset {},
+    StaleConnection {},
     Block {
         r#as: Option<BlockForm>,
     },
@@ -35,6 +41,7 @@ pub(super) enum FaultAction {
         status: Option<u16>,
         body: Option<String>,
         content_type: Option<String>,
+        retry_after: Option<String>,
     },
     Redirect {
         to: Option<String>,
@@ -49,6 +56,7 @@ pub(super) enum FaultAction {
     },
     // Those that refuse a call with a right signature.
     #[serde(rename = "error_500")]
+    #[strum(serialize = "error_500")]
     Error500 {
         message: Option<String>,
     },
@@ -70,6 +78,9 @@ pub(super) enum FaultAction {
     },
     ManyStreams {
         count: Option<Count<1_000>>,
+    },
+    MissingItems {
+        count: Option<Count<100_000>>,
     },
     Huge {
         bytes: Option<Count<{ 256 << 20 }>>,
@@ -95,6 +106,10 @@ impl FaultAction {
             }
             Self::Answer {
                 content_type: Some(text),
+                ..
+            }
+            | Self::Answer {
+                retry_after: Some(text),
                 ..
             }
             | Self::Redirect { to: Some(text) }

@@ -23,6 +23,8 @@ pub(crate) struct Faults {
 pub(crate) struct ActiveFaults {
     pub(crate) delay: Duration,
     pub(crate) skew_ms: i64,
+    /// The difference of the `Date` header from Polyv's clock.
+    pub(crate) date_skew_ms: i64,
     /// The fault that replaces the response.
     pub(crate) replacement: Option<Arc<Fault>>,
     /// The refusal of the call, and the fault it comes from.
@@ -72,6 +74,10 @@ impl ActiveFaults {
                 self.delay += latency(*median, *p99, target.rng.with(index));
             }
             FaultAction::ClockSkew { by } => self.skew_ms = self.skew_ms.saturating_add(by.0),
+            FaultAction::WrongDate { by } => {
+                self.date_skew_ms = self.date_skew_ms.saturating_add(by.0);
+            }
+            FaultAction::StaleConnection {} if !target.reused_connection => {}
             FaultAction::Error500 { message } => {
                 let message = message.clone().unwrap_or("undefined error".to_owned());
                 self.refuse(fault, Refusal::ServerError { message });
@@ -95,6 +101,9 @@ impl ActiveFaults {
             }
             FaultAction::ManyStreams { count } => {
                 corruptions.of(fault).many_streams = Some(count.map_or(20, |count| count.0));
+            }
+            FaultAction::MissingItems { count } => {
+                corruptions.of(fault).missing_items += count.map_or(150, |count| count.0);
             }
             FaultAction::Huge { bytes } => {
                 corruptions.of(fault).padding += bytes.map_or(5 << 20, |bytes| bytes.0);

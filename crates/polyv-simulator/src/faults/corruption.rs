@@ -103,6 +103,8 @@ pub(crate) struct Corruptions {
     pub(crate) ahead: Duration,
     /// Each sample has this number of stream names.
     pub(crate) many_streams: Option<usize>,
+    /// `totalItems` of a list is larger than the list by this.
+    pub(crate) missing_items: usize,
     pub(crate) padding: usize,
     pub(crate) sample_padding: usize,
     /// The name of the first fault.

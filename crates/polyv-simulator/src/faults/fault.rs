@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use strum::VariantNames as _;
 
 use super::action::FaultAction;
 use crate::fields::{HumanDuration, PositiveDuration, Share, Text};
@@ -56,6 +57,8 @@ pub(crate) struct Target<'a> {
     /// The value of `channelId`, `channelIds` or `channels`: ids separated by commas.
     pub(crate) channels: Option<&'a str>,
     pub(crate) endpoint: &'a str,
+    /// Whether the connection has carried a call before.
+    pub(crate) reused_connection: bool,
     /// The generator of this call.
     pub(crate) rng: DeterministicRng,
     /// The call's number among those for its channel.
@@ -74,6 +77,9 @@ const SCOPE_KEYS: [&str; 8] = [
 ];
 
 impl Fault {
+    /// The names of all kinds of faults.
+    pub const KINDS: &'static [&'static str] = FaultAction::VARIANTS;
+
     /// Reads a fault from its name or from a mapping.
     pub(crate) fn from_value(value: Value) -> Result<Self, String> {
         let written = match value {

@@ -26,6 +26,7 @@ impl Fault {
         ConnectionAction::Respond(match &self.action {
             FaultAction::Hang {} => return ConnectionAction::Hang,
             FaultAction::Reset {} => return ConnectionAction::Reset,
+            FaultAction::StaleConnection {} => return ConnectionAction::Close,
             FaultAction::Block { r#as } => return blocked(r#as.unwrap_or_default()),
             FaultAction::Throttled {} => refuse(&Refusal::Throttled),
             FaultAction::Html {} => HttpResponse::new(
@@ -37,11 +38,17 @@ impl Fault {
                 status,
                 body,
                 content_type,
-            } => HttpResponse::new(
-                status.unwrap_or(200),
-                content_type.as_deref().unwrap_or(HttpResponse::JSON),
-                body.clone().unwrap_or_default(),
-            ),
+                retry_after,
+            } => {
+                let mut response = HttpResponse::new(
+                    status.unwrap_or(200),
+                    content_type.as_deref().unwrap_or(HttpResponse::JSON),
+                    body.clone().unwrap_or_default(),
+                );
+                let retry_after = retry_after.clone().map(|value| ("retry-after", value));
+                response.headers.extend(retry_after);
+                response
+            }
             FaultAction::Redirect { to } => HttpResponse::bare(302, "Found")
                 .with_header("location", to.as_deref().unwrap_or("/redirected")),
             FaultAction::EnvelopedRedirect { to } => {

@@ -12,6 +12,7 @@ fn target(number: u64) -> Target<'static> {
         app_id: Some("app"),
         channels: Some("1,2"),
         endpoint: "stream_info",
+        reused_connection: false,
         rng: DeterministicRng::new(1).with(number),
         number,
     }

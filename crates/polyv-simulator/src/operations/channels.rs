@@ -101,7 +101,7 @@ pub(super) fn page(request: &SignedCall<'_>, channels: &mut Channels) -> Operati
         "pageNumber": number,
         "pageSize": size,
         "totalPages": known.len().div_ceil(size),
-        "totalItems": known.len(),
+        "totalItems": known.len() + request.corruptions.missing_items,
         "contents": contents,
     });
     Ok(Success::ok(data.to_string()))

@@ -31,7 +31,7 @@ pub(super) fn list(request: &SignedCall<'_>, channels: &mut Channels) -> Operati
     if *phase != Phase::Empty {
         let media = |reported_ms| MediaTime::from_reported(reported_ms, request.skew_ms);
         let visible_until = channel.visible_until(now, default_delay);
-        samples = sampling.between(channel, media(start), media(end).min(visible_until));
+        samples = sampling.between(channel, media(start), media(end), visible_until);
         channel.record_sent(&samples);
     }
     if let Some(count) = request.corruptions.many_streams {

@@ -234,13 +234,16 @@ fn every_fault_is_parsed_with_all_its_keys() {
 - hang
 - {trouble: latency, median: 300ms, p99: 1s}
 - {trouble: clock_skew, by: -10m}
+- {trouble: wrong_date, by: 8h}
+- stale_connection
+- {trouble: missing_items, count: 150}
 - {trouble: hang, account: a, channels: [\"1\"], endpoints: [stream_info], share: 0.3}
 - {trouble: reset, effect: taken, after: 60s, for: 30s, every: 5m}
 - {trouble: block, as: 429}
 - {trouble: throttled}
 - {trouble: bad_gateway}
 - {trouble: html}
-- {trouble: answer, status: 503, body: \"{}\", content_type: text/plain}
+- {trouble: answer, status: 503, body: \"{}\", content_type: text/plain, retry_after: \"5\"}
 - {trouble: redirect, to: \"http://localhost/\"}
 - {trouble: enveloped_redirect, to: \"http://localhost/\"}
 - {trouble: gzip_bomb}
@@ -258,7 +261,7 @@ fn every_fault_is_parsed_with_all_its_keys() {
 - {trouble: huge_samples, bytes: 4096}
 ";
     let faults = Fault::parse_list("test", yaml).unwrap();
-    assert_eq!(faults.len(), 25);
+    assert_eq!(faults.len(), 28);
 }
 
 #[test]
@@ -293,7 +296,8 @@ fn manual_explains_every_phase_fault_and_choice() {
         names.map(str::to_owned).collect::<Vec<String>>()
     };
     let faults = choices("unknown");
-    assert_eq!(faults.len(), 24, "{faults:?}");
+    assert_eq!(faults, Fault::KINDS);
+    assert_eq!(faults.len(), 27, "{faults:?}");
     let rows = faults
         .iter()
         .map(String::as_str)

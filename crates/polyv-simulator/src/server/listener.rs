@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
@@ -96,7 +97,11 @@ async fn serve_connection(
     let Ok(socket) = SockRef::from(&stream).try_clone() else {
         return;
     };
-    let service = service_fn(|request| respond(&simulator, request, peer, &socket, &shutdown));
+    let is_reused = AtomicBool::new(false);
+    let service = service_fn(|request| {
+        let reused = is_reused.swap(true, Ordering::Relaxed);
+        respond(&simulator, request, peer, reused, &socket, &shutdown)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_TIMEOUT)
@@ -122,6 +127,7 @@ async fn respond(
     simulator: &Simulator,
     request: http::Request<Incoming>,
     peer: SocketAddr,
+    reused_connection: bool,
     socket: &Socket,
     shutdown: &CancellationToken,
 ) -> Result<Response<Payload>, BodyAborted> {
@@ -134,6 +140,7 @@ async fn respond(
         headers: parts.headers,
         body: body.map_err(|_| BodyAborted)?.to_bytes().into(),
         client: peer.ip(),
+        reused_connection,
     };
     match simulator.handle(&request) {
         ConnectionAction::Respond(response) => {
@@ -151,6 +158,7 @@ async fn respond(
             let _ = socket.set_linger(Some(Duration::ZERO));
             Err(BodyAborted)
         }
+        ConnectionAction::Close => Err(BodyAborted),
     }
 }
 

@@ -8,6 +8,7 @@ mod lists;
 mod messages;
 mod moderation;
 mod pages;
+mod proxies;
 mod responses;
 mod switches;
 mod time;

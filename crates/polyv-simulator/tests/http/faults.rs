@@ -39,6 +39,29 @@ async fn reset_connection_has_no_response() {
 }
 
 #[tokio::test]
+async fn stale_connection_closes_before_a_byte_of_the_response() {
+    let served =
+        SimulatorServer::start("{channels: [{id: 1}], troubles: [stale_connection]}").await;
+    let mut connection = TcpStream::connect(served.address).await.unwrap();
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: x\r\n\r\n",
+        served.stream_info_url("1")
+    );
+    let mut first = [0; 15];
+    connection.write_all(request.as_bytes()).await.unwrap();
+    within_deadline(connection.read_exact(&mut first))
+        .await
+        .unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut rest = String::new();
+    within_deadline(connection.read_to_string(&mut rest))
+        .await
+        .unwrap();
+    assert!(!rest.contains("HTTP/1.1"), "{rest}");
+}
+
+#[tokio::test]
 async fn cut_off_body_is_shorter_than_its_length() {
     let served = SimulatorServer::start("{channels: [{id: 1}], troubles: [cut_off]}").await;
     let mut connection = TcpStream::connect(served.address).await.unwrap();

@@ -45,7 +45,7 @@ fn three_hours() -> Vec<u8> {
     format!(r#"{{"code":200,"status":"success","message":"","data":[{samples}]}}"#).into_bytes()
 }
 
-/// From the bytes of an answer to its samples.
+/// From the bytes of a response to its samples.
 #[divan::bench]
 fn decoding_three_hours(bencher: Bencher<'_, '_>) {
     let body = three_hours();
@@ -177,7 +177,7 @@ fn scraping_what_has_changed(bencher: Bencher<'_, '_>) {
         .bench_local_values(|()| scrape());
 }
 
-/// An answer that brings 3 new samples and 12 that are known.
+/// A response with 3 new samples and 12 known ones.
 #[divan::bench]
 fn applying_a_response(bencher: Bencher<'_, '_>) {
     let (store, rendered, keys) = live();

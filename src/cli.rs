@@ -177,10 +177,10 @@ pub struct CheckConfigArgs {
 /// Flags of `probe`.
 #[derive(Debug, Clone, Args)]
 pub struct ProbeArgs {
-    /// The channel to ask about
+    /// The channel to poll
     #[arg(value_name = "CHANNEL_ID")]
     pub channel_id: String,
-    /// Whom to ask as, and how to show what Polyv said.
+    /// The account to use, and how to show Polyv's response.
     #[command(flatten)]
     pub account: AccountArgs,
 }
@@ -188,7 +188,7 @@ pub struct ProbeArgs {
 /// Flags of `healthcheck`.
 #[derive(Debug, Clone, Args)]
 pub struct HealthcheckArgs {
-    /// Those of the exporter that is asked, at the first of its addresses.
+    /// Those of the exporter that is checked, at the first of its addresses.
     #[command(flatten)]
     pub listen: ListenArgs,
 }

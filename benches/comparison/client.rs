@@ -39,12 +39,12 @@ impl Client {
         })
     }
 
-    /// Asks, and forgets what comes.
+    /// Sends a request, and discards the body.
     pub(crate) fn request(&mut self) -> Result<Response> {
         self.send(|_| {})
     }
 
-    /// Asks for a text.
+    /// Requests a text.
     pub(crate) fn text(&mut self) -> Result<String> {
         let mut text = Vec::new();
         self.send(|bytes| text.extend_from_slice(bytes))?;

@@ -9,10 +9,10 @@ use super::client::Client;
 use super::registry::Rival;
 use super::{median, millis};
 
-/// So often each one is asked, after a few times that do not count.
+/// How often each one is requested, after a few times that do not count.
 const ROUNDS: usize = 25;
 const WARM_UP: usize = 3;
-/// So often each one is asked as Prometheus does.
+/// How often each one is requested as by Prometheus.
 const UNHURRIED: usize = 4;
 /// How often that is.
 const INTERVAL: Duration = Duration::from_secs(15);
@@ -93,7 +93,7 @@ pub(crate) fn compare(
         rows(some);
     }
 
-    // As Prometheus asks: all that is live has changed in between, and no cache is warm.
+    // As by Prometheus: all live channels have changed in between, and no cache is warm.
     let mut unhurried = [
         Runner::for_url("polyv-exporter, every 15 s", exporter, false)?,
         Runner::for_url("nginx, every 15 s", nginx, false)?,

@@ -80,7 +80,7 @@ fn watch(exporter: SocketAddr) -> Result<Polling> {
     }
 }
 
-/// How many polls have been answered so far.
+/// How many polls have succeeded so far.
 pub(crate) fn successful_polls(text: &str) -> f64 {
     let requests = text
         .lines()

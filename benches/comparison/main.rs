@@ -1,4 +1,4 @@
-//! The table of docs/performance.md: asks servers that `scripts/bench` has started.
+//! The table of docs/performance.md: requests from servers that `scripts/bench` has started.
 //!
 //! Rivals take turns within one run, so that whatever else the machine does hits all alike.
 #![allow(clippy::print_stdout)]

@@ -1,4 +1,4 @@
-//! `healthcheck`: tells whether an exporter on this host works.
+//! `healthcheck`: reports whether an exporter on this host works.
 //!
 //! For what has no shell and no other program at hand: a container's `HEALTHCHECK`, or a probe
 //! that can give no password.
@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// What it says is a sentence.
 const MAX_BODY_BYTES: usize = 4096;
 
-/// Asks, and fails where the exporter does not work.
+/// Checks the exporter, and fails if it does not work.
 pub(super) fn run(arguments: &HealthcheckArgs) -> Result<(), CommandError> {
     let usage = |error: http::BindError| CommandError::Usage(error.to_string());
     let listens = arguments

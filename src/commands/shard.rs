@@ -74,7 +74,7 @@ pub(super) fn announce(config: &Config) {
 mod tests {
     use super::*;
 
-    fn said(index: Option<u32>, total: u32, pod_name: Option<&str>) -> Result<String, String> {
+    fn parsed(index: Option<u32>, total: u32, pod_name: Option<&str>) -> Result<String, String> {
         let arguments = ShardArgs {
             index,
             total,
@@ -85,13 +85,13 @@ mod tests {
 
     #[test]
     fn shard_is_given_by_index_or_pod_name() {
-        assert_eq!(said(None, 1, None).unwrap(), "0 of 1");
-        assert_eq!(said(Some(2), 3, None).unwrap(), "2 of 3");
-        assert_eq!(said(None, 3, Some("polyv-exporter-2")).unwrap(), "2 of 3");
-        assert_eq!(said(None, 12, Some("x-10")).unwrap(), "10 of 12");
+        assert_eq!(parsed(None, 1, None).unwrap(), "0 of 1");
+        assert_eq!(parsed(Some(2), 3, None).unwrap(), "2 of 3");
+        assert_eq!(parsed(None, 3, Some("polyv-exporter-2")).unwrap(), "2 of 3");
+        assert_eq!(parsed(None, 12, Some("x-10")).unwrap(), "10 of 12");
         // What is said outright counts.
         assert_eq!(
-            said(Some(0), 3, Some("polyv-exporter-2")).unwrap(),
+            parsed(Some(0), 3, Some("polyv-exporter-2")).unwrap(),
             "0 of 3"
         );
     }
@@ -124,7 +124,7 @@ mod tests {
             (None, 3, Some("x-99999999999"), "ends in a number"),
             (Some(0), 1001, None, "1 to 1000 shards"),
         ] {
-            let why = said(index, total, pod_name).unwrap_err();
+            let why = parsed(index, total, pod_name).unwrap_err();
             assert!(why.contains(word), "{why}");
         }
     }

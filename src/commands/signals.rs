@@ -1,4 +1,4 @@
-//! What the operating system asks of us.
+//! Signals of the operating system.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ pub(super) fn stop_on_signal() -> std::io::Result<CancellationToken> {
     Ok(token)
 }
 
-/// `SIGHUP`, which asks for a reload.
+/// `SIGHUP`, which requests a reload.
 ///
 /// # Errors
 /// Where signals can't be listened to.

@@ -83,7 +83,7 @@ impl ServiceNotifier {
     }
 
     async fn keep_alive(&self, status: &PollerHealth, clock: &ServerClock) {
-        // Twice in the time given, as `sd_watchdog_enabled(3)` asks.
+        // Twice in the time given, as `sd_watchdog_enabled(3)` recommends.
         let Some(every) = self.watchdog.map(|patience| patience / 2) else {
             return std::future::pending().await;
         };

@@ -14,7 +14,7 @@ use web_config::WebConfigHandle;
 
 use super::host::Host;
 
-/// What a browser asks for a password for.
+/// The realm for which a browser requests a password.
 const REALM: &str = "polyv-exporter";
 
 /// Headers that the web configuration may replace. The pages load nothing from elsewhere and

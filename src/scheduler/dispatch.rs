@@ -37,7 +37,7 @@ impl Poller {
         let accounts = self.accounts.iter().enumerate();
         if self.global_backoff.is_paused() {
             self.global_backoff.next_probe().filter(|at| *at <= now)?;
-            // An account that works tells more than one with a fault of its own.
+            // An account that works says more than one with a fault of its own.
             let waiting = accounts.filter(|(_, account)| account.has_waiting());
             let (index, _) = waiting.min_by_key(|(_, account)| !account.breaker.is_closed())?;
             return Some((index, RequestKind::GlobalProbe));

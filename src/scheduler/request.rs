@@ -28,7 +28,7 @@ pub(super) struct StatusBatch {
     pub(super) isolated: bool,
 }
 
-/// The channels that a call is about: it tells a fault of one channel from a shared one.
+/// The channels that a call is about: it distinguishes a fault of one channel from a shared one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum FailureScope {
     /// A single channel.

@@ -128,7 +128,7 @@ impl ChannelStore {
         })
     }
 
-    /// Applies a failed poll; `requested` is the range of samples that it asked for, if it did.
+    /// Applies a failed poll; `requested` is the range of samples that it requested, if it did.
     pub fn apply_error(
         &self,
         key: ChannelKey,

@@ -21,7 +21,7 @@ pub struct ExporterStatus {
     pub clock_skew: Option<f64>,
     /// Accounts whose signature Polyv did not accept the last time.
     pub refused_accounts: Vec<String>,
-    /// Whether the configuration that was asked for last is in force.
+    /// Whether the last requested configuration is in force.
     pub reload_successful: bool,
     /// When the configuration in force was loaded.
     pub reload_success: Timestamp,

@@ -19,7 +19,7 @@ pub enum LogLevel {
     /// What happens.
     #[default]
     Info,
-    /// Every poll that failed, and every answer with something odd in it.
+    /// Every poll that failed, and every response with invalid values.
     Debug,
     /// Every poll.
     Trace,
@@ -52,7 +52,7 @@ impl LogLevel {
 /// Starts the log.
 ///
 /// The level is that of our own modules; libraries stay at `warn`, since at `trace` an HTTP
-/// client tells addresses, and ours are signed. Does nothing where a log was started before.
+/// client logs addresses, and ours are signed. Does nothing where a log was started before.
 /// [`Stderr::drain`] has to end it.
 pub fn init_tracing(level: LogLevel, format: LogFormat) {
     let libraries = LevelFilter::WARN.min(level.filter());

@@ -187,7 +187,7 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Tells how many channels each have to be asked by themselves; `None` where that is what
+    /// Sets how many channels have to be polled individually; `None` where that is what
     /// is configured for all.
     pub fn set_status_fallback(&self, account: &str, count: Option<usize>) {
         match count {

@@ -13,7 +13,7 @@ pub(super) enum Language {
 
 impl Language {
     /// The language that is requested by name, or was chosen before, or that the browser prefers.
-    pub(super) fn choose(requested: Option<&str>, chosen: Option<&str>, accepted: &str) -> Self {
+    pub(super) fn select(requested: Option<&str>, chosen: Option<&str>, accepted: &str) -> Self {
         requested
             .and_then(Self::named)
             .or_else(|| chosen.and_then(Self::named))
@@ -70,22 +70,22 @@ mod tests {
             (";;,=,q=;", Language::English),
         ] {
             assert_eq!(
-                Language::choose(None, None, accepted),
+                Language::select(None, None, accepted),
                 expected,
                 "{accepted}"
             );
         }
-        assert_eq!(Language::choose(None, Some("zh"), "en"), Language::Chinese);
+        assert_eq!(Language::select(None, Some("zh"), "en"), Language::Chinese);
         assert_eq!(
-            Language::choose(Some("en"), Some("zh"), "zh"),
+            Language::select(Some("en"), Some("zh"), "zh"),
             Language::English
         );
         assert_eq!(
-            Language::choose(Some("xx"), Some("zh"), "en"),
+            Language::select(Some("xx"), Some("zh"), "en"),
             Language::Chinese
         );
         assert_eq!(
-            Language::choose(Some("xx"), Some("yy"), "zh"),
+            Language::select(Some("xx"), Some("yy"), "zh"),
             Language::Chinese
         );
     }

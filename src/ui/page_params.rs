@@ -1,4 +1,4 @@
-//! The parameters of a page, and the language that they or the browser ask for.
+//! The parameters of a page, and the language that they or the browser select.
 
 use axum::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderValue, SET_COOKIE};
 use axum::http::{Response, StatusCode};
@@ -52,13 +52,13 @@ impl PageParams {
             .find_map(|(name, value)| (name == COOKIE_NAME).then_some(value));
         let accepted = request.header(ACCEPT_LANGUAGE);
         RenderContext {
-            language: Language::choose(self.lang.as_deref(), chosen, accepted),
+            language: Language::select(self.lang.as_deref(), chosen, accepted),
             wall: snapshot.wall,
             polyv: snapshot.now.server_time,
         }
     }
 
-    /// The response with a page; it remembers the language if the parameters ask for one.
+    /// The response with a page; it stores the language if the parameters select one.
     pub(super) fn response(&self, status: StatusCode, page: Markup) -> Response<Pieces> {
         let mut response = respond::with_type(status, HTML, page.into_string().into_bytes());
         if let Some(language) = self.lang.as_deref().and_then(Language::named) {

@@ -2,7 +2,7 @@
 //!
 //! `POST /live/v4/chat/message/audit`: the parameters are signed, the body (an array of
 //! messages) is not. One call can succeed for some messages and fail for others. The order of
-//! the results is undocumented: `msgId` tells which message a result belongs to.
+//! the results is undocumented: `msgId` says which message a result belongs to.
 
 use std::borrow::Cow;
 use std::str::FromStr;

@@ -66,12 +66,12 @@ impl<'a> StreamNameHasher<'a> {
         {
             return name.clone();
         }
-        let name = StreamName::new(&self.shown(stream_url));
+        let name = StreamName::new(&self.display_name(stream_url));
         self.last = Some((stream_url.to_owned(), name.clone()));
         name
     }
 
-    fn shown(&self, stream_url: &str) -> String {
+    fn display_name(&self, stream_url: &str) -> String {
         if stream_url.is_empty() {
             return UNNAMED.to_owned();
         }
@@ -169,8 +169,11 @@ mod tests {
             "srt://host:1?streamid=x",
             "rtmp://host/an-application-as-long-as-a-secret/abc",
         ] {
-            let shown = name(odd);
-            assert!(shown.len() <= MAX_BARE_CHARS + 9, "{odd}: {shown}");
+            let display_name = name(odd);
+            assert!(
+                display_name.len() <= MAX_BARE_CHARS + 9,
+                "{odd}: {display_name}"
+            );
             for part in [
                 "harmless",
                 "123",
@@ -180,7 +183,7 @@ mod tests {
                 "long",
                 "user",
             ] {
-                assert!(!shown.contains(part), "{odd}: {shown}");
+                assert!(!display_name.contains(part), "{odd}: {display_name}");
             }
         }
     }

@@ -50,7 +50,7 @@ pub(crate) struct ClientAuth {
 #[derive(Debug)]
 struct ClientCertVerifier {
     client_auth: ClientAuth,
-    /// Verifies issuers, if the policy does; else only tells clients the known authorities, as
+    /// Verifies issuers, if the policy does; else only sends clients the known authorities, as
     /// Go does.
     chain: Option<Arc<dyn danger::ClientCertVerifier>>,
     algorithms: WebPkiSupportedAlgorithms,

@@ -32,7 +32,7 @@ pub struct WebConfig {
 // === impl WebConfig ===
 
 impl WebConfig {
-    /// The configuration without a file: plain HTTP for everybody.
+    /// The configuration without a file: plain HTTP without authentication.
     #[must_use]
     pub fn empty() -> Self {
         Self {

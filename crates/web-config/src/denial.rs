@@ -22,7 +22,7 @@ pub enum Denial {
 // === impl Denial ===
 
 impl Denial {
-    /// The response: 429, 401 or 503 with a sentence. `realm` is what a browser asks the user a
+    /// The response: 429, 401 or 503 with a sentence. `realm` is what a browser requests a
     /// password for.
     #[must_use]
     pub fn into_response<B: From<&'static str>>(self, realm: &str) -> Response<B> {

@@ -12,7 +12,7 @@ use crate::client_cert::{ClientAuth, ClientAuthPolicy};
 use crate::diagnostic::{Diagnostics, Invalid, Location};
 use crate::redact::looks_like_pem;
 use crate::settings::{Names, Setting, TlsSettings};
-use crate::tls_parameters::{cipher_suites, kx_groups, lookup, versions};
+use crate::tls_parameters::{cipher_suites, kx_groups, lookup, tls_versions};
 use crate::watched_files::WatchedFiles;
 
 /// How connections are encrypted.
@@ -71,7 +71,7 @@ impl TlsReader<'_> {
         let certificate = self.required_pem("cert", &settings.cert, &settings.cert_file);
         let key = self.required_pem("key", &settings.key, &settings.key_file);
         let client_auth = self.client_auth();
-        let versions = versions(settings, self.location, self.diagnostics);
+        let versions = tls_versions(settings, self.location, self.diagnostics);
         let mut provider = ring::default_provider();
         provider.cipher_suites = cipher_suites(
             &settings.cipher_suites,

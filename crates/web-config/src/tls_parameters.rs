@@ -62,7 +62,7 @@ fn lookup_all<T: Copy>(
 }
 
 /// The versions from `min_version` to `max_version`.
-pub(crate) fn versions(
+pub(crate) fn tls_versions(
     settings: &TlsSettings,
     location: Location,
     diagnostics: &mut Diagnostics,
@@ -99,7 +99,7 @@ pub(crate) fn kx_groups(
 pub(crate) fn cipher_suites(
     setting: &Setting<Names>,
     all: Vec<SupportedCipherSuite>,
-    versions: Option<&[&SupportedProtocolVersion]>,
+    tls_versions: Option<&[&SupportedProtocolVersion]>,
     http2: bool,
     diagnostics: &mut Diagnostics,
 ) -> Vec<SupportedCipherSuite> {
@@ -125,7 +125,7 @@ pub(crate) fn cipher_suites(
         return all;
     }
     let is_tls13 = |suite: &SupportedCipherSuite| suite.tls13().is_some();
-    if versions.is_some_and(|versions| !versions.contains(&&TLS12)) {
+    if tls_versions.is_some_and(|tls_versions| !tls_versions.contains(&&TLS12)) {
         let message = "`cipher_suites` are for TLS 1.2, which `min_version` rules out; those of \
                        TLS 1.3 can't be chosen: leave the list out";
         diagnostics.push(location, message);

@@ -96,7 +96,7 @@ impl Setting for CurrentModeration {
 
     fn changed(&self, to: &Self) -> String {
         let mut text = String::new();
-        for ((name, from), (_, to)) in words(self).into_iter().zip(words(to)) {
+        for ((name, from), (_, to)) in setting_texts(self).into_iter().zip(setting_texts(to)) {
             _ = write!(text, "\n  {name:<11} {from}");
             if from != to {
                 _ = write!(text, " → {to}");
@@ -112,35 +112,35 @@ impl Setting for CurrentModeration {
 }
 
 /// The name and the value of each setting.
-fn words(settings: &CurrentModeration) -> [(&'static str, String); 4] {
-    fn word<T>(value: Option<T>, word: impl FnOnce(T) -> String) -> String {
-        value.map_or_else(|| "unknown".to_owned(), word)
+fn setting_texts(settings: &CurrentModeration) -> [(&'static str, String); 4] {
+    fn text<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
+        value.map_or_else(|| "unknown".to_owned(), text)
     }
     [
         (
             "moderation",
-            word(settings.enabled, |on| {
+            text(settings.enabled, |on| {
                 (if on { "on" } else { "off" }).to_owned()
             }),
         ),
         (
             "interval",
-            word(settings.interval, |interval| {
+            text(settings.interval, |interval| {
                 format!("{}s", interval.seconds())
             }),
         ),
-        ("strategy", word(settings.strategy, strategy)),
-        ("notify", word(settings.notify, notified)),
+        ("strategy", text(settings.strategy, strategy)),
+        ("notify", text(settings.notify, notified)),
     ]
 }
 
 fn strategy(strategy: Strategy) -> String {
-    let word = match strategy {
+    let text = match strategy {
         Strategy::Easy => "easy",
         Strategy::Normal => "normal",
         Strategy::Serious => "serious",
     };
-    word.to_owned()
+    text.to_owned()
 }
 
 fn notified(notify: Notify) -> String {

@@ -1,4 +1,4 @@
-//! `probe`: asks Polyv once about a channel and shows what it said.
+//! `probe`: polls a channel once and shows Polyv's response.
 
 mod hints;
 mod related_lookups;
@@ -15,7 +15,7 @@ use polyv_client::{Client, Error, Permit, Range};
 use related_lookups::RelatedLookups;
 use report::Report;
 
-/// How much is asked for, and shown as a trend.
+/// How much is requested, and shown as a trend.
 const LOOKBACK: Duration = Duration::from_secs(600);
 
 /// Asks, shows, and says what to do where something is wrong.

@@ -20,7 +20,7 @@ pub(super) struct RelatedLookups {
     pub(super) validity: Option<ChannelValidity>,
     /// Its live status, or Polyv's word for it where that is an unknown one.
     pub(super) status: Option<Result<LiveStatus, String>>,
-    /// Whether the status was asked for, and the channel was not among the answers.
+    /// Whether the status was requested, and the channel was not in the response.
     pub(super) status_unknown: bool,
 }
 
@@ -46,7 +46,7 @@ impl RelatedLookups {
         }
     }
 
-    /// Whether the channel is one that this account can't ask for.
+    /// Whether the channel is one that this account has no access to.
     pub(super) fn explains(&self) -> bool {
         self.validity
             .as_ref()

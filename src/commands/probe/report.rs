@@ -16,18 +16,18 @@ pub(super) struct Report {
     pub(super) account: String,
     pub(super) channel_id: String,
     pub(super) channel_name: Option<String>,
-    /// When it was asked, by Polyv's clock.
+    /// The time of the request, by Polyv's clock.
     #[serde(serialize_with = "rfc3339")]
     pub(super) requested_at: Timestamp,
     /// `live`, `not_live` or `unknown`.
     pub(super) state: &'static str,
     pub(super) outcome: &'static str,
-    /// Why there was no answer.
+    /// Why there was no response.
     pub(super) error: Option<String>,
     /// Polyv's clock minus this host's.
     pub(super) clock_skew_seconds: Option<f64>,
     pub(super) streams: Vec<StreamReport>,
-    /// Samples of the answer that could not be read.
+    /// Samples of the response that could not be read.
     pub(super) unreadable_samples: usize,
     /// What to do.
     pub(super) advice: Vec<String>,

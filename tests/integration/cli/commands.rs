@@ -536,7 +536,7 @@ async fn probe_command_gives_a_remedy_for_each_failure() {
 #[tokio::test]
 async fn proxy_is_used_except_for_loopback() {
     let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
-    // A proxy that takes down what it is asked for.
+    // A proxy that records its requests.
     let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = proxy.local_addr().unwrap();
     let served = tokio::spawn(async move {

@@ -354,7 +354,7 @@ async fn each_message_has_a_result_and_unsent_ones_can_be_sent_again() {
     assert_eq!(setup.written_state().messages.len(), 24);
     assert_eq!(setup.received(), ["chat_message_audit"; 3]);
 
-    // The first call is answered, the second one is not, and the third is not made.
+    // The first call gets a response, the second one does not, and the third is not made.
     let setup = Setup::new("channels: [{id: 3880533}]").await;
     let file = setup.file("many.json", &many(25, |n| format!("text {n}")));
     let slow = "{trouble: latency, median: 3s, p99: 3s}";

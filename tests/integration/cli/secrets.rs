@@ -28,7 +28,7 @@ channels:
             .until("it is live", |s| s.state("1") == "live")
             .await;
         let mut seen = vec![exporter.scrape().await.text];
-        // Every kind of failure writes another kind of line; one of them echoes what was asked.
+        // Every kind of failure writes another kind of line; one of them echoes the request.
         let echo = "{trouble: answer, status: 200, body: '{\"code\":400,\"message\":\"GET http://x/?appId=simulated&sign=0D2BDA2FD04D93A2B8832B91FD973C4D failed\"}', channels: ['4']}";
         for fault in [
             echo,

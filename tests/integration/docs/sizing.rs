@@ -71,7 +71,7 @@ fn channel_capacity_matches_the_sizing_page() {
         }
         capacity_warning(&Source::text("test", &text).load().unwrap())
     };
-    // The program's own judgement, before it has seen an answer, is the page's formula.
+    // Before its first response, the program uses the page's formula.
     assert!(page.contains("=  0.98 × requests / (per + time of an answer)"));
     let there = |requests: usize, latency: f64| {
         let mut limit = rate_limit_from_config(&default());
@@ -86,7 +86,7 @@ fn channel_capacity_matches_the_sizing_page() {
     assert!(warning_for(1_500, "{}").unwrap().contains("allow 97.0:"));
     assert_eq!(format!("{:.0}", there(1_000, 0.3)), "95");
 
-    // The table, for answers after 0.3 seconds.
+    // The table, for responses after 0.3 seconds.
     assert!(page.contains("| channels, when answers come after 0.3 seconds | fits"));
     let poll = default().poll;
     let most = |requests, interval: Duration, step: f64| {

@@ -289,7 +289,7 @@ async fn first_sample_below(polyv: &SimulatorServer, channel: &str, bps: f64) ->
 
 #[tokio::test]
 async fn dropped_bitrate_sends_one_page_and_one_resolution() {
-    const PATIENCE: Duration = Duration::from_secs(200);
+    const MAX_WAIT: Duration = Duration::from_secs(200);
     let polyv = SimulatorServer::start(
         "channels: [{id: 1}, {id: 2, bitrate_bps: 1200000}, {id: 3, life: steady}, {id: 4, life: offline}]",
     )
@@ -318,7 +318,7 @@ accounts:
     let now = polyv.control("PUT", "channels/2/life", "{phase: bitrate_drop, to: 0.25}");
     now.await;
     polyv.control("PUT", "channels/3/life", "offline").await;
-    let page = pager.message(PATIENCE, Message::is_firing).await;
+    let page = pager.message(MAX_WAIT, Message::is_firing).await;
     let since_page = page.at.elapsed();
     let bad = first_sample_below(&polyv, "2", 600_000.0).await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -355,7 +355,7 @@ accounts:
 
     polyv.control("PUT", "channels/2/life", "steady").await;
     let over = |message: &Message| message.path == "/pages" && !message.is_firing();
-    let over = pager.message(PATIENCE, over).await;
+    let over = pager.message(MAX_WAIT, over).await;
     assert_eq!(over.alerts(), [dropped]);
     // That was all: no second page, nothing on the stream that ended as planned, and no warning
     // beside the page.

@@ -1,4 +1,4 @@
-//! What the documents ask Alertmanager for.
+//! The calls to Alertmanager in documents.
 
 use crate::support::curl::OF_ALERTMANAGER;
 use crate::support::exporter_process::client;

@@ -108,13 +108,13 @@ async fn ages_advance_between_updates() {
     let (_polyv, exporter) = setup(THREE, THREE_CONFIGURED).await;
     let browser = Browser::start("en", 1400, 900).await;
     browser.open(&exporter.url("/")).await;
-    // A stopped exporter answers nothing, and what it said before grows older.
+    // A stopped exporter does not respond, and its last values grow older.
     exporter.program.signal("STOP");
     let age = "Number(document.querySelector('#c1 .a').innerText.replace(/ s$/, ''))";
     browser
         .until("samples grow old", &format!("{age} >= 4"))
         .await;
-    // Before anybody knows what became of the question.
+    // Before the request has ended.
     let stale =
         "document.body.classList.contains('stale') && document.getElementById('lost').hidden";
     browser.until("what is old looks old", stale).await;

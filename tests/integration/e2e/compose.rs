@@ -350,7 +350,7 @@ fn grafana_is_provisioned_with_prometheus_and_every_dashboard() {
         }
         let dashboard: Value = serde_json::from_str(&read(&file)).unwrap();
         uids.insert(dashboard["uid"].as_str().unwrap().to_owned());
-        // It asks whatever Prometheus there is, the default one first, and needs no other source.
+        // It queries any Prometheus, the default one first, and needs no other source.
         let variables = dashboard["templating"]["list"].as_array().unwrap();
         let variable = variables
             .iter()
@@ -464,7 +464,7 @@ async fn stack_on_the_simulator_sends_an_alert_to_alertmanager() {
     let mut simulator = start_program(service, &table, &[]);
     let line = simulator.logged(&["simulating Polyv", "address"]).await;
     let polyv = address_in(&line).to_string();
-    // This one is at a fifth of what is expected, and was so before anybody looked.
+    // This one is at a fifth of what is expected, and was so from the start.
     let url = format!("http://{polyv}/_simulator/channels/1000002");
     let weak = "{name: Workshop, bitrate_bps: 240000}";
     let response = client().put(url).body(weak).send().await.unwrap();

@@ -228,7 +228,7 @@ fn object_references_exist() {
         {
             assert!(selects(&constraint["labelSelector"]["matchLabels"], labels));
         }
-        // Nothing secret is shipped, and no namespace is anybody's but the reader's.
+        // Nothing secret is shipped, and the namespace is the reader's choice.
         assert!(objects.of_kind("Secret").is_empty());
         let is_ours = path.starts_with(deploy());
         for item in &objects.0 {

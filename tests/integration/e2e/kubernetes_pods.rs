@@ -182,7 +182,7 @@ async fn password_protected_pod_passes_probes_and_is_scraped() {
     let polyv = SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}]").await;
     let shown = Shown::new();
     let objects = built(&shown.path("web-config"));
-    // They show only that it listens; the old pod has to stay until channels were asked.
+    // They show only that it listens; the old pod has to stay until channels were polled.
     assert_eq!(objects.only("Deployment")["spec"]["minReadySeconds"], 30);
     let authority = Authority::new("test authority");
     let server = authority.server();

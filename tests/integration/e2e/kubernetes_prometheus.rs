@@ -10,7 +10,7 @@ use crate::support::pod::{Pod, secrets, simulated, start, start_as};
 use crate::support::prometheus_stack::Prometheus;
 use crate::support::simulator_server::SimulatorServer;
 
-/// What the operator would tell Prometheus of a `ServiceMonitor`'s endpoint, as far as it is used.
+/// The scrape configuration that the operator makes of a `ServiceMonitor`'s endpoint, as far as it is used.
 fn scrape_config(monitor: &Value, address: &str) -> String {
     let endpoint = &monitor["spec"]["endpoints"][0];
     let relabelings = endpoint["relabelings"].as_array().unwrap();
@@ -99,8 +99,8 @@ async fn each_shard_has_its_own_job() {
     }
 }
 
-/// The scrape configuration that the page shows, with targets as Kubernetes would tell of them:
-/// Debian's Prometheus can't ask it.
+/// The scrape configuration that the page shows, with targets as Kubernetes would list them:
+/// Debian's Prometheus can't discover them.
 fn shown_scrape_config(address: &str, namespace: &str) -> String {
     let page = page();
     let block = blocks(&page, "yaml")

@@ -61,7 +61,7 @@ fn queries(name: &str, dashboard: &Value) -> Vec<(String, String)> {
             continue;
         };
         let what = format!("{name}: the variable {}", variable["name"]);
-        // Of what Grafana makes of it, the part that Prometheus is asked.
+        // The part of it that Grafana sends to Prometheus.
         let inside = query.split_once('(').unwrap().1.strip_suffix(')').unwrap();
         let expr = if query.starts_with("label_values(") {
             inside.rsplit_once(',').unwrap().0
@@ -335,7 +335,7 @@ fn every_panel_has_a_title_and_description() {
             ["datasource", "account", "channel"],
             "{name}"
         );
-        // Importing asks nothing, and provisioning needs nothing.
+        // Importing needs no input, and neither does provisioning.
         assert!(dashboard.get("__inputs").is_none() && dashboard["id"].is_null());
         for link in dashboard["links"].as_array().unwrap() {
             let url = link["url"].as_str().unwrap().strip_prefix("/d/").unwrap();

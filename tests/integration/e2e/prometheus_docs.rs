@@ -31,7 +31,7 @@ fn documented_prometheus_files_are_valid() {
             }
         } else if block.language == "yaml"
             && (head("scrape_configs:") || head("rule_files:"))
-            // Debian's Prometheus can't ask Kubernetes; the tests of that page look at it.
+            // Debian's Prometheus can't discover in Kubernetes; the tests of that page check it.
             && !block.text.contains("kubernetes_sd_configs")
         {
             // The rules are where a reader would have put them.

@@ -173,7 +173,7 @@ troubles: [{{trouble: latency, median: 300ms, p99: 1s}}]"
     Pair::new(&scenario, [&config(), &config()], interval)
 }
 
-/// Plays everybody's trouble, and demands the alerts for it.
+/// Plays the faults of all streams, and expects their alerts.
 pub async fn play_stream_faults(mut pair: Pair, delay: u64, among: &str) -> Recording {
     pair.until(600).await;
     // A broadcast ends as planned and another one begins.
@@ -184,7 +184,7 @@ pub async fn play_stream_faults(mut pair: Pair, delay: u64, among: &str) -> Reco
     for (id, life, _) in CHANNELS {
         pair.set_script(id, life);
     }
-    // An encoder reconnects, and a bitrate dips: too short to wake anybody.
+    // An encoder reconnects, and a bitrate dips: too short for a page.
     pair.set_script("94", "{phase: offline, for: 8s}");
     pair.set_script("96", "{phase: bitrate_drop, to: 0.1, for: 15s}");
     pair.until(BEGIN + FAULT_SECONDS).await;
@@ -257,7 +257,7 @@ async fn outage_of_polyv_makes_channels_unknown_and_fires_no_stream_alert() {
         let unknown = of_all_four("PolyvChannelStateUnknown");
         recording.expect_among(OF_CHANNELS, 700, &[]);
         recording.expect_among(OF_CHANNELS, 1190, &unknown);
-        // A channel that failed individually is asked every 5 minutes at last.
+        // A channel that failed individually is finally polled every 5 minutes.
         recording.expect_among(OF_CHANNELS, 1600, &[]);
         recording.expect(3590, &[]);
         recording.judge(fault);

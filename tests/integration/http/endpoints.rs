@@ -188,7 +188,7 @@ async fn hanging_and_silent_clients_do_not_block_a_scrape() {
     let mut stuck = Vec::new();
     for n in 0..60 {
         let mut stream = TcpStream::connect(exporter.address).await.unwrap();
-        // Some never ask, some ask half, some ask and never read.
+        // Some send nothing, some half a request, some a whole one and never read.
         let request: &[u8] = match n % 3 {
             0 => b"",
             1 => b"GET /metrics HTTP/1.1\r\nHo",
@@ -214,7 +214,7 @@ async fn signal_stops_the_exporter_within_five_seconds_despite_hanging_calls() {
         let config =
             quick_config(polyv.address, "[{id: 1}]").replace("timeout: 1s", "timeout: 60s");
         let mut exporter = Exporter::start(&config).await;
-        // A call to Polyv that hangs, an idle client, and one that asked half.
+        // A call to Polyv that hangs, an idle client, and one that sent half a request.
         let _idle = TcpStream::connect(exporter.address).await.unwrap();
         let mut half = TcpStream::connect(exporter.address).await.unwrap();
         half.write_all(b"GET /metrics HTT").await.unwrap();

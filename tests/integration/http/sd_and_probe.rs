@@ -15,7 +15,7 @@ use crate::support::simulator_server::SimulatorServer;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// An exporter that has asked about everything.
+/// An exporter that has polled every channel.
 async fn setup() -> (SimulatorServer, Exporter) {
     let polyv = SimulatorServer::start(
         "channels: [{id: 1, streams: [a, b]}, {id: 2, life: offline}, {id: 33}, {id: 3, life: deleted}]",

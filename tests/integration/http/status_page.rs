@@ -20,7 +20,7 @@ const CONFIGURED: &str = "[
 async fn setup() -> (SimulatorServer, Exporter) {
     let polyv = SimulatorServer::start(SCENARIO).await;
     let exporter = Exporter::start(&quick_config(polyv.address, CONFIGURED)).await;
-    // The highest of half a minute, and the usual level, which history tells at once.
+    // The highest of half a minute, and the usual level, which history gives at once.
     exporter
         .until("all is known", |scrape| {
             scrape.all("polyv_channel_last_poll_outcome", &[]).len() == 4
@@ -402,7 +402,7 @@ async fn telemetry_path_may_replace_the_page() {
 async fn page_update_contains_only_changes() {
     let polyv =
         SimulatorServer::start("channels: [{id: 1}, {id: 2, life: offline}, {id: 3}]").await;
-    // Channel 1 is asked every second, and the others rarely.
+    // Channel 1 is polled every second, and the others rarely.
     let config = quick_config(
         polyv.address,
         "[{id: 1, live_interval: 1s}, {id: 2}, {id: 3}]",
@@ -432,7 +432,7 @@ async fn page_update_contains_only_changes() {
         if rows(&since) == ["c1"] {
             break;
         }
-        // Another one was asked at the same time, perhaps, but not each time.
+        // Another one may have been polled at the same time, but not each time.
         assert!(begin.elapsed() < DEADLINE, "{since:#}");
         since["cursor"].as_str().unwrap().clone_into(&mut cursor);
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;

@@ -56,7 +56,7 @@ async fn kept_channels_keep_their_state_and_removed_ones_disappear_at_once() {
     let info = after.all("polyv_channel_info", &[("channel_id", "1")]);
     assert_eq!(info[0].label("channel_name"), Some("Renamed"));
     assert_eq!(info[0].label("team"), Some("a"));
-    // The new one is asked too, and its counters begin at 0.
+    // The new one is polled too, and its counters begin at 0.
     assert_eq!(
         after.of("polyv_channel_live_transitions_total", "4"),
         Some(0.0)

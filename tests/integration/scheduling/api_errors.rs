@@ -1,10 +1,10 @@
 //! Each outcome of the contract comes about over real HTTP, harms no other channel, and after
-//! the trouble's end the exporter recovers on its own.
+//! the fault's end the exporter recovers on its own.
 
 use crate::support::exporter_process::{Exporter, quick_config};
 use crate::support::simulator_server::SimulatorServer;
 
-/// A trouble for channel 1, while channel 2 goes on.
+/// A fault of channel 1, while channel 2 goes on.
 async fn channel_fault(fault: &str, outcome: &str) {
     let polyv = SimulatorServer::start("sample_every: 1s\nchannels: [{id: 1}, {id: 2}]").await;
     let config = quick_config(polyv.address, "[{id: 1}, {id: 2}]");
@@ -41,7 +41,7 @@ async fn channel_fault(fault: &str, outcome: &str) {
         .await;
 }
 
-/// A trouble for everything.
+/// A fault of all calls.
 async fn shared_fault(fault: &str, outcome: &str) {
     let polyv = SimulatorServer::start("sample_every: 1s\nchannels: [{id: 1}, {id: 2}]").await;
     let config = quick_config(polyv.address, "[{id: 1}, {id: 2}]");

@@ -50,7 +50,7 @@ troubles: {faults}"
     )
 }
 
-/// When a channel was asked for its stream after that moment.
+/// When a channel was polled for its stream after that moment.
 fn stream_polls(env: &TestEnv, channel: &str, after: u64) -> Vec<u64> {
     let calls = env.simulator.requests().into_iter();
     let calls = calls.filter(|call| call.endpoint == "stream_info");
@@ -61,7 +61,7 @@ fn stream_polls(env: &TestEnv, channel: &str, after: u64) -> Vec<u64> {
         .collect()
 }
 
-/// Asserts that every channel's state is known and its last poll was an answer.
+/// Asserts that every channel's state is known and its last poll succeeded.
 fn assert_all_polled(env: &TestEnv, what: &str) {
     let scrape = env.scrape();
     for series in scrape.all("polyv_channel_info", &[]) {
@@ -124,7 +124,7 @@ async fn small_account_recovers_as_fast_as_a_large_one() {
             };
             advance(pause + INTERVAL + TIME_OUT).await;
             assert_all_polled(&env, &format!("{live} channels, {fault}"));
-            // And from then on each is asked as always.
+            // From then on each is polled as usual.
             let since = env.monotonic_ms();
             advance(300.0).await;
             for channel in 1000..1000 + live {
@@ -166,7 +166,7 @@ troubles: [html]";
     env.reload(&repaired).await;
     advance(INTERVAL + TIME_OUT + INTERVAL).await;
     assert_all_polled(&env, "after the reload");
-    // What says nothing about where and as whom to ask leaves all as it is.
+    // Changes other than address and credentials leave all as it is.
     let proven = env.scrape().get("polyv_account_auth_success", &[]);
     env.reload(&repaired.replace("{base_url", "{timeout: 20s, base_url"))
         .await;
@@ -241,7 +241,7 @@ async fn channel_fault_backs_off_only_that_channel_for_at_most_five_minutes() {
         for other in ["1001", "1007", "5000"] {
             for pair in received[other].windows(2).skip(2) {
                 let between = pair[1] - pair[0];
-                // One that is not live is asked with others, and now and then a little early.
+                // A channel that is not live is polled with others, sometimes a little early.
                 let as_usual = match other {
                     "5000" => (15_000..=30_020).contains(&between),
                     _ => between.abs_diff(15_000) <= 20,

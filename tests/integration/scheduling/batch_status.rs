@@ -1,4 +1,4 @@
-//! Channels that are not live are asked in bulk whether they are.
+//! Channels that are not live are polled for their status in batches.
 
 use crate::support::scrape::Scrape;
 use crate::support::test_env::{TestEnv, advance};
@@ -96,7 +96,7 @@ async fn channel_turned_live_is_polled_for_its_stream_at_once() {
         "stream at {polls}, status at {status_call}"
     );
 
-    // While it is live it is asked for its stream alone.
+    // While it is live it is polled for its stream alone.
     advance(300.0).await;
     let with_it = env.simulator.requests().into_iter().filter(|call| {
         let channels = call.channel_id.as_deref().unwrap_or_default();
@@ -323,7 +323,7 @@ troubles: [{trouble: forbidden, endpoints: [live_status]}]",
         }
         assert_eq!(scrape.state(&channel.to_string()), "not_live");
     }
-    // One of them begins, and is asked like the others from then on.
+    // One of them starts, and is polled like the others from then on.
     env.set_script("1333", "steady");
     advance(30.0 * stretch + 5.0).await;
     assert_eq!(env.scrape().state("1333"), "live");
@@ -343,7 +343,7 @@ troubles: [{trouble: forbidden, endpoints: [live_status]}]",
     advance(35.0).await;
     assert_eq!(env.scrape().state("2004"), "live");
     assert_eq!(env.scrape().state("2005"), "live");
-    // Nor does a fault that all share send anybody back to the end of the queue.
+    // A shared fault moves no channel to the end of the queue.
     let before = env.monotonic_ms();
     env.inject_faults("[{trouble: reset}]");
     advance(20.0).await;
@@ -353,7 +353,7 @@ troubles: [{trouble: forbidden, endpoints: [live_status]}]",
         let polls = env.received_for(&channel.to_string());
         assert!(polls.iter().any(|at| *at > before), "{channel}: {polls:?}");
     }
-    // Polyv tells again who is live: nothing is stretched any more.
+    // Polyv reports the status again: nothing is stretched any more.
     env.inject_faults("[]");
     advance(660.0).await;
     assert_eq!(
@@ -376,7 +376,7 @@ async fn recently_live_channels_are_not_last_after_the_fallback() {
     }
     advance(60.0).await;
     env.inject_faults("[{trouble: forbidden, endpoints: [live_status]}]");
-    // At once: after its next answer it would be known again anyway.
+    // At once: after its next response it would be known again anyway.
     let mut seconds = 0;
     while fallback_channels(&env.scrape()) != Some(606.0) {
         assert!(seconds < 90, "bulk is not given up");
@@ -551,7 +551,7 @@ troubles: [{trouble: rejected, channels: ['1'], endpoints: [stream_info]}]",
     assert_eq!(scrape.outcome("1").unwrap(), "rejected");
     assert_eq!(scrape.state("1"), "unknown");
     assert_eq!(status(&scrape, "1").unwrap(), "live");
-    // It is asked ever less often for its stream, however often its status is reported.
+    // Its stream is polled less and less often, however often its status is reported.
     let streams = env.received_at("stream_info").len();
     assert!(streams <= 8, "{streams}");
     // And when it is over, that is known.

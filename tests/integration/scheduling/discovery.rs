@@ -1,4 +1,4 @@
-//! An account's channels are found by asking Polyv, and have series while that is of interest.
+//! An account's channels are listed at Polyv, and have series while they are of interest.
 
 use crate::support::scrape::Scrape;
 use crate::support::test_env::{TestEnv, advance, max_calls_in_window};
@@ -21,7 +21,7 @@ fn exposed(scrape: &Scrape) -> Vec<String> {
 }
 
 /// How many channels the account has.
-fn watched(scrape: &Scrape) -> f64 {
+fn polled_channels(scrape: &Scrape) -> f64 {
     let counts = scrape.all("polyv_account_channels", &[]);
     counts.iter().map(|series| series.value).sum()
 }
@@ -62,7 +62,7 @@ async fn discovered_channel_has_series_from_going_live_until_an_hour_after_its_e
     assert_eq!(exposed(&env.scrape()), ["1500", "9000"]);
     advance(120.0).await;
     assert_eq!(exposed(&env.scrape()), ["1500"]);
-    assert_eq!(watched(&env.scrape()), 2501.0);
+    assert_eq!(polled_channels(&env.scrape()), 2501.0);
     // It was only out of sight.
     env.set_script("9000", "steady");
     advance(45.0).await;
@@ -99,7 +99,7 @@ async fn new_channels_appear_and_deleted_ones_disappear_without_a_restart() {
     env.set_script("2", "deleted");
     advance(65.0).await;
     assert_eq!(exposed(&env.scrape()), ["3"]);
-    assert_eq!(watched(&env.scrape()), 1.0);
+    assert_eq!(polled_channels(&env.scrape()), 1.0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,17 +143,17 @@ troubles: [{trouble: latency, median: 2s, p99: 2s, endpoints: [channel_list]}]",
         &config("{every: 1m, expose: all}"),
     );
     advance(55.0).await;
-    assert_eq!(watched(&env.scrape()), 2000.0);
+    assert_eq!(polled_channels(&env.scrape()), 2000.0);
     while env.received_at("channel_list").len() < 3 {
         advance(0.1).await;
     }
     env.set_script("1007", "deleted");
     advance(20.0).await;
-    assert_eq!(watched(&env.scrape()), 2000.0);
+    assert_eq!(polled_channels(&env.scrape()), 2000.0);
     assert!(exposed(&env.scrape()).contains(&"2000".to_owned()));
     // A listing in pieces has to say so twice.
     advance(120.0).await;
-    assert_eq!(watched(&env.scrape()), 1999.0);
+    assert_eq!(polled_channels(&env.scrape()), 1999.0);
     assert!(!exposed(&env.scrape()).contains(&"1007".to_owned()));
 }
 
@@ -191,13 +191,13 @@ async fn ended_channel_stays_for_an_hour_if_only_live_ones_are_listed() {
         &config("{watch_status: live, every: 1m}"),
     );
     advance(100.0).await;
-    assert_eq!(watched(&env.scrape()), 1.0);
+    assert_eq!(polled_channels(&env.scrape()), 1.0);
     env.set_script("1", "offline");
     advance(1800.0).await;
     assert_eq!(exposed(&env.scrape()), ["1"]);
     assert_eq!(env.scrape().state("1"), "not_live");
     advance(2000.0).await;
-    assert_eq!(watched(&env.scrape()), 0.0);
+    assert_eq!(polled_channels(&env.scrape()), 0.0);
     env.set_script("2", "steady");
     advance(70.0).await;
     assert_eq!(exposed(&env.scrape()), ["2"]);
@@ -222,7 +222,7 @@ async fn configured_channel_takes_precedence_over_the_discovered_one() {
         ("team", "events"),
     ];
     assert_eq!(scrape.get("polyv_channel_info", &named), Some(1.0));
-    assert_eq!(watched(&scrape), 3.0);
+    assert_eq!(polled_channels(&scrape), 3.0);
 
     // One that was found and is configured now keeps what is known of it.
     let transitions = "polyv_channel_live_transitions_total";
@@ -233,12 +233,12 @@ async fn configured_channel_takes_precedence_over_the_discovered_one() {
         .await;
     advance(310.0).await;
     assert_eq!(env.scrape().of(transitions, "3"), Some(1.0));
-    assert_eq!(watched(&env.scrape()), 3.0);
+    assert_eq!(polled_channels(&env.scrape()), 3.0);
     advance(4000.0).await;
     assert_eq!(exposed(&env.scrape()), ["1", "3"], "it is configured");
     // Without discover only those are left.
     env.reload(&both.replace("  discover: {}\n", "")).await;
-    assert_eq!(watched(&env.scrape()), 1.0);
+    assert_eq!(polled_channels(&env.scrape()), 1.0);
     advance(60.0).await;
     let listed = "polyv_account_last_listing_success_timestamp_seconds";
     assert_eq!(env.scrape().get(listed, &[]), None);
@@ -341,7 +341,7 @@ troubles: [{trouble: latency, median: 100ms, p99: 1s}]",
         &config("{}"),
     );
     advance(90.0).await;
-    assert_eq!(watched(&env.scrape()), 20_000.0);
+    assert_eq!(polled_channels(&env.scrape()), 20_000.0);
     let unknown = env
         .scrape()
         .get("polyv_account_channels", &[("status", "unknown")]);

@@ -25,7 +25,7 @@ const MARGIN: u64 = 5_000;
 
 /// Lives a fleet's day.
 async fn live(fleet: Fleet, requests: usize) -> Observations {
-    let broadcasts = fleet.broadcasts();
+    let sessions = fleet.sessions();
     let mut env = TestEnv::new(&format!(
         "limits: {{requests: {requests}, per: 10s, for: 5m, as: 429}}
 sample_delay: {POLYVS_DELAY}ms
@@ -33,7 +33,7 @@ troubles: [{{trouble: latency, median: 300ms, p99: 1s}}]
 channels: [{}]",
         fleet.scenario()
     ));
-    day::play(&broadcasts, &env.simulator);
+    day::play(&sessions, &env.simulator);
     let configured: Vec<_> = fleet
         .configured()
         .map(|id| format!("{{id: {id}}}"))
@@ -44,7 +44,7 @@ accounts: [{{app_id: simulated, app_secret: simulated-secret, discover: {{}}, ch
         configured.join(", ")
     ));
     let begun = Instant::now();
-    let seen = watch::watch(&env, fleet, &broadcasts).await;
+    let seen = watch::watch(&env, fleet, &sessions).await;
     print_observations(fleet, &seen, begun);
     seen
 }
@@ -135,7 +135,7 @@ async fn fleet_over_the_limit_is_late_by_the_stretch_only() {
     assert!(seen.stretch > 1.3, "{}", seen.stretch);
     let stretched = |interval: u64| (interval as f64 * seen.stretch) as u64;
     let seen_live = seen.starts.percentile(99);
-    // Who was found to be live is not asked out of turn then.
+    // A channel that turned live takes no precedence then.
     let turns = stretched(IDLE_INTERVAL) + stretched(LIVE_INTERVAL);
     assert!(seen_live <= turns + MARGIN, "{seen_live} ms");
     let age = seen.ages.percentile(99);

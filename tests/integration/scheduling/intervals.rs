@@ -1,4 +1,4 @@
-//! When channels are asked, and for what.
+//! When channels are polled, and for what.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +67,7 @@ async fn idle_channels_are_spread_over_their_interval() {
 
 #[tokio::test(start_paused = true)]
 async fn channel_added_under_stretched_intervals_does_not_expire_early() {
-    // 30 calls a second are wanted and 2 are to be had, so each is asked every 150 seconds.
+    // 30 calls a second are needed and 2 are allowed, so each is polled every 150 seconds.
     let of = |count: u32| {
         let channels = config("{live_interval: 10s}", 1000..1000 + count);
         format!("api: {{rate_limit: {{requests: 20, per: 10s}}}}\n{channels}")
@@ -235,7 +235,7 @@ async fn exporter_is_ready_after_one_poll_of_each_channel_or_one_interval() {
     assert!(env.is_ready());
 
     // Where each is polled individually and none responds, that takes an interval; in bulk all
-    // have been asked when the one call has timed out.
+    // have been polled when the one call has timed out.
     for (poll, before, after) in [("{status: single}", 29.5, 1.6), ("{}", 14.5, 0.6)] {
         let env = TestEnv::with_exporter(
             "channels: [{id: 1000, count: 10}]\ntroubles: [hang]",

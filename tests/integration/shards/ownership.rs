@@ -186,7 +186,7 @@ accounts: [{{app_id: a, app_secret: s, channels: [{{id: 3880533}}], channel_file
     replace(&file, "- id: 3880535\n- id: 1\n");
     let own = |scrape: &Scrape| ids(scrape) == ["3880535", "1"];
     exporter.until("the file's new channel is there", own).await;
-    // Both are another shard's, and the fault is everybody's.
+    // Both are another shard's, and every shard reports the fault.
     replace(&file, "- id: 3880533\n");
     let (status, why) = exporter.reload().await;
     assert_eq!(status, 500);

@@ -6,7 +6,7 @@ use crate::support::test_env::{TestEnv, advance};
 const CONFIG: &str = "accounts:
 - {name: main, app_id: simulated, app_secret: simulated-secret, channels: [{id: 1}]}";
 
-/// The answer of a live channel with one good sample and these others, at the beginning of the
+/// The response of a live channel with one valid sample and these others, at the beginning of the
 /// env; written in Beijing time, 5 seconds apart.
 fn response_with_samples(samples: &[&str]) -> String {
     let good = r#"{"streamUrl":"recordf","bitRate":"1157120","audioFrameRate":"46","videoFrameRate":"13","time":"2026-11-21 11:59:55.443","timestamp":null}"#;
@@ -132,7 +132,7 @@ async fn invalid_time_discards_only_its_sample_and_is_counted() {
             scrape.of("polyv_stream_video_bitrate_bps", "1"),
             Some(1_157_120.0)
         );
-        // Counted once, though three answers brought it.
+        // Counted once, though three responses contain it.
         let discarded = scrape.get("polyv_samples_discarded_total", &[("reason", "bad_time")]);
         assert_eq!(discarded, Some(1.0), "{time}");
     }

@@ -2,7 +2,7 @@
 
 use crate::support::test_env::{TestEnv, advance};
 
-/// One account with one channel, asked every 15 seconds while live and every 30 else.
+/// One account with one channel, polled every 15 seconds while live and every 30 otherwise.
 fn config(channels: &str) -> String {
     format!(
         "accounts:\n- name: main\n  app_id: simulated\n  app_secret: simulated-secret\n  channels: {channels}\n"
@@ -379,7 +379,7 @@ async fn every_kind_of_channel_has_its_state() {
             .any(|name| name.starts_with("recordf/") && name.len() == 16)
     );
     assert!(!scrape.text.contains("secret"));
-    // Neither of these three can be asked.
+    // None of these three can be polled.
     for channel in ["4", "5", "8"] {
         assert_eq!(scrape.state(channel), "unknown");
         assert_eq!(scrape.outcome(channel).as_deref(), Some("rejected"));

@@ -211,7 +211,7 @@ impl Browser {
         std::fs::write(directory.join(format!("{name}.png")), picture).unwrap();
     }
 
-    /// What the console said since it was asked last: errors of scripts, of the content security
+    /// What the console logged since the last call: errors of scripts, of the content security
     /// policy, of what could not be loaded.
     pub async fn console(&self) -> Vec<String> {
         let lines = self.post("se/log", json!({"type": "browser"})).await;

@@ -1,4 +1,4 @@
-//! Calls that documents make with curl, and whom they ask.
+//! Calls that documents make with curl, and their servers.
 
 use url::Url;
 
@@ -21,7 +21,7 @@ pub enum Server {
     Polyv,
 }
 
-/// What Prometheus is asked in documents, by path.
+/// The paths of Prometheus in documents.
 pub const OF_PROMETHEUS: &[&str] = &[
     "/",
     "/-/healthy",
@@ -33,7 +33,7 @@ pub const OF_PROMETHEUS: &[&str] = &[
     "/api/v1/targets",
 ];
 
-/// What Alertmanager is asked in documents, by path.
+/// The paths of Alertmanager in documents.
 pub const OF_ALERTMANAGER: &[&str] = &[
     "/-/healthy",
     "/-/ready",

@@ -252,7 +252,7 @@ pub fn address_in(line: &str) -> SocketAddr {
         .unwrap_or_else(|_| panic!("no address: {line}"))
 }
 
-/// A configuration for a simulated Polyv: asked every second, with a time-out of one.
+/// A configuration for a simulated Polyv: polled every second, with a timeout of one second.
 pub fn quick_config(polyv: SocketAddr, channels: &str) -> String {
     format!(
         "api: {{base_url: 'http://{polyv}', timeout: 1s}}

@@ -195,7 +195,7 @@ impl Pod {
     }
 }
 
-/// The shipped `ConfigMap`s on a simulated Polyv: asked every second, by an account that it knows.
+/// The shipped `ConfigMap`s on a simulated Polyv: polled every second, with a known account.
 pub fn simulated(polyv: std::net::SocketAddr) -> impl Fn(&str) -> String {
     move |text| {
         if !text.contains("api:\n") {

@@ -97,7 +97,7 @@ scrape_configs: [{{job_name: polyv, static_configs: [{{targets: [{}]}}]}}]
         let mut program = Program::start(&mut command);
         let line = program.logged(&["Listening on", "address=127.0.0.1"]).await;
         let url = format!("http://{}", address_in(&line));
-        // It listens before it answers.
+        // It listens before it responds.
         until_ready(&url).await;
         Self {
             program,
@@ -116,7 +116,7 @@ scrape_configs: [{{job_name: polyv, static_configs: [{{targets: [{}]}}]}}]
         format!("{}{path}", self.url)
     }
 
-    /// What a path of its API answers to these parameters.
+    /// The response of its API for a path and parameters.
     pub async fn api(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
         let url = format!("{}/api/v1/{path}", self.url);
         let mut url = url::Url::parse(&url).unwrap();
@@ -156,7 +156,7 @@ scrape_configs: [{{job_name: polyv, static_configs: [{{targets: [{}]}}]}}]
     }
 }
 
-/// Waits until Prometheus or Alertmanager says that it can be asked.
+/// Waits until Prometheus or Alertmanager is ready.
 async fn until_ready(url: &str) {
     let begin = Instant::now();
     loop {

@@ -82,7 +82,7 @@ impl Scrape {
             .map(|series| series.label("outcome").unwrap().to_owned())
     }
 
-    /// How many calls of an account ended so, whatever they asked.
+    /// How many calls of an account had an outcome, whatever their endpoint.
     pub fn calls(&self, account: &str, outcome: &str) -> u64 {
         let labels = [("account", account), ("outcome", outcome)];
         let counts = self.all("polyv_api_requests_total", &labels);
@@ -93,7 +93,7 @@ impl Scrape {
         counts.iter().map(|series| series.value as u64).sum()
     }
 
-    /// How many series tell of a channel's streams.
+    /// How many series a channel's streams have.
     pub fn stream_series(&self, channel: &str) -> usize {
         self.series
             .iter()

@@ -133,7 +133,7 @@ impl SimulatorServer {
         assert_eq!(status, 200, "{response}");
     }
 
-    /// Stops it, and tells how long that took.
+    /// Stops it, and returns how long that took.
     pub async fn stop(mut self) -> Duration {
         let begin = Instant::now();
         self.shutdown.cancel();

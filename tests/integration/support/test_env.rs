@@ -200,7 +200,7 @@ impl TestEnv {
         parts.health.is_stalled(parts.clock.host().monotonic())
     }
 
-    /// Makes things go wrong, as a list of troubles in a scenario's words.
+    /// Injects faults, a list as in a scenario file.
     pub fn inject_faults(&self, faults: &str) {
         let faults = Fault::parse_list("troubles", faults).unwrap_or_else(|e| panic!("{e}"));
         self.simulator.set_faults(faults);
@@ -279,7 +279,7 @@ impl Transport for InMemory {
         max_body: usize,
     ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, TransportError>> + Send + '_>> {
         Box::pin(async move {
-            // The poller only asks.
+            // The poller only polls.
             assert_eq!(call.body, RequestBody::Get);
             let url = call.url;
             let path = format!("{}?{}", url.path(), url.query().unwrap_or(""));

@@ -17,7 +17,7 @@ fn users(lines: &[&str]) -> String {
     format!("basic_auth_users:\n  {}\n", lines.join("\n  "))
 }
 
-/// What the exporter answers to these bytes, until it closes the connection.
+/// The exporter's response to these bytes, until it closes the connection.
 async fn raw(exporter: &Exporter, request: &str) -> String {
     let mut stream = TcpStream::connect(exporter.address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -26,7 +26,7 @@ async fn raw(exporter: &Exporter, request: &str) -> String {
     String::from_utf8_lossy(&response).into_owned()
 }
 
-/// Asks on a connection that is open already, and leaves it open.
+/// Sends a request on an open connection, and leaves it open.
 async fn request_metrics(stream: &mut TcpStream, authorization: &str) -> String {
     let request =
         format!("GET /-/healthy HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n");
@@ -170,7 +170,7 @@ async fn web_configuration_fault_is_logged_once_and_does_not_block_the_main_conf
     let looked_at = count_opens_during_writes(&secured.path("web.yml"), secured.files.path()).await;
     assert!(looked_at >= 1);
     assert_eq!(count(&secured.exporter.program.log()), 1);
-    // A client that asks gets the fault again.
+    // A requested reload reports the fault again.
     let (status, said) = secured.exporter.reload().await;
     assert_eq!((status, count(&said)), (500, 1), "{said}");
     secured
@@ -182,7 +182,7 @@ async fn web_configuration_fault_is_logged_once_and_does_not_block_the_main_conf
     secured.until_reload_state(false).await;
 }
 
-/// How many times a file is opened by anybody while others are written in a directory for
+/// How many times a file is opened while others are written in a directory for
 /// some seconds.
 async fn count_opens_during_writes(file: &std::path::Path, noisy: &std::path::Path) -> usize {
     let opened = Arc::new(AtomicUsize::new(0));
@@ -273,7 +273,7 @@ async fn change_behind_a_symbolic_link_is_noticed_at_once() {
         })
         .await;
     }
-    // Without anybody who looks once a minute.
+    // Before the check of each minute.
     assert!(begin.elapsed() < Duration::from_secs(30));
 }
 
@@ -390,7 +390,7 @@ async fn request_without_a_valid_host_is_rejected() {
             "200",
         ),
         ("GET /-/healthy HTTP/1.1\r\nHost: [::1]:9847\r\n", "200"),
-        // As some load balancers ask.
+        // As some load balancers send it.
         ("GET /-/healthy HTTP/1.0\r\n", "200"),
     ] {
         let response = raw(&exporter, &format!("{request}{close}")).await;

@@ -242,7 +242,7 @@ async fn new_server_certificate_is_reloaded_and_an_invalid_one_ignored() {
         server_certificate(&secured).await == der(&third.certificate)
     })
     .await;
-    // The key itself where the name of its file belongs: neither the log nor the answer shows it.
+    // The key itself where the name of its file belongs: neither the log nor the response shows it.
     let indented = third.key.trim().replace('\n', "\n    ");
     secured.write(&format!(
         "tls_server_config:\n  cert_file: server.crt\n  key_file: |\n    {indented}\n"

@@ -30,7 +30,7 @@ pub struct Fleet {
 
 /// A channel is live from one moment to another (milliseconds from the beginning).
 #[derive(Debug, Clone, Copy)]
-pub struct Broadcast {
+pub struct Session {
     pub channel: u32,
     pub starts: u64,
     pub ends: u64,
@@ -45,7 +45,7 @@ enum Kind {
 }
 
 /// Chance that falls the same way every time (`SplitMix64`).
-struct Chance(u64);
+struct Rng(u64);
 
 // === impl Fleet ===
 
@@ -66,23 +66,23 @@ impl Fleet {
 
     /// Every broadcast, in the order of their starts. Those that have been going on for a while
     /// at the beginning start at 0.
-    pub fn broadcasts(self) -> Vec<Broadcast> {
-        let mut chance = Chance(self.seed);
+    pub fn sessions(self) -> Vec<Session> {
+        let mut rng = Rng(self.seed);
         let mut free = vec![0; self.channels as usize];
-        let mut broadcasts = Vec::new();
-        for (starts, kind) in self.beginnings(&mut chance) {
+        let mut sessions = Vec::new();
+        for (starts, kind) in self.beginnings(&mut rng) {
             // A fifth of them are on channels that the configuration names.
             let channel = loop {
-                let any = chance.below(u64::from(self.channels)) as u32;
+                let any = rng.below(u64::from(self.channels)) as u32;
                 let named = any - any % self.configured_one_in;
-                let channel = if chance.below(5) == 0 { named } else { any };
+                let channel = if rng.below(5) == 0 { named } else { any };
                 if free[channel as usize] <= starts {
                     break channel;
                 }
             };
             let mut add = |starts, ends| {
                 free[channel as usize] = ends + REST;
-                broadcasts.push(Broadcast {
+                sessions.push(Session {
                     channel: FIRST + channel,
                     starts,
                     ends,
@@ -90,38 +90,38 @@ impl Fleet {
             };
             match kind {
                 Kind::Usual if starts == 0 => {
-                    add(0, chance.between(5 * MINUTE, 140 * MINUTE));
+                    add(0, rng.between(5 * MINUTE, 140 * MINUTE));
                 }
-                Kind::Usual => add(starts, starts + chance.between(20 * MINUTE, 3 * HOUR)),
-                Kind::Rush => add(starts, starts + chance.between(45 * MINUTE, 75 * MINUTE)),
+                Kind::Usual => add(starts, starts + rng.between(20 * MINUTE, 3 * HOUR)),
+                Kind::Rush => add(starts, starts + rng.between(45 * MINUTE, 75 * MINUTE)),
                 Kind::Flapping => {
                     let until = starts + 20 * MINUTE;
                     let mut at = starts;
                     while at < until {
-                        let ends = at + chance.between(20 * SECOND, 2 * MINUTE);
+                        let ends = at + rng.between(20 * SECOND, 2 * MINUTE);
                         add(at, ends);
-                        at = ends + chance.between(30 * SECOND, 90 * SECOND);
+                        at = ends + rng.between(30 * SECOND, 90 * SECOND);
                     }
                 }
             }
         }
-        broadcasts.sort_by_key(|broadcast| (broadcast.starts, broadcast.channel));
-        broadcasts
+        sessions.sort_by_key(|session| (session.starts, session.channel));
+        sessions
     }
 
     /// When something begins, in its order.
-    fn beginnings(self, chance: &mut Chance) -> Vec<(u64, Kind)> {
+    fn beginnings(self, rng: &mut Rng) -> Vec<(u64, Kind)> {
         let live = u64::from(self.live);
         let mut beginnings = vec![(0, Kind::Usual); self.live as usize];
         // Usual broadcasts take 100 minutes on average, and flapping channels 20.
         let usual = live * 85 / 100 * self.lasts / (100 * MINUTE);
         let flapping = live.div_ceil(50) * self.lasts / (20 * MINUTE);
         for (count, kind) in [(usual, Kind::Usual), (flapping, Kind::Flapping)] {
-            beginnings.extend((0..count).map(|_| (chance.between(1, self.lasts), kind)));
+            beginnings.extend((0..count).map(|_| (rng.between(1, self.lasts), kind)));
         }
         let mut rush = FIRST_RUSH;
         while rush < self.lasts {
-            let starts = (0..live / 2).map(|_| rush + chance.below(MINUTE));
+            let starts = (0..live / 2).map(|_| rush + rng.below(MINUTE));
             beginnings.extend(starts.map(|at| (at, Kind::Rush)));
             rush += RUSH_EVERY;
         }
@@ -131,15 +131,15 @@ impl Fleet {
 }
 
 /// Has channels live as it is planned, from now on.
-pub fn play(broadcasts: &[Broadcast], simulator: &Simulator) {
+pub fn play(sessions: &[Session], simulator: &Simulator) {
     let mut lives: BTreeMap<u32, (u64, Vec<(Phase, Duration)>)> = BTreeMap::new();
     let offline = Phase::Offline { status: None };
-    for broadcast in broadcasts {
-        let (at, phases) = lives.entry(broadcast.channel).or_default();
+    for session in sessions {
+        let (at, phases) = lives.entry(session.channel).or_default();
         let millis = |from: u64, to: u64| Duration::from_millis(to - from);
-        phases.push((offline.clone(), millis(*at, broadcast.starts)));
-        phases.push((Phase::Steady, millis(broadcast.starts, broadcast.ends)));
-        *at = broadcast.ends;
+        phases.push((offline.clone(), millis(*at, session.starts)));
+        phases.push((Phase::Steady, millis(session.starts, session.ends)));
+        *at = session.ends;
     }
     for (channel, (_, phases)) in lives {
         let life = ChannelScript::once(phases, offline.clone());
@@ -149,7 +149,7 @@ pub fn play(broadcasts: &[Broadcast], simulator: &Simulator) {
 
 // === impl Chance ===
 
-impl Chance {
+impl Rng {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;

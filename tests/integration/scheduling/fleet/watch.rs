@@ -7,7 +7,7 @@ use polyv_client::clock::Timestamp;
 use polyv_exporter::state::ChannelKey;
 use polyv_exporter::state::LiveState;
 
-use super::day::{Broadcast, Fleet, HOUR};
+use super::day::{Fleet, HOUR, Session};
 use crate::support::test_env::{BEGINNING, TestEnv, advance};
 
 /// Until then the exporter finds its channels, and what is live already.
@@ -38,8 +38,8 @@ pub struct Observations {
     pub early_lags: Percentiles,
     /// When all channels were found, in milliseconds.
     pub found: Option<u64>,
-    /// Broadcasts that were over before anybody saw them.
-    pub missed: Vec<Broadcast>,
+    /// Sessions that ended before they were seen.
+    pub missed: Vec<Session>,
     pub calls: BTreeMap<String, u64>,
     /// The most calls in any 10 s.
     pub busiest: usize,
@@ -62,7 +62,7 @@ struct Calls {
 
 /// A broadcast that is watched.
 struct Observer {
-    broadcast: Broadcast,
+    session: Session,
     key: Option<ChannelKey>,
     seen: bool,
 }
@@ -107,7 +107,7 @@ impl fmt::Display for Percentiles {
 
 impl Calls {
     /// Takes note of what Polyv has received since.
-    fn follow(&mut self, env: &TestEnv, seen: &mut Observations) {
+    fn observe_requests(&mut self, env: &TestEnv, seen: &mut Observations) {
         for call in env.simulator.requests_since(self.next) {
             self.next = call.sequence + 1;
             let at = call.monotonic_ms;
@@ -134,7 +134,7 @@ impl Observer {
     fn read(&mut self, env: &TestEnv) -> Option<(LiveState, u64, Option<Timestamp>)> {
         let store = env.store();
         if self.key.is_none() {
-            self.key = store.find(&self.broadcast.channel.to_string());
+            self.key = store.find(&self.session.channel.to_string());
         }
         let Some(channel) = store.snapshot(self.key?, env.now()) else {
             // It has no series, since it was not live so far.
@@ -148,19 +148,19 @@ impl Observer {
 }
 
 /// Watches, second by second, until the day is over.
-pub async fn watch(env: &TestEnv, fleet: Fleet, broadcasts: &[Broadcast]) -> Observations {
+pub async fn watch(env: &TestEnv, fleet: Fleet, sessions: &[Session]) -> Observations {
     let mut seen = Observations::default();
     let mut calls = Calls::default();
-    let mut to_come = broadcasts.iter().peekable();
+    let mut to_come = sessions.iter().peekable();
     let mut live: Vec<Observer> = Vec::new();
     let mut ended: Vec<Observer> = Vec::new();
     while env.monotonic_ms() < fleet.lasts {
         advance(1.0).await;
         let now = env.monotonic_ms();
-        calls.follow(env, &mut seen);
-        while let Some(broadcast) = to_come.next_if(|broadcast| broadcast.starts <= now) {
+        calls.observe_requests(env, &mut seen);
+        while let Some(session) = to_come.next_if(|session| session.starts <= now) {
             live.push(Observer {
-                broadcast: *broadcast,
+                session: *session,
                 key: None,
                 seen: false,
             });
@@ -168,18 +168,18 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, broadcasts: &[Broadcast]) -> Obs
         for watched in &mut live {
             observe_live(watched, env, now, &mut seen);
         }
-        for watched in live.extract_if(.., |watched| watched.broadcast.ends <= now) {
+        for watched in live.extract_if(.., |watched| watched.session.ends <= now) {
             if watched.seen {
                 ended.push(watched);
-            } else if watched.broadcast.starts >= WARM_UP {
-                seen.missed.push(watched.broadcast);
+            } else if watched.session.starts >= WARM_UP {
+                seen.missed.push(watched.session);
             }
         }
         ended.retain_mut(|watched| match watched.read(env) {
             // It may be back already.
-            Some((LiveState::Live, since, _)) => since < watched.broadcast.ends,
+            Some((LiveState::Live, since, _)) => since < watched.session.ends,
             Some((_, since, _)) => {
-                seen.ends.add(since.saturating_sub(watched.broadcast.ends));
+                seen.ends.add(since.saturating_sub(watched.session.ends));
                 false
             }
             None => false,
@@ -202,7 +202,7 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, broadcasts: &[Broadcast]) -> Obs
             seen.stretch = seen.stretch.max(stretch.unwrap());
         }
         if now >= WARM_UP && now.is_multiple_of(600_000) {
-            let exposed = check_exposure(env, fleet, broadcasts, now);
+            let exposed = check_exposure(env, fleet, sessions, now);
             seen.most_exposed = seen.most_exposed.max(exposed);
         }
     }
@@ -211,7 +211,7 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, broadcasts: &[Broadcast]) -> Obs
 
 /// Looks at a broadcast that is going on, or was until a moment ago.
 fn observe_live(watched: &mut Observer, env: &TestEnv, now: u64, seen: &mut Observations) {
-    let Broadcast { starts, ends, .. } = watched.broadcast;
+    let Session { starts, ends, .. } = watched.session;
     let Some((state, since, newest)) = watched.read(env) else {
         return;
     };
@@ -222,7 +222,7 @@ fn observe_live(watched: &mut Observer, env: &TestEnv, now: u64, seen: &mut Obse
         }
     }
     if now >= WARM_UP && now < ends {
-        // There is none from before its start that would tell of it.
+        // There is no sample from before its start.
         let began = Timestamp::from_millis(BEGINNING + starts.cast_signed());
         let newest = newest.map_or(began, |newest| newest.max(began));
         let polyv_now = Timestamp::from_millis(BEGINNING + now.cast_signed());
@@ -232,19 +232,19 @@ fn observe_live(watched: &mut Observer, env: &TestEnv, now: u64, seen: &mut Obse
 
 /// Sees to it that the channels have series which are live or were in the last hour, and no
 /// others. How many those are.
-fn check_exposure(env: &TestEnv, fleet: Fleet, broadcasts: &[Broadcast], now: u64) -> usize {
+fn check_exposure(env: &TestEnv, fleet: Fleet, sessions: &[Session], now: u64) -> usize {
     let text = env.text();
     let exposed = text
         .lines()
         .filter(|line| line.starts_with("polyv_channel_info{"))
         .count();
     let found = |from: u64, to: u64, lasting: u64| {
-        let mut channels: Vec<u32> = broadcasts
+        let mut channels: Vec<u32> = sessions
             .iter()
-            .filter(|broadcast| !fleet.is_configured(broadcast.channel))
-            .filter(|broadcast| broadcast.starts <= to && broadcast.ends > from)
-            .filter(|broadcast| broadcast.ends - broadcast.starts >= lasting)
-            .map(|broadcast| broadcast.channel)
+            .filter(|session| !fleet.is_configured(session.channel))
+            .filter(|session| session.starts <= to && session.ends > from)
+            .filter(|session| session.ends - session.starts >= lasting)
+            .map(|session| session.channel)
             .collect();
         channels.sort_unstable();
         channels.dedup();

@@ -86,7 +86,7 @@ accounts:
         ],
     )
     .await;
-    // As the page shows it, at these addresses.
+    // As the page shows it, at these addresses; docs/zh/alerts.md shows the same.
     let page = read("docs/alerts.md");
     let shown = blocks(&page, "console");
     let shown = shown.iter().find(|block| block.contains("vmalert"));

@@ -80,28 +80,23 @@ fn select_account<'a>(
     channel_id: &str,
     wanted: Option<&str>,
 ) -> Result<&'a Account, CommandError> {
-    let names = || {
-        let names: Vec<_> = config.accounts.iter().map(|a| a.name.as_str()).collect();
-        names.join(", ")
+    let mut accounts = config.accounts.iter();
+    let account = match (wanted, config.account_of(channel_id)) {
+        (Some(name), _) => accounts.find(|account| account.name == name),
+        (None, Some(account)) => Some(account),
+        (None, None) => accounts.next().filter(|_| config.accounts.len() == 1),
     };
-    if let Some(name) = wanted {
-        return config
-            .accounts
-            .iter()
-            .find(|account| account.name == name)
-            .ok_or_else(|| {
-                CommandError::Usage(format!(
-                    "there is no account `{name}`; the configuration has: {}",
-                    names()
-                ))
-            });
-    }
-    match (config.account_of(channel_id), config.accounts.as_slice()) {
-        (Some(account), _) | (None, [account]) => Ok(account),
-        _ => Err(CommandError::Usage(format!(
-            "no account of the configuration lists channel {channel_id}: say with --account \
-             which one to act as ({})",
-            names()
-        ))),
-    }
+    account.ok_or_else(|| {
+        let names: Vec<_> = config.accounts.iter().map(|a| a.name.as_str()).collect();
+        let names = names.join(", ");
+        CommandError::Usage(match wanted {
+            Some(name) => {
+                format!("there is no account `{name}`; the configuration has: {names}")
+            }
+            None => format!(
+                "no account of the configuration lists channel {channel_id}: say with --account \
+                 which one to act as ({names})"
+            ),
+        })
+    })
 }

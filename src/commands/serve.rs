@@ -11,7 +11,7 @@ use crate::telemetry::init_tracing;
 pub(super) fn run(arguments: &ServeArgs) -> Result<(), CommandError> {
     init_tracing(arguments.log.level, arguments.log.format);
     http::check_telemetry_path(&arguments.telemetry_path).map_err(CommandError::Usage)?;
-    let shard = shard::of(&arguments.shard)?;
+    let shard = shard::from_flags(&arguments.shard).map_err(CommandError::Usage)?;
     block_on(async {
         // A SIGHUP while files are read is a request to reload, and must not end the process.
         let reload_signal = signals::reload_signal()?;

@@ -2,16 +2,14 @@
 
 use tracing::{info, warn};
 
-use super::CommandError;
 use crate::cli::ShardArgs;
 use crate::config::{Config, Shard};
 
 /// The shard that the command line means.
-pub(super) fn of(arguments: &ShardArgs) -> Result<Shard, CommandError> {
-    shard(arguments).map_err(CommandError::Usage)
-}
-
-fn shard(arguments: &ShardArgs) -> Result<Shard, String> {
+///
+/// # Errors
+/// A sentence about what is wrong with the flags.
+pub(super) fn from_flags(arguments: &ShardArgs) -> Result<Shard, String> {
     let total = arguments.total;
     if total == 0 {
         return Err(
@@ -24,7 +22,13 @@ fn shard(arguments: &ShardArgs) -> Result<Shard, String> {
         (Some(index), _) => (index, format!("--shard.index {index}")),
         (None, Some(name)) => {
             let named_by = format!("--shard.pod-name {name}");
-            (ordinal(name).ok_or_else(|| nameless(&named_by))?, named_by)
+            let index = ordinal(name).ok_or_else(|| {
+                format!(
+                    "{named_by}: a pod of a StatefulSet has a name that ends in a number, such as \
+                     polyv-exporter-2; elsewhere, say --shard.index"
+                )
+            })?;
+            (index, named_by)
         }
         (None, None) if total == 1 => return Ok(Shard::ALL),
         (None, None) => {
@@ -46,13 +50,6 @@ fn ordinal(pod_name: &str) -> Option<u32> {
     // `parse` would take a sign.
     let digits = ordinal.bytes().all(|byte| byte.is_ascii_digit());
     ordinal.parse().ok().filter(|_| digits)
-}
-
-fn nameless(named_by: &str) -> String {
-    format!(
-        "{named_by}: a pod of a StatefulSet has a name that ends in a number, such as \
-         polyv-exporter-2; elsewhere, say --shard.index"
-    )
 }
 
 /// Says how many channels are a shard's own.
@@ -80,7 +77,7 @@ mod tests {
             total,
             pod_name: pod_name.map(str::to_owned),
         };
-        shard(&arguments).map(|shard| shard.to_string())
+        from_flags(&arguments).map(|shard| shard.to_string())
     }
 
     #[test]

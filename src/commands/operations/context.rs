@@ -6,7 +6,7 @@ use super::report::{OperationError, OperationReport};
 use crate::cli::OperationArgs;
 use crate::commands::api_session::{ApiSession, with_session};
 use crate::commands::error::CommandError;
-use crate::commands::{output, signals};
+use crate::commands::signals;
 use polyv_client::{Client, Effect, Error, Permit, WriteRequest};
 
 /// What one operation works with.
@@ -32,12 +32,7 @@ pub(super) fn operate(
         let report = work(context).await.with("account", &account);
         Ok(report.with("channel_id", &arguments.channel))
     })?;
-    output::show_report(arguments.account.output, report.text(), report.json())?;
-    if report.is_success() {
-        Ok(())
-    } else {
-        Err(CommandError::AlreadyReported)
-    }
+    report.show(arguments.account.output)
 }
 
 impl OperationContext<'_> {

@@ -1,8 +1,6 @@
 //! The messages to send: from the command line, a file or standard input.
 
 use std::collections::HashMap;
-use std::fmt::Write;
-use std::io::Read;
 use std::path::Path;
 
 use ring::rand;
@@ -31,47 +29,40 @@ struct MessageInput {
 /// # Errors
 /// Every fault, each with the message's number and the field; then nothing is to be sent.
 pub(super) fn read(arguments: &SendArgs) -> Result<Vec<ChatMessage>, CommandError> {
-    let (of, written) = match &arguments.messages {
+    let (file, written) = match &arguments.messages {
         Some(path) => from_file(path)?,
         None => (String::new(), vec![Ok(from_flags(arguments))]),
     };
     let mut messages = Vec::new();
-    let mut faults = String::new();
+    let mut faults = Vec::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
-    let alone = written.len() == 1 && arguments.messages.is_none();
     for (number, written) in (1..).zip(written) {
-        let place = if alone {
-            String::new()
-        } else {
-            format!("{of}: message {number}: ")
+        let place = match &arguments.messages {
+            Some(_) => format!("{file}: message {number}: "),
+            None => String::new(),
         };
+        let mut fault = |why: String| faults.push(format!("{place}{why}"));
         let message = match written {
             Ok(written) => written.into_message()?,
             Err(why) => {
-                _ = writeln!(faults, "{place}{why}");
+                fault(why);
                 continue;
             }
         };
-        for fault in message.check().err().into_iter().flatten() {
-            _ = writeln!(faults, "{place}{fault}");
+        for invalid in message.check().err().into_iter().flatten() {
+            fault(invalid.to_string());
         }
         if let Some(first) = seen.insert(message.msg_id.clone(), number) {
             let id = message.msg_id.escape_debug();
-            _ = writeln!(
-                faults,
-                "{place}its `msgId` `{id}` is that of message {first}"
-            );
+            fault(format!("its `msgId` `{id}` is that of message {first}"));
         }
         messages.push(message);
     }
     if faults.is_empty() {
-        Ok(messages)
-    } else {
-        Err(CommandError::Usage(format!(
-            "nothing was sent:\n{}",
-            faults.trim_end()
-        )))
+        return Ok(messages);
     }
+    let faults = faults.join("\n");
+    Err(CommandError::Usage(format!("nothing was sent:\n{faults}")))
 }
 
 /// A new random id: 32 hex digits.
@@ -101,17 +92,11 @@ type Entry = Result<MessageInput, String>;
 
 /// What is in a file, message by message, and what to call the file.
 fn from_file(path: &Path) -> Result<(String, Vec<Entry>), CommandError> {
-    let from_stdin = path == Path::new("-");
-    let name = if from_stdin {
-        "standard input".to_owned()
+    let (name, text) = if path == Path::new("-") {
+        let text = std::io::read_to_string(std::io::stdin());
+        ("standard input".to_owned(), text)
     } else {
-        path.display().to_string()
-    };
-    let text = if from_stdin {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        std::fs::read_to_string(path)
+        (path.display().to_string(), std::fs::read_to_string(path))
     };
     let usage = |why: String| CommandError::Usage(format!("{name}: {why}"));
     let text = text.map_err(|error| usage(format!("it can't be read: {error}")))?;
@@ -121,16 +106,13 @@ fn from_file(path: &Path) -> Result<(String, Vec<Entry>), CommandError> {
     if list.is_empty() {
         return Err(usage("there is no message in it".to_owned()));
     }
-    let written = list
-        .into_iter()
-        .map(|value| {
-            if value.get().starts_with('{') {
-                serde_json::from_str(value.get()).map_err(|error| error.to_string())
-            } else {
-                Err("it is no JSON object".to_owned())
-            }
-        })
-        .collect();
+    let read = |value: Box<RawValue>| match value.get() {
+        object if object.starts_with('{') => {
+            serde_json::from_str(object).map_err(|error| error.to_string())
+        }
+        _ => Err("it is no JSON object".to_owned()),
+    };
+    let written = list.into_iter().map(read).collect();
     Ok((name, written))
 }
 

@@ -5,6 +5,9 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::cli::Output;
+use crate::commands::error::CommandError;
+use crate::commands::output;
 use polyv_client::{Effect, Error, Outcome, Preview};
 
 /// The result of an operation.
@@ -129,18 +132,14 @@ impl OperationReport {
         self
     }
 
-    pub(super) const fn is_success(&self) -> bool {
-        matches!(
-            self.ending,
-            OperationStatus::Done | OperationStatus::Unchanged | OperationStatus::DryRun
-        )
-    }
-
-    pub(super) fn text(&self) -> &str {
-        &self.text
-    }
-
-    pub(super) const fn json(&self) -> &Map<String, Value> {
-        &self.json
+    /// Shows the report in the requested format. Fails if the operation did.
+    pub(super) fn show(&self, format: Output) -> Result<(), CommandError> {
+        output::show_report(format, &self.text, &self.json)?;
+        match self.ending {
+            OperationStatus::Done | OperationStatus::Unchanged | OperationStatus::DryRun => Ok(()),
+            OperationStatus::NotDone | OperationStatus::Partly | OperationStatus::Unknown => {
+                Err(CommandError::AlreadyReported)
+            }
+        }
     }
 }

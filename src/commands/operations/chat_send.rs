@@ -17,33 +17,37 @@ use polyv_client::{ChatMessage, ChatResult, Effect, send_chat_messages, truncate
 /// Characters of a message that are shown if it was not sent.
 const EXCERPT_CHARS: usize = 30;
 
+const SENT: &str = "sent";
+const REFUSED: &str = "refused";
+const NOT_SENT: &str = "not sent";
+const UNKNOWN: &str = "unknown";
+
 /// What became of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
 enum MessageStatus {
-    Sent,
+    Sent {
+        /// Polyv's id of it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
     /// Polyv will not have it.
-    Refused,
+    Refused { reason: String },
     /// It may be sent again.
-    NotSent,
+    NotSent { reason: String },
     /// It may have been sent.
-    Unknown,
+    Unknown { reason: String },
 }
 
-/// What became of one message, and why.
+/// What became of one of the messages.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct MessageReport<'a> {
     /// Which of the messages that were given it is, from 1.
     number: usize,
     msg_id: &'a str,
-    result: MessageStatus,
-    /// Polyv's id of a message that was sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<String>,
-    /// Why it was not sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    #[serde(flatten)]
+    status: MessageStatus,
     #[serde(skip)]
     message: &'a ChatMessage,
 }
@@ -72,20 +76,18 @@ async fn send<'a>(
     messages: &'a [ChatMessage],
     batch_size: usize,
 ) -> (Vec<MessageReport<'a>>, Option<OperationError>) {
-    let mut reports: Vec<_> = (1..).zip(messages).map(MessageReport::not_tried).collect();
+    let mut reports = not_tried(messages);
     let bar = progress(messages.len(), batch_size);
     let mut error = None;
-    for (batch, reports) in messages
-        .chunks(batch_size)
-        .zip(reports.chunks_mut(batch_size))
-    {
+    let batches = messages.chunks(batch_size);
+    for (batch, reports) in batches.zip(reports.chunks_mut(batch_size)) {
         let request = send_chat_messages(context.channel_id, batch);
         match context.write(&request).await {
             Ok(results) => record(reports, results),
             Err(failure) => {
-                let status = failed_status(&failure, batch);
+                let status = failed_status(&failure, batch.len());
                 for report in reports {
-                    report.failed(status, &failure.what);
+                    report.status = status.clone();
                 }
                 error = Some(failure);
                 break;
@@ -95,6 +97,19 @@ async fn send<'a>(
     }
     bar.finish_and_clear();
     (reports, error)
+}
+
+fn not_tried(messages: &[ChatMessage]) -> Vec<MessageReport<'_>> {
+    let status = MessageStatus::NotSent {
+        reason: "a call before it failed".to_owned(),
+    };
+    let reports = (1..).zip(messages).map(|(number, message)| MessageReport {
+        number,
+        msg_id: &message.msg_id,
+        status: status.clone(),
+        message,
+    });
+    reports.collect()
 }
 
 /// Drawn on a terminal, and only where there is something to wait for.
@@ -109,39 +124,37 @@ fn progress(messages: usize, batch_size: usize) -> ProgressBar {
 
 /// What became of all messages of a call that failed. Which of several messages Polyv refused a
 /// call for, it does not say: then all may be sent again, a few at a time.
-fn failed_status(error: &OperationError, batch: &[ChatMessage]) -> MessageStatus {
+fn failed_status(error: &OperationError, messages: usize) -> MessageStatus {
+    let reason = error.what.clone();
     match (error.effect, error.outcome) {
-        (Effect::Unknown, _) => MessageStatus::Unknown,
-        (Effect::None, Some("rejected")) if batch.len() == 1 => MessageStatus::Refused,
-        (Effect::None, _) => MessageStatus::NotSent,
+        (Effect::Unknown, _) => MessageStatus::Unknown { reason },
+        (Effect::None, Some("rejected")) if messages == 1 => MessageStatus::Refused { reason },
+        (Effect::None, _) => MessageStatus::NotSent { reason },
     }
 }
 
 /// Records the results of a batch. Their order means nothing.
 fn record(reports: &mut [MessageReport<'_>], results: Vec<ChatResult>) {
-    let results = results
+    let unknown = |reason: &str| MessageStatus::Unknown {
+        reason: reason.to_owned(),
+    };
+    let by_id = results
         .into_iter()
         .map(|result| (result.msg_id.clone(), result));
-    let mut results: HashMap<String, ChatResult> = results.collect();
+    let mut by_id: HashMap<String, ChatResult> = by_id.collect();
     for report in reports {
-        let Some(result) = results.remove(report.msg_id) else {
-            report.failed(
-                MessageStatus::Unknown,
-                "Polyv's response does not mention it",
-            );
+        let Some(ChatResult {
+            sent, id, reason, ..
+        }) = by_id.remove(report.msg_id)
+        else {
+            report.status = unknown("Polyv's answer says nothing of it");
             continue;
         };
-        match result.sent {
-            Some(true) => {
-                report.result = MessageStatus::Sent;
-                (report.id, report.reason) = (result.id, None);
-            }
-            Some(false) => report.failed(MessageStatus::Refused, &result.reason),
-            None => {
-                let why = "Polyv's response does not say whether it was sent";
-                report.failed(MessageStatus::Unknown, why);
-            }
-        }
+        report.status = match sent {
+            Some(true) => MessageStatus::Sent { id },
+            Some(false) => MessageStatus::Refused { reason },
+            None => unknown("Polyv's answer does not say whether it was sent"),
+        };
     }
 }
 
@@ -151,9 +164,11 @@ fn summary(
     reports: &[MessageReport<'_>],
     unsent_file: Option<&Path>,
 ) -> OperationReport {
-    let with = |status| reports.iter().filter(move |report| report.result == status);
-    let sent = with(MessageStatus::Sent).count();
-    let unknown = with(MessageStatus::Unknown).count();
+    let count = |word| {
+        let words = reports.iter().map(|report| report.status.describe().0);
+        words.filter(|other| *other == word).count()
+    };
+    let (sent, unknown) = (count(SENT), count(UNKNOWN));
     let ending = match (sent, unknown) {
         _ if sent == reports.len() => OperationStatus::Done,
         (_, 1..) => OperationStatus::Unknown,
@@ -165,14 +180,10 @@ fn summary(
         _ = writeln!(text, "{report}");
     }
     _ = write!(text, "Channel {channel_id}: {sent} sent");
-    for status in [
-        MessageStatus::Refused,
-        MessageStatus::NotSent,
-        MessageStatus::Unknown,
-    ] {
-        let number = with(status).count();
+    for word in [REFUSED, NOT_SENT, UNKNOWN] {
+        let number = count(word);
         if number > 0 {
-            _ = write!(text, ", {number} {}", status.as_str());
+            _ = write!(text, ", {number} {word}");
         }
     }
     if unknown > 0 {
@@ -181,9 +192,9 @@ fn summary(
              the chat before you do.",
         );
     }
-    let unsent: Vec<_> = with(MessageStatus::NotSent)
-        .map(|report| report.message)
-        .collect();
+    let is_unsent = |report: &&MessageReport<'_>| report.status.describe().0 == NOT_SENT;
+    let unsent = reports.iter().filter(is_unsent);
+    let unsent: Vec<_> = unsent.map(|report| report.message).collect();
     if !unsent.is_empty() || unsent_file.is_some() {
         write_unsent(&unsent, unsent_file, &mut text);
     }
@@ -223,43 +234,24 @@ fn write_unsent(unsent: &[&ChatMessage], file: Option<&Path>, text: &mut String)
 // === impl MessageStatus ===
 
 impl MessageStatus {
-    const fn as_str(self) -> &'static str {
+    /// The status in a word, with Polyv's id of the message or the reason.
+    fn describe(&self) -> (&'static str, &str) {
         match self {
-            Self::Sent => "sent",
-            Self::Refused => "refused",
-            Self::NotSent => "not sent",
-            Self::Unknown => "unknown",
+            Self::Sent { id } => (SENT, id.as_deref().unwrap_or_default()),
+            Self::Refused { reason } => (REFUSED, reason),
+            Self::NotSent { reason } => (NOT_SENT, reason),
+            Self::Unknown { reason } => (UNKNOWN, reason),
         }
     }
 }
 
 // === impl MessageReport ===
 
-impl<'a> MessageReport<'a> {
-    fn not_tried((number, message): (usize, &'a ChatMessage)) -> Self {
-        Self {
-            number,
-            msg_id: &message.msg_id,
-            result: MessageStatus::NotSent,
-            id: None,
-            reason: Some("a call before it failed".to_owned()),
-            message,
-        }
-    }
-
-    fn failed(&mut self, result: MessageStatus, reason: &str) {
-        self.result = result;
-        self.reason = Some(reason.to_owned());
-    }
-}
-
 impl fmt::Display for MessageReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (result, id) = (self.result.as_str(), self.msg_id.escape_debug());
-        let details = self.id.as_ref().or(self.reason.as_ref());
-        let details = details.map_or("", String::as_str);
-        write!(f, "{result:<9} {:>3}  {id}  {details}", self.number)?;
-        if self.result != MessageStatus::Sent {
+        let ((word, details), id) = (self.status.describe(), self.msg_id.escape_debug());
+        write!(f, "{word:<9} {:>3}  {id}  {details}", self.number)?;
+        if word != SENT {
             // So that it is found where it may be: in the file, or in the chat.
             let excerpt = truncate(&self.message.content, EXCERPT_CHARS);
             write!(f, "  “{}”", excerpt.escape_debug())?;
@@ -296,18 +288,10 @@ mod tests {
             result("b", Some(false)),
             result("a", Some(true)),
         ];
-        let mut reports: Vec<_> = (1..).zip(&batch).map(MessageReport::not_tried).collect();
+        let mut reports = not_tried(&batch);
         record(&mut reports, results);
-        let statuses: Vec<_> = reports.iter().map(|report| report.result).collect();
-        let unknown = MessageStatus::Unknown;
-        let expected = [
-            MessageStatus::Sent,
-            MessageStatus::Refused,
-            unknown,
-            unknown,
-        ];
-        assert_eq!(statuses, expected);
-        assert_eq!(reports[0].id.as_deref(), Some("polyv-a"));
-        assert_eq!(reports[1].reason.as_deref(), Some("why"));
+        let described: Vec<_> = reports.iter().map(|r| r.status.describe()).collect();
+        assert_eq!(described[..2], [(SENT, "polyv-a"), (REFUSED, "why")]);
+        assert!(described[2..].iter().all(|(word, _)| *word == UNKNOWN));
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Report {
     pub(super) channel_id: String,
     pub(super) channel_name: Option<String>,
     /// The time of the request, by Polyv's clock.
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(rename = "asked_at", serialize_with = "rfc3339")]
     pub(super) requested_at: Timestamp,
     /// `live`, `not_live` or `unknown`.
     pub(super) state: &'static str,

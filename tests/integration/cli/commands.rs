@@ -436,6 +436,7 @@ channels: [{id: 3880533, bitrate_bps: 1157120, video_framerate_fps: 13, audio_fr
     assert_eq!(report["state"], "live");
     assert_eq!(report["outcome"], "ok");
     assert_eq!(report["channel_name"], "Main stage");
+    assert!(report["asked_at"].as_str().unwrap().ends_with('Z'));
     let samples = report["streams"][0]["samples"].as_array().unwrap();
     assert!((118..=121).contains(&samples.len()), "{}", samples.len());
     assert_eq!(samples[0]["video_bitrate_bps"], 1_157_120.0);

@@ -4,20 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
-
-use super::batch_status::{BatchStatus, BatchTransition};
+use super::batch_endpoint::BatchEndpoint;
 use super::circuit_breaker::{CircuitBreaker, OpenReason, Permission};
 use super::discovery::ChannelDiscovery;
+use super::in_flight::ReloadableSecret;
 use super::poll_queue::PollQueue;
-use super::poll_target::{ChannelSource, PollInterval, PollTarget};
+use super::poll_target::{ChannelSource, PollInterval, PollTarget, discovered_channel};
 use super::rate_budget::{Demand, EXPECTED_LATENCY, RateSplit};
-use super::request::{PollRequest, StatusBatch};
+use super::request::{ChannelBatch, PollRequest, RequestKind};
 use super::virtual_clock::{VirtualClock, VirtualInstant};
-use crate::config::SecretSource;
-use crate::state::{ChannelKey, ChannelStore, IntervalScale};
+use crate::config::{self, Expose};
+use crate::state::{ChannelKey, ChannelMeta, ChannelStore, Exposure, IntervalScale};
 use polyv_client::Client;
-use polyv_client::clock::MonotonicInstant;
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 
 /// An account with its channels.
 #[allow(clippy::struct_excessive_bools)] // independent facts, not the states of one machine
@@ -26,14 +25,12 @@ pub(super) struct AccountPoller {
     pub(super) id: u64,
     pub(super) name: Arc<str>,
     pub(super) client: Arc<Client>,
-    pub(super) secret: SecretSource,
-    /// Held while the secret is read again.
-    pub(super) reading_secret: Arc<Mutex<()>>,
+    pub(super) secret: ReloadableSecret,
     /// Counts the credentials that the account had.
     pub(super) credentials: u64,
     pub(super) clock: VirtualClock,
     pub(super) breaker: CircuitBreaker,
-    pub(super) batch_status: BatchStatus,
+    pub(super) batch_status: BatchEndpoint,
     /// Whether an exclusion from batches was logged.
     pub(super) exclusion_logged: bool,
     pub(super) queue: PollQueue,
@@ -84,7 +81,7 @@ impl AccountPoller {
         id: u64,
         name: Arc<str>,
         client: Arc<Client>,
-        secret: SecretSource,
+        secret: ReloadableSecret,
         idle_interval: Duration,
         now: MonotonicInstant,
     ) -> Self {
@@ -93,11 +90,10 @@ impl AccountPoller {
             name,
             client,
             secret,
-            reading_secret: Arc::default(),
             credentials: 0,
             clock: VirtualClock::new(now),
             breaker: CircuitBreaker::new(),
-            batch_status: BatchStatus::new(false),
+            batch_status: BatchEndpoint::new(false),
             exclusion_logged: false,
             queue: PollQueue::new(idle_interval),
             discovery: None,
@@ -113,44 +109,86 @@ impl AccountPoller {
         }
     }
 
-    /// Adds a channel, to be polled first within `within`.
+    /// Adds a channel.
     pub(super) fn add(
         &mut self,
-        key: ChannelKey,
-        target: PollTarget,
-        within: Duration,
-        now: MonotonicInstant,
+        channel: Arc<config::Channel>,
+        source: ChannelSource,
+        store: &ChannelStore,
+        now: TimeSnapshot,
     ) {
-        let is_configured = target.source == ChannelSource::Configured;
-        let stream = if target.always_poll_stream || !self.batch_status.is_enabled() {
-            Some(PollInterval::Guaranteed(within))
+        let meta = self.channel_meta(&channel);
+        let key = store.insert(meta, self.exposure(source), now);
+        let is_configured = source == ChannelSource::Configured;
+        if !is_configured {
+            self.discovered.insert(Arc::clone(&channel.id), key);
+        }
+        let soon = PollInterval::Guaranteed(channel.live_interval);
+        let stream = if channel.expect.live || !self.batch_status.is_enabled() {
+            Some(soon)
         } else if self.batch_status.is_available() {
             None
         } else if is_configured {
             // Few are added at a time, and their user waits for them.
-            Some(PollInterval::Guaranteed(within))
+            Some(soon)
         } else {
             Some(PollInterval::BestEffort(self.queue.idle_interval()))
         };
-        let now = self.clock.now(now);
-        self.queue.add(key, target, stream, within, now);
+        let target = PollTarget::new(key, channel, source);
+        let now = self.clock.now(now.monotonic);
+        self.queue.add(key, target, stream, now);
+    }
+
+    /// Replaces the configuration of a channel.
+    pub(super) fn update_channel(
+        &mut self,
+        key: ChannelKey,
+        channel: Arc<config::Channel>,
+        source: ChannelSource,
+        store: &ChannelStore,
+        now: TimeSnapshot,
+    ) {
+        let meta = self.channel_meta(&channel);
+        store.update_metadata(key, meta, self.exposure(source), now);
+        if let Some(target) = self.queue.get_mut(key) {
+            target.channel = channel;
+            target.source = source;
+        }
+    }
+
+    fn channel_meta(&self, channel: &Arc<config::Channel>) -> ChannelMeta {
+        ChannelMeta {
+            account: Arc::clone(&self.name),
+            channel: Arc::clone(channel),
+        }
+    }
+
+    /// Returns when a channel has series.
+    fn exposure(&self, source: ChannelSource) -> Exposure {
+        let expose = self.discovery.as_ref().map(|d| d.discover.expose);
+        match (source, expose) {
+            (ChannelSource::Discovered { .. }, Some(Expose::Live)) => Exposure::WhileRecentlyLive,
+            _ => Exposure::Always,
+        }
     }
 
     /// Removes a channel.
-    pub(super) fn remove(&mut self, key: ChannelKey) {
+    pub(super) fn remove(&mut self, key: ChannelKey, store: &ChannelStore) {
         if let Some(target) = self.queue.get(key) {
-            self.discovered.remove(&target.id);
+            self.discovered.remove(&target.channel.id);
         }
         self.batch_status.drop_channel(key);
         self.queue.remove(key);
+        store.remove(key);
     }
 
     /// Turns a configured channel into a discovered one.
     pub(super) fn mark_discovered(&mut self, key: ChannelKey, generation: u64) {
         if let Some(target) = self.queue.get_mut(key) {
+            let before = Arc::clone(&target.channel);
+            target.channel = discovered_channel(&before.id, &before.name, before.live_interval);
             target.source = ChannelSource::Discovered { generation };
-            target.always_poll_stream = false;
-            self.discovered.insert(Arc::clone(&target.id), key);
+            self.discovered.insert(Arc::clone(&before.id), key);
         }
     }
 
@@ -164,7 +202,7 @@ impl AccountPoller {
         let known = channels
             .iter()
             .filter(|key| self.queue.get(**key).is_some());
-        known.count() == self.queue.len() && self.queue.len() > 0
+        known.count() == self.queue.len()
     }
 
     /// Returns how often the stream information of a channel is polled.
@@ -172,9 +210,8 @@ impl AccountPoller {
         let idle = self.queue.idle_interval();
         let batch_enabled = self.batch_status.is_enabled();
         let target = self.queue.get(key);
-        target.map_or(PollInterval::Guaranteed(idle), |target| {
-            target.poll_interval(idle, batch_enabled, now)
-        })
+        let interval = target.map(|target| target.poll_interval(idle, batch_enabled, now));
+        interval.unwrap_or(PollInterval::Guaranteed(idle))
     }
 
     /// Returns the calls per second that its channels need: none while the circuit breaker is
@@ -238,6 +275,25 @@ impl AccountPoller {
             Permission::Serial => self.in_flight == 0,
             Permission::HalfOpenProbe(_) | Permission::Blocked => false,
         }
+    }
+
+    /// Returns the kind of request that the account may send next, and when it is due, or was.
+    pub(super) fn next_request(&self) -> Option<(MonotonicInstant, RequestKind)> {
+        match self.breaker.permission() {
+            Permission::Unlimited | Permission::Serial if self.is_running() => {
+                Some((self.next_due()?, RequestKind::Regular))
+            }
+            Permission::HalfOpenProbe(at) if self.has_waiting() => {
+                Some((at, RequestKind::AccountProbe))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the secret to read again: a file may have another one by now, other sources cannot.
+    pub(super) fn secret_to_reload(&self) -> Option<ReloadableSecret> {
+        let may_differ = self.secret.is_file() && self.breaker.is_auth_refused();
+        may_differ.then(|| self.secret.clone())
     }
 
     /// Stops the clock while no regular call may be sent.
@@ -332,7 +388,7 @@ impl AccountPoller {
     }
 
     /// Queues the channels of a batch again.
-    pub(super) fn requeue(&mut self, batch: &StatusBatch, due: VirtualInstant) {
+    pub(super) fn requeue(&mut self, batch: &ChannelBatch, due: VirtualInstant) {
         if !self.batch_status.is_available() {
             return;
         }
@@ -345,33 +401,23 @@ impl AccountPoller {
     }
 
     /// Polls every channel individually.
-    fn disable_batching(&mut self, now: MonotonicInstant) {
+    pub(super) fn disable_batching(&mut self, now: MonotonicInstant) {
         let idle = self.queue.idle_interval();
         let batch_enabled = self.batch_status.is_enabled();
         let interval = |target: &PollTarget| target.poll_interval(idle, batch_enabled, now);
         self.queue.disable_batching(interval, self.clock.now(now));
     }
 
-    /// Applies a change of batch status to its channels.
-    pub(super) fn apply_batch_transition(
-        &mut self,
-        transition: BatchTransition,
-        now: MonotonicInstant,
-    ) {
-        match transition {
-            BatchTransition::BecameUnavailable => {
-                self.exclusion_logged = false;
-                self.disable_batching(now);
-            }
-            BatchTransition::BecameAvailable => self.queue.enable_batching(self.clock.now(now)),
-            BatchTransition::ChannelExcluded(_) => {}
-        }
+    /// Polls the statuses of channels that are not live.
+    pub(super) fn enable_batching(&mut self, now: MonotonicInstant) {
+        let now = self.clock.now(now);
+        self.queue.enable_batching(&self.batch_status, now);
     }
 
     /// Sends a canary if one is due.
     pub(super) fn try_batch_status(&mut self, now: MonotonicInstant) {
         if self.batch_status.canary_due(now) {
-            let channels = self.queue.canary_batch();
+            let channels = self.queue.canary_batch(&self.batch_status);
             let due = self.clock.now(now);
             self.batch_status.start_canary(channels, due, now);
         }
@@ -382,9 +428,9 @@ impl AccountPoller {
         if self.batch_status.is_enabled() == enabled {
             return;
         }
-        self.batch_status = BatchStatus::new(enabled);
+        self.batch_status = BatchEndpoint::new(enabled);
         if enabled {
-            self.queue.enable_batching(self.clock.now(now));
+            self.enable_batching(now);
         } else {
             self.disable_batching(now);
         }
@@ -394,7 +440,7 @@ impl AccountPoller {
     /// `None` if it is not.
     pub(super) fn fallback_channels(&self) -> Option<usize> {
         let channels = if self.batch_status.is_available() {
-            self.queue.excluded()
+            self.batch_status.excluded()
         } else {
             self.queue.len()
         };
@@ -414,9 +460,9 @@ impl AccountPoller {
             self.batch_status.isolated_done();
             self.requeue(&batch, virtual_now);
         }
-        self.batch_status = BatchStatus::new(self.batch_status.is_enabled());
+        self.batch_status = BatchEndpoint::new(self.batch_status.is_enabled());
         if self.batch_status.is_available() {
-            self.queue.enable_batching(virtual_now);
+            self.enable_batching(now);
         }
         if let Some(discovery) = &mut self.discovery {
             discovery.reset(now);

@@ -7,20 +7,16 @@ use tracing::{info, warn};
 
 use super::account_poller::AccountPoller;
 use super::context::{ConfigUpdate, PollerContext};
-use super::discovered_channel::{channel_meta, exposure};
 use super::discovery::ChannelDiscovery;
-use super::poll_target::{ChannelSource, PollInterval, PollTarget};
+use super::in_flight::ReloadableSecret;
+use super::poll_target::{ChannelSource, PollInterval, discovered_channel};
 use super::poller::{Poller, client_settings};
 use super::rate_budget::{capacity_warning, rate_limit_from_config};
 use crate::config::{self, Config, StatusMode};
-use crate::state::{ChannelKey, ChannelMeta, Exposure, FreshnessPolicy, IntervalScale};
+use crate::state::{ChannelKey, FreshnessPolicy, IntervalScale};
 use crate::telemetry::Endpoint;
 use polyv_client::Client;
 use polyv_client::clock::TimeSnapshot;
-
-/// The fractional part of the golden ratio. Its multiples modulo 1 are evenly spread, however many
-/// there are, and adding one moves none: they are the phases of channels.
-const GOLDEN_RATIO: f64 = 0.618_033_988_749_894_9;
 
 impl Poller {
     /// Applies a configuration. Channels that stay keep their state, channels that are gone lose
@@ -30,14 +26,11 @@ impl Poller {
         if let Some(warning) = capacity_warning(&config) {
             warn!("{warning}");
         }
-        let settings = client_settings(&config);
-        let same_polyv = settings.base_url == self.settings.base_url;
-        let same_client = settings == self.settings && Arc::ptr_eq(&transport, &self.transport);
-        self.settings = settings;
+        let same_polyv = config.api.base_url == self.config.api.base_url;
+        let same_client = client_settings(&config) == client_settings(&self.config)
+            && Arc::ptr_eq(&transport, &self.transport);
         self.transport = transport;
-        self.max_in_flight = config.api.max_in_flight;
-        self.poll = config.poll.clone();
-        self.shard = config.shard;
+        self.config = config.clone();
         // Only discovery needs the configured ids.
         let discovers = config.accounts.iter().any(|a| a.discover.is_some());
         let accounts = config.accounts.iter().filter(|_| discovers);
@@ -58,7 +51,7 @@ impl Poller {
                     if !same_client || !same_credentials {
                         account.client = self.client(wanted);
                     }
-                    account.secret = wanted.secret.clone();
+                    account.secret = ReloadableSecret::new(wanted.secret.clone());
                     if !same_polyv || !same_credentials {
                         account.reset(now.monotonic);
                         self.context.metrics.forget_auth(&wanted.name);
@@ -70,13 +63,12 @@ impl Poller {
             self.accounts.push(account);
         }
         for (name, removed) in before {
+            let PollerContext { store, metrics, .. } = &self.context;
             for (key, _) in removed.queue.iter() {
-                self.context.store.remove(key);
+                store.remove(key);
             }
-            self.context
-                .store
-                .set_interval_scale(&name, IntervalScale::NONE);
-            self.context.metrics.remove_account(&name);
+            store.set_interval_scale(&name, IntervalScale::NONE);
+            metrics.remove_account(&name);
         }
         let mut accounts = std::mem::take(&mut self.accounts);
         for (account, wanted) in accounts.iter_mut().zip(&config.accounts) {
@@ -100,51 +92,49 @@ impl Poller {
             self.next_account_id,
             wanted.name.as_str().into(),
             self.client(wanted),
-            wanted.secret.clone(),
-            self.poll.idle_interval,
+            ReloadableSecret::new(wanted.secret.clone()),
+            self.config.poll.idle_interval,
             now.monotonic,
         )
     }
 
     fn client(&self, wanted: &config::Account) -> Arc<Client> {
         Arc::new(Client::new(
-            self.settings.clone(),
+            client_settings(&self.config),
             Arc::clone(&self.transport),
             Arc::clone(&self.context.clock),
             wanted.credentials.clone(),
         ))
     }
 
-    /// Returns the phase of one more channel.
-    pub(super) fn next_phase(&mut self) -> f64 {
-        let phase = (f64::from(self.next_channel) * GOLDEN_RATIO).fract();
-        self.next_channel = self.next_channel.wrapping_add(1);
-        phase
-    }
-
     /// Applies the configured channels of an account, in the order of the configuration.
     fn apply_channels(
-        &mut self,
+        &self,
         account: &mut AccountPoller,
         wanted: &config::Account,
         now: TimeSnapshot,
     ) {
         let virtual_now = account.clock.now(now.monotonic);
-        let idle_interval = self.poll.idle_interval;
+        let config::Poll {
+            idle_interval,
+            status,
+            ..
+        } = self.config.poll;
         account.queue.set_idle_interval(idle_interval, virtual_now);
         if account.queue.len() == 0 {
             // The first channels are to be added to the right queue.
-            let batch = self.poll.status == StatusMode::Batch;
-            account.set_batch_status(batch, now.monotonic);
+            account.set_batch_status(status == StatusMode::Batch, now.monotonic);
         }
+        let store = &self.context.store;
         let targets = account.queue.iter();
         let mut before: HashMap<Arc<str>, ChannelKey> = targets
-            .map(|(key, target)| (Arc::clone(&target.id), key))
+            .map(|(key, target)| (Arc::clone(&target.channel.id), key))
             .collect();
         for channel in &wanted.channels {
+            let channel = Arc::clone(channel);
             match before.remove(&channel.id) {
                 Some(key) => self.apply_known(account, key, channel, now),
-                None => self.apply_new(account, channel, now),
+                None => account.add(channel, ChannelSource::Configured, store, now),
             }
         }
         for (_, key) in before {
@@ -156,10 +146,7 @@ impl Poller {
             match generation.filter(|_| wanted.discover.is_some()) {
                 // The next list shows whether Polyv still has it.
                 Some(generation) => account.mark_discovered(key, generation),
-                None => {
-                    account.remove(key);
-                    self.context.store.remove(key);
-                }
+                None => account.remove(key, store),
             }
         }
     }
@@ -169,28 +156,29 @@ impl Poller {
         &self,
         account: &mut AccountPoller,
         key: ChannelKey,
-        channel: &Arc<config::Channel>,
+        channel: Arc<config::Channel>,
         now: TimeSnapshot,
     ) {
-        let store = &self.context.store;
-        let meta = configured_meta(account, channel);
-        store.update_metadata(key, meta, Exposure::Always, now);
-        let virtual_now = account.clock.now(now.monotonic);
         account.discovered.remove(&channel.id);
-        let Some(target) = account.queue.get_mut(key) else {
+        let store = &self.context.store;
+        account.update_channel(
+            key,
+            Arc::clone(&channel),
+            ChannelSource::Configured,
+            store,
+            now,
+        );
+        let virtual_now = account.clock.now(now.monotonic);
+        let interval = account.interval_for(key, now.monotonic);
+        let Some(target) = account.queue.get(key) else {
             return;
         };
-        target.name = Arc::clone(&channel.name);
-        target.source = ChannelSource::Configured;
-        target.always_poll_stream = channel.expect.live;
-        target.live_interval = channel.live_interval;
         let (is_polled, is_live) = (target.polled, target.live);
         let is_best_effort = matches!(target.interval, PollInterval::BestEffort(_));
-        let is_excluded = target.exclusion.is_some();
-        let interval = account.interval_for(key, now.monotonic);
+        let status = &account.batch_status;
         if channel.expect.live {
             account.queue.enqueue_stream(key, interval, virtual_now);
-        } else if account.batch_status.is_available() && !is_live && !is_excluded {
+        } else if status.is_available() && !is_live && !status.is_excluded(key) {
             // It may have been expected to be live before.
             account.queue.enqueue_status_also(key, virtual_now);
         }
@@ -203,29 +191,9 @@ impl Poller {
         account.queue.set_interval(key, interval, virtual_now);
     }
 
-    fn apply_new(
-        &mut self,
-        account: &mut AccountPoller,
-        channel: &Arc<config::Channel>,
-        now: TimeSnapshot,
-    ) {
-        let phase = self.next_phase();
-        let meta = configured_meta(account, channel);
-        let key = self.context.store.insert(meta, Exposure::Always, now);
-        let target = PollTarget::new(
-            Arc::clone(&channel.id),
-            Arc::clone(&channel.name),
-            ChannelSource::Configured,
-            phase,
-            channel.expect.live,
-            channel.live_interval,
-        );
-        account.add(key, target, channel.live_interval, now.monotonic);
-    }
-
     /// Turns batch status on or off.
     fn apply_status_mode(&self, account: &mut AccountPoller, now: TimeSnapshot) {
-        let batch = self.poll.status == StatusMode::Batch;
+        let batch = self.config.poll.status == StatusMode::Batch;
         account.set_batch_status(batch, now.monotonic);
         if batch {
             let metrics = &self.context.metrics;
@@ -245,8 +213,7 @@ impl Poller {
             account.discovery = None;
             metrics.forget_listing(&account.name);
             for key in account.discovered.values().copied().collect::<Vec<_>>() {
-                account.remove(key);
-                store.remove(key);
+                account.remove(key, store);
             }
             return;
         };
@@ -259,31 +226,21 @@ impl Poller {
             account.discovery = Some(discovery);
         }
         let virtual_now = account.clock.now(now.monotonic);
-        let live_interval = self.poll.live_interval;
+        let live_interval = self.config.poll.live_interval;
         for (id, key) in account.discovered.clone() {
             // A channel that another account configures now belongs to that account.
             if self.configured.contains(&id) {
-                account.remove(key);
-                store.remove(key);
+                account.remove(key, store);
                 continue;
             }
-            let Some(target) = account.queue.get_mut(key) else {
+            let Some(target) = account.queue.get(key) else {
                 continue;
             };
-            target.live_interval = live_interval;
-            let meta = channel_meta(&account.name, &id, &target.name, live_interval);
-            store.update_metadata(key, meta, exposure(discover.expose), now);
+            let channel = discovered_channel(&id, &target.channel.name, live_interval);
+            account.update_channel(key, channel, target.source, store, now);
             let interval = account.interval_for(key, now.monotonic);
             account.queue.set_interval(key, interval, virtual_now);
         }
-    }
-}
-
-/// Returns the metadata of a configured channel.
-fn configured_meta(account: &AccountPoller, channel: &Arc<config::Channel>) -> ChannelMeta {
-    ChannelMeta {
-        account: Arc::clone(&account.name),
-        channel: Arc::clone(channel),
     }
 }
 

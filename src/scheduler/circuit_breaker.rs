@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::failure_streak::FailureStreak;
-use super::request::FailureScope;
+use super::request::{CompletedCall, RequestKind};
 use polyv_client::Outcome;
 use polyv_client::clock::MonotonicInstant;
 
@@ -76,17 +76,6 @@ pub(super) enum Permission {
     Blocked,
 }
 
-/// The end of a call, as far as it matters to a circuit breaker.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Completed {
-    pub(super) scope: FailureScope,
-    pub(super) outcome: Outcome,
-    pub(super) started: MonotonicInstant,
-    pub(super) probe: bool,
-    /// Whether the call was about all channels of the account.
-    pub(super) all_channels: bool,
-}
-
 /// What a call changed. One call can do both: it ends a fault when Polyv refuses its signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct BreakerTransition {
@@ -150,7 +139,11 @@ impl CircuitBreaker {
     }
 
     /// Records the end of a call.
-    pub(super) fn record(&mut self, call: Completed, now: MonotonicInstant) -> BreakerTransition {
+    pub(super) fn record(
+        &mut self,
+        call: CompletedCall,
+        now: MonotonicInstant,
+    ) -> BreakerTransition {
         match call.outcome {
             Outcome::Ok | Outcome::NotLive => {
                 self.auth_verified = true;
@@ -180,14 +173,14 @@ impl CircuitBreaker {
         }
     }
 
-    fn record_response(&mut self, call: Completed) {
+    fn record_response(&mut self, call: CompletedCall) {
         self.streak = None;
         self.error_rate_ewma -= EWMA_ALPHA * self.error_rate_ewma;
         self.last_response_started = self.last_response_started.max(call.started);
     }
 
     /// Records a call without a response.
-    fn record_failure(&mut self, call: Completed, now: MonotonicInstant) -> BreakerTransition {
+    fn record_failure(&mut self, call: CompletedCall, now: MonotonicInstant) -> BreakerTransition {
         let reason = OpenReason::Fault;
         if !self.is_closed() {
             return self.record_fault(reason, call, call.started, 1, now);
@@ -198,7 +191,7 @@ impl CircuitBreaker {
         if call.started < self.last_response_started {
             return BreakerTransition::default();
         }
-        let streak = FailureStreak::extend(&mut self.streak, call.scope, call.started);
+        let streak = FailureStreak::extend(&mut self.streak, call);
         if call.all_channels || streak.spans_channels && streak.calls >= threshold {
             let failures = u64::from(streak.calls);
             return self.record_fault(reason, call, streak.since, failures, now);
@@ -210,13 +203,13 @@ impl CircuitBreaker {
     fn record_fault(
         &mut self,
         reason: OpenReason,
-        call: Completed,
+        call: CompletedCall,
         since: MonotonicInstant,
         failures: u64,
         now: MonotonicInstant,
     ) -> BreakerTransition {
         if let BreakerState::Open(outage) | BreakerState::HalfOpen(outage) = &mut self.state {
-            if !call.probe {
+            if call.kind == RequestKind::Regular {
                 // The call was sent before the breaker opened.
                 outage.failures += 1;
                 return BreakerTransition::default();
@@ -314,11 +307,15 @@ mod tests {
         outcome: Outcome,
         seconds: u64,
     ) -> BreakerTransition {
-        let completed = Completed {
-            scope: FailureScope::Channel(channel),
+        let completed = CompletedCall {
+            channel: Some(channel),
             outcome,
             started: at(seconds),
-            probe: breaker.outage().is_some(),
+            kind: if breaker.is_closed() {
+                RequestKind::Regular
+            } else {
+                RequestKind::AccountProbe
+            },
             all_channels: false,
         };
         breaker.record(completed, at(seconds))
@@ -427,11 +424,11 @@ mod tests {
     fn failure_of_the_only_channel_opens_the_breaker() {
         let (a, _) = keys();
         let mut breaker = CircuitBreaker::new();
-        let completed = Completed {
-            scope: FailureScope::Channel(a),
+        let completed = CompletedCall {
+            channel: Some(a),
             outcome: Outcome::Timeout,
             started: at(0),
-            probe: false,
+            kind: RequestKind::Regular,
             all_channels: true,
         };
         assert!(breaker.record(completed, at(15)).tripped.is_some());
@@ -443,11 +440,11 @@ mod tests {
         let mut breaker = CircuitBreaker::new();
         end(&mut breaker, a, Outcome::Ok, 20);
         for channel in [a, b, a, b] {
-            let completed = Completed {
-                scope: FailureScope::Channel(channel),
+            let completed = CompletedCall {
+                channel: Some(channel),
                 outcome: Outcome::Timeout,
                 started: at(10),
-                probe: false,
+                kind: RequestKind::Regular,
                 all_channels: false,
             };
             assert_eq!(
@@ -470,11 +467,11 @@ mod tests {
             OpenReason::AuthRefused
         );
         // Calls that were in flight are ignored.
-        let in_flight = Completed {
-            scope: FailureScope::Channel(b),
+        let in_flight = CompletedCall {
+            channel: Some(b),
             outcome: Outcome::AuthFailed,
             started: at(0),
-            probe: false,
+            kind: RequestKind::Regular,
             all_channels: false,
         };
         breaker.record(in_flight, at(1));
@@ -507,11 +504,11 @@ mod tests {
     #[test]
     fn two_failed_batches_open_the_breaker_and_one_does_not() {
         let mut breaker = CircuitBreaker::new();
-        let completed = Completed {
-            scope: FailureScope::Multiple,
+        let completed = CompletedCall {
+            channel: None,
             outcome: Outcome::Timeout,
             started: at(0),
-            probe: false,
+            kind: RequestKind::Regular,
             all_channels: false,
         };
         assert_eq!(

@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account_poller::AccountPoller;
-use super::circuit_breaker::Permission;
-use super::in_flight::{ApiCall, InFlightRequest, SecretRefresh, send_request};
+use super::in_flight::{InFlightRequest, send_request};
 use super::log_events;
 use super::poller::Poller;
 use super::request::{PollRequest, RequestKind};
-use crate::config::SecretSource;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{Permit, Wait};
 
@@ -18,9 +16,10 @@ impl Poller {
     /// `None` if only a completion or a configuration can change anything.
     pub(super) fn dispatch(&mut self, now: TimeSnapshot) -> Option<MonotonicInstant> {
         loop {
-            let Some((index, kind)) = self.select(now.monotonic) else {
-                return self.next_wake(now.monotonic);
-            };
+            let (due, index, kind) = self.next_request()?;
+            if due > now.monotonic {
+                return Some(due);
+            }
             match self.context.limiter.try_acquire() {
                 Ok(permit) => self.start(index, kind, permit, now),
                 Err(Wait::Until(instant)) => {
@@ -32,26 +31,25 @@ impl Poller {
         }
     }
 
-    /// Selects the account whose next request is the most overdue, and the kind of that request.
-    fn select(&self, now: MonotonicInstant) -> Option<(usize, RequestKind)> {
+    /// Returns when the next request is due, or was, the account's index, and the kind of request.
+    fn next_request(&self) -> Option<(MonotonicInstant, usize, RequestKind)> {
         let accounts = self.accounts.iter().enumerate();
         if self.global_backoff.is_paused() {
-            self.global_backoff.next_probe().filter(|at| *at <= now)?;
+            let due = self.global_backoff.next_probe()?;
             // An account that works says more than one with a fault of its own.
             let waiting = accounts.filter(|(_, account)| account.has_waiting());
             let (index, _) = waiting.min_by_key(|(_, account)| !account.breaker.is_closed())?;
-            return Some((index, RequestKind::GlobalProbe));
+            return Some((due, index, RequestKind::GlobalProbe));
         }
         let reserved: usize = self.accounts.iter().map(|a| self.reserved_slots(a)).sum();
         let in_flight: usize = self.accounts.iter().map(|a| a.in_flight).sum();
-        let candidates = accounts.filter_map(|(index, account)| {
-            let (kind, since) = next_candidate(account, now)?;
+        let requests = accounts.filter_map(|(index, account)| {
             let own = self.reserved_slots(account);
-            let has_slot = own > 0 || in_flight + reserved - own < self.max_in_flight;
-            has_slot.then_some((since, index, kind))
+            let has_slot = own > 0 || in_flight + reserved - own < self.config.api.max_in_flight;
+            let (due, kind) = account.next_request().filter(|_| has_slot)?;
+            Some((due, index, kind))
         });
-        let (_, index, kind) = candidates.min_by_key(|(since, index, _)| (*since, *index))?;
-        Some((index, kind))
+        requests.min_by_key(|(due, index, _)| (*due, *index))
     }
 
     /// Returns how many in-flight slots are reserved for an account, beyond those that it uses:
@@ -65,7 +63,7 @@ impl Poller {
         // A float becomes the nearest integer, and the share bounds it.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let needed = needed as usize;
-        let share = self.max_in_flight / (2 * self.accounts.len().max(1));
+        let share = self.config.api.max_in_flight / (2 * self.accounts.len().max(1));
         let slots = needed.clamp(1, share.max(1));
         slots.saturating_sub(account.in_flight)
     }
@@ -83,13 +81,27 @@ impl Poller {
                 (account.pop_probe(now.monotonic), Duration::ZERO)
             }
         };
-        let Some((request, call)) =
-            request.and_then(|request| build_call(request, account, self.poll.lookback, now))
-        else {
+        let Some(mut request) = request else {
             return;
         };
+        if let PollRequest::StreamInfo { channel, range } = &mut request
+            && let Some(target) = account.queue.get(*channel)
+        {
+            *range = target.next_range.at(now, self.config.poll.lookback);
+        }
+        let channels = request.channels().iter();
+        let targets = channels.filter_map(|key| account.queue.get(*key));
+        let channel_ids = targets.map(|target| Arc::clone(&target.channel.id));
+        let client = Arc::clone(&account.client);
+        let secret = account.secret_to_reload();
+        let call = send_request(
+            client,
+            secret,
+            permit,
+            request.clone(),
+            channel_ids.collect(),
+        );
         self.context.metrics.observe_rate_limit_wait(waited);
-        let secret_refresh = secret_refresh(account);
         account.in_flight += 1;
         match kind {
             RequestKind::Regular => {}
@@ -110,91 +122,8 @@ impl Poller {
             started: now.monotonic,
             virtual_started: account.clock.now(now.monotonic),
         };
-        let client = Arc::clone(&account.client);
-        let task = send_request(client, secret_refresh, permit, call);
-        let task = self.tasks.spawn(task);
+        let task = self.tasks.spawn(call);
         self.in_flight.insert(task.id(), in_flight);
         account.update_clock(now.monotonic);
-    }
-
-    /// Returns when a request may be sent that may not be sent yet.
-    fn next_wake(&self, now: MonotonicInstant) -> Option<MonotonicInstant> {
-        // A request that is due already waits for a completion, or for a channel to poll.
-        if self.global_backoff.is_paused() {
-            return self.global_backoff.next_probe().filter(|at| *at > now);
-        }
-        let wakes = self
-            .accounts
-            .iter()
-            .filter_map(|account| match account.breaker.permission() {
-                Permission::HalfOpenProbe(at) => Some(at),
-                Permission::Blocked => None,
-                Permission::Unlimited | Permission::Serial => account.next_due(),
-            });
-        wakes.filter(|at| *at > now).min()
-    }
-}
-
-/// Returns the kind of request that an account may send now, and since when that has been due.
-fn next_candidate(
-    account: &AccountPoller,
-    now: MonotonicInstant,
-) -> Option<(RequestKind, MonotonicInstant)> {
-    let (kind, due) = match account.breaker.permission() {
-        Permission::Unlimited | Permission::Serial if account.is_running() => {
-            (RequestKind::Regular, account.next_due()?)
-        }
-        Permission::HalfOpenProbe(at) if account.has_waiting() => (RequestKind::AccountProbe, at),
-        _ => return None,
-    };
-    (due <= now).then_some((kind, due))
-}
-
-/// Returns the secret to read again: a file may have another one by now, other sources cannot.
-fn secret_refresh(account: &AccountPoller) -> Option<SecretRefresh> {
-    match &account.secret {
-        source @ SecretSource::File(_) if account.breaker.is_auth_refused() => {
-            Some(SecretRefresh {
-                source: source.clone(),
-                reading: Arc::clone(&account.reading_secret),
-            })
-        }
-        _ => None,
-    }
-}
-
-/// Builds the call for a request: channel ids, and the range of samples. Returns `None` if all of
-/// its channels were removed.
-fn build_call(
-    request: PollRequest,
-    account: &mut AccountPoller,
-    lookback: Duration,
-    now: TimeSnapshot,
-) -> Option<(PollRequest, ApiCall)> {
-    match request {
-        PollRequest::StreamInfo { channel, .. } => {
-            let target = account.queue.get(channel)?;
-            let id = Arc::clone(&target.id);
-            let range = target.next_range.at(now, lookback);
-            let request = PollRequest::StreamInfo { channel, range };
-            Some((request, ApiCall::StreamInfo(id, range)))
-        }
-        PollRequest::LiveStatus(batch) => {
-            let targets = batch
-                .channels
-                .iter()
-                .filter_map(|key| account.queue.get(*key));
-            let ids: Vec<Arc<str>> = targets.map(|target| Arc::clone(&target.id)).collect();
-            if ids.is_empty() {
-                if batch.isolated {
-                    account.batch_status.isolated_done();
-                }
-                return None;
-            }
-            Some((PollRequest::LiveStatus(batch), ApiCall::LiveStatus(ids)))
-        }
-        PollRequest::ChannelPage(page) => {
-            Some((PollRequest::ChannelPage(page), ApiCall::ChannelPage(page)))
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Consecutive failures.
 
-use super::request::FailureScope;
+use super::request::CompletedCall;
+use crate::state::ChannelKey;
 use polyv_client::clock::MonotonicInstant;
 
 /// Calls that failed one after the other.
@@ -11,26 +12,22 @@ pub(super) struct FailureStreak {
     pub(super) calls: u32,
     /// Whether more than one channel failed.
     pub(super) spans_channels: bool,
-    first: FailureScope,
+    first: Option<ChannelKey>,
 }
 
 // === impl FailureStreak ===
 
 impl FailureStreak {
     /// Adds a failed call to a streak, or begins one.
-    pub(super) fn extend(
-        streak: &mut Option<Self>,
-        scope: FailureScope,
-        started: MonotonicInstant,
-    ) -> Self {
+    pub(super) fn extend(streak: &mut Option<Self>, call: CompletedCall) -> Self {
         let streak = streak.get_or_insert(Self {
-            since: started,
+            since: call.started,
             calls: 0,
-            spans_channels: false,
-            first: scope,
+            spans_channels: call.channel.is_none(),
+            first: call.channel,
         });
         streak.calls = streak.calls.saturating_add(1);
-        streak.spans_channels |= streak.first != scope || scope == FailureScope::Multiple;
+        streak.spans_channels |= streak.first != call.channel;
         *streak
     }
 }

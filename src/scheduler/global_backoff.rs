@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::failure_streak::FailureStreak;
-use super::request::{FailureScope, RequestKind};
+use super::request::{CompletedCall, RequestKind};
 use polyv_client::Outcome;
 use polyv_client::clock::MonotonicInstant;
 
@@ -58,15 +58,6 @@ pub(super) enum BackoffTransition {
     Paused(BackoffPause),
     /// The pause is over.
     Resumed(BackoffPause),
-}
-
-/// The end of a call, as far as it matters to the global back-off.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Completed {
-    pub(super) scope: FailureScope,
-    pub(super) outcome: Outcome,
-    pub(super) started: MonotonicInstant,
-    pub(super) kind: RequestKind,
 }
 
 // === impl GlobalBackoff ===
@@ -133,7 +124,7 @@ impl GlobalBackoff {
     /// Records the end of a call.
     pub(super) fn record(
         &mut self,
-        call: Completed,
+        call: CompletedCall,
         now: MonotonicInstant,
     ) -> Option<BackoffTransition> {
         let is_probe = call.kind == RequestKind::GlobalProbe;
@@ -174,7 +165,7 @@ impl GlobalBackoff {
 
     fn begin_pause(
         &mut self,
-        call: Completed,
+        call: CompletedCall,
         delay: Duration,
         now: MonotonicInstant,
     ) -> BackoffTransition {
@@ -193,11 +184,11 @@ impl GlobalBackoff {
     /// Counts consecutive connection failures, and returns whether they count as a block. Probes
     /// of an account do not count: one call every 30 s cannot cause a block, and a pause would
     /// only delay noticing that an outage is over.
-    fn track_connection_failures(&mut self, call: Completed) -> bool {
+    fn track_connection_failures(&mut self, call: CompletedCall) -> bool {
         let streak = &mut self.failed_connections;
         match call.outcome {
             Outcome::ConnectionFailed if call.kind == RequestKind::Regular => {
-                FailureStreak::extend(streak, call.scope, call.started);
+                FailureStreak::extend(streak, call);
             }
             Outcome::ConnectionFailed | Outcome::Timeout => {}
             _ => *streak = None,
@@ -226,8 +217,9 @@ mod tests {
         } else {
             RequestKind::Regular
         };
-        let completed = Completed {
-            scope: FailureScope::Channel(ChannelKey::from_index(channel)),
+        let completed = CompletedCall {
+            channel: Some(ChannelKey::from_index(channel)),
+            all_channels: false,
             outcome,
             started: at(seconds),
             kind,
@@ -290,8 +282,9 @@ mod tests {
     fn account_probes_do_not_count_as_failed_connections() {
         let mut global_backoff = GlobalBackoff::new();
         for call in 0..100 {
-            let completed = Completed {
-                scope: FailureScope::Channel(ChannelKey::from_index(call)),
+            let completed = CompletedCall {
+                channel: Some(ChannelKey::from_index(call)),
+                all_channels: false,
                 outcome: Outcome::ConnectionFailed,
                 started: at(call),
                 kind: RequestKind::AccountProbe,
@@ -305,8 +298,9 @@ mod tests {
         let mut global_backoff = GlobalBackoff::new();
         end(&mut global_backoff, 1, Outcome::Throttled, 0);
         for outcome in [Outcome::Throttled, Outcome::Ok] {
-            let completed = Completed {
-                scope: FailureScope::Channel(ChannelKey::from_index(2)),
+            let completed = CompletedCall {
+                channel: Some(ChannelKey::from_index(2)),
+                all_channels: false,
                 outcome,
                 started: at(0),
                 kind: RequestKind::Regular,

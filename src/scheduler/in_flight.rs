@@ -12,8 +12,7 @@ use super::virtual_clock::VirtualInstant;
 use crate::config::SecretSource;
 use polyv_client::clock::MonotonicInstant;
 use polyv_client::{
-    BadResponse, ChannelLiveStatus, ChannelPage, ChannelPageRequest, Client, Credentials, Error,
-    Permit, Range, StreamInfo,
+    BadResponse, ChannelLiveStatus, ChannelPage, Client, Credentials, Error, Permit, StreamInfo,
 };
 
 /// How long a secret file may take to read.
@@ -48,13 +47,6 @@ pub(super) enum Response {
     ChannelPage(ChannelPage),
 }
 
-/// The arguments of a call.
-pub(super) enum ApiCall {
-    StreamInfo(Arc<str>, Range),
-    LiveStatus(Vec<Arc<str>>),
-    ChannelPage(ChannelPageRequest),
-}
-
 // === impl Response ===
 
 impl Response {
@@ -87,37 +79,75 @@ fn mismatch() -> Error {
     ))
 }
 
-/// A secret that may have been replaced and is read again.
-pub(super) struct SecretRefresh {
-    pub(super) source: SecretSource,
+/// A secret that can be read again.
+#[derive(Debug, Clone)]
+pub(super) struct ReloadableSecret {
+    source: SecretSource,
     /// Held while it is read, so that one task at a time waits for a file that hangs.
-    pub(super) reading: Arc<Mutex<()>>,
+    reading: Arc<Mutex<()>>,
+}
+
+// === impl ReloadableSecret ===
+
+impl ReloadableSecret {
+    pub(super) fn new(source: SecretSource) -> Self {
+        Self {
+            source,
+            reading: Arc::default(),
+        }
+    }
+
+    pub(super) const fn is_file(&self) -> bool {
+        matches!(self.source, SecretSource::File(_))
+    }
+
+    /// Reads the secret again, for future calls of a client.
+    async fn reload(self, client: &Client) -> Result<(), String> {
+        let Self { source, reading } = self;
+        let too_slow = || format!("reading takes over {SECRET_READ_TIMEOUT:?}");
+        let lock = reading.try_lock_owned().map_err(|_| too_slow())?;
+        let read = tokio::task::spawn_blocking(move || {
+            let read = source.read();
+            drop(lock);
+            read
+        });
+        // The file may be on a network that is down, and the probe holds up its account.
+        let app_secret = tokio::time::timeout(SECRET_READ_TIMEOUT, read)
+            .await
+            .map_err(|_| too_slow())?
+            .map_err(|failure| failure.to_string())??;
+        let app_id = client.credentials().app_id.clone();
+        client.set_credentials(Credentials { app_id, app_secret });
+        Ok(())
+    }
 }
 
 /// Sends a call. A secret that may have been replaced is read again first.
 pub(super) async fn send_request(
     client: Arc<Client>,
-    secret_refresh: Option<SecretRefresh>,
+    secret: Option<ReloadableSecret>,
     permit: Permit,
-    question: ApiCall,
+    request: PollRequest,
+    channel_ids: Vec<Arc<str>>,
 ) -> Completion {
-    if let Some(secret_refresh) = secret_refresh
-        && let Err(why) = refresh_secret(&client, secret_refresh).await
+    if let Some(secret) = secret
+        && let Err(why) = secret.reload(&client).await
     {
         warn!(%why, "cannot read the secret again; using the previous one");
     }
     let sent = Instant::now();
-    let result = match question {
-        ApiCall::StreamInfo(channel_id, range) => {
-            let response = client.stream_info(permit, &channel_id, range).await;
+    let ids: Vec<&str> = channel_ids.iter().map(AsRef::as_ref).collect();
+    let result = match request {
+        PollRequest::StreamInfo { range, .. } => {
+            let id = ids.first().copied().unwrap_or_default();
+            let response = client.stream_info(permit, id, range).await;
             response.map(Response::StreamInfo)
         }
-        ApiCall::LiveStatus(channel_ids) => {
-            let channel_ids: Vec<&str> = channel_ids.iter().map(AsRef::as_ref).collect();
-            let response = client.live_status(permit, &channel_ids).await;
+        PollRequest::LiveStatus(_) => {
+            let response = client.live_status(permit, &ids).await;
             response.map(Response::LiveStatus)
         }
-        ApiCall::ChannelPage(page) => {
+        PollRequest::ChannelPage(page) => {
             let response = client.channel_list(permit, page).await;
             response.map(Response::ChannelPage)
         }
@@ -126,28 +156,4 @@ pub(super) async fn send_request(
         took: sent.elapsed(),
         result,
     }
-}
-
-async fn refresh_secret(client: &Client, secret_refresh: SecretRefresh) -> Result<(), String> {
-    let SecretRefresh { source, reading } = secret_refresh;
-    let too_slow = || format!("reading takes over {SECRET_READ_TIMEOUT:?}");
-    let lock = reading.try_lock_owned().map_err(|_| too_slow())?;
-    let read = tokio::task::spawn_blocking(move || {
-        let read = source.read();
-        drop(lock);
-        read
-    });
-    // The file may be on a network that is down, and the probe holds up its account.
-    let app_secret = tokio::time::timeout(SECRET_READ_TIMEOUT, read)
-        .await
-        .map_err(|_| too_slow())?
-        .map_err(|failure| failure.to_string())??;
-    let current = client.credentials();
-    if current.app_secret != app_secret {
-        client.set_credentials(Credentials {
-            app_id: current.app_id.clone(),
-            app_secret,
-        });
-    }
-    Ok(())
 }

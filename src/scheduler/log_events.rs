@@ -5,13 +5,12 @@ use std::time::Duration;
 use tracing::{debug, error, info, trace, warn};
 
 use super::account_poller::AccountPoller;
-use super::batch_status::BatchTransition;
 use super::circuit_breaker::{OpenReason, Outage};
 use super::failure_class::FailureClass;
 use super::global_backoff::BackoffTransition;
 use super::in_flight::InFlightRequest;
 use super::poll_target::{LoggedFailure, PollTarget};
-use super::request::{RequestKind, StatusBatch};
+use super::request::{ChannelBatch, RequestKind};
 use crate::state::{ChannelKey, DiscardCounts, LiveState, StateTransition};
 use polyv_client::clock::MonotonicInstant;
 use polyv_client::{Error, Outcome};
@@ -128,7 +127,7 @@ pub(super) fn poll(
 ) {
     let outcome = error.map_or(Outcome::Ok, Error::outcome);
     trace!(
-        account, channel = %target.id, %outcome,
+        account, channel = %target.channel.id, %outcome,
         took_ms = now.since(in_flight.started).as_millis(),
         probe = in_flight.kind != RequestKind::Regular,
         "polled"
@@ -156,30 +155,26 @@ pub(super) fn poll(
     if failure.failures >= log_after && !failure.logged && !quiet {
         failure.logged = true;
         warn!(
-            account, channel = %target.id, name = %target.name, %outcome, %error,
+            account, channel = %target.channel.id, name = %target.channel.name, %outcome, %error,
             "the channel cannot be polled; retrying less and less often, at least every 5 minutes"
         );
     } else {
-        debug!(account, channel = %target.id, %outcome, %error, "a poll failed");
+        debug!(account, channel = %target.channel.id, %outcome, %error, "a poll failed");
     }
 }
 
-/// Logs that a status ended the failures of a channel's stream information.
-pub(super) fn status_recovered(account: &str, target: &mut PollTarget, now: MonotonicInstant) {
-    recovered(
-        account,
-        target,
-        "the channel responds again: it is not live",
-        now,
-    );
-}
-
-fn recovered(account: &str, target: &mut PollTarget, message: &str, now: MonotonicInstant) {
+/// Logs that the failures of a channel's stream information ended.
+pub(super) fn recovered(
+    account: &str,
+    target: &mut PollTarget,
+    message: &str,
+    now: MonotonicInstant,
+) {
     if let Some(failure) = target.failure.take()
         && failure.logged
     {
         info!(
-            account, channel = %target.id, name = %target.name,
+            account, channel = %target.channel.id, name = %target.channel.name,
             lasted = elapsed(failure.since, now),
             failures = failure.failures,
             "{message}"
@@ -197,12 +192,12 @@ pub(super) fn values_ignored(account: &str, target: &mut PollTarget, discarded: 
     let example = discarded.example.as_deref().unwrap_or("");
     if std::mem::replace(&mut target.discard_logged, true) {
         debug!(
-            account, channel = %target.id, samples, fields, example,
+            account, channel = %target.channel.id, samples, fields, example,
             "ignored invalid values in a response"
         );
     } else {
         warn!(
-            account, channel = %target.id, name = %target.name, samples, fields, example,
+            account, channel = %target.channel.id, name = %target.channel.name, samples, fields, example,
             "ignored invalid values in a response; more of this channel are counted, and logged \
              at debug"
         );
@@ -211,7 +206,7 @@ pub(super) fn values_ignored(account: &str, target: &mut PollTarget, discarded: 
 
 /// Logs that a channel became live, not live or unknown.
 pub(super) fn state_changed(account: &str, target: &PollTarget, transition: &StateTransition) {
-    let (channel, name) = (&*target.id, &*target.name);
+    let (channel, name) = (&*target.channel.id, &*target.channel.name);
     let (from, to) = (transition.from.as_str(), transition.to.as_str());
     if transition.from == LiveState::Unknown || transition.to == LiveState::Unknown {
         debug!(
@@ -226,29 +221,23 @@ pub(super) fn state_changed(account: &str, target: &PollTarget, transition: &Sta
     }
 }
 
-/// Logs that batch status became available or unavailable.
-pub(super) fn batch_status(
-    account: &AccountPoller,
-    transition: BatchTransition,
-    error: Option<&Error>,
-) {
+/// Logs that channels cannot be polled in batches.
+pub(super) fn batch_unavailable(account: &AccountPoller, error: &Error) {
+    warn!(
+        account = %account.name, channels = account.queue.len(), %error,
+        "batch status is unavailable: channels are polled individually, and some are tried in a \
+         batch every 10 minutes"
+    );
+}
+
+/// Logs that channels can be polled in batches again.
+pub(super) fn batch_available(account: &AccountPoller) {
     let channels = account.queue.len();
-    match (transition, error) {
-        (BatchTransition::BecameUnavailable, Some(error)) => warn!(
-            account = %account.name, channels, %error,
-            "batch status is unavailable: channels are polled individually, and some are tried in \
-             a batch every 10 minutes"
-        ),
-        (BatchTransition::BecameAvailable, _) => info!(
-            account = %account.name, channels,
-            "batch status is available again"
-        ),
-        _ => {}
-    }
+    info!(account = %account.name, channels, "batch status is available again");
 }
 
 /// Logs a batch without statuses.
-pub(super) fn batch_failed(account: &AccountPoller, batch: &StatusBatch, error: &Error) {
+pub(super) fn batch_failed(account: &AccountPoller, batch: &ChannelBatch, error: &Error) {
     let channels = batch.channels.len();
     debug!(account = %account.name, channels, %error, "a batch status call failed");
 }
@@ -258,7 +247,7 @@ pub(super) fn batch_exclusion(account: &mut AccountPoller, key: ChannelKey) {
     let Some(target) = account.queue.get(key) else {
         return;
     };
-    let (name, id) = (&account.name, &target.id);
+    let (name, id) = (&account.name, &target.channel.id);
     if std::mem::replace(&mut account.exclusion_logged, true) {
         debug!(account = %name, channel = %id, "batch status does not work for this channel");
     } else {

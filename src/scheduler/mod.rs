@@ -5,7 +5,7 @@
 //! request runs in a task of its own, and is cancelled when the poller ends.
 //!
 //! Live channels are polled individually for their stream information. Other channels are polled
-//! for their status [in batches](batch_status) while Polyv allows it. Accounts with `discover`
+//! for their status [in batches](batch_endpoint) while Polyv allows it. Accounts with `discover`
 //! have their channels [listed](discovery). Each of these is a [request] of an account.
 //!
 //! From the inside out, a request waits for its channel's [schedule] (phase and back-off), its
@@ -16,10 +16,9 @@
 
 mod account_poller;
 mod apply_config;
-mod batch_status;
+mod batch_endpoint;
 mod circuit_breaker;
 mod context;
-mod discovered_channel;
 mod discovery;
 mod dispatch;
 mod failure_class;

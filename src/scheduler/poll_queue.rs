@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use super::poll_target::{BatchExclusion, PollInterval, PollTarget};
+use super::batch_endpoint::BatchEndpoint;
+use super::poll_target::{PollInterval, PollTarget};
 use super::rate_budget::{Demand, rate};
-use super::request::StatusBatch;
+use super::request::ChannelBatch;
 use super::schedule::PollSchedule;
 use super::virtual_clock::VirtualInstant;
 use crate::state::ChannelKey;
@@ -38,8 +39,6 @@ struct DueIndex {
     stream_demand: Demand,
     /// Channels whose status is polled.
     batched: usize,
-    /// Channels that are excluded from batches.
-    excluded: usize,
     /// Channels without a response or a failed poll yet.
     unpolled: usize,
 }
@@ -69,7 +68,6 @@ impl DueIndex {
                 self.statuses.insert((due, key));
             }
         }
-        self.excluded += usize::from(target.exclusion.is_some());
         self.unpolled += usize::from(!target.polled);
     }
 
@@ -83,7 +81,6 @@ impl DueIndex {
             self.batched -= 1;
             self.statuses.remove(&(due, key));
         }
-        self.excluded -= usize::from(target.exclusion.is_some());
         self.unpolled -= usize::from(!target.polled);
     }
 
@@ -131,16 +128,16 @@ impl PollQueue {
         }
     }
 
-    /// Adds a channel, to be polled for its stream information, or for its status within `within`.
+    /// Adds a channel, to be polled for its stream information or for its status.
     pub(super) fn add(
         &mut self,
         key: ChannelKey,
         target: PollTarget,
         stream: Option<PollInterval>,
-        within: Duration,
         now: VirtualInstant,
     ) {
-        let status_due = target.next_slot(now, within.min(self.idle_interval));
+        let within = target.channel.live_interval.min(self.idle_interval);
+        let status_due = target.next_slot(now, within);
         self.index.insert(key, &target);
         self.channels.insert(key, Box::new(target));
         match stream {
@@ -173,11 +170,6 @@ impl PollQueue {
 
     pub(super) fn len(&self) -> usize {
         self.channels.len()
-    }
-
-    /// Returns how many channels are excluded from batches.
-    pub(super) const fn excluded(&self) -> usize {
-        self.index.excluded
     }
 
     /// Returns how many channels had no response and no failed poll yet.
@@ -237,7 +229,7 @@ impl PollQueue {
 
     /// Takes the channels of one status call. The call is sent anyway, so it includes channels
     /// that are due within half an interval: channels come to share calls, and keep doing so.
-    pub(super) fn pop_status_batch(&mut self, now: VirtualInstant) -> Option<StatusBatch> {
+    pub(super) fn pop_status_batch(&mut self, now: VirtualInstant) -> Option<ChannelBatch> {
         let until = now.max(self.status_due()?) + self.idle_interval / 2;
         let mut channels = Vec::new();
         while channels.len() < MAX_CHANNELS_PER_CALL
@@ -247,7 +239,7 @@ impl PollQueue {
             self.modify(key, |target| target.status_in_flight = true);
             channels.push(key);
         }
-        Some(StatusBatch {
+        Some(ChannelBatch {
             channels,
             isolated: false,
         })
@@ -370,11 +362,6 @@ impl PollQueue {
         self.modify(key, |target| target.status = None);
     }
 
-    /// Excludes a channel from batches, or includes it again.
-    pub(super) fn set_exclusion(&mut self, key: ChannelKey, exclusion: Option<BatchExclusion>) {
-        self.modify(key, |target| target.exclusion = exclusion);
-    }
-
     /// Polls the stream information of every channel, and no status.
     pub(super) fn disable_batching(
         &mut self,
@@ -390,16 +377,17 @@ impl PollQueue {
     }
 
     /// Polls the status of every waiting channel that is not live, and not its stream information.
-    pub(super) fn enable_batching(&mut self, now: VirtualInstant) {
-        for key in self.idle().collect::<Vec<_>>() {
+    pub(super) fn enable_batching(&mut self, endpoint: &BatchEndpoint, now: VirtualInstant) {
+        for key in self.idle(endpoint).collect::<Vec<_>>() {
             self.dequeue_stream(key);
             self.enqueue_status_also(key, now);
         }
     }
 
     /// Returns channels for a canary: some that need their status, or else any.
-    pub(super) fn canary_batch(&self) -> Vec<ChannelKey> {
-        let idle: Vec<ChannelKey> = self.idle().take(MAX_CHANNELS_PER_CALL).collect();
+    pub(super) fn canary_batch(&self, endpoint: &BatchEndpoint) -> Vec<ChannelKey> {
+        let idle = self.idle(endpoint).take(MAX_CHANNELS_PER_CALL);
+        let idle: Vec<ChannelKey> = idle.collect();
         if idle.is_empty() {
             let waiting = self.index.waiting_streams();
             return waiting.take(MAX_CHANNELS_PER_CALL).collect();
@@ -407,23 +395,21 @@ impl PollQueue {
         idle
     }
 
-    fn idle(&self) -> impl Iterator<Item = ChannelKey> {
+    /// Returns the waiting channels whose status suffices.
+    fn idle(&self, endpoint: &BatchEndpoint) -> impl Iterator<Item = ChannelKey> {
         self.index.waiting_streams().filter(|key| {
-            self.get(*key).is_some_and(|target| {
-                !target.live && !target.always_poll_stream && target.exclusion.is_none()
-            })
+            let target = self.get(*key);
+            let needs_stream = target.is_none_or(|t| t.live || t.overrules_status());
+            !needs_stream && !endpoint.is_excluded(*key)
         })
     }
 
-    /// Ends all back-off and includes all channels in batches again.
+    /// Ends all back-off.
     pub(super) fn reset(&mut self, now: VirtualInstant) {
-        self.backed_off = self.channels.keys().copied().collect();
-        for key in self.backed_off.clone() {
-            self.modify(key, |target| {
-                target.discard_logged = false;
-                target.exclusion = None;
-            });
+        for target in self.channels.values_mut() {
+            target.discard_logged = false;
         }
+        self.backed_off = self.channels.keys().copied().collect();
         self.reset_all_backoff(now);
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::schedule::{PollSchedule, next_slot};
 use super::virtual_clock::VirtualInstant;
-use crate::state::NextRange;
+use crate::config;
+use crate::state::{ChannelKey, NextRange};
 use polyv_client::clock::MonotonicInstant;
 
 /// Consecutive failures of a live channel's stream information before its status is used instead.
@@ -13,6 +14,10 @@ const LIVE_STREAM_FAILURE_TOLERANCE: u32 = 3;
 
 /// A channel that was live within this time may have been interrupted and comes back soon.
 const RECENTLY_LIVE: Duration = Duration::from_secs(3600);
+
+/// The fractional part of the golden ratio. Its multiples modulo 1 are evenly spread, however many
+/// there are, and adding one moves none: they are the phases of channels.
+const GOLDEN_RATIO: f64 = 0.618_033_988_749_894_9;
 
 /// A channel, and when it is polled for what.
 ///
@@ -22,8 +27,8 @@ const RECENTLY_LIVE: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, not the states of one machine
 pub(super) struct PollTarget {
-    pub(super) id: Arc<str>,
-    pub(super) name: Arc<str>,
+    /// Its configuration. A discovered channel has defaults, and the name that Polyv lists.
+    pub(super) channel: Arc<config::Channel>,
     pub(super) source: ChannelSource,
     /// The offset of its polls as a share of the interval, below 1.
     phase: f64,
@@ -35,18 +40,10 @@ pub(super) struct PollTarget {
     pub(super) status: Option<VirtualInstant>,
     pub(super) stream_in_flight: bool,
     pub(super) status_in_flight: bool,
-    /// Whether its stream information is always polled and overrules its status, since the
-    /// channel is expected to be live.
-    pub(super) always_poll_stream: bool,
-    pub(super) exclusion: Option<BatchExclusion>,
-    /// Whether the last batch response did not contain it.
-    pub(super) missing_from_last_batch: bool,
     /// When its stream information last said that it is not live.
     pub(super) last_not_live_at: Option<VirtualInstant>,
     /// Whether its last response said that it is live.
     pub(super) live: bool,
-    /// How often its stream information is polled while it is live.
-    pub(super) live_interval: Duration,
     /// When a response last said that it is live.
     pub(super) last_live_at: Option<MonotonicInstant>,
     /// Whether it had a response or a failed poll yet.
@@ -82,14 +79,6 @@ pub(super) enum ChannelSource {
     },
 }
 
-/// A channel that is not part of batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct BatchExclusion {
-    pub(super) until: MonotonicInstant,
-    /// Whether calls with the channel are refused; otherwise responses do not contain it.
-    pub(super) refused: bool,
-}
-
 /// Consecutive failures of a channel, for the log.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LoggedFailure {
@@ -113,29 +102,23 @@ impl PollInterval {
 impl PollTarget {
     /// Creates a channel for which nothing is scheduled yet.
     pub(super) fn new(
-        id: Arc<str>,
-        name: Arc<str>,
+        key: ChannelKey,
+        channel: Arc<config::Channel>,
         source: ChannelSource,
-        phase: f64,
-        always_poll_stream: bool,
-        live_interval: Duration,
     ) -> Self {
+        #[allow(clippy::cast_precision_loss)] // far fewer channels are ever inserted
+        let index = key.index() as f64;
         Self {
-            id,
-            name,
+            channel,
             source,
-            phase,
+            phase: (index * GOLDEN_RATIO).fract(),
             interval: PollInterval::Guaranteed(Duration::ZERO),
             stream: None,
             status: None,
             stream_in_flight: false,
             status_in_flight: false,
-            always_poll_stream,
-            exclusion: None,
-            missing_from_last_batch: false,
             last_not_live_at: None,
             live: false,
-            live_interval,
             last_live_at: None,
             polled: false,
             clock_retried: false,
@@ -143,6 +126,12 @@ impl PollTarget {
             failure: None,
             discard_logged: false,
         }
+    }
+
+    /// Returns whether its stream information is always polled and overrules its status, since the
+    /// channel is expected to be live.
+    pub(super) fn overrules_status(&self) -> bool {
+        self.channel.expect.live
     }
 
     /// Records whether a response says that it is live.
@@ -175,8 +164,8 @@ impl PollTarget {
         now: MonotonicInstant,
     ) -> PollInterval {
         if self.live {
-            PollInterval::Guaranteed(self.live_interval)
-        } else if self.always_poll_stream || !batch_enabled || self.is_recently_live(now) {
+            PollInterval::Guaranteed(self.channel.live_interval)
+        } else if self.overrules_status() || !batch_enabled || self.is_recently_live(now) {
             PollInterval::Guaranteed(idle_interval)
         } else {
             PollInterval::BestEffort(idle_interval)
@@ -197,7 +186,7 @@ impl PollTarget {
             1
         };
         let stream_fails = |schedule: PollSchedule| schedule.failures() >= tolerated;
-        !self.always_poll_stream && self.stream.is_none_or(stream_fails)
+        !self.overrules_status() && self.stream.is_none_or(stream_fails)
     }
 
     /// Returns whether its stream information said that it is not live so recently that its
@@ -210,4 +199,16 @@ impl PollTarget {
         self.last_not_live_at
             .is_some_and(|at| now.since(at) < idle_interval / 2)
     }
+}
+
+/// Returns the configuration of a discovered channel.
+pub(super) fn discovered_channel(
+    id: &Arc<str>,
+    name: &str,
+    live_interval: Duration,
+) -> Arc<config::Channel> {
+    Arc::new(config::Channel {
+        name: name.into(),
+        ..config::Channel::new(Arc::clone(id), live_interval)
+    })
 }

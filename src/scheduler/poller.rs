@@ -16,19 +16,15 @@ use super::global_backoff::GlobalBackoff;
 use super::in_flight::{Completion, InFlightRequest};
 use super::log_events;
 use super::rate_budget::{Demand, RateSplit, capacity};
-use crate::config::{self, Config};
+use crate::config::Config;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{BadResponse, ClientSettings, Error, ServerClock, Transport};
 
 /// Polls channels.
 pub struct Poller {
     pub(super) context: PollerContext,
-    pub(super) settings: ClientSettings,
+    pub(super) config: Config,
     pub(super) transport: Arc<dyn Transport>,
-    pub(super) max_in_flight: usize,
-    pub(super) poll: config::Poll,
-    /// Which discovered channels this exporter polls.
-    pub(super) shard: config::Shard,
     /// The configured channel ids, if any account discovers channels.
     pub(super) configured: HashSet<Arc<str>>,
     pub(super) accounts: Vec<AccountPoller>,
@@ -36,8 +32,6 @@ pub struct Poller {
     pub(super) tasks: JoinSet<Completion>,
     pub(super) in_flight: HashMap<Id, InFlightRequest>,
     pub(super) next_account_id: u64,
-    /// Counts channels: each has a phase of its own.
-    pub(super) next_channel: u32,
     /// When the exporter counts as ready, even if channels were not polled yet.
     ready_at: MonotonicInstant,
     /// Whether it was logged that the host's clock differs from Polyv's.
@@ -57,21 +51,17 @@ impl Poller {
     #[must_use]
     pub fn new(context: PollerContext, update: ConfigUpdate) -> Self {
         let now = context.clock.now();
-        let config = &update.config;
+        let poll = &update.config.poll;
         let mut poller = Self {
-            settings: client_settings(config),
+            ready_at: now.monotonic + poll.idle_interval.max(poll.live_interval),
+            config: update.config.clone(),
             transport: Arc::clone(&update.transport),
-            max_in_flight: config.api.max_in_flight,
-            poll: config.poll.clone(),
-            shard: config.shard,
             configured: HashSet::new(),
             accounts: Vec::new(),
             global_backoff: GlobalBackoff::new(),
             tasks: JoinSet::new(),
             in_flight: HashMap::new(),
             next_account_id: 0,
-            next_channel: 0,
-            ready_at: now.monotonic + config.poll.idle_interval.max(config.poll.live_interval),
             clock_skew_logged: false,
             wall_offset: wall_offset(&context.clock),
             context,
@@ -148,7 +138,10 @@ impl Poller {
             self.wall_offset = wall_offset;
             self.context.store.set_wall_offset(wall_offset, now);
         }
-        let skew = self.context.clock.skew_seconds(self.poll.stale_after);
+        let skew = self
+            .context
+            .clock
+            .skew_seconds(self.config.poll.stale_after);
         log_events::clock_skew(skew, &mut self.clock_skew_logged);
         self.log_transitions(now);
     }

@@ -2,7 +2,8 @@
 
 use crate::state::ChannelKey;
 use crate::telemetry::Endpoint;
-use polyv_client::{ChannelPageRequest, Range};
+use polyv_client::clock::MonotonicInstant;
+use polyv_client::{ChannelPageRequest, Outcome, Range};
 
 /// One call to be made.
 #[derive(Debug, Clone)]
@@ -15,26 +16,17 @@ pub(super) enum PollRequest {
         range: Range,
     },
     /// The live status of several channels.
-    LiveStatus(StatusBatch),
+    LiveStatus(ChannelBatch),
     /// One page of the account's channel list.
     ChannelPage(ChannelPageRequest),
 }
 
-/// Channels whose live status is requested in one call.
+/// The channels of one call.
 #[derive(Debug, Clone)]
-pub(super) struct StatusBatch {
+pub(super) struct ChannelBatch {
     pub(super) channels: Vec<ChannelKey>,
     /// Whether the batch is part of a refused one and is sent to find the channels at fault.
     pub(super) isolated: bool,
-}
-
-/// The channels that a call is about: it distinguishes a fault of one channel from a shared one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum FailureScope {
-    /// A single channel.
-    Channel(ChannelKey),
-    /// Several channels.
-    Multiple,
 }
 
 /// Why a request is sent.
@@ -48,18 +40,28 @@ pub(super) enum RequestKind {
     GlobalProbe,
 }
 
+/// The end of a call, as far as it matters to the circuit breaker and the global back-off.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CompletedCall {
+    pub(super) kind: RequestKind,
+    /// The channel of a call about a single one: it distinguishes a fault of one channel
+    /// from a shared one.
+    pub(super) channel: Option<ChannelKey>,
+    /// Whether the call was about all channels of the account.
+    pub(super) all_channels: bool,
+    pub(super) outcome: Outcome,
+    pub(super) started: MonotonicInstant,
+}
+
 // === impl PollRequest ===
 
 impl PollRequest {
-    /// Returns the channels that a failure of this request counts for.
-    pub(super) fn failure_scope(&self) -> FailureScope {
+    /// Returns the channels that the request is about; none for a page.
+    pub(super) fn channels(&self) -> &[ChannelKey] {
         match self {
-            Self::StreamInfo { channel, .. } => FailureScope::Channel(*channel),
-            Self::LiveStatus(batch) => match batch.channels.as_slice() {
-                [only] => FailureScope::Channel(*only),
-                _ => FailureScope::Multiple,
-            },
-            Self::ChannelPage(_) => FailureScope::Multiple,
+            Self::StreamInfo { channel, .. } => std::slice::from_ref(channel),
+            Self::LiveStatus(batch) => &batch.channels,
+            Self::ChannelPage(_) => &[],
         }
     }
 
@@ -73,8 +75,8 @@ impl PollRequest {
     }
 }
 
-impl From<StatusBatch> for PollRequest {
-    fn from(batch: StatusBatch) -> Self {
+impl From<ChannelBatch> for PollRequest {
+    fn from(batch: ChannelBatch) -> Self {
         Self::LiveStatus(batch)
     }
 }

@@ -1,17 +1,15 @@
 //! Applies a page of an account's channel list.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::config::check_channel_id;
-use crate::scheduler::discovered_channel::{channel_meta, exposure};
 use crate::scheduler::discovery::{DiscoveryState, MAX_DISCOVERED_CHANNELS};
 use crate::scheduler::failure_class::FailureClass;
 use crate::scheduler::in_flight::InFlightRequest;
 use crate::scheduler::log_events;
-use crate::scheduler::poll_target::{ChannelSource, PollTarget};
+use crate::scheduler::poll_target::{ChannelSource, PollTarget, discovered_channel};
 use crate::scheduler::poller::Poller;
-use crate::state::{ChannelKey, Exposure};
+use crate::state::ChannelKey;
 use polyv_client::clock::TimeSnapshot;
 use polyv_client::{ChannelPage, ChannelPageRequest, Error, ListedChannel};
 
@@ -86,11 +84,13 @@ impl Poller {
         let Some(discover) = account.discovery.as_ref().map(|d| d.discover.clone()) else {
             return;
         };
-        let exposure = exposure(discover.expose);
+        let source = ChannelSource::Discovered { generation };
+        let interval = self.config.poll.live_interval;
+        let store = &self.context.store;
         let mut new: HashMap<String, ListedChannel> = HashMap::new();
         for channel in channels {
             let is_wanted = check_channel_id(&channel.id).is_ok()
-                && self.shard.owns(&channel.id)
+                && self.config.shard.owns(&channel.id)
                 && discover.wants(&channel.name)
                 && !self.configured.contains(channel.id.as_str());
             if !is_wanted {
@@ -103,13 +103,11 @@ impl Poller {
             let Some(target) = account.queue.get_mut(key) else {
                 continue;
             };
-            target.source = ChannelSource::Discovered { generation };
-            let name = name_of(&channel);
-            if *target.name != *name {
-                target.name = name.into();
-                let interval = self.poll.live_interval;
-                let meta = channel_meta(&account.name, &target.id, &target.name, interval);
-                self.context.store.update_metadata(key, meta, exposure, now);
+            target.source = source;
+            let (known, name) = (&target.channel, name_of(&channel));
+            if *known.name != *name {
+                let renamed = discovered_channel(&known.id, name, interval);
+                account.update_channel(key, renamed, source, store, now);
             }
         }
         // Sorted by number, so that phases do not depend on the order in which Polyv lists them.
@@ -120,32 +118,10 @@ impl Poller {
             log_events::too_many_discovered(account, MAX_DISCOVERED_CHANNELS);
         }
         for channel in new.into_iter().take(free) {
-            self.insert_discovered(index, &channel, generation, exposure, now);
+            let id = channel.id.as_str().into();
+            let channel = discovered_channel(&id, name_of(&channel), interval);
+            account.add(channel, source, store, now);
         }
-    }
-
-    fn insert_discovered(
-        &mut self,
-        index: usize,
-        channel: &ListedChannel,
-        generation: u64,
-        exposure: Exposure,
-        now: TimeSnapshot,
-    ) {
-        let phase = self.next_phase();
-        let Some(account) = self.accounts.get_mut(index) else {
-            return;
-        };
-        let interval = self.poll.live_interval;
-        let id: Arc<str> = channel.id.as_str().into();
-        let name: Arc<str> = name_of(channel).into();
-        let meta = channel_meta(&account.name, &id, &name, interval);
-        let key = self.context.store.insert(meta, exposure, now);
-        account.discovered.insert(Arc::clone(&id), key);
-        let source = ChannelSource::Discovered { generation };
-        let target = PollTarget::new(id, name, source, phase, false, interval);
-        let within = interval.min(self.poll.idle_interval);
-        account.add(key, target, within, now.monotonic);
     }
 
     /// Removes channels that the complete list does not contain.
@@ -176,8 +152,7 @@ impl Poller {
             .map(|(key, _)| key)
             .collect();
         for key in missing {
-            account.remove(key);
-            self.context.store.remove(key);
+            account.remove(key, &self.context.store);
         }
     }
 }

@@ -5,9 +5,9 @@ use super::stream_info::handle_stream_info;
 use crate::scheduler::account_poller::AccountPoller;
 use crate::scheduler::failure_class::FailureClass;
 use crate::scheduler::in_flight::{Completion, InFlightRequest, Response};
+use crate::scheduler::log_events;
 use crate::scheduler::poller::Poller;
-use crate::scheduler::request::{PollRequest, RequestKind};
-use crate::scheduler::{circuit_breaker, global_backoff, log_events};
+use crate::scheduler::request::{CompletedCall, PollRequest};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{Error, Outcome};
 
@@ -21,19 +21,19 @@ impl Poller {
     ) {
         let Completion { took, result } = completion;
         let outcome = result.as_ref().map_or_else(Error::outcome, |_| Outcome::Ok);
-        let call = global_backoff::Completed {
-            scope: in_flight.request.failure_scope(),
+        let channels = in_flight.request.channels();
+        let mut accounts = self.accounts.iter_mut().enumerate();
+        let account = accounts.find(|(_, account)| account.id == in_flight.account);
+        let call = CompletedCall {
+            kind: in_flight.kind,
+            channel: channels.first().copied().filter(|_| channels.len() == 1),
+            all_channels: account.as_ref().is_some_and(|(_, a)| a.has_only(channels)),
             outcome,
             started: in_flight.started,
-            kind: in_flight.kind,
         };
         let transition = self.global_backoff.record(call, now.monotonic);
         log_events::global_backoff(transition, now.monotonic);
-        let accounts = &mut self.accounts;
-        let Some(index) = accounts.iter().position(|a| a.id == in_flight.account) else {
-            return;
-        };
-        let Some(account) = accounts.get_mut(index) else {
+        let Some((index, account)) = account else {
             return;
         };
         let metrics = &self.context.metrics;
@@ -50,7 +50,7 @@ impl Poller {
                 Outcome::AuthFailed => metrics.set_auth_success(&account.name, false),
                 _ => {}
             }
-            update_breaker(account, in_flight, result.as_ref().err(), now.monotonic);
+            update_breaker(account, call, result.as_ref().err(), now.monotonic);
         }
         let calls_flow = account.breaker.is_closed() && !self.global_backoff.is_paused();
         let class = FailureClass::new(outcome, calls_flow);
@@ -89,27 +89,15 @@ impl Poller {
 /// Records the end of a call in its account's circuit breaker.
 fn update_breaker(
     account: &mut AccountPoller,
-    in_flight: &InFlightRequest,
+    call: CompletedCall,
     error: Option<&Error>,
     now: MonotonicInstant,
 ) {
-    let outcome = error.map_or(Outcome::Ok, Error::outcome);
-    let call = circuit_breaker::Completed {
-        scope: in_flight.request.failure_scope(),
-        outcome,
-        started: in_flight.started,
-        probe: in_flight.kind != RequestKind::Regular,
-        all_channels: match &in_flight.request {
-            PollRequest::StreamInfo { channel, .. } => account.has_only(&[*channel]),
-            PollRequest::LiveStatus(batch) => account.has_only(&batch.channels),
-            PollRequest::ChannelPage(_) => account.queue.len() == 0,
-        },
-    };
     let transition = account.breaker.record(call, now);
     if let Some(outage) = transition.recovered {
         let virtual_now = account.clock.now(now);
         account.queue.reset_all_backoff(virtual_now);
-        log_events::breaker_closed(account, &outage, outcome, now);
+        log_events::breaker_closed(account, &outage, call.outcome, now);
     }
     if transition.tripped.is_some() {
         // A refused signature is logged at once, a fault once it lasts until the first probe.

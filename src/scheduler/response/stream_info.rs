@@ -1,13 +1,11 @@
 //! Applies the stream information of a channel.
 
-use super::live_status::BATCH_EXCLUSION_DURATION;
 use super::update::accept_update;
 use crate::scheduler::account_poller::AccountPoller;
 use crate::scheduler::context::PollerContext;
 use crate::scheduler::failure_class::FailureClass;
 use crate::scheduler::in_flight::InFlightRequest;
 use crate::scheduler::log_events;
-use crate::scheduler::poll_target::BatchExclusion;
 use crate::state::ChannelKey;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{Error, Outcome, Range, StreamInfo};
@@ -53,8 +51,7 @@ pub(super) fn handle_stream_info(
     // The server clock was corrected by this response.
     let retry =
         outcome == Outcome::ClockSkew && !std::mem::replace(&mut target.clock_retried, true);
-    let is_excluded = target.exclusion.is_some();
-
+    let is_excluded = account.batch_status.is_excluded(key);
     let virtual_now = account.clock.now(now.monotonic);
     let interval = account.interval_for(key, now.monotonic);
     match outcome {
@@ -122,32 +119,22 @@ fn switch_to_status_polling(
     if !account.batch_status.is_available() {
         return;
     }
-    match target.exclusion {
-        Some(exclusion) if exclusion.until > now => {}
-        // A refusal must not fail the other channels of a batch.
-        Some(exclusion) if exclusion.refused => {
-            let until = now + BATCH_EXCLUSION_DURATION;
-            let exclusion = BatchExclusion { until, ..exclusion };
-            account.queue.set_exclusion(key, Some(exclusion));
-            account.batch_status.bisect(vec![key], virtual_now);
-        }
+    if account.batch_status.is_excluded(key) {
         // Its stream information is polled until a response contains its status again.
-        Some(_) => {
-            account.queue.set_exclusion(key, None);
+        if account.batch_status.readmit(key, virtual_now, now) {
             account.queue.enqueue_status_also(key, virtual_now);
         }
-        None => {
-            let is_batched = target.status.is_some();
-            if !target.always_poll_stream {
-                account.queue.dequeue_stream(key);
-            }
-            if was_live {
-                // Polyv's status of it is worth knowing at once.
-                account.queue.enqueue_status(key, virtual_now);
-            } else if !is_batched {
-                let due = in_flight.virtual_started + idle_interval;
-                account.queue.enqueue_status(key, due);
-            }
-        }
+        return;
+    }
+    let (is_batched, keeps_stream) = (target.status.is_some(), target.overrules_status());
+    if !keeps_stream {
+        account.queue.dequeue_stream(key);
+    }
+    if was_live {
+        // Polyv's status of it is worth knowing at once.
+        account.queue.enqueue_status(key, virtual_now);
+    } else if !is_batched {
+        let due = in_flight.virtual_started + idle_interval;
+        account.queue.enqueue_status(key, due);
     }
 }

@@ -53,7 +53,7 @@ fn decoding_three_hours(bencher: Bencher<'_, '_>) {
     let zone = FixedOffset::east_opt(8 * 3600);
     bencher.counter(BytesCount::of_slice(&body)).bench(|| {
         let (secret, zone) = (secret.as_ref()?, zone?);
-        let data = envelope::decode(200, &body).data.ok()?;
+        let data = envelope::decode(200, None, &body).data.ok()?;
         let info = StreamInfo::decode(data, zone, &mut StreamNameHasher::new(secret)).ok()?;
         assert_eq!(info.samples.len(), 2160);
         Some(info)

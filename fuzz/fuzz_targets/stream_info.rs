@@ -13,7 +13,7 @@ static SECRET: LazyLock<AppSecret> = LazyLock::new(|| AppSecret::new("secret").u
 
 fuzz_target!(|data: &str| {
     let body = format!(r#"{{"code":200,"data":{data}}}"#);
-    let Ok(data) = envelope::decode(200, body.as_bytes()).data else {
+    let Ok(data) = envelope::decode(200, None, body.as_bytes()).data else {
         return;
     };
     let beijing = FixedOffset::east_opt(8 * 3600).unwrap();

@@ -170,7 +170,7 @@ impl AppState {
         } = &self.deps;
         let now = clock.now();
         metrics.set_poll_lag(status.lag(now.monotonic));
-        metrics.set_clock_skew(clock.skew_seconds(store.policy().stale_after));
+        metrics.set_clock_skew(clock.skew(store.policy().stale_after));
         now
     }
 }

@@ -138,6 +138,8 @@ families! {
         "1 while all calls are paused because Polyv throttled or blocked the exporter.";
     API_CLOCK_SKEW = "polyv_api_clock_skew_seconds", Gauge, Some("seconds"), Api, &[],
         "Polyv's clock (its Date header) minus this host's; absent if Polyv has not responded for poll.stale_after.";
+    API_CLOCK_WRONG = "polyv_api_clock_wrong", Gauge, None, Api, &["clock"],
+        "1 for the clock that is wrong if Polyv's Date header and this host's clock differ by over 30 seconds: host, or date if Polyv accepts the host's time; absent with polyv_api_clock_skew_seconds.";
     ACCOUNT_AUTH_SUCCESS = "polyv_account_auth_success", Gauge, None, Api, &["account"],
         "Whether Polyv last accepted the account's appId and signature: 1 accepted, 0 refused; absent before the first response.";
     ACCOUNT_CHANNELS = "polyv_account_channels", Gauge, None, Api, &["account", "status"],

@@ -15,8 +15,8 @@ use super::request::{ChannelBatch, PollRequest, RequestKind};
 use super::virtual_clock::{VirtualClock, VirtualInstant};
 use crate::config::{self, Expose};
 use crate::state::{ChannelKey, ChannelMeta, ChannelStore, Exposure, IntervalScale};
-use polyv_client::Client;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
+use polyv_client::{Client, Error};
 
 /// An account with its channels.
 #[allow(clippy::struct_excessive_bools)] // independent facts, not the states of one machine
@@ -26,8 +26,9 @@ pub(super) struct AccountPoller {
     pub(super) name: Arc<str>,
     pub(super) client: Arc<Client>,
     pub(super) secret: ReloadableSecret,
-    /// Counts the credentials that the account had.
-    pub(super) credentials: u64,
+    /// Counts the clients that the account had: with other credentials, another address or another
+    /// time zone.
+    pub(super) client_generation: u64,
     pub(super) clock: VirtualClock,
     pub(super) breaker: CircuitBreaker,
     pub(super) batch_status: BatchEndpoint,
@@ -41,6 +42,8 @@ pub(super) struct AccountPoller {
     pub(super) in_flight: usize,
     /// Whether the present outage was logged.
     pub(super) outage_logged: bool,
+    /// Why a call last failed.
+    pub(super) last_error: Option<Error>,
     /// Whether a status call was repeated at once to correct the server clock.
     pub(super) clock_retried: bool,
     /// Whether the next probe polls statuses, if there is a choice.
@@ -90,7 +93,7 @@ impl AccountPoller {
             name,
             client,
             secret,
-            credentials: 0,
+            client_generation: 0,
             clock: VirtualClock::new(now),
             breaker: CircuitBreaker::new(),
             batch_status: BatchEndpoint::new(false),
@@ -100,6 +103,7 @@ impl AccountPoller {
             discovered: HashMap::new(),
             in_flight: 0,
             outage_logged: false,
+            last_error: None,
             clock_retried: false,
             probes_status: true,
             best_effort_clock: VirtualClock::new(now),
@@ -387,6 +391,31 @@ impl AccountPoller {
         Some(discovery.pop_page())
     }
 
+    /// Queues a request again whose response does not count.
+    pub(super) fn requeue_request(&mut self, request: &PollRequest, now: MonotonicInstant) {
+        let virtual_now = self.clock.now(now);
+        match request {
+            PollRequest::StreamInfo { channel, .. } => {
+                let interval = self.interval_for(*channel, now);
+                self.queue.reschedule(*channel, interval, None, |schedule| {
+                    schedule.reschedule_unsent(virtual_now, interval.duration());
+                });
+            }
+            PollRequest::LiveStatus(batch) => {
+                if batch.isolated {
+                    self.batch_status.isolated_done();
+                }
+                self.requeue(batch, virtual_now);
+            }
+            PollRequest::ChannelPage(page) => {
+                let discovery = self.discovery.as_mut();
+                if let Some(discovery) = discovery.filter(|d| d.expects(*page)) {
+                    discovery.reschedule_unsent(now);
+                }
+            }
+        }
+    }
+
     /// Queues the channels of a batch again.
     pub(super) fn requeue(&mut self, batch: &ChannelBatch, due: VirtualInstant) {
         if !self.batch_status.is_available() {
@@ -450,7 +479,6 @@ impl AccountPoller {
     /// Forgets all faults, since Polyv's address or the credentials changed. All channels are back
     /// on schedule.
     pub(super) fn reset(&mut self, now: MonotonicInstant) {
-        self.credentials += 1;
         self.breaker = CircuitBreaker::new();
         self.outage_logged = false;
         self.exclusion_logged = false;

@@ -29,6 +29,7 @@ impl Poller {
         let same_polyv = config.api.base_url == self.config.api.base_url;
         let same_client = client_settings(&config) == client_settings(&self.config)
             && Arc::ptr_eq(&transport, &self.transport);
+        let same_zone = config.poll.time_zone == self.config.poll.time_zone;
         self.transport = transport;
         self.config = config.clone();
         // Only discovery needs the configured ids.
@@ -52,6 +53,9 @@ impl Poller {
                         account.client = self.client(wanted);
                     }
                     account.secret = ReloadableSecret::new(wanted.secret.clone());
+                    if !same_polyv || !same_credentials || !same_zone {
+                        account.client_generation += 1;
+                    }
                     if !same_polyv || !same_credentials {
                         account.reset(now.monotonic);
                         self.context.metrics.forget_auth(&wanted.name);

@@ -346,6 +346,7 @@ mod tests {
             http_status: 400,
             code: Some(400),
             message: String::new(),
+            retry_after: None,
         }
     }
 

@@ -165,7 +165,7 @@ impl CircuitBreaker {
             | Outcome::Throttled => {
                 self.record_response(call);
                 if self.is_auth_refused() {
-                    self.await_next_probe(now);
+                    self.await_next_probe(call, now);
                     return BreakerTransition::default();
                 }
                 self.close()
@@ -217,12 +217,12 @@ impl CircuitBreaker {
             if outage.reason == reason {
                 outage.failures += 1;
                 outage.delay = (outage.delay * 2).min(reason.max_delay());
-                self.await_next_probe(now);
+                self.await_next_probe(call, now);
                 return BreakerTransition::default();
             }
             if outage.reason == OpenReason::AuthRefused {
                 // No response says nothing about the signature.
-                self.await_next_probe(now);
+                self.await_next_probe(call, now);
                 return BreakerTransition::default();
             }
         }
@@ -232,7 +232,7 @@ impl CircuitBreaker {
             reason,
             since,
             failures,
-            until: now + delay,
+            until: now + delay.max(call.retry_after.unwrap_or_default()),
             delay,
         };
         self.state = BreakerState::Open(outage);
@@ -242,9 +242,9 @@ impl CircuitBreaker {
         }
     }
 
-    fn await_next_probe(&mut self, now: MonotonicInstant) {
+    fn await_next_probe(&mut self, call: CompletedCall, now: MonotonicInstant) {
         if let Some(mut outage) = self.outage().copied() {
-            outage.until = now + outage.delay;
+            outage.until = now + outage.delay.max(call.retry_after.unwrap_or_default());
             self.state = BreakerState::Open(outage);
         }
     }
@@ -317,6 +317,7 @@ mod tests {
                 RequestKind::AccountProbe
             },
             all_channels: false,
+            retry_after: None,
         };
         breaker.record(completed, at(seconds))
     }
@@ -430,6 +431,7 @@ mod tests {
             started: at(0),
             kind: RequestKind::Regular,
             all_channels: true,
+            retry_after: None,
         };
         assert!(breaker.record(completed, at(15)).tripped.is_some());
     }
@@ -446,6 +448,7 @@ mod tests {
                 started: at(10),
                 kind: RequestKind::Regular,
                 all_channels: false,
+                retry_after: None,
             };
             assert_eq!(
                 breaker.record(completed, at(25)),
@@ -473,6 +476,7 @@ mod tests {
             started: at(0),
             kind: RequestKind::Regular,
             all_channels: false,
+            retry_after: None,
         };
         breaker.record(in_flight, at(1));
         let waits = (0..6).map(|_| {
@@ -502,6 +506,29 @@ mod tests {
     }
 
     #[test]
+    fn retry_after_delays_the_next_probe() {
+        let (a, _) = keys();
+        let mut breaker = CircuitBreaker::new();
+        let mut fail = |kind, retry_after| {
+            let completed = CompletedCall {
+                kind,
+                channel: Some(a),
+                outcome: Outcome::ServerError,
+                started: at(0),
+                all_channels: true,
+                retry_after,
+            };
+            breaker.record(completed, at(0));
+            next_probe(&breaker, 0)
+        };
+        let ten_minutes = Some(Duration::from_secs(600));
+        assert_eq!(fail(RequestKind::Regular, ten_minutes), 600);
+        assert_eq!(fail(RequestKind::AccountProbe, ten_minutes), 600);
+        // Without it the back-off of its own goes on.
+        assert_eq!(fail(RequestKind::AccountProbe, None), 4);
+    }
+
+    #[test]
     fn two_failed_batches_open_the_breaker_and_one_does_not() {
         let mut breaker = CircuitBreaker::new();
         let completed = CompletedCall {
@@ -510,6 +537,7 @@ mod tests {
             started: at(0),
             kind: RequestKind::Regular,
             all_channels: false,
+            retry_after: None,
         };
         assert_eq!(
             breaker.record(completed, at(15)),

@@ -35,6 +35,8 @@ pub(super) struct ChannelDiscovery {
     /// How many channels the present list and the one before contain.
     channels: u64,
     previous_channels: u64,
+    /// How many items of the present status were listed, readable or not.
+    listed: u64,
     /// How many pages of the present list were accepted.
     pages: u32,
     /// Consecutive failures.
@@ -50,6 +52,15 @@ pub(super) struct ChannelDiscovery {
 pub(super) enum DiscoveryState {
     /// More pages follow.
     MorePages,
+    /// The list ended before Polyv's number of channels was reached, and is restarted later.
+    Incomplete {
+        /// How many channels were listed.
+        listed: u64,
+        /// How many channels there are.
+        total: u64,
+        /// Whether it is the first failure in a row.
+        is_first: bool,
+    },
     /// The list is complete.
     Complete {
         /// Whether channels that it does not contain are gone.
@@ -73,6 +84,7 @@ impl ChannelDiscovery {
             page: 1,
             channels: 0,
             previous_channels: 0,
+            listed: 0,
             pages: 0,
             failures: 0,
             complete: false,
@@ -121,11 +133,25 @@ impl ChannelDiscovery {
     ) -> DiscoveryState {
         let channels = u64::try_from(page.channels.len()).unwrap_or(u64::MAX);
         self.channels = self.channels.saturating_add(channels);
+        let unreadable = u64::try_from(page.unreadable).unwrap_or(u64::MAX);
+        self.listed = self
+            .listed
+            .saturating_add(channels)
+            .saturating_add(unreadable);
         self.pages = self.pages.saturating_add(1);
         self.due = Some(now);
         if channels > 0 && self.page < page.pages.min(MAX_PAGES) {
             self.page += 1;
             return DiscoveryState::MorePages;
+        }
+        let (listed, total) = (std::mem::take(&mut self.listed), page.total);
+        if listed < total {
+            let is_first = self.record_failure(None, now);
+            return DiscoveryState::Incomplete {
+                listed,
+                total,
+                is_first,
+            };
         }
         self.page = 1;
         if self.status + 1 < self.discover.watch_status.len() {
@@ -151,11 +177,16 @@ impl ChannelDiscovery {
     }
 
     /// Restarts the list later, after a failure. Returns whether it is the first in a row.
-    pub(super) fn record_failure(&mut self, now: MonotonicInstant) -> bool {
+    pub(super) fn record_failure(
+        &mut self,
+        retry_after: Option<Duration>,
+        now: MonotonicInstant,
+    ) -> bool {
         let factor = 1u32 << self.failures.min(16);
         let delay = INITIAL_RETRY_DELAY.saturating_mul(factor);
         self.failures = self.failures.saturating_add(1);
-        self.restart(now + delay.min(self.discover.every));
+        let delay = delay.min(self.discover.every);
+        self.restart(now + delay.max(retry_after.unwrap_or_default()));
         self.failures == 1
     }
 
@@ -173,7 +204,8 @@ impl ChannelDiscovery {
     fn restart(&mut self, due: MonotonicInstant) {
         self.due = Some(due);
         self.began = due;
-        (self.status, self.page, self.channels, self.pages) = (0, 1, 0, 0);
+        (self.status, self.page, self.pages) = (0, 1, 0);
+        (self.channels, self.listed) = (0, 0);
     }
 }
 
@@ -270,8 +302,8 @@ mod tests {
     fn only_a_consistent_list_shows_that_channels_are_gone() {
         let mut discovery = listing(&[]);
         assert_eq!(turn(&mut discovery, &page(5, 1, 5), 0).1, CONSISTENT);
-        // Its total does not match.
-        assert_eq!(turn(&mut discovery, &page(4, 1, 5), 300).1, INCONSISTENT);
+        // There are fewer than it contains.
+        assert_eq!(turn(&mut discovery, &page(5, 1, 4), 300).1, INCONSISTENT);
         let unreadable = ChannelPage {
             unreadable: 1,
             ..page(4, 1, 4)
@@ -281,12 +313,36 @@ mod tests {
         // A list that lost most channels must be confirmed.
         assert_eq!(turn(&mut discovery, &page(0, 0, 0), 1200).1, INCONSISTENT);
         assert_eq!(turn(&mut discovery, &page(0, 0, 0), 1500).1, CONSISTENT);
-        // An empty page ends the list, whatever its total.
-        turn(&mut discovery, &page(1000, 900, 900_000), 1800);
-        assert_eq!(
-            turn(&mut discovery, &page(0, 900, 900_000), 1800).1,
-            INCONSISTENT
-        );
+    }
+
+    #[test]
+    fn list_that_ends_before_all_channels_were_listed_is_incomplete() {
+        let incomplete = |listed, total, is_first| DiscoveryState::Incomplete {
+            listed,
+            total,
+            is_first,
+        };
+        let mut discovery = listing(&[]);
+        let (_, step) = turn(&mut discovery, &page(100, 1, 250), 0);
+        assert_eq!(step, incomplete(100, 250, true));
+        assert_eq!(discovery.due(), Some(at(30)));
+        // An empty page ends the list.
+        turn(&mut discovery, &page(1000, 900, 900_000), 30);
+        let (_, step) = turn(&mut discovery, &page(0, 900, 900_000), 30);
+        assert_eq!(step, incomplete(1000, 900_000, false));
+        assert!(!discovery.is_complete());
+        // Unreadable items were listed, too.
+        let unreadable = ChannelPage {
+            unreadable: 1,
+            ..page(4, 1, 5)
+        };
+        let (_, step) = turn(&mut discovery, &unreadable, 90);
+        assert!(matches!(step, DiscoveryState::Complete { failures: 2, .. }));
+        // Each status has a number of its own.
+        let mut discovery = listing(&[LiveStatus::Live, LiveStatus::Waiting]);
+        turn(&mut discovery, &page(3, 1, 3), 0);
+        let (_, step) = turn(&mut discovery, &page(1, 1, 2), 0);
+        assert_eq!(step, incomplete(1, 2, true));
     }
 
     #[test]
@@ -306,7 +362,7 @@ mod tests {
         turn(&mut discovery, &page(1000, 2, 1500), 0);
         for (n, wait) in [30, 60, 120, 240, 300, 300].into_iter().enumerate() {
             discovery.pop_page();
-            assert_eq!(discovery.record_failure(at(1000)), n == 0);
+            assert_eq!(discovery.record_failure(None, at(1000)), n == 0);
             assert_eq!(discovery.due(), Some(at(1000 + wait)));
         }
         let (request, step) = turn(&mut discovery, &page(5, 1, 5), 2000);

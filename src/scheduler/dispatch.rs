@@ -116,7 +116,7 @@ impl Poller {
         }
         let in_flight = InFlightRequest {
             account: account.id,
-            credentials: account.credentials,
+            client_generation: account.client_generation,
             request,
             kind,
             started: now.monotonic,

@@ -92,6 +92,11 @@ impl GlobalBackoff {
         self.probe_in_flight = true;
     }
 
+    /// Records that a call is no longer in flight.
+    pub(super) fn end_probe(&mut self, kind: RequestKind) {
+        self.probe_in_flight &= kind != RequestKind::GlobalProbe;
+    }
+
     /// Returns the speed of all virtual clocks, from 0 during a pause to 1.
     pub(super) fn speed(&self, now: MonotonicInstant) -> f64 {
         match self.state {
@@ -128,7 +133,7 @@ impl GlobalBackoff {
         now: MonotonicInstant,
     ) -> Option<BackoffTransition> {
         let is_probe = call.kind == RequestKind::GlobalProbe;
-        self.probe_in_flight &= !is_probe;
+        self.end_probe(call.kind);
         self.finish_slow_start(now);
         let many_failed = self.track_connection_failures(call);
         let is_blocked = many_failed || call.outcome == Outcome::Throttled;
@@ -142,7 +147,7 @@ impl GlobalBackoff {
                 ) {
                     pause.failed_probes += 1;
                     pause.delay = (pause.delay * 2).min(MAX_PAUSE);
-                    pause.until = now + pause.delay;
+                    pause.until = now + pause.delay.max(call.retry_after.unwrap_or_default());
                     return None;
                 }
                 let pause = *pause;
@@ -169,6 +174,7 @@ impl GlobalBackoff {
         delay: Duration,
         now: MonotonicInstant,
     ) -> BackoffTransition {
+        let delay = delay.max(call.retry_after.unwrap_or_default());
         let pause = BackoffPause {
             reason: call.outcome,
             since: now,
@@ -220,6 +226,7 @@ mod tests {
         let completed = CompletedCall {
             channel: Some(ChannelKey::from_index(channel)),
             all_channels: false,
+            retry_after: None,
             outcome,
             started: at(seconds),
             kind,
@@ -285,6 +292,7 @@ mod tests {
             let completed = CompletedCall {
                 channel: Some(ChannelKey::from_index(call)),
                 all_channels: false,
+                retry_after: None,
                 outcome: Outcome::ConnectionFailed,
                 started: at(call),
                 kind: RequestKind::AccountProbe,
@@ -301,6 +309,7 @@ mod tests {
             let completed = CompletedCall {
                 channel: Some(ChannelKey::from_index(2)),
                 all_channels: false,
+                retry_after: None,
                 outcome,
                 started: at(0),
                 kind: RequestKind::Regular,
@@ -325,6 +334,26 @@ mod tests {
         end(&mut global_backoff, 1, Outcome::Ok, 100);
         end(&mut global_backoff, 1, Outcome::Throttled, 110);
         assert_eq!(wait(&global_backoff, 110), 60);
+    }
+
+    #[test]
+    fn retry_after_prolongs_a_pause() {
+        let mut global_backoff = GlobalBackoff::new();
+        let mut throttle = |kind, seconds| {
+            let completed = CompletedCall {
+                kind,
+                channel: None,
+                all_channels: false,
+                outcome: Outcome::Throttled,
+                retry_after: Some(Duration::from_secs(seconds)),
+                started: at(0),
+            };
+            global_backoff.record(completed, at(0));
+            wait(&global_backoff, 0)
+        };
+        assert_eq!(throttle(RequestKind::Regular, 90), 90);
+        assert_eq!(throttle(RequestKind::GlobalProbe, 600), 600);
+        assert_eq!(throttle(RequestKind::GlobalProbe, 1), 310);
     }
 
     #[test]

@@ -23,9 +23,8 @@ const SECRET_READ_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct InFlightRequest {
     /// The id of the account.
     pub(super) account: u64,
-    /// The number of the credentials that it is signed with. Results of calls with earlier
-    /// credentials say nothing about the present ones.
-    pub(super) credentials: u64,
+    /// The number of the client that sends it.
+    pub(super) client_generation: u64,
     pub(super) request: PollRequest,
     pub(super) kind: RequestKind,
     pub(super) started: MonotonicInstant,

@@ -13,10 +13,8 @@ use super::poll_target::{LoggedFailure, PollTarget};
 use super::request::{ChannelBatch, RequestKind};
 use crate::state::{ChannelKey, DiscardCounts, LiveState, StateTransition};
 use polyv_client::clock::MonotonicInstant;
-use polyv_client::{Error, Outcome};
+use polyv_client::{ClockSkew, Error, Outcome};
 
-/// A clock that differs more than this is worth a look; beyond 3 minutes Polyv refuses signatures.
-const CLOCK_SKEW_LIMIT_SECONDS: f64 = 30.0;
 /// Consecutive failures of one channel before they are logged, while others succeed.
 const LOG_TRANSIENT_AFTER: u64 = 2;
 
@@ -26,10 +24,15 @@ fn elapsed(since: MonotonicInstant, now: MonotonicInstant) -> String {
 }
 
 /// Logs that all calls stopped, or flow again.
-pub(super) fn global_backoff(transition: Option<BackoffTransition>, now: MonotonicInstant) {
+pub(super) fn global_backoff(
+    transition: Option<BackoffTransition>,
+    error: Option<&Error>,
+    now: MonotonicInstant,
+) {
     match transition {
         Some(BackoffTransition::Paused(pause)) => warn!(
             reason = %pause.reason,
+            error = error.map(tracing::field::display),
             pause = crate::config::format_duration(pause.delay),
             "Polyv throttles or blocks the exporter: all calls are paused"
         ),
@@ -50,6 +53,7 @@ pub(super) fn breaker_opened(account: &AccountPoller, now: MonotonicInstant) {
             account = %account.name,
             since = elapsed(outage.since, now),
             failed_calls = outage.failures,
+            error = account.last_error.as_ref().map(tracing::field::display),
             "no channel of this account can be polled: probing with one call at a time"
         );
     }
@@ -99,21 +103,25 @@ pub(super) fn clock_stepped(millis: i64) {
 }
 
 /// Logs that the host's clock differs from Polyv's, or does not any more.
-pub(super) fn clock_skew(skew: Option<f64>, logged: &mut bool) {
+pub(super) fn clock_skew(skew: Option<ClockSkew>, logged: &mut bool) {
     let Some(skew) = skew else {
         return;
     };
-    let is_off = skew.abs() > CLOCK_SKEW_LIMIT_SECONDS;
-    let skew_seconds = skew.round();
-    if is_off && !*logged {
-        warn!(
+    let skew_seconds = skew.seconds.round();
+    match (skew.is_significant(), *logged) {
+        (true, false) if skew.date_is_wrong => warn!(
+            skew_seconds,
+            "the Date of Polyv's responses is wrong, perhaps because of a proxy; calls are signed \
+             with a time that Polyv accepts"
+        ),
+        (true, false) => warn!(
             skew_seconds,
             "the clock of this host differs from Polyv's; calls are signed with Polyv's time"
-        );
-    } else if *logged && !is_off {
-        info!(skew_seconds, "the clock of this host is right again");
+        ),
+        (false, true) => info!(skew_seconds, "the clock of this host is right again"),
+        _ => {}
     }
-    *logged = is_off;
+    *logged = skew.is_significant();
 }
 
 /// Logs the result of a poll of stream information.

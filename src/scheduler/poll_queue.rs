@@ -1,6 +1,6 @@
 //! The channels of one account, in the order in which they are due.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::batch_endpoint::BatchEndpoint;
@@ -20,8 +20,6 @@ pub(super) struct PollQueue {
     /// Boxed, since up to half of a map's slots are empty.
     channels: HashMap<ChannelKey, Box<PollTarget>>,
     index: DueIndex,
-    /// Channels that back off because of failures which may turn out to be shared.
-    backed_off: HashSet<ChannelKey>,
     last_probed: Option<ChannelKey>,
     /// How often a channel is polled that is not live.
     idle_interval: Duration,
@@ -98,7 +96,6 @@ impl PollQueue {
         Self {
             channels: HashMap::new(),
             index: DueIndex::default(),
-            backed_off: HashSet::new(),
             last_probed: None,
             idle_interval,
         }
@@ -120,6 +117,12 @@ impl PollQueue {
     /// Changes the idle interval. A shorter one takes effect at once.
     pub(super) fn set_idle_interval(&mut self, idle_interval: Duration, now: VirtualInstant) {
         self.idle_interval = idle_interval;
+        self.pull_statuses_forward(now);
+    }
+
+    /// Makes every waiting status due within one interval.
+    fn pull_statuses_forward(&mut self, now: VirtualInstant) {
+        let idle_interval = self.idle_interval;
         for (_, key) in self.index.statuses.clone() {
             self.modify(key, |target| {
                 let slot = target.next_slot(now, idle_interval);
@@ -150,7 +153,6 @@ impl PollQueue {
     pub(super) fn remove(&mut self, key: ChannelKey) {
         if let Some(target) = self.channels.remove(&key) {
             self.index.remove(key, &target);
-            self.backed_off.remove(&key);
         }
     }
 
@@ -286,7 +288,6 @@ impl PollQueue {
     /// Stops polling a channel's stream information.
     pub(super) fn dequeue_stream(&mut self, key: ChannelKey) {
         self.modify(key, |target| target.stream = None);
-        self.backed_off.remove(&key);
     }
 
     /// Stops polling a channel's stream information, unless a request is in flight: then its
@@ -311,17 +312,10 @@ impl PollQueue {
             target.stream_in_flight = false;
             target.interval = interval;
             target.stream.as_mut().map(change);
+            if let Some(may_be_shared) = may_be_shared {
+                target.backoff_may_be_shared = may_be_shared;
+            }
         });
-        let schedule = self.get(key).and_then(|target| target.stream);
-        match may_be_shared {
-            Some(true) if schedule.is_some_and(|schedule| schedule.failures() > 0) => {
-                self.backed_off.insert(key);
-            }
-            Some(_) => {
-                self.backed_off.remove(&key);
-            }
-            None => {}
-        }
     }
 
     /// Changes how often a waiting channel's stream information is polled. A request in flight
@@ -408,15 +402,19 @@ impl PollQueue {
     pub(super) fn reset(&mut self, now: VirtualInstant) {
         for target in self.channels.values_mut() {
             target.discard_logged = false;
+            target.backoff_may_be_shared = true;
         }
-        self.backed_off = self.channels.keys().copied().collect();
-        self.reset_all_backoff(now);
+        self.reset_shared_backoff(now);
     }
 
     /// Ends the back-off of channels that failed because of a shared fault.
-    pub(super) fn reset_all_backoff(&mut self, now: VirtualInstant) {
-        for key in std::mem::take(&mut self.backed_off) {
+    pub(super) fn reset_shared_backoff(&mut self, now: VirtualInstant) {
+        self.pull_statuses_forward(now);
+        let targets = self.channels.iter();
+        let shared = targets.filter(|(_, target)| target.backoff_may_be_shared);
+        for key in shared.map(|(key, _)| *key).collect::<Vec<_>>() {
             self.modify(key, |target| {
+                target.backoff_may_be_shared = false;
                 let interval = target.interval.duration();
                 if let Some(schedule) = &mut target.stream {
                     schedule.reset_backoff(now, interval);

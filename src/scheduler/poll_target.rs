@@ -40,6 +40,8 @@ pub(super) struct PollTarget {
     pub(super) status: Option<VirtualInstant>,
     pub(super) stream_in_flight: bool,
     pub(super) status_in_flight: bool,
+    /// Whether a back-off of its stream information is for a failure that may turn out to be shared.
+    pub(super) backoff_may_be_shared: bool,
     /// When its stream information last said that it is not live.
     pub(super) last_not_live_at: Option<VirtualInstant>,
     /// Whether its last response said that it is live.
@@ -117,6 +119,7 @@ impl PollTarget {
             status: None,
             stream_in_flight: false,
             status_in_flight: false,
+            backoff_may_be_shared: false,
             last_not_live_at: None,
             live: false,
             last_live_at: None,

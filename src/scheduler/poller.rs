@@ -124,7 +124,7 @@ impl Poller {
         self.global_backoff.finish_slow_start(now.monotonic);
         if !self.accounts.iter().any(AccountPoller::has_work) {
             let transition = self.global_backoff.clear(now.monotonic);
-            log_events::global_backoff(transition, now.monotonic);
+            log_events::global_backoff(transition, None, now.monotonic);
         }
         for account in &mut self.accounts {
             account.try_batch_status(now.monotonic);
@@ -138,10 +138,7 @@ impl Poller {
             self.wall_offset = wall_offset;
             self.context.store.set_wall_offset(wall_offset, now);
         }
-        let skew = self
-            .context
-            .clock
-            .skew_seconds(self.config.poll.stale_after);
+        let skew = self.context.clock.skew(self.config.poll.stale_after);
         log_events::clock_skew(skew, &mut self.clock_skew_logged);
         self.log_transitions(now);
     }

@@ -1,5 +1,7 @@
 //! What a call to Polyv is for.
 
+use std::time::Duration;
+
 use crate::state::ChannelKey;
 use crate::telemetry::Endpoint;
 use polyv_client::clock::MonotonicInstant;
@@ -50,6 +52,8 @@ pub(super) struct CompletedCall {
     /// Whether the call was about all channels of the account.
     pub(super) all_channels: bool,
     pub(super) outcome: Outcome,
+    /// How long not to call again, if Polyv says so.
+    pub(super) retry_after: Option<Duration>,
     pub(super) started: MonotonicInstant,
 }
 

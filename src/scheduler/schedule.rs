@@ -90,6 +90,11 @@ impl PollSchedule {
         self.due = self.due.min(next_slot(self.phase, now, interval));
     }
 
+    /// Makes the next poll due no earlier than `earliest`.
+    pub(super) fn postpone(&mut self, earliest: VirtualInstant, interval: Duration) {
+        self.due = self.due.max(next_slot(self.phase, earliest, interval));
+    }
+
     /// Returns the first slot after a poll that is not close behind the poll's start, which may
     /// have been off the grid (a probe, or another interval).
     fn next_after(

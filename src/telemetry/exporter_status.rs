@@ -31,7 +31,7 @@ impl Metrics {
     /// How the exporter itself is doing, as the metrics say.
     #[must_use]
     pub fn exporter_status(&self) -> ExporterStatus {
-        let mut requests: Vec<_> = Outcome::ALL.map(|outcome| (outcome, 0)).into();
+        let mut requests: Vec<_> = Outcome::ALL.iter().map(|outcome| (*outcome, 0)).collect();
         for family in self.requests.collect() {
             for metric in family.get_metric() {
                 let outcome = metric.get_label().iter().find(|l| l.name() == "outcome");
@@ -79,6 +79,7 @@ mod tests {
 
     use super::*;
     use crate::telemetry::Endpoint;
+    use polyv_client::ClockSkew;
 
     #[test]
     fn status_summarizes_accounts_and_names_refused_ones() {
@@ -97,7 +98,10 @@ mod tests {
         metrics.set_auth_success("c", false);
         metrics.set_auth_success("b", false);
         metrics.set_paused(true);
-        metrics.set_clock_skew(Some(-2.5));
+        metrics.set_clock_skew(Some(ClockSkew {
+            seconds: -2.5,
+            date_is_wrong: false,
+        }));
         metrics
             .reloads()
             .succeeded(Timestamp::from_millis(1_700_000_000_250));

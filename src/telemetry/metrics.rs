@@ -16,8 +16,8 @@ use super::registration::{
 use super::stderr::Stderr;
 use crate::metrics::families as c;
 use crate::state::DiscardReason;
-use polyv_client::Outcome;
 use polyv_client::clock::Timestamp;
+use polyv_client::{ClockSkew, Outcome};
 
 /// A call that is polled: the label `endpoint`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,7 @@ pub struct Metrics {
     rate_limit_wait: Histogram,
     pub(super) paused: IntGauge,
     pub(super) clock_skew: GaugeVec,
+    clock_wrong: IntGaugeVec,
     pub(super) auth_success: IntGaugeVec,
     status_fallback: IntGaugeVec,
     listed: GaugeVec,
@@ -109,6 +110,7 @@ impl Metrics {
             rate_limit_wait: histogram(&registry, &c::API_RATE_LIMIT_WAIT, &WAIT_SECONDS)?,
             paused: int_gauge(&registry, &c::API_PAUSED)?,
             clock_skew: gauge_vec(&registry, &c::API_CLOCK_SKEW)?,
+            clock_wrong: int_gauge_vec(&registry, &c::API_CLOCK_WRONG)?,
             auth_success: int_gauge_vec(&registry, &c::ACCOUNT_AUTH_SUCCESS)?,
             status_fallback: int_gauge_vec(&registry, &c::ACCOUNT_STATUS_FALLBACK)?,
             listed: gauge_vec(&registry, &c::ACCOUNT_LISTED)?,
@@ -250,10 +252,18 @@ impl Metrics {
     }
 
     /// Tells Polyv's clock minus ours, in seconds; `None` where that is not known.
-    pub fn set_clock_skew(&self, skew: Option<f64>) {
-        match skew {
-            Some(skew) => self.clock_skew.with_label_values::<&str>(&[]).set(skew),
-            None => self.clock_skew.reset(),
+    pub fn set_clock_skew(&self, skew: Option<ClockSkew>) {
+        let Some(skew) = skew else {
+            self.clock_skew.reset();
+            self.clock_wrong.reset();
+            return;
+        };
+        let clock_skew = self.clock_skew.with_label_values::<&str>(&[]);
+        clock_skew.set(skew.seconds);
+        for (clock, is_suspect) in [("host", !skew.date_is_wrong), ("date", skew.date_is_wrong)] {
+            let is_wrong = is_suspect && skew.is_significant();
+            let clock_wrong = self.clock_wrong.with_label_values(&[clock]);
+            clock_wrong.set(i64::from(is_wrong));
         }
     }
 

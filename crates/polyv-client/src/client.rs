@@ -10,13 +10,14 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 use url::Url;
 
+use crate::clock::TimeSnapshot;
 use crate::credentials::Credentials;
 use crate::envelope;
 use crate::error::{BadResponse, Error};
 use crate::limiter::Permit;
-use crate::server_clock::ServerClock;
+use crate::server_clock::{ServerClock, TimestampCheck};
 use crate::sign::sign;
-use crate::transport::{HttpRequest, RequestBody, Transport, TransportError};
+use crate::transport::{HttpRequest, HttpResponse, RequestBody, Transport, TransportError};
 use crate::write::{Effect, Preview, WriteError, WriteRequest};
 
 /// Larger responses, after decompression, are invalid: 3 hours of samples of 8 streams are
@@ -85,7 +86,7 @@ impl Client {
         request: &WriteRequest<T>,
     ) -> Result<T, WriteError> {
         let body = request.body.clone();
-        let params = request.params.clone();
+        let params = &request.params;
         self.send_signed(permit, request.path, params, body, request.decode)
             .await
     }
@@ -93,7 +94,7 @@ impl Client {
     /// The request that [`write`](Self::write) would send, with its signature masked.
     #[must_use]
     pub fn preview<T>(&self, request: &WriteRequest<T>) -> Preview {
-        let mut url = self.sign_request(request.path, request.params.clone());
+        let mut url = self.sign_request(request.path, &request.params, self.clock.now());
         let shown: Vec<(String, String)> = url
             .query_pairs()
             .filter(|(name, _)| name != "sign")
@@ -117,7 +118,7 @@ impl Client {
         params: Vec<(&'static str, String)>,
         decode: impl FnOnce(Option<&RawValue>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.send_signed(permit, path, params, RequestBody::Get, decode)
+        self.send_signed(permit, path, &params, RequestBody::Get, decode)
             .await
             .map_err(|failure| failure.error)
     }
@@ -126,40 +127,37 @@ impl Client {
         &self,
         permit: Permit,
         path: &str,
-        params: Vec<(&'static str, String)>,
+        params: &[(&'static str, String)],
         body: RequestBody,
         decode: impl FnOnce(Option<&RawValue>) -> Result<T, Error>,
     ) -> Result<T, WriteError> {
-        let url = self.sign_request(path, params);
-        let sending = self
-            .transport
-            .send(HttpRequest { url, body }, MAX_BODY_BYTES);
-        let response = timeout(self.settings.timeout, sending).await;
-        drop(permit);
-        let response = match response {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => {
-                let effect = match error {
-                    TransportError::Timeout | TransportError::Unreachable(_) => Effect::None,
-                    TransportError::Connection(_)
-                    | TransportError::TooLarge(_)
-                    | TransportError::Garbled(_) => Effect::Unknown,
-                };
-                return Err(effect.of(self.transport_failure(error)));
-            }
-            Err(_elapsed) => {
-                return Err(Effect::Unknown.of(self.transport_failure(TransportError::Timeout)));
-            }
-        };
-        let envelope = envelope::decode(response.status, &response.body);
+        let limiter = permit.limiter();
+        let mut signed_at = self.clock.now();
+        let url = self.sign_request(path, params, signed_at);
+        let mut response = self.send(permit, url, body.clone()).await;
+        // The server closed the connection while it was idle. To repeat a GET changes nothing.
+        if matches!(response, Err(TransportError::StaleConnection(_))) && body == RequestBody::Get {
+            let permit = limiter.acquire().await;
+            signed_at = self.clock.now();
+            let url = self.sign_request(path, params, signed_at);
+            response = self.send(permit, url, body).await;
+        }
+        let response = response.map_err(|error| self.transport_failure(error))?;
+        let envelope = envelope::decode(response.status, response.retry_after, &response.body);
         let from_polyv = envelope.has_envelope;
+        if !from_polyv && response.via_proxy && (400..500).contains(&response.status) {
+            let reason = format!("a proxy responds with HTTP status {}", response.status);
+            return Err(Effect::Unknown.of(Error::ConnectionFailed(reason)));
+        }
         // Only Polyv's own responses carry Polyv's time; a gateway's error page does not.
         if let (true, Some(date)) = (from_polyv, response.date) {
             let arrived = self.clock.host().monotonic_at(response.arrived);
-            match envelope.data {
-                Err(Error::ClockSkew(_)) => self.clock.reset_to(date, arrived),
-                _ => self.clock.observe(date, arrived),
-            }
+            let check = match envelope.data {
+                Ok(_) | Err(Error::NotLive) => TimestampCheck::Accepted,
+                Err(Error::ClockSkew(_)) => TimestampCheck::Rejected,
+                Err(_) => TimestampCheck::Unknown,
+            };
+            self.clock.record(signed_at, check, date, arrived);
         }
         let data = envelope.data.map_err(|error| match error {
             Error::ServerError(_) => Effect::Unknown.of(error),
@@ -171,35 +169,55 @@ impl Client {
         decode(data).map_err(|error| Effect::Unknown.of(error))
     }
 
-    fn transport_failure(&self, error: TransportError) -> Error {
-        match error {
-            TransportError::Timeout => Error::Timeout(self.settings.timeout),
-            TransportError::Unreachable(reason) | TransportError::Connection(reason) => {
-                Error::ConnectionFailed(reason)
+    /// Sends a signed request once.
+    async fn send(
+        &self,
+        permit: Permit,
+        url: Url,
+        body: RequestBody,
+    ) -> Result<HttpResponse, TransportError> {
+        let request = HttpRequest { url, body };
+        let sending = self.transport.send(request, MAX_BODY_BYTES);
+        let response = timeout(self.settings.timeout, sending).await;
+        drop(permit);
+        response.unwrap_or(Err(TransportError::NoResponse))
+    }
+
+    fn transport_failure(&self, error: TransportError) -> WriteError {
+        let effect = match error {
+            TransportError::Timeout | TransportError::Unreachable(_) => Effect::None,
+            _ => Effect::Unknown,
+        };
+        effect.of(match error {
+            TransportError::Timeout | TransportError::NoResponse => {
+                Error::Timeout(self.settings.timeout)
             }
+            TransportError::Unreachable(reason)
+            | TransportError::Connection(reason)
+            | TransportError::StaleConnection(reason) => Error::ConnectionFailed(reason),
             TransportError::TooLarge(limit) => Error::BadResponse(BadResponse::TooLarge { limit }),
             TransportError::Garbled(reason) => Error::BadResponse(BadResponse::Garbled(reason)),
-        }
+        })
     }
 
     /// The address of a call with its signature, which is a secret for the 3 minutes of its
     /// validity.
-    fn sign_request(&self, path: &str, mut params: Vec<(&'static str, String)>) -> Url {
+    fn sign_request(&self, path: &str, params: &[(&str, String)], now: TimeSnapshot) -> Url {
         let credentials = self.credentials.load();
-        let timestamp = self.clock.now().server_time.as_millis().to_string();
-        params.push(("appId", credentials.app_id.clone()));
-        params.push(("timestamp", timestamp));
-        let borrowed: Vec<(&str, &str)> = params
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        let signature = sign(&borrowed, &credentials.app_secret);
+        let timestamp = now.server_time.as_millis().to_string();
+        let own = [
+            ("appId", credentials.app_id.as_str()),
+            ("timestamp", timestamp.as_str()),
+        ];
+        let params = params.iter().map(|(name, value)| (*name, value.as_str()));
+        let params: Vec<(&str, &str)> = params.chain(own).collect();
+        let signature = sign(&params, &credentials.app_secret);
         let mut url = self.settings.base_url.clone();
         let base = url.path().trim_end_matches('/').to_owned();
         url.set_path(&format!("{base}{path}"));
         url.query_pairs_mut()
             .clear()
-            .extend_pairs(borrowed)
+            .extend_pairs(params)
             .append_pair("sign", &signature);
         url
     }

@@ -4,6 +4,8 @@
 //! rejections with HTTP 200, and the Java SDK uses `code` only. Therefore the body is decoded
 //! first, and the HTTP status counts only if there is no envelope.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -54,15 +56,18 @@ const INVALID_PARAMETER: [&str; 3] = [
     "param length is incorrect",
 ];
 
+/// These messages name the feature that an account has not got.
+const NO_PERMISSION: [&str; 3] = ["账号未开启", "没有开启", "当前用户不允许"];
+
 const SUCCESS: i64 = 200;
 /// v4: `application not found.`
 const APPLICATION_NOT_FOUND: i64 = 20_001;
 /// v4: `存在非法频道ID`
 const ILLEGAL_CHANNEL: i64 = 30_005;
 
-/// Decodes a response's body.
+/// Decodes a response's body. A rejection gets the response's `retry_after`.
 #[must_use]
-pub fn decode(http_status: u16, body: &[u8]) -> DecodedEnvelope<'_> {
+pub fn decode(http_status: u16, retry_after: Option<Duration>, body: &[u8]) -> DecodedEnvelope<'_> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let envelope = std::str::from_utf8(body)
         .ok()
@@ -73,14 +78,32 @@ pub fn decode(http_status: u16, body: &[u8]) -> DecodedEnvelope<'_> {
         .and_then(|envelope| integer(envelope.code));
     let (has_envelope, data) = match (envelope, code) {
         (Some(envelope), Some(SUCCESS)) => (true, Ok(envelope.data)),
-        (Some(envelope), Some(code)) => (true, Err(rejection(http_status, code, &envelope))),
-        _ => (false, Err(no_envelope(http_status, body.len()))),
+        (Some(envelope), Some(code)) => {
+            let (kind, message) = classify(code, &envelope);
+            let rejection = ApiRejection {
+                http_status,
+                code: Some(code),
+                message,
+                retry_after,
+            };
+            (true, Err(kind(rejection)))
+        }
+        _ => {
+            let rejection = ApiRejection {
+                http_status,
+                code: None,
+                message: String::new(),
+                retry_after,
+            };
+            (false, Err(no_envelope(rejection, body.len())))
+        }
     };
     DecodedEnvelope { has_envelope, data }
 }
 
-/// Classifies a rejection by message, then by `error.code`, then by `code`.
-fn rejection(http_status: u16, code: i64, envelope: &RawEnvelope<'_>) -> Error {
+/// Classifies a rejection by message, then by `error.code`, then by `code`. Returns the message
+/// for the log as well.
+fn classify(code: i64, envelope: &RawEnvelope<'_>) -> (ErrorKind, String) {
     let error = envelope
         .error
         .and_then(|raw| serde_json::from_str::<RawError<'_>>(raw.get()).ok());
@@ -92,11 +115,7 @@ fn rejection(http_status: u16, code: i64, envelope: &RawEnvelope<'_>) -> Error {
         .find_map(|message| kind_of_message(message))
         .or_else(|| error_code.and_then(kind_of_error_code))
         .unwrap_or_else(|| kind_of_code(code));
-    kind(ApiRejection {
-        http_status,
-        code: Some(code),
-        message: redacted(first),
-    })
+    (kind, redacted(first))
 }
 
 /// The documented or observed messages, compared without case and without the final full
@@ -108,15 +127,18 @@ fn kind_of_message(message: &str) -> Option<ErrorKind> {
         .trim_end()
         .to_lowercase();
     Some(match message.as_str() {
-        "channel status not live" | "channel in no live" | "未检测到直播推流" => {
-            |_| Error::NotLive
-        }
+        "channel status not live"
+        | "channel in no live"
+        | "channel is not live"
+        | "未检测到直播推流" => |_| Error::NotLive,
         "invalid signature" | "application not found" | "appid is required" => Error::AuthFailed,
         "invalid timestamp" => Error::ClockSkew,
         "qps exceeds number of calls" => Error::Throttled,
-        "access forbidden" | "need to login" | "illegal operation" => Error::Forbidden,
+        "forbidden" | "access forbidden" | "need to login" | "illegal operation" => {
+            Error::Forbidden
+        }
         "param validate error" | "illegal channel id" | "存在非法频道id" => Error::Rejected,
-        other if other.starts_with("账号未开启") => Error::Forbidden,
+        other if NO_PERMISSION.iter().any(|start| other.starts_with(start)) => Error::Forbidden,
         other
             if INVALID_PARAMETER
                 .iter()
@@ -145,16 +167,11 @@ fn kind_of_code(code: i64) -> ErrorKind {
 }
 
 /// A block by Polyv, or the response of a gateway in front of it, has no envelope.
-fn no_envelope(http_status: u16, bytes: usize) -> Error {
-    let rejection = ApiRejection {
-        http_status,
-        code: None,
-        message: String::new(),
-    };
-    match http_status {
+fn no_envelope(rejection: ApiRejection, bytes: usize) -> Error {
+    match rejection.http_status {
         403 | 405 | 429 => Error::Throttled(rejection),
         500..=599 => Error::ServerError(rejection),
-        _ => Error::BadResponse(BadResponse::NoEnvelope { http_status, bytes }),
+        http_status => Error::BadResponse(BadResponse::NoEnvelope { http_status, bytes }),
     }
 }
 
@@ -194,7 +211,7 @@ mod tests {
     use crate::error::Outcome;
 
     fn outcome(http_status: u16, body: &str) -> Outcome {
-        match decode(http_status, body.as_bytes()).data {
+        match decode(http_status, None, body.as_bytes()).data {
             Ok(_) => Outcome::Ok,
             Err(error) => error.outcome(),
         }
@@ -222,13 +239,17 @@ mod tests {
         for (message, expected) in [
             ("channel status not live", Outcome::NotLive),
             ("Channel in no live.", Outcome::NotLive),
+            ("channel is not live", Outcome::NotLive),
             ("未检测到直播推流", Outcome::NotLive),
             ("invalid signature.", Outcome::AuthFailed),
             ("Application not found", Outcome::AuthFailed),
             ("appId is required.", Outcome::AuthFailed),
             ("invalid timestamp.", Outcome::ClockSkew),
             ("QPS exceeds number of calls", Outcome::Throttled),
+            ("forbidden", Outcome::Forbidden),
             ("access forbidden", Outcome::Forbidden),
+            ("没有开启连麦权限", Outcome::Forbidden),
+            ("当前用户不允许调用", Outcome::Forbidden),
             ("need to login", Outcome::Forbidden),
             ("illegal operation", Outcome::Forbidden),
             ("账号未开启视频审核功能", Outcome::Forbidden),
@@ -312,7 +333,7 @@ mod tests {
                 (502, Outcome::ServerError),
             ] {
                 assert_eq!(outcome(status, body), expected, "{status} {body}");
-                assert!(!decode(status, body.as_bytes()).has_envelope);
+                assert!(!decode(status, None, body.as_bytes()).has_envelope);
             }
         }
     }
@@ -333,7 +354,7 @@ mod tests {
             "字".repeat(500)
         );
         let body = serde_json::json!({"code": 400, "message": sent}).to_string();
-        let Err(Error::Rejected(refusal)) = decode(200, body.as_bytes()).data else {
+        let Err(Error::Rejected(refusal)) = decode(200, None, body.as_bytes()).data else {
             panic!("that is a refusal");
         };
         assert!(refusal.message.starts_with("no for GET … … 字"));

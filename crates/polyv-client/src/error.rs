@@ -4,7 +4,20 @@ use std::fmt;
 use std::time::Duration;
 
 /// The result of a call as one keyword, suitable as a label value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// A response with data; for the stream information the channel is live.
     Ok,
@@ -74,6 +87,8 @@ pub struct ApiRejection {
     pub code: Option<i64>,
     /// `message` or `error.desc`, redacted for a log; may be empty.
     pub message: String,
+    /// How long not to call again, by the `Retry-After` header of a status 429 or 503.
+    pub retry_after: Option<Duration>,
 }
 
 /// Why a response is invalid.
@@ -103,48 +118,18 @@ pub enum BadResponse {
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: [Self; 11] = [
-        Self::Ok,
-        Self::NotLive,
-        Self::AuthFailed,
-        Self::ClockSkew,
-        Self::Throttled,
-        Self::Forbidden,
-        Self::Rejected,
-        Self::ServerError,
-        Self::Timeout,
-        Self::ConnectionFailed,
-        Self::BadResponse,
-    ];
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The keyword.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::NotLive => "not_live",
-            Self::AuthFailed => "auth_failed",
-            Self::ClockSkew => "clock_skew",
-            Self::Throttled => "throttled",
-            Self::Forbidden => "forbidden",
-            Self::Rejected => "rejected",
-            Self::ServerError => "server_error",
-            Self::Timeout => "timeout",
-            Self::ConnectionFailed => "connection_failed",
-            Self::BadResponse => "bad_response",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Whether the call reports on the channel: it is live, or it is not.
     #[must_use]
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Ok | Self::NotLive)
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -163,6 +148,20 @@ impl Error {
             Self::Timeout(_) => Outcome::Timeout,
             Self::ConnectionFailed(_) => Outcome::ConnectionFailed,
             Self::BadResponse(_) => Outcome::BadResponse,
+        }
+    }
+
+    /// How long not to call again, if Polyv says so.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::AuthFailed(rejection)
+            | Self::ClockSkew(rejection)
+            | Self::Throttled(rejection)
+            | Self::Forbidden(rejection)
+            | Self::Rejected(rejection)
+            | Self::ServerError(rejection) => rejection.retry_after,
+            _ => None,
         }
     }
 

@@ -1,14 +1,17 @@
 //! The production transport: HTTP/1.1, over TLS for `https` addresses.
 
+use std::cell::Cell;
 use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE};
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER};
 use tokio::time::Instant;
+use tower::util::MapRequestLayer;
 use url::{Host, Url};
 
 use crate::transport::{HttpRequest, HttpResponse, RequestBody, Transport, TransportError};
@@ -20,6 +23,13 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(300);
 /// The time-out for connecting, within the call's own.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest time that a `Retry-After` header can ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
+
+tokio::task_local! {
+    /// Whether a new connection was begun for the request of this task.
+    static CONNECTS: Cell<bool>;
+}
 
 /// Sends calls with reqwest.
 ///
@@ -30,6 +40,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct HttpTransport {
     config: ClientConfig,
     pooled: Mutex<PooledClient>,
+    /// Whether requests go to an HTTP proxy. With TLS they go through it, to the server itself.
+    via_proxy: bool,
 }
 
 struct ClientConfig {
@@ -64,8 +76,13 @@ impl HttpTransport {
             tls: tls_config(base.scheme() == "https")?,
             uses_proxies: !is_loopback(base),
         };
-        let pooled = Mutex::new(config.client().map_err(|error| innermost_cause(&error))?);
-        Ok(Self { config, pooled })
+        let has_proxy = |uri| Matcher::from_system().intercept(&uri).is_some();
+        let is_proxied = config.uses_proxies && base.as_str().parse().is_ok_and(has_proxy);
+        Ok(Self {
+            pooled: Mutex::new(config.client().map_err(|error| describe(&error))?),
+            config,
+            via_proxy: is_proxied && base.scheme() == "http",
+        })
     }
 
     /// The current client. Dropping a client closes its idle connections immediately and the
@@ -98,10 +115,24 @@ impl Transport for HttpTransport {
                     .header(CONTENT_TYPE, "application/json")
                     .body(body),
             };
-            let mut response = request.send().await.map_err(classify)?;
+            let (sent, is_reused) = CONNECTS
+                .scope(Cell::new(false), async {
+                    let sent = request.send().await;
+                    (sent, CONNECTS.with(|connects| !connects.get()))
+                })
+                .await;
+            let mut response = sent.map_err(|error| match classify(error) {
+                TransportError::Connection(text) if is_reused => {
+                    TransportError::StaleConnection(text)
+                }
+                error => error,
+            })?;
             let arrived = Instant::now();
-            let date = response.headers().get(DATE);
-            let date = date.and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok());
+            let header = |name: HeaderName| response.headers().get(name)?.to_str().ok();
+            let date = header(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+            let retry_after = header(RETRY_AFTER)
+                .filter(|_| matches!(response.status().as_u16(), 429 | 503))
+                .and_then(|value| parse_retry_after(value, date.unwrap_or_else(SystemTime::now)));
             // Chunk by chunk, decompressed on arrival: a bomb is dropped after `max_body` bytes.
             let mut body = BytesMut::new();
             while let Some(chunk) = response.chunk().await.map_err(classify)? {
@@ -114,6 +145,8 @@ impl Transport for HttpTransport {
                 status: response.status().as_u16(),
                 date: date.map(Into::into),
                 arrived,
+                retry_after,
+                via_proxy: self.via_proxy,
                 body: Bytes::from(body),
             })
         })
@@ -127,6 +160,10 @@ impl ClientConfig {
             .tls_backend_preconfigured(self.tls.clone())
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
+            .connector_layer(MapRequestLayer::new(|target| {
+                _ = CONNECTS.try_with(|connects| connects.set(true));
+                target
+            }))
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT);
         if !self.uses_proxies {
@@ -161,10 +198,23 @@ fn tls_config(needs_roots: bool) -> Result<rustls::ClientConfig, String> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
+/// Returns how long not to call again: a number of seconds, or a date.
+fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    let wait = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let until = httpdate::parse_http_date(value).ok()?;
+            until.duration_since(now).unwrap_or_default()
+        }
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
 /// Classifies reqwest's errors, and removes the signed address from them.
 fn classify(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
-    let text = innermost_cause(&error);
+    let text = describe(&error);
     // Only while connecting it is certain that nothing was sent: the system can report a
     // time-out of an established connection as well.
     if error.is_connect() {
@@ -187,11 +237,18 @@ fn classify(error: reqwest::Error) -> TransportError {
     }
 }
 
-/// The most helpful part of an error, such as "Connection refused".
-fn innermost_cause(error: &reqwest::Error) -> String {
-    causes(error)
-        .last()
-        .map_or_else(|| error.to_string(), ToString::to_string)
+/// The causes of an error, such as "tcp connect error: Connection refused (os error 111)". The
+/// outermost ones only say that a request failed; some repeat their own cause.
+fn describe(error: &reqwest::Error) -> String {
+    let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    texts.dedup_by(|cause, text| text.contains(cause.as_str()));
+    let mut causes = texts
+        .iter()
+        .filter(|text| !text.starts_with("client error"));
+    let first = causes
+        .next()
+        .map_or_else(|| error.to_string(), String::clone);
+    causes.fold(first, |text, cause| format!("{text}: {cause}"))
 }
 
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {

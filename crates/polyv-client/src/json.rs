@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_bytes::ByteBuf;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
@@ -21,10 +22,25 @@ pub(crate) fn decode_data<'a, T: Deserialize<'a>>(
 pub(crate) fn string_content(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
-        serde_json::from_str(json).ok().map(Cow::Owned)
+        unescape(json).map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(inner))
     }
+}
+
+/// Decodes a JSON string with escapes. Half of a surrogate pair becomes U+FFFD.
+fn unescape(json: &str) -> Option<String> {
+    // serde_json refuses such a half in a string. In bytes it is encoded as three, which are not
+    // UTF-8 and begin with 0xED.
+    let bytes: ByteBuf = serde_json::from_str(json).ok()?;
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if chunk.invalid().first() == Some(&0xED) {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    Some(text)
 }
 
 /// An id or a keyword, which Polyv sends as a string or as a number.
@@ -45,4 +61,25 @@ pub(crate) fn parse_bool(raw: &RawValue) -> Option<bool> {
 /// the items, which has no meaning here.
 pub(crate) fn is_object(json: &str) -> bool {
     json.starts_with('{')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_a_surrogate_pair_becomes_a_replacement_character() {
+        for (json, expected) in [
+            (r#""plain""#, "plain"),
+            (r#""\u4fdd\u5229\ud83d\ude00""#, "保利😀"),
+            (r#""\ud83d""#, "\u{FFFD}"),
+            (r#""a\ud83db""#, "a\u{FFFD}b"),
+            (r#""\ude00\ud83d""#, "\u{FFFD}\u{FFFD}"),
+            (r#""\ud83d\u0041""#, "\u{FFFD}A"),
+            (r#""\ud83d\ud83d\ude00""#, "\u{FFFD}😀"),
+            (r#""保\\ud83d\n""#, "保\\ud83d\n"),
+        ] {
+            assert_eq!(string_content(json).as_deref(), Some(expected), "{json}");
+        }
+    }
 }

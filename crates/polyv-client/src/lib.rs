@@ -96,7 +96,7 @@ pub use limiter::{Limiter, Permit, RateLimit, Wait};
 pub use live_status::{ChannelLiveStatus, LiveStatus, MAX_CHANNELS_PER_CALL};
 pub use numeric_field::NumericField;
 pub use sample_time::SampleTime;
-pub use server_clock::ServerClock;
+pub use server_clock::{ClockSkew, ServerClock};
 pub use session_relevance::{ExternalSessionId, WrongLength, link_sessions};
 pub use sign::sign;
 pub use status_valid::ChannelValidity;

@@ -192,6 +192,13 @@ impl State {
     }
 }
 
+impl Permit {
+    /// The limiter that granted the call.
+    pub(crate) fn limiter(&self) -> Arc<Limiter> {
+        Arc::clone(&self.limiter)
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         self.limiter.state().end(Instant::now());

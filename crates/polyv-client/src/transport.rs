@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -18,6 +19,10 @@ pub struct HttpResponse {
     pub date: Option<Timestamp>,
     /// When the headers arrived.
     pub arrived: Instant,
+    /// How long not to call again, by the `Retry-After` header.
+    pub retry_after: Option<Duration>,
+    /// Whether the response came over an HTTP proxy that can respond in place of the server.
+    pub via_proxy: bool,
     /// The body.
     pub body: Bytes,
 }
@@ -48,12 +53,19 @@ pub enum TransportError {
     /// Connecting took too long; nothing was sent.
     #[error("no connection in time")]
     Timeout,
+    /// No complete response came in time; the request may have arrived.
+    #[error("no complete response in time")]
+    NoResponse,
     /// Connecting failed; nothing was sent. The reason never contains the request's address.
     #[error("{0}")]
     Unreachable(String),
     /// The connection broke; the request may have arrived.
     #[error("{0}")]
     Connection(String),
+    /// A kept-alive connection was closed before the response began: the server may have closed
+    /// it while it was idle.
+    #[error("{0}")]
+    StaleConnection(String),
     /// The body is larger than this limit, in bytes.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),

@@ -55,28 +55,36 @@ pub enum ImageInterval {
 }
 
 /// The strictness of moderation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, strum::EnumString, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// `finance_easy`
+    #[strum(serialize = "finance_easy")]
     Easy,
     /// `finance_normal`
+    #[strum(serialize = "finance_normal")]
     Normal,
     /// `finance_serious`
+    #[strum(serialize = "finance_serious")]
     Serious,
 }
 
 /// Who is notified of findings.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[allow(clippy::struct_excessive_bools)] // Polyv has four switches
 pub struct Notify {
     /// Polyv's platform.
+    #[serde(rename(deserialize = "platformEnabled"), deserialize_with = "switch")]
     pub platform: bool,
     /// The users who monitor the broadcast.
+    #[serde(rename(deserialize = "monitorEnabled"), deserialize_with = "switch")]
     pub monitor: bool,
     /// The assistants.
+    #[serde(rename(deserialize = "assistantEnabled"), deserialize_with = "switch")]
     pub assistant: bool,
     /// The host (主播).
+    #[serde(rename(deserialize = "talentEnabled"), deserialize_with = "switch")]
     pub talent: bool,
 }
 
@@ -87,16 +95,6 @@ struct RawData {
     image_frequency: Option<Box<RawValue>>,
     moderation_strategy: Option<Box<RawValue>>,
     illegal_notify: Option<Box<RawValue>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(clippy::struct_field_names)] // Polyv's names
-struct RawNotify {
-    platform_enabled: Option<Box<RawValue>>,
-    monitor_enabled: Option<Box<RawValue>>,
-    assistant_enabled: Option<Box<RawValue>>,
-    talent_enabled: Option<Box<RawValue>>,
 }
 
 /// Sets all settings of a channel. The body equals the page's sample: no `channelId`, and
@@ -149,28 +147,22 @@ impl CurrentModeration {
         let object = Some(raw).filter(|raw| is_object(raw.get()));
         let data: RawData = decode_data(object, "an object with the moderation settings")?;
         let text = |raw: Option<Box<RawValue>>| raw.as_deref().map(raw_text);
+        let notify = data.illegal_notify.filter(|raw| is_object(raw.get()));
         Ok(Self {
             enabled: data.moderation_enabled.as_deref().and_then(parse_bool),
             interval: text(data.image_frequency).and_then(|text| ImageInterval::parse(&text)),
-            strategy: text(data.moderation_strategy).and_then(|text| Strategy::parse(&text)),
-            notify: data.illegal_notify.as_deref().and_then(Notify::decode),
+            strategy: text(data.moderation_strategy).and_then(|text| text.parse().ok()),
+            // Unknown where it is not as documented. Absent switches are `N`, as the page says.
+            notify: notify.and_then(|raw| serde_json::from_str(raw.get()).ok()),
         })
     }
 }
 
-impl Notify {
-    /// `None` where the value is not as documented. Absent switches are `N`, as the page says.
-    fn decode(raw: &RawValue) -> Option<Self> {
-        let object = Some(raw.get()).filter(|json| is_object(json))?;
-        let data: RawNotify = serde_json::from_str(object).ok()?;
-        let on = |raw: Option<Box<RawValue>>| raw.map_or(Some(false), |raw| parse_bool(&raw));
-        Some(Self {
-            platform: on(data.platform_enabled)?,
-            monitor: on(data.monitor_enabled)?,
-            assistant: on(data.assistant_enabled)?,
-            talent: on(data.talent_enabled)?,
-        })
-    }
+/// Decodes a switch. `null` is the same as absent.
+fn switch<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    let on = raw.map_or(Some(false), |raw| parse_bool(&raw));
+    on.ok_or_else(|| serde::de::Error::custom("`Y` or `N` was expected"))
 }
 
 impl From<&VideoModeration> for CurrentModeration {
@@ -196,12 +188,9 @@ impl ImageInterval {
     }
 
     fn parse(seconds: &str) -> Option<Self> {
-        match seconds {
-            "5" => Some(Self::Seconds5),
-            "20" => Some(Self::Seconds20),
-            "60" => Some(Self::Seconds60),
-            _ => None,
-        }
+        let all = [Self::Seconds5, Self::Seconds20, Self::Seconds60];
+        all.into_iter()
+            .find(|interval| interval.seconds().to_string() == seconds)
     }
 }
 
@@ -214,18 +203,8 @@ impl Serialize for ImageInterval {
 impl Strategy {
     /// Polyv's value for the strictness.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Easy => "finance_easy",
-            Self::Normal => "finance_normal",
-            Self::Serious => "finance_serious",
-        }
-    }
-
-    fn parse(value: &str) -> Option<Self> {
-        [Self::Easy, Self::Normal, Self::Serious]
-            .into_iter()
-            .find(|strategy| strategy.as_str() == value)
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

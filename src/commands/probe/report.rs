@@ -72,7 +72,7 @@ impl Report {
             _ => Samples::Some,
         };
         let account = &session.account.name;
-        let clock_skew_seconds = session.clock.skew_seconds(Duration::MAX);
+        let clock_skew_seconds = session.clock.skew(Duration::MAX).map(|skew| skew.seconds);
         let mut advice = hints::for_outcome(outcome, account, samples, related);
         advice.extend(hints::for_clock(clock_skew_seconds));
         let mut channels = session.account.channels.iter();

@@ -5,20 +5,18 @@ use std::collections::HashMap;
 use crate::config::check_channel_id;
 use crate::scheduler::discovery::{DiscoveryState, MAX_DISCOVERED_CHANNELS};
 use crate::scheduler::failure_class::FailureClass;
-use crate::scheduler::in_flight::InFlightRequest;
 use crate::scheduler::log_events;
 use crate::scheduler::poll_target::{ChannelSource, PollTarget, discovered_channel};
 use crate::scheduler::poller::Poller;
 use crate::state::ChannelKey;
 use polyv_client::clock::TimeSnapshot;
-use polyv_client::{ChannelPage, ChannelPageRequest, Error, ListedChannel};
+use polyv_client::{BadResponse, ChannelPage, ChannelPageRequest, Error, ListedChannel};
 
 impl Poller {
     /// Applies the result of a page.
     pub(super) fn handle_channel_page(
         &mut self,
         index: usize,
-        in_flight: &InFlightRequest,
         requested: ChannelPageRequest,
         result: Result<ChannelPage, Error>,
         class: FailureClass,
@@ -27,10 +25,9 @@ impl Poller {
         let Some(account) = self.accounts.get_mut(index) else {
             return;
         };
-        let is_current = in_flight.credentials == account.credentials;
         let discovery = account.discovery.as_mut();
         // A list that was restarted expects another page.
-        let Some(discovery) = discovery.filter(|d| is_current && d.expects(requested)) else {
+        let Some(discovery) = discovery.filter(|d| d.expects(requested)) else {
             return;
         };
         match result {
@@ -42,12 +39,22 @@ impl Poller {
                 discovery.reschedule_unsent(now.monotonic);
             }
             Err(error) => {
-                let is_first = discovery.record_failure(now.monotonic);
+                let is_first = discovery.record_failure(error.retry_after(), now.monotonic);
                 log_events::discovery_failed(&account.name, &error, is_first);
             }
             Ok(page) => {
                 let generation = discovery.generation();
                 let state = discovery.accept_page(&page, now.monotonic);
+                if let DiscoveryState::Incomplete {
+                    listed,
+                    total,
+                    is_first,
+                } = state
+                {
+                    let why = format!("the list has {listed} channels of {total}");
+                    let error = Error::BadResponse(BadResponse::UnexpectedData(why));
+                    log_events::discovery_failed(&account.name, &error, is_first);
+                }
                 self.add_discovered(index, page.channels, generation, now);
                 if let DiscoveryState::Complete {
                     is_consistent,

@@ -1,7 +1,6 @@
 //! What every completed request changes: the global back-off and its account.
 
-use super::live_status::handle_live_status;
-use super::stream_info::handle_stream_info;
+use super::handler::ResponseHandler;
 use crate::scheduler::account_poller::AccountPoller;
 use crate::scheduler::failure_class::FailureClass;
 use crate::scheduler::in_flight::{Completion, InFlightRequest, Response};
@@ -21,18 +20,9 @@ impl Poller {
     ) {
         let Completion { took, result } = completion;
         let outcome = result.as_ref().map_or_else(Error::outcome, |_| Outcome::Ok);
-        let channels = in_flight.request.channels();
         let mut accounts = self.accounts.iter_mut().enumerate();
         let account = accounts.find(|(_, account)| account.id == in_flight.account);
-        let call = CompletedCall {
-            kind: in_flight.kind,
-            channel: channels.first().copied().filter(|_| channels.len() == 1),
-            all_channels: account.as_ref().is_some_and(|(_, a)| a.has_only(channels)),
-            outcome,
-            started: in_flight.started,
-        };
-        let transition = self.global_backoff.record(call, now.monotonic);
-        log_events::global_backoff(transition, now.monotonic);
+        self.global_backoff.end_probe(in_flight.kind);
         let Some((index, account)) = account else {
             return;
         };
@@ -40,34 +30,55 @@ impl Poller {
         let endpoint = in_flight.request.endpoint();
         metrics.observe_request(&account.name, endpoint, outcome, took);
         account.in_flight = account.in_flight.saturating_sub(1);
+        // A response to earlier credentials, or from an earlier address, says nothing about the
+        // present ones.
+        if in_flight.client_generation != account.client_generation {
+            account.requeue_request(&in_flight.request, now.monotonic);
+            return;
+        }
         if !matches!(outcome, Outcome::Timeout | Outcome::ConnectionFailed) {
             account.observe_latency(took);
         }
-        // The credentials of earlier calls say nothing about the present ones.
-        if in_flight.credentials == account.credentials {
-            match outcome {
-                Outcome::Ok | Outcome::NotLive => metrics.set_auth_success(&account.name, true),
-                Outcome::AuthFailed => metrics.set_auth_success(&account.name, false),
-                _ => {}
-            }
-            update_breaker(account, call, result.as_ref().err(), now.monotonic);
+        let channels = in_flight.request.channels();
+        let error = result.as_ref().err();
+        let call = CompletedCall {
+            kind: in_flight.kind,
+            channel: channels.first().copied().filter(|_| channels.len() == 1),
+            all_channels: account.has_only(channels),
+            outcome,
+            retry_after: error.and_then(Error::retry_after),
+            started: in_flight.started,
+        };
+        let transition = self.global_backoff.record(call, now.monotonic);
+        log_events::global_backoff(transition, error, now.monotonic);
+        match outcome {
+            Outcome::Ok | Outcome::NotLive => metrics.set_auth_success(&account.name, true),
+            Outcome::AuthFailed => metrics.set_auth_success(&account.name, false),
+            _ => {}
         }
+        update_breaker(account, call, error, now.monotonic);
         let calls_flow = account.breaker.is_closed() && !self.global_backoff.is_paused();
         let class = FailureClass::new(outcome, calls_flow);
-        let context = &self.context;
+        let mut handler = ResponseHandler {
+            virtual_now: account.clock.now(now.monotonic),
+            account,
+            context: &self.context,
+            in_flight,
+            class,
+            now,
+        };
         match &in_flight.request {
             PollRequest::StreamInfo { channel, range } => {
                 let result = result.and_then(Response::into_stream_info);
-                let poll = (*channel, *range);
-                handle_stream_info(account, context, in_flight, poll, &result, class, now);
+                handler.stream_info(*channel, *range, &result);
             }
             PollRequest::LiveStatus(batch) => {
                 let result = result.and_then(Response::into_live_status);
-                handle_live_status(account, context, in_flight, batch, result, class, now);
+                handler.live_status(batch, result);
             }
             PollRequest::ChannelPage(page) => {
                 let result = result.and_then(Response::into_channel_page);
-                self.handle_channel_page(index, in_flight, *page, result, class, now);
+                self.handle_channel_page(index, *page, result, class, now);
             }
         }
     }
@@ -93,10 +104,13 @@ fn update_breaker(
     error: Option<&Error>,
     now: MonotonicInstant,
 ) {
+    if let Some(error) = error {
+        account.last_error = Some(error.clone());
+    }
     let transition = account.breaker.record(call, now);
     if let Some(outage) = transition.recovered {
         let virtual_now = account.clock.now(now);
-        account.queue.reset_all_backoff(virtual_now);
+        account.queue.reset_shared_backoff(virtual_now);
         log_events::breaker_closed(account, &outage, call.outcome, now);
     }
     if transition.tripped.is_some() {

@@ -2,6 +2,6 @@
 
 mod channel_page;
 mod completion;
+mod handler;
 mod live_status;
 mod stream_info;
-mod update;

@@ -520,3 +520,115 @@ async fn exporter_stays_healthy_during_an_outage_of_polyv() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn wrong_date_header_stops_no_call() {
+    for (by, skew) in [("8h", 28_800.0), ("-8h", -28_800.0)] {
+        // From the start, and from the middle of a broadcast on.
+        for after in ["0s", "10m"] {
+            let env = fleet(&format!(
+                "[{{trouble: wrong_date, by: {by}, after: {after}}}]"
+            ));
+            advance(1_500.0).await;
+            let scrape = env.scrape();
+            assert_eq!(scrape.calls("main", "clock_skew"), 0, "{by} after {after}");
+            assert_all_polled(&env, by);
+            let seen = scrape.get("polyv_api_clock_skew_seconds", &[]).unwrap();
+            assert!((seen - skew).abs() < 2.0, "{seen}");
+            let wrong = |clock| scrape.get("polyv_api_clock_wrong", &[("clock", clock)]);
+            assert_eq!((wrong("host"), wrong("date")), (Some(0.0), Some(1.0)));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn host_with_a_wrong_clock_is_distinguished_from_a_wrong_date() {
+    let env = fleet("[]");
+    advance(60.0).await;
+    env.wall.step_millis(-3_600_000);
+    advance(60.0).await;
+    let scrape = env.scrape();
+    let wrong = |clock| scrape.get("polyv_api_clock_wrong", &[("clock", clock)]);
+    assert_eq!((wrong("host"), wrong("date")), (Some(1.0), Some(0.0)));
+    env.wall.step_millis(3_600_000);
+    advance(60.0).await;
+    let scrape = env.scrape();
+    let wrong = |clock| scrape.get("polyv_api_clock_wrong", &[("clock", clock)]);
+    assert_eq!((wrong("host"), wrong("date")), (Some(0.0), Some(0.0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_waited_for() {
+    for (status, body, wait) in [
+        (503, "", 300),
+        (503, r#"{"code":503}"#, 300),
+        (429, "", 300),
+        (429, "", 600),
+    ] {
+        let env = fleet("[]");
+        advance(120.0).await;
+        let retry_after = format!("status: {status}, body: '{body}', retry_after: '{wait}'");
+        env.inject_faults(&format!("[{{trouble: answer, {retry_after}, for: 10s}}]"));
+        let begun = env.monotonic_ms();
+        advance(f64::from(wait) - 30.0).await;
+        let calls = env.simulator.requests().into_iter();
+        let calls = calls.filter(|call| call.monotonic_ms > begun + 10_000);
+        assert_eq!(calls.count(), 0, "{status} {body}");
+        advance(150.0).await;
+        assert_all_polled(&env, &retry_after);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_channels_retry_after_delays_that_channel_alone() {
+    let env = fleet("[]");
+    advance(120.0).await;
+    env.inject_faults(
+        "[{trouble: answer, status: 503, retry_after: '120', channels: [1000], \
+         endpoints: [stream_info], for: 20s}]",
+    );
+    let begun = env.monotonic_ms() - 1;
+    advance(180.0).await;
+    let polls = stream_polls(&env, "1000", begun);
+    assert!(polls[1] - polls[0] >= 120_000, "{polls:?}");
+    assert!(stream_polls(&env, "1001", begun).len() >= 11);
+    assert_all_polled(&env, "Retry-After");
+}
+
+#[tokio::test(start_paused = true)]
+async fn responses_to_calls_from_before_a_reload_are_not_applied() {
+    let scenario = "accounts: [{app_id: main, app_secret: s}]
+channels: [{id: 1000}, {id: 5000, life: offline}]
+troubles: [{trouble: latency, median: 10s, p99: 10s}]";
+    let config = |secret: &str, more: &str| {
+        let channels = "[{id: 1000}, {id: 5000, expect: {live: true}}]";
+        format!(
+            "{more}\naccounts: [{{name: main, app_id: main, app_secret: {secret}, channels: {channels}}}]"
+        )
+    };
+    for (secret, more, state) in [
+        ("other", "", "unknown"),
+        ("s", "api: {base_url: 'http://127.0.0.2'}", "live"),
+        ("s", "poll: {time_zone: '+09:00'}", "live"),
+    ] {
+        for batch in ["", "poll: {status: single}"] {
+            if !batch.is_empty() && more.starts_with("poll") {
+                continue;
+            }
+            let mut env = TestEnv::with_exporter(scenario, &config("s", batch));
+            while env.simulator.requests().is_empty() {
+                advance(0.1).await;
+            }
+            env.reload(&config(secret, &format!("{more}\n{batch}")))
+                .await;
+            advance(10.5).await;
+            let scrape = env.scrape();
+            for id in ["1000", "5000"] {
+                assert_eq!(scrape.state(id), "unknown", "{secret} {more} {batch}");
+            }
+            assert_eq!(scrape.get("polyv_account_auth_success", &[]), None);
+            advance(60.0).await;
+            assert_eq!(env.scrape().state("1000"), state);
+        }
+    }
+}

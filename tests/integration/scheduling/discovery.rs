@@ -352,3 +352,34 @@ troubles: [{trouble: latency, median: 100ms, p99: 1s}]",
     let at: Vec<u64> = received.iter().map(|call| call.monotonic_ms).collect();
     assert!(max_calls_in_window(&at, 10_000) <= 500);
 }
+
+#[tokio::test(start_paused = true)]
+async fn list_with_fewer_channels_than_polyv_counts_is_not_complete() {
+    let env = TestEnv::with_exporter("channels: [{id: 1, count: 250}]", &config("{every: 5m}"));
+    advance(60.0).await;
+    let listed = "polyv_account_last_listing_success_timestamp_seconds";
+    let complete = env.scrape().get(listed, &[]).unwrap();
+    let items: Vec<_> = (1..=100)
+        .map(|id| format!(r#"{{"channelId":{id},"name":""}}"#))
+        .collect();
+    for pages in [1, 3] {
+        let data = format!(
+            r#"{{"totalPages":{pages},"totalItems":250,"contents":[{}]}}"#,
+            items.join(",")
+        );
+        env.inject_faults(&format!(
+            r#"[{{trouble: answer, endpoints: [channel_list], body: '{{"code":200,"data":{data}}}'}}]"#
+        ));
+        let begun = env.monotonic_ms();
+        advance(1_200.0).await;
+        let scrape = env.scrape();
+        assert_eq!(polled_channels(&scrape), 250.0, "{pages} pages");
+        assert_eq!(scrape.get(listed, &[]), Some(complete));
+        // It is requested again sooner than planned.
+        let lists = env.received_at("channel_list");
+        assert!(lists.iter().filter(|at| **at > begun).count() > 4);
+    }
+    env.inject_faults("[]");
+    advance(300.0).await;
+    assert!(env.scrape().get(listed, &[]).unwrap() > complete);
+}

@@ -168,7 +168,7 @@ impl TestEnv {
     fn gather(&self) -> Vec<MetricFamily> {
         let parts = self.context();
         parts.metrics.set_poll_lag(self.lag());
-        let skew = parts.clock.skew_seconds(parts.store.policy().stale_after);
+        let skew = parts.clock.skew(parts.store.policy().stale_after);
         parts.metrics.set_clock_skew(skew);
         parts.metrics.gather()
     }
@@ -307,6 +307,10 @@ impl Transport for InMemory {
                 status: response.status,
                 date,
                 arrived: Instant::now(),
+                retry_after: response
+                    .header("retry-after")
+                    .and_then(|seconds| Some(Duration::from_secs(seconds.parse().ok()?))),
+                via_proxy: false,
                 body: response.body,
             })
         })

@@ -92,12 +92,11 @@ impl BaselineState {
 fn median(mut values: Vec<f32>) -> Option<f64> {
     let middle = values.len() / 2;
     let is_even = values.len().is_multiple_of(2);
-    values.sort_unstable_by(f32::total_cmp);
-    let upper = f64::from(*values.get(middle)?);
-    let lower = if is_even {
-        f64::from(*values.get(middle.checked_sub(1)?)?)
-    } else {
-        upper
-    };
-    Some(f64::midpoint(lower, upper))
+    if values.is_empty() {
+        return None;
+    }
+    let (lower, upper, _) = values.select_nth_unstable_by(middle, f32::total_cmp);
+    let lower = lower.iter().copied().max_by(f32::total_cmp);
+    let lower = lower.filter(|_| is_even).unwrap_or(*upper);
+    Some(f64::midpoint(f64::from(lower), f64::from(*upper)))
 }

@@ -42,6 +42,10 @@ pub(super) struct ChannelState {
     validator: SampleValidator,
     /// The longest range to request, after a response that was too large.
     max_range: Option<Duration>,
+    /// When a request is next to look back for streams that have begun and are slow.
+    next_look_back: Option<MonotonicInstant>,
+    /// Whether the next request does.
+    looks_back: bool,
 }
 
 /// What a response changed: the samples that it added and those that were discarded.
@@ -55,6 +59,11 @@ pub(super) struct UpdateSummary {
 
 /// The streams of a channel at most; samples of further ones are discarded.
 pub(super) const MAX_STREAMS: usize = 8;
+/// How far the samples of a live stream may be behind those of the channel's other streams, so
+/// that they are requested although nothing new was received of the stream for a while.
+const MAX_STREAM_LAG: Duration = Duration::from_secs(5 * 60);
+/// A stream without new samples makes way for one with samples that are newer by this.
+const REPLACEABLE_AFTER: Duration = Duration::from_secs(30);
 /// How long a channel counts as recently live after its session has ended.
 const RECENTLY_LIVE_SPAN: Duration = Duration::from_secs(3600);
 
@@ -78,6 +87,8 @@ impl ChannelState {
             streams: Vec::new(),
             validator: SampleValidator::default(),
             max_range: None,
+            next_look_back: None,
+            looks_back: false,
         }
     }
 
@@ -113,10 +124,24 @@ impl ChannelState {
         self.liveness.state == LiveState::Live || until.is_some_and(|until| now.monotonic < until)
     }
 
-    /// The samples to request next.
-    pub(super) fn next_range(&self) -> NextRange {
+    /// The samples to request next: those after the newest one of the slowest stream that may
+    /// be live.
+    pub(super) fn next_range(
+        &self,
+        now: TimeSnapshot,
+        policy: &FreshnessPolicy,
+        scale: IntervalScale,
+    ) -> NextRange {
+        let may_be_live = |stream: &&Stream| {
+            stream.newest_time().map(|newest| newest + MAX_STREAM_LAG) >= self.last_sample
+                || self.is_visible(stream, now, policy, scale)
+        };
+        let streams = self.streams.iter().filter(may_be_live);
+        let slowest = streams.filter_map(Stream::newest_time).min();
+        let newest = slowest.or(self.last_sample);
+        let look_back = self.looks_back.then(|| now.server_time - MAX_STREAM_LAG);
         NextRange {
-            newest: self.last_sample,
+            newest: newest.map(|newest| newest.min(look_back.unwrap_or(newest))),
             limit: self.max_range,
         }
     }
@@ -142,10 +167,11 @@ impl ChannelState {
         info: &StreamInfo,
         policy: &FreshnessPolicy,
     ) -> UpdateSummary {
+        let pause = self.last_success.map(|last| now.monotonic.since(last));
         self.record_success(Outcome::Ok, now);
         if self.liveness.observe_live(now) {
             for stream in &mut self.streams {
-                stream.begin_session(self.liveness.not_before());
+                stream.begin_session(self.liveness.not_before);
             }
         }
         self.last_live = Some(now.monotonic);
@@ -173,17 +199,29 @@ impl ChannelState {
             });
         // Known streams first, so that no new stream replaces one that has new samples in this
         // response; then those with the newest samples.
-        unknown.sort_by_key(|samples| std::cmp::Reverse(samples.last().map(|last| last.time)));
+        let newest = |samples: &[ValidSample]| samples.last().map(|last| last.time);
+        unknown.sort_by_key(|samples| std::cmp::Reverse(newest(samples)));
         known.append(&mut unknown);
+        let channel_newest = known.iter().filter_map(|samples| newest(samples)).max();
         for of_stream in known {
-            self.ingest(of_stream, now, policy, &mut digest);
+            // What polls missed may have ended long before the response.
+            let lag = channel_newest
+                .zip(newest(of_stream))
+                .map_or(Duration::ZERO, |(channel, stream)| channel.since(stream));
+            let overdue = lag.min(pause.unwrap_or(lag));
+            self.ingest(of_stream, overdue, now, policy, &mut digest);
         }
         self.validator.finish_response();
         if !digest.new_samples.is_empty() {
             self.last_new_sample = Some(now.monotonic);
             self.max_range = None;
         }
-        self.compact(now, policy);
+        let next_look_back = now.monotonic + MAX_STREAM_LAG;
+        self.looks_back = *self.next_look_back.get_or_insert(next_look_back) <= now.monotonic;
+        if self.looks_back {
+            self.next_look_back = Some(next_look_back);
+        }
+        self.compact(now);
         let new_samples = u64::try_from(digest.new_samples.len()).unwrap_or(u64::MAX);
         self.poll_log
             .push(Outcome::Ok, None, new_samples, now.monotonic);
@@ -191,7 +229,7 @@ impl ChannelState {
     }
 
     /// Applies a response by which the channel is not live.
-    pub(super) fn apply_not_live(&mut self, now: TimeSnapshot, policy: &FreshnessPolicy) {
+    pub(super) fn apply_not_live(&mut self, now: TimeSnapshot) {
         self.record_success(Outcome::NotLive, now);
         self.poll_log.push(Outcome::NotLive, None, 0, now.monotonic);
         if self.liveness.state == LiveState::Live {
@@ -202,7 +240,7 @@ impl ChannelState {
             .reported
             .filter(|(status, _)| *status != LiveStatus::Live);
         self.liveness.observe_not_live(now);
-        self.compact(now, policy);
+        self.compact(now);
     }
 
     /// Applies the status that Polyv reports. Whether the channel is live depends on its stream
@@ -263,13 +301,22 @@ impl ChannelState {
         policy: &FreshnessPolicy,
         scale: IntervalScale,
     ) -> Vec<StreamSnapshot> {
-        let visible = self.streams.iter().filter(|stream| {
-            self.visible_until(stream, now, policy, scale)
-                .is_some_and(|until| until > now.monotonic)
-        });
+        let streams = self.streams.iter();
+        let visible = streams.filter(|stream| self.is_visible(stream, now, policy, scale));
         visible
             .filter_map(|stream| stream.snapshot(policy))
             .collect()
+    }
+
+    fn is_visible(
+        &self,
+        stream: &Stream,
+        now: TimeSnapshot,
+        policy: &FreshnessPolicy,
+        scale: IntervalScale,
+    ) -> bool {
+        let until = self.visible_until(stream, now, policy, scale);
+        until.is_some_and(|until| until > now.monotonic)
     }
 
     /// The history of each stream for the half hour before `server_time`, of streams that are
@@ -317,7 +364,7 @@ impl ChannelState {
             return None;
         }
         let newest = stream.newest_time()?;
-        let heard_until = stream.last_new + self.staleness_timeout(policy, scale);
+        let heard_until = stream.heard_until(self.staleness_timeout(policy, scale));
         let left = (newest + policy.max_sample_age).millis_after(now.server_time);
         // A sample of exactly the maximal age is still fresh.
         let young_until = match u64::try_from(left + 1) {
@@ -327,18 +374,19 @@ impl ChannelState {
         Some(heard_until.min(young_until))
     }
 
-    /// Adds the samples of one stream, sorted by time.
+    /// Adds the samples of one stream, sorted by time, the newest of which was `overdue`.
     fn ingest(
         &mut self,
         samples: &[ValidSample],
+        overdue: Duration,
         now: TimeSnapshot,
         policy: &FreshnessPolicy,
         digest: &mut UpdateSummary,
     ) {
-        let Some(first) = samples.first() else {
+        let Some(newest) = samples.last() else {
             return;
         };
-        let Some(index) = self.stream_for(&first.stream, now, policy) else {
+        let Some(index) = self.stream_for(newest, now) else {
             for sample in samples {
                 self.validator.discard(
                     DiscardReason::TooManyStreams,
@@ -353,9 +401,10 @@ impl ChannelState {
             return;
         };
         for sample in samples {
-            if !stream.ingest(sample.time, sample.values, now.monotonic) {
+            if !stream.ingest(sample.time, sample.values, policy) {
                 continue;
             }
+            stream.record_new(now.monotonic, overdue);
             let delay = self
                 .first_response_at
                 .filter(|since| sample.time > *since)
@@ -371,29 +420,24 @@ impl ChannelState {
         }
     }
 
-    /// The index of a stream. A new one is inserted, or replaces the stream that had no new
-    /// samples for longest, if that is stale; `None` where none is.
-    fn stream_for(
-        &mut self,
-        name: &StreamName,
-        now: TimeSnapshot,
-        policy: &FreshnessPolicy,
-    ) -> Option<usize> {
+    /// The index of the stream that a sample belongs to. A new one is inserted, or replaces the
+    /// stream that ended first; `None` where none has ended.
+    fn stream_for(&mut self, newest: &ValidSample, now: TimeSnapshot) -> Option<usize> {
+        let name = &newest.stream;
         if let Ok(known) = self.position(name) {
             return Some(known);
         }
         if self.streams.len() == MAX_STREAMS {
-            let staleness_timeout = policy.staleness_timeout(self.live_interval, 1.0);
-            let (silent, _) = self
-                .streams
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, stream)| stream.last_new)
-                .filter(|(_, stream)| stream.last_new + staleness_timeout <= now.monotonic)?;
-            self.streams.remove(silent);
+            let streams = self.streams.iter().enumerate();
+            let silent = streams.filter(|(_, stream)| stream.last_new < now.monotonic);
+            let (ended, _) = silent
+                .filter_map(|(index, stream)| Some((index, stream.last_sample()?)))
+                .filter(|(_, last)| *last + REPLACEABLE_AFTER < newest.time)
+                .min_by_key(|(_, last)| *last)?;
+            self.streams.remove(ended);
         }
         let place = self.position(name).unwrap_or_else(|place| place);
-        let stream = Stream::new(name.clone(), self.liveness.not_before(), now.monotonic);
+        let stream = Stream::new(name.clone(), self.liveness.not_before, now.monotonic);
         // Most channels have one stream: a capacity of four would waste a kilobyte.
         self.streams.reserve_exact(1);
         self.streams.insert(place, stream);
@@ -406,9 +450,9 @@ impl ChannelState {
     }
 
     /// Compacts the streams, and removes expired ones.
-    fn compact(&mut self, now: TimeSnapshot, policy: &FreshnessPolicy) {
+    fn compact(&mut self, now: TimeSnapshot) {
         self.streams.retain_mut(|stream| {
-            stream.compact(policy, now.server_time);
+            stream.compact(now.server_time);
             !stream.is_expired(now.server_time)
         });
     }

@@ -180,7 +180,7 @@ impl ChannelState {
                 if let Some(kind) = self.stale_stream() {
                     add(kind, None);
                 }
-                let began = now.server_time - now.monotonic.since(since);
+                let began = now.server_time - now.monotonic.since(self.liveness.session_began);
                 for stream in streams {
                     for kind in of_stream(&stream.aggregates, expect, began) {
                         add(kind, Some(stream));

@@ -26,20 +26,27 @@ pub(super) struct Liveness {
     last_response: Option<MonotonicInstant>,
     /// The number of changes between live and not live. Unknown states in between do not count.
     pub(super) transitions: u64,
+    /// When the present session began, or the last one.
+    pub(super) session_began: MonotonicInstant,
+    /// Samples at this time and before do not belong to that session. `None` where the channel
+    /// was live at the first poll and ever since.
+    pub(super) not_before: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Observation {
-    Live {
-        /// The server time at which the channel was not live yet; `None` where it was live at
-        /// the first poll and ever since.
-        not_before: Option<Timestamp>,
-    },
+    Live,
     NotLive {
+        /// When a session was interrupted; `None` where there was none before.
+        interrupted: Option<MonotonicInstant>,
         /// The server time of the last such response.
         at: Timestamp,
     },
 }
+
+/// A shorter time off air does not end a session, since encoders reconnect: a minute, and half of
+/// the default poll interval because responses show its end that much later than its beginning.
+const SESSION_GAP: Duration = Duration::from_secs(60 + 15);
 
 // === impl LiveState ===
 
@@ -69,39 +76,46 @@ impl Liveness {
             known: None,
             last_response: None,
             transitions: 0,
-        }
-    }
-
-    /// Samples at this time and before do not belong to the present session.
-    pub(super) const fn not_before(&self) -> Option<Timestamp> {
-        match self.known {
-            Some(Observation::Live { not_before }) => not_before,
-            _ => None,
+            session_began: now,
+            not_before: None,
         }
     }
 
     /// Records a response by which the channel is live; whether a session begins with it.
     pub(super) fn observe_live(&mut self, now: TimeSnapshot) -> bool {
-        let begins = matches!(self.known, Some(Observation::NotLive { .. }));
-        let not_before = match self.known {
-            None => None,
-            Some(Observation::Live { not_before }) => not_before,
-            Some(Observation::NotLive { at }) => {
+        let begins = match self.known {
+            None => true,
+            Some(Observation::Live) => false,
+            Some(Observation::NotLive { interrupted, at }) => {
                 self.transitions += 1;
-                Some(at)
+                let is_over = |since| now.monotonic.since(since) >= SESSION_GAP;
+                let begins = interrupted.is_none_or(is_over);
+                if begins {
+                    self.not_before = Some(at);
+                }
+                begins
             }
         };
-        self.known = Some(Observation::Live { not_before });
+        if begins {
+            self.session_began = now.monotonic;
+        }
+        self.known = Some(Observation::Live);
         self.record_response(LiveState::Live, now.monotonic);
         begins
     }
 
     /// Records a response by which the channel is not live.
     pub(super) fn observe_not_live(&mut self, now: TimeSnapshot) {
-        if matches!(self.known, Some(Observation::Live { .. })) {
-            self.transitions += 1;
-        }
+        let interrupted = match self.known {
+            None => None,
+            Some(Observation::Live) => {
+                self.transitions += 1;
+                Some(now.monotonic)
+            }
+            Some(Observation::NotLive { interrupted, .. }) => interrupted,
+        };
         self.known = Some(Observation::NotLive {
+            interrupted,
             at: now.server_time,
         });
         self.record_response(LiveState::NotLive, now.monotonic);
@@ -164,7 +178,7 @@ mod tests {
         assert_eq!(liveness.state, LiveState::Live);
         assert_eq!(liveness.since, at(5).monotonic);
         assert_eq!(liveness.transitions, 0);
-        assert_eq!(liveness.not_before(), None);
+        assert_eq!(liveness.not_before, None);
     }
 
     #[test]
@@ -177,7 +191,7 @@ mod tests {
         assert_eq!(liveness.transitions, 1);
         assert_eq!(liveness.since, at(60).monotonic);
         // Not live at 30, live at 60: the session began in between.
-        assert_eq!(liveness.not_before(), Some(at(30).server_time));
+        assert_eq!(liveness.not_before, Some(at(30).server_time));
         liveness.observe_not_live(at(90));
         assert_eq!(liveness.transitions, 2);
     }
@@ -202,7 +216,7 @@ mod tests {
         liveness.expire(at(1000).monotonic, STALENESS_TIMEOUT);
         liveness.observe_live(at(1000));
         assert_eq!(liveness.transitions, 1);
-        assert_eq!(liveness.not_before(), Some(at(0).server_time));
+        assert_eq!(liveness.not_before, Some(at(0).server_time));
         liveness.expire(at(2000).monotonic, STALENESS_TIMEOUT);
         liveness.observe_not_live(at(2000));
         assert_eq!(liveness.transitions, 2);

@@ -122,8 +122,8 @@ impl ChannelStore {
 
     /// Applies the response that a channel is not live.
     pub fn apply_not_live(&self, key: ChannelKey, now: TimeSnapshot) -> Option<ChannelUpdate> {
-        self.apply(key, now, |channel, policy, now| {
-            channel.apply_not_live(now, policy);
+        self.apply(key, now, |channel, _, now| {
+            channel.apply_not_live(now);
             UpdateSummary::default()
         })
     }
@@ -156,10 +156,10 @@ impl ChannelStore {
         authoritative: bool,
         now: TimeSnapshot,
     ) -> Option<ChannelUpdate> {
-        self.apply(key, now, |channel, policy, now| {
+        self.apply(key, now, |channel, _, now| {
             let is_live = status == LiveStatus::Live;
             if authoritative && !is_live {
-                channel.apply_not_live(now, policy);
+                channel.apply_not_live(now);
             }
             // Any other status of a channel whose stream is live is out of date.
             if is_live || channel.liveness.state != LiveState::Live {
@@ -185,7 +185,7 @@ impl ChannelStore {
             discarded: digest.discarded,
             transitions,
             activity: entry.channel.activity(&inner.policy),
-            next_range: entry.channel.next_range(),
+            next_range: entry.channel.next_range(now, &inner.policy, entry.scale),
         })
     }
 

@@ -51,7 +51,7 @@ pub(super) struct ChannelEntry {
     pub(super) channel: ChannelState,
     exposure: Exposure,
     /// The interval scale when the channel's current values were learned.
-    scale: IntervalScale,
+    pub(super) scale: IntervalScale,
     /// The store's version when the channel last changed.
     version: u64,
     /// Whether the channel had series when it was last evaluated.

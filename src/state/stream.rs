@@ -29,6 +29,8 @@ pub(super) struct Stream {
     samples_total: u64,
     /// When a new sample was last received.
     pub(super) last_new: MonotonicInstant,
+    /// How long that sample had been overdue by then.
+    overdue: Duration,
     session: Session,
 }
 
@@ -103,8 +105,14 @@ impl Stream {
             watermark: None,
             samples_total: 0,
             last_new: now,
+            overdue: Duration::ZERO,
             session: Session::new(not_before),
         }
+    }
+
+    /// The time of the newest sample of any session.
+    pub(super) fn last_sample(&self) -> Option<Timestamp> {
+        self.recent.newest_time()
     }
 
     /// The time of the present session's newest sample.
@@ -113,13 +121,25 @@ impl Stream {
         newest.filter(|time| self.session.contains(*time))
     }
 
-    /// Adds a sample; whether it was not known before. [`Self::compact`] has to follow once all
-    /// of a response's samples are added.
+    /// Until when the stream is heard of, if it is silent for `timeout` at most.
+    pub(super) fn heard_until(&self, timeout: Duration) -> MonotonicInstant {
+        self.last_new + timeout.saturating_sub(self.overdue)
+    }
+
+    /// Records that a response contained new samples, the newest of which was `overdue` for that
+    /// long: polls had paused meanwhile.
+    pub(super) fn record_new(&mut self, now: MonotonicInstant, overdue: Duration) {
+        self.last_new = now;
+        self.overdue = overdue;
+    }
+
+    /// Adds a sample; whether it was not known before. The samples of a response come in the
+    /// order of time, and [`Self::compact`] has to follow.
     pub(super) fn ingest(
         &mut self,
         time: Timestamp,
         values: SampleValues,
-        now: MonotonicInstant,
+        policy: &FreshnessPolicy,
     ) -> bool {
         if self.watermark.is_some_and(|watermark| time <= watermark) {
             return false;
@@ -130,23 +150,13 @@ impl Stream {
             self.recent.insert(time, values);
             self.session.observe(time, &values);
         }
-        if is_new {
-            self.samples_total += 1;
-            self.last_new = now;
-        }
+        self.samples_total += u64::from(is_new);
+        self.expire(policy);
         is_new
     }
 
-    /// Updates the baseline, and moves samples that are not recent any more to the history.
-    pub(super) fn compact(&mut self, policy: &FreshnessPolicy, server_time: Timestamp) {
-        if std::mem::take(&mut self.session.outdated) {
-            let samples = self.all_samples();
-            let bitrates = samples.bitrates();
-            let of_session = bitrates.filter(|(time, _)| self.session.contains(*time));
-            self.session
-                .baseline
-                .update(&of_session.collect::<Vec<_>>());
-        }
+    /// Moves samples that are not recent any more to the history, and forgets the oldest times.
+    fn expire(&mut self, policy: &FreshnessPolicy) {
         let Some(newest) = self.recent.newest_time() else {
             return;
         };
@@ -157,7 +167,20 @@ impl Stream {
         let known = newest - KNOWN_SPAN;
         self.known
             .expire(known, MAX_SAMPLES, |time, ()| *watermark = Some(time));
-        if newest + HISTORY_SPAN < server_time {
+    }
+
+    /// Updates the baseline, and removes a history that ended half an hour ago.
+    pub(super) fn compact(&mut self, server_time: Timestamp) {
+        if std::mem::take(&mut self.session.outdated) {
+            let samples = self.all_samples();
+            let bitrates = samples.bitrates();
+            let of_session = bitrates.filter(|(time, _)| self.session.contains(*time));
+            self.session
+                .baseline
+                .update(&of_session.collect::<Vec<_>>());
+        }
+        let newest = self.recent.newest_time();
+        if newest.is_some_and(|newest| newest + HISTORY_SPAN < server_time) {
             self.older.clear();
         }
     }

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod health;
+mod streams;
 
 use std::time::Duration;
 
@@ -90,7 +91,7 @@ fn channel_that_is_not_live_has_no_visible_stream() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
     assert!(aggregates(&channel, 60).is_some());
-    channel.apply_not_live(now(75), &POLICY);
+    channel.apply_not_live(now(75));
     assert!(aggregates(&channel, 75).is_none());
     // Time stamps of past events stay.
     assert_eq!(channel.last_sample, Some(time(55)));
@@ -253,23 +254,24 @@ fn channel_without_responses_is_unknown_and_keeps_its_samples() {
 fn samples_of_the_last_session_count_and_are_not_visible() {
     let mut channel = channel();
     live(&mut channel, 60, 0..60);
-    channel.apply_not_live(now(90), &POLICY);
+    channel.apply_not_live(now(90));
+    channel.apply_not_live(now(150));
     // The last samples of the session that ended arrive late.
-    let digest = live(&mut channel, 120, 40..90);
+    let digest = live(&mut channel, 180, 40..90);
     assert_eq!(digest.new_samples.len(), 6);
     assert_eq!(channel.last_sample, Some(time(85)));
-    assert!(aggregates(&channel, 120).is_none());
-    live(&mut channel, 135, 80..130);
-    let shown = aggregates(&channel, 135).unwrap();
-    assert_eq!(shown.newest_time, time(125));
+    assert!(aggregates(&channel, 180).is_none());
+    live(&mut channel, 195, 140..190);
+    let shown = aggregates(&channel, 195).unwrap();
+    assert_eq!(shown.newest_time, time(185));
     assert_eq!(
         shown.max.video_bitrate.get(),
         Some(1_200_000.0),
-        "95 to 125 is covered"
+        "155 to 185 is covered"
     );
     assert_eq!(shown.video_bitrate_baseline, None);
-    let stream = visible(&channel, 135).remove(0);
-    assert_eq!(stream.samples_total, 26);
+    let stream = visible(&channel, 195).remove(0);
+    assert_eq!(stream.samples_total, 28);
 }
 
 #[test]
@@ -351,14 +353,14 @@ fn last_frame_is_kept_for_the_whole_session() {
     let shown = aggregates(&channel, 1195).unwrap();
     assert_eq!(shown.last_video_frame, Some(time(55)));
     assert_eq!(shown.last_audio_frame, Some(time(1195)));
-    channel.apply_not_live(now(1200), &POLICY);
+    channel.apply_not_live(now(1200));
     let audio_only = RawSample {
         video_bitrate: NumericField::Missing,
         video_framerate: NumericField::Missing,
-        ..sample(1215)
+        ..sample(1295)
     };
-    channel.apply_stream_info(now(1220), &info([audio_only]), &POLICY);
-    let shown = aggregates(&channel, 1220).unwrap();
+    channel.apply_stream_info(now(1300), &info([audio_only]), &POLICY);
+    let shown = aggregates(&channel, 1300).unwrap();
     assert_eq!(shown.last_video_frame, None);
     assert_eq!(shown.newest.video_bitrate.get(), None);
     assert_eq!(shown.newest.audio_framerate.get(), Some(43.0));
@@ -513,7 +515,7 @@ fn query_range_starts_before_the_newest_sample() {
     let mut channel = channel();
     let start = |channel: &ChannelState, seconds| {
         channel
-            .next_range()
+            .next_range(now(seconds), &POLICY, IntervalScale::NONE)
             .at(now(seconds), POLICY.lookback)
             .start
             .unwrap()
@@ -526,22 +528,31 @@ fn query_range_starts_before_the_newest_sample() {
     assert_eq!(start(&channel, 30_000), time(30_000 - 10_500));
     // A sample that is a little ahead of Polyv's clock does not make an empty range.
     channel.apply_stream_info(now(30_000), &info([sample(30_050)]), &POLICY);
-    assert_eq!(start(&channel, 30_000), time(30_000 - 60));
+    // After 5 minutes the next request looks back for streams that have begun.
+    assert_eq!(start(&channel, 30_000), time(30_000 - 300 - 60));
+    channel.apply_stream_info(now(30_015), &info([sample(30_065)]), &POLICY);
+    assert_eq!(start(&channel, 30_015), time(30_015 - 60));
 }
 
 #[test]
 fn query_range_is_halved_after_a_too_large_response() {
     let mut channel = channel();
-    let mut requested = channel.next_range().at(now(10_000), POLICY.lookback);
+    let mut requested = channel
+        .next_range(now(10_000), &POLICY, IntervalScale::NONE)
+        .at(now(10_000), POLICY.lookback);
     for seconds in [1050, 525, 262] {
         channel.shrink_query_range(requested, now(10_000));
-        requested = channel.next_range().at(now(10_000), POLICY.lookback);
+        requested = channel
+            .next_range(now(10_000), &POLICY, IntervalScale::NONE)
+            .at(now(10_000), POLICY.lookback);
         let length = now(10_000).server_time.since(requested.start.unwrap());
         assert_eq!(length.as_secs(), seconds);
     }
     live(&mut channel, 10_000, 9_000..9_500);
     assert_eq!(
-        channel.next_range().at(now(10_000), POLICY.lookback),
+        channel
+            .next_range(now(10_000), &POLICY, IntervalScale::NONE)
+            .at(now(10_000), POLICY.lookback),
         Range::since(time(9_435))
     );
 }
@@ -593,7 +604,7 @@ fn memory_of_a_channel_is_bounded() {
     }
     assert_eq!(visible(&channel, 300).len(), MAX_STREAMS);
     // Hours after a first response of hours, nothing of it is left.
-    channel.apply_not_live(now(100_000), &POLICY);
+    channel.apply_not_live(now(100_000));
     channel.apply_stream_info(now(100_010), &StreamInfo::default(), &POLICY);
     assert_eq!(visible(&channel, 100_010).len(), 0);
 }

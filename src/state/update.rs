@@ -73,7 +73,7 @@ pub struct ChannelActivity {
 /// The samples to request next: all that are not known yet, and a few that are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NextRange {
-    /// The newest known sample of any stream.
+    /// What is older than this is known.
     pub(super) newest: Option<Timestamp>,
     /// The longest range, after a response that was too large.
     pub(super) limit: Option<Duration>,

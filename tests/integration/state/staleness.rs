@@ -115,7 +115,7 @@ async fn channel_live_again_exposes_only_the_new_session() {
     env.set_script("1", "{phase: bitrate_drop, to: 0.1, for: 30s}");
     advance(25.0).await;
     env.set_script("1", "offline");
-    advance(60.0).await;
+    advance(100.0).await;
     assert_eq!(env.scrape().state("1"), "not_live");
     let turned_live = env.wall_seconds();
     env.set_script("1", "steady");
@@ -145,6 +145,44 @@ async fn channel_live_again_exposes_only_the_new_session() {
         env.scrape().of("polyv_channel_live_transitions_total", "1"),
         Some(2.0)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn short_time_off_air_keeps_the_baseline() {
+    for off_air in [1.0, 20.0, 45.0, 59.0] {
+        let env = TestEnv::with_exporter(
+            &scenario("sample_delay: 20s\nchannels: [{id: 1, bitrate_bps: 1000000}]"),
+            &config("[{id: 1}]"),
+        );
+        advance(300.0).await;
+        env.set_script("1", "{phase: bitrate_drop, to: 0.2}");
+        advance(95.0).await;
+        env.set_script("1", "offline");
+        advance(off_air).await;
+        env.set_script("1", "{phase: bitrate_drop, to: 0.2}");
+        advance(120.0).await;
+        let scrape = env.scrape();
+        assert_eq!(scrape.state("1"), "live");
+        let baseline = scrape.of("polyv_stream_video_bitrate_baseline_bps", "1");
+        assert_eq!(baseline, Some(1e6), "{off_air}");
+        let max = scrape.of("polyv_stream_video_bitrate_max_bps", "1");
+        assert_eq!(max, Some(2e5), "{off_air}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn push_that_ended_before_the_start_is_not_exposed() {
+    let life = "[{phase: two_streams, name: backup, for: 10m}, steady]";
+    let scenario = scenario(&format!("channels: [{{id: 1, life: {life}}}]"));
+    for (ended_before, expected) in [(60.0, 2), (360.0, 1)] {
+        let mut env = TestEnv::new(&scenario);
+        advance(600.0 + ended_before).await;
+        env.start(&config("[{id: 1}]"));
+        advance(20.0).await;
+        let scrape = env.scrape();
+        let streams = scrape.all("polyv_stream_samples_total", &[]);
+        assert_eq!(streams.len(), expected, "{ended_before}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -38,7 +38,9 @@ pub enum HealthIssueKind {
     BitrateLow,
     /// The video frame rate is under the expected one.
     VideoFramerateLow,
-    /// The channel has been live for minutes and never had a sample.
+    /// A stream never had a frame or a bit.
+    StreamEmpty,
+    /// The channel has been live for minutes and never had a usable sample.
     WithoutSamples,
     /// Whether the channel is live is not known.
     StateUnknown,
@@ -65,6 +67,8 @@ const FRAMERATE_LOW_BELOW: f64 = 0.7;
 const MAX_FRAME_GAP: Duration = Duration::from_secs(20);
 /// The time for the first frame, where frames are expected.
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(60);
+/// The time for a stream's first frame or bit, where none is expected.
+const EMPTY_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 /// How far the last new sample may be behind the last response.
 const MAX_SAMPLE_GAP: Duration = Duration::from_secs(60);
 /// The most that Polyv's delay may add to that at the start of a session.
@@ -82,7 +86,7 @@ const MIN_FAILURES: u64 = 2;
 
 impl HealthIssueKind {
     /// All kinds, the most severe first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::OfflineUnexpectedly,
         Self::SamplesMissing,
         Self::VideoFrozen,
@@ -90,6 +94,7 @@ impl HealthIssueKind {
         Self::BitrateDropped,
         Self::BitrateLow,
         Self::VideoFramerateLow,
+        Self::StreamEmpty,
         Self::WithoutSamples,
         Self::StateUnknown,
         Self::PollFailed,
@@ -106,6 +111,7 @@ impl HealthIssueKind {
             Self::BitrateDropped => "bitrate_dropped",
             Self::BitrateLow => "bitrate_low",
             Self::VideoFramerateLow => "video_framerate_low",
+            Self::StreamEmpty => "stream_empty",
             Self::WithoutSamples => "without_samples",
             Self::StateUnknown => "state_unknown",
             Self::PollFailed => "poll_failed",
@@ -123,6 +129,7 @@ impl HealthIssueKind {
             | Self::BitrateDropped => Severity::Critical,
             Self::BitrateLow
             | Self::VideoFramerateLow
+            | Self::StreamEmpty
             | Self::WithoutSamples
             | Self::StateUnknown
             | Self::PollFailed => Severity::Warning,
@@ -237,7 +244,7 @@ impl ChannelState {
     }
 }
 
-/// The issues of a stream whose channel has been live since `began`, in server time.
+/// The issues of a stream whose session began at `began`, in server time.
 fn of_stream(
     aggregates: &StreamAggregates,
     expect: &Expect,
@@ -252,14 +259,28 @@ fn of_stream(
     };
     let video = frames(aggregates.last_video_frame, expect.video_framerate_fps);
     let audio = frames(aggregates.last_audio_frame, expect.audio_framerate_fps);
+    let empty = is_empty(aggregates) && aggregates.newest_time.since(began) >= EMPTY_TIMEOUT;
     [
         video.then_some(HealthIssueKind::VideoFrozen),
         audio.then_some(HealthIssueKind::AudioLost),
         bitrate,
         framerate,
+        empty.then_some(HealthIssueKind::StreamEmpty),
     ]
     .into_iter()
     .flatten()
+}
+
+/// Whether a stream never had a frame, and has no bit.
+fn is_empty(aggregates: &StreamAggregates) -> bool {
+    let bitrates = [
+        aggregates.newest.video_bitrate.get(),
+        aggregates.max.video_bitrate.get(),
+        aggregates.video_bitrate_baseline,
+    ];
+    aggregates.last_video_frame.is_none()
+        && aggregates.last_audio_frame.is_none()
+        && bitrates.into_iter().flatten().all(|bitrate| bitrate <= 0.0)
 }
 
 /// Compares a bitrate with the expected one, or else with the stream's baseline.

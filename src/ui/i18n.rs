@@ -217,10 +217,10 @@ impl Language {
             HealthIssueKind::BitrateDropped => ("Bitrate dropped", "码率骤降"),
             HealthIssueKind::BitrateLow => ("Bitrate low", "码率偏低"),
             HealthIssueKind::VideoFramerateLow => ("Video frame rate low", "视频帧率偏低"),
-            HealthIssueKind::WithoutSamples => (
-                "Live without any samples: perhaps on another CDN",
-                "直播中但从未有采样：可能使用了其他 CDN",
-            ),
+            HealthIssueKind::StreamEmpty => ("Never a frame or a bit", "从未有音视频数据"),
+            HealthIssueKind::WithoutSamples => {
+                ("Live without any usable samples", "直播中但从未有可用采样")
+            }
             HealthIssueKind::StateUnknown => ("Unknown whether it is live", "无法得知是否在直播"),
             HealthIssueKind::PollFailed => ("The last polls failed", "最近的查询失败"),
         };

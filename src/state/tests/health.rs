@@ -218,6 +218,65 @@ fn unknown_state_is_an_issue() {
 }
 
 #[test]
+fn stream_without_a_frame_or_a_bit_is_an_issue_after_two_minutes() {
+    let empty = |seconds: i64| RawSample {
+        video_bitrate: NumericField::Number(0.0),
+        ..frames(seconds, 0.0, 0.0)
+    };
+    let found = |sample: &dyn Fn(i64) -> RawSample, until: i64| {
+        let mut channel = channel();
+        live(&mut channel, 0, 0..0);
+        let samples = (0..=until).step_by(5).map(sample);
+        channel.apply_stream_info(now(until), &info(samples), &POLICY);
+        kinds(&channel, until, &NOTHING)
+    };
+    assert_eq!(found(&empty, 115), []);
+    assert_eq!(found(&empty, 120), [HealthIssueKind::StreamEmpty]);
+    assert_eq!(found(&empty, 600), [HealthIssueKind::StreamEmpty]);
+    let without_frames = |seconds: i64| RawSample {
+        video_framerate: NumericField::Missing,
+        audio_framerate: NumericField::Missing,
+        ..empty(seconds)
+    };
+    assert_eq!(found(&without_frames, 120), [HealthIssueKind::StreamEmpty]);
+    // Sound alone, or bits alone, are something.
+    let audio_only = |seconds: i64| RawSample {
+        audio_framerate: NumericField::Number(43.0),
+        ..empty(seconds)
+    };
+    assert_eq!(found(&audio_only, 600), []);
+    let bits_only = |seconds: i64| RawSample {
+        video_bitrate: NumericField::Number(9_000.0),
+        ..empty(seconds)
+    };
+    assert_eq!(found(&bits_only, 600), []);
+    // A frame in the first minute tells that the stream froze.
+    let froze = |seconds: i64| match seconds {
+        0..60 => frames(seconds, 15.0, 0.0),
+        _ => empty(seconds),
+    };
+    assert_eq!(
+        found(&froze, 600),
+        [
+            HealthIssueKind::VideoFrozen,
+            HealthIssueKind::BitrateDropped
+        ]
+    );
+}
+
+#[test]
+fn short_time_off_air_does_not_restart_the_wait_for_the_first_frame() {
+    let mut channel = channel();
+    live(&mut channel, 0, 0..0);
+    let frozen = |seconds: i64| frames(seconds, 0.0, 43.0);
+    channel.apply_stream_info(now(40), &info((0..40).step_by(5).map(frozen)), &POLICY);
+    assert_eq!(kinds(&channel, 40, &ALL), []);
+    channel.apply_not_live(now(45));
+    channel.apply_stream_info(now(70), &info([frozen(65)]), &POLICY);
+    assert_eq!(kinds(&channel, 70, &ALL), [HealthIssueKind::VideoFrozen]);
+}
+
+#[test]
 fn issues_name_their_stream_with_the_most_severe_first() {
     let mut channel = channel();
     let both = |seconds: i64| {

@@ -375,6 +375,7 @@ fn alerts_for(kind: HealthIssueKind) -> &'static [&'static str] {
         HealthIssueKind::BitrateDropped => &["PolyvStreamBitrateDropped", "PolyvStreamBitrateLow"],
         HealthIssueKind::BitrateLow => &["PolyvStreamBitrateLow"],
         HealthIssueKind::VideoFramerateLow => &["PolyvStreamVideoFramerateLow"],
+        HealthIssueKind::StreamEmpty => &["PolyvStreamEmpty"],
         HealthIssueKind::WithoutSamples => &["PolyvChannelWithoutSamples"],
         HealthIssueKind::StateUnknown => &["PolyvChannelStateUnknown"],
         // Alert rules have failed polls by endpoint, and not by channel.

@@ -1,8 +1,10 @@
 //! Which channels a request selects, and their order.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::state::{ChannelSnapshot, HealthIssueKind, LiveState, SampleValues, Severity};
 use polyv_client::truncate;
@@ -22,10 +24,14 @@ pub struct Query {
 }
 
 /// A filter by state or by problems.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, EnumString, IntoStaticStr, VariantArray,
+)]
 #[serde(try_from = "String")]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum StateFilter {
     #[default]
+    #[strum(serialize = "")]
     Any,
     /// Any problem.
     Problem,
@@ -47,10 +53,12 @@ pub(crate) struct Sort {
 }
 
 /// What channels are sorted by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Column {
     /// The worst first.
     #[default]
+    #[strum(serialize = "")]
     Severity,
     Name,
     /// The longest in its state first.
@@ -120,7 +128,7 @@ impl Query {
         for (name, value) in [
             ("q", self.q.as_str()),
             ("account", &self.account),
-            ("state", self.state.as_str()),
+            ("state", self.state.into()),
             ("sort", &self.sort.to_string()),
             (
                 "page",
@@ -148,22 +156,6 @@ fn contains(channel: &ChannelSnapshot, text: &str) -> bool {
 // === impl StateFilter ===
 
 impl StateFilter {
-    /// All filters by the value of the parameter, in the order in which a form offers them.
-    pub(crate) const ALL: [(&'static str, Self); 7] = [
-        ("", Self::Any),
-        ("problem", Self::Problem),
-        ("critical", Self::Critical),
-        ("warning", Self::Warning),
-        ("live", Self::Live),
-        ("not_live", Self::NotLive),
-        ("unknown", Self::Unknown),
-    ];
-
-    /// The value of the parameter.
-    pub(crate) fn as_str(self) -> &'static str {
-        name_of(self, &Self::ALL)
-    }
-
     fn matches(self, channel: &ChannelSnapshot) -> bool {
         match self {
             Self::Any => true,
@@ -181,23 +173,13 @@ impl TryFrom<String> for StateFilter {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        named(&text, &Self::ALL).ok_or_else(|| unknown_value("state", &text, &Self::ALL))
+        parse("state", &text)
     }
 }
 
 // === impl Column ===
 
 impl Column {
-    /// All columns by the value of the parameter, in the order in which a form offers them.
-    pub(crate) const ALL: [(&'static str, Self); 6] = [
-        ("", Self::Severity),
-        ("name", Self::Name),
-        ("since", Self::Since),
-        ("bitrate", Self::Bitrate),
-        ("framerate", Self::Framerate),
-        ("sample", Self::Sample),
-    ];
-
     /// What a channel is sorted by; `None` if it has no such value.
     fn value(self, channel: &ChannelSnapshot) -> Option<u64> {
         let lowest = |field: fn(&SampleValues) -> Option<f64>| {
@@ -226,8 +208,7 @@ impl TryFrom<String> for Sort {
             Some(name) if !name.is_empty() => (true, name),
             _ => (false, text.as_str()),
         };
-        let column = named(name, &Column::ALL);
-        let column = column.ok_or_else(|| unknown_value("sort", &text, &Column::ALL))?;
+        let column = parse("sort", name)?;
         Ok(Self { column, descending })
     }
 }
@@ -235,28 +216,21 @@ impl TryFrom<String> for Sort {
 impl fmt::Display for Sort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.descending { "-" } else { "" };
-        write!(f, "{sign}{}", name_of(self.column, &Column::ALL))
+        write!(f, "{sign}{}", <&str>::from(self.column))
     }
 }
 
-/// The value that a parameter names.
-fn named<T: Copy>(text: &str, known: &[(&str, T)]) -> Option<T> {
-    let found = known.iter().find(|(name, _)| *name == text);
-    found.map(|(_, value)| *value)
-}
-
-/// The name of a parameter's value.
-fn name_of<T: PartialEq>(value: T, known: &[(&'static str, T)]) -> &'static str {
-    let found = known.iter().find(|(_, known)| *known == value);
-    found.map_or("", |(name, _)| name)
-}
-
-/// An error that lists the values of a parameter.
-fn unknown_value<T>(parameter: &str, text: &str, known: &[(&str, T)]) -> String {
-    let names = known.iter().map(|(name, _)| *name);
-    let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
-    let (text, names) = (truncate(text, 40), names.join(", "));
-    format!("`{parameter}` can't be `{text}`; it can be {names}")
+/// The value that a parameter names; else an error that lists all values.
+fn parse<T>(parameter: &str, text: &str) -> Result<T, String>
+where
+    T: FromStr + VariantArray + Copy + Into<&'static str>,
+{
+    text.parse().map_err(|_| {
+        let names = T::VARIANTS.iter().map(|value| (*value).into());
+        let names: Vec<&str> = names.filter(|name: &&str| !name.is_empty()).collect();
+        let (text, names) = (truncate(text, 40), names.join(", "));
+        format!("`{parameter}` can't be `{text}`; it can be {names}")
+    })
 }
 
 /// The worst problem first, then live channels, then those of unknown state.

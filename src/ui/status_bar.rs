@@ -23,7 +23,7 @@ pub(super) fn counts(counts: Counts, query: &Query, context: RenderContext) -> M
             ..query.clone()
         };
         html! {
-            li class={ (filter.as_str()) @if count == 0 { " zero" } } {
+            li class={ (<&str>::from(filter)) @if count == 0 { " zero" } } {
                 a href=(wanted.link(None)) { b { (count) } " " (word) }
             }
         }

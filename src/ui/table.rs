@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
+use strum::VariantArray as _;
 
 use super::context::RenderContext;
 use super::i18n::Messages;
@@ -23,8 +24,8 @@ pub(super) fn filters(query: &Query, named: &BTreeSet<&str>, context: RenderCont
                 (accounts(query, named, context))
             }
             select name="state" aria-label=(messages.state) {
-                @for (name, state) in StateFilter::ALL {
-                    option value=(name) selected[state == query.state] {
+                @for &state in StateFilter::VARIANTS {
+                    option value=(<&str>::from(state)) selected[state == query.state] {
                         (match state {
                             StateFilter::Any => messages.any_state,
                             StateFilter::Problem => messages.with_a_problem,
@@ -39,9 +40,9 @@ pub(super) fn filters(query: &Query, named: &BTreeSet<&str>, context: RenderCont
             }
             // For phones, where the table has no headings.
             select.narrow name="sort" aria-label=(messages.sort_by) {
-                @for (name, column) in Column::ALL {
+                @for &column in Column::VARIANTS {
                     @let sort = Sort { column, descending: false };
-                    option value=(name) selected[sort == query.sort] {
+                    option value=(<&str>::from(column)) selected[sort == query.sort] {
                         (column_name(column, messages))
                     }
                 }

@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use tracing::error;
 
 use super::tracked_body::CHUNK_SIZE;
 use crate::metrics::ScrapeWriter;
@@ -88,7 +89,7 @@ impl Pieces {
         let first = self.next().transpose()?.unwrap_or_default();
         if self.write_next.is_some() {
             return Ok(Body::from_stream(
-                stream::iter([Ok(first)]).chain(stream::iter(self)),
+                stream::iter([Ok(first)]).chain(stream::iter(self.map(log_failure))),
             ));
         }
         if first.len() <= MAX_WAITING_BYTES {
@@ -102,7 +103,7 @@ impl Pieces {
         let pieces = Self::new(self.length, move |out| {
             Ok(std::io::Read::take(&mut decoder, limit).read_to_end(out)? > 0)
         });
-        Ok(Body::from_stream(stream::iter(pieces)))
+        Ok(Body::from_stream(stream::iter(pieces.map(log_failure))))
     }
 
     /// The body compressed. A small one is compressed at once and has a length; a large one is
@@ -131,11 +132,17 @@ impl Pieces {
                     let _permit = permit;
                     steps.next()
                 });
-                step.await.map_err(Error::other)?.map(Some)
+                let step = step.await.map_err(Error::other).flatten();
+                log_failure(step).map(Some)
             }
         });
         Ok(Body::from_stream(stream::iter([Ok(bytes)]).chain(rest)))
     }
+}
+
+/// Logs why a body ends early, which its client only sees as a broken connection.
+fn log_failure<T>(piece: Result<T>) -> Result<T> {
+    piece.inspect_err(|failure| error!(%failure, "a response cannot be rendered to its end"))
 }
 
 impl Iterator for Pieces {
@@ -162,7 +169,7 @@ impl Iterator for Pieces {
 impl From<Vec<u8>> for Pieces {
     fn from(mut body: Vec<u8>) -> Self {
         Self::new(Some(body.len()), move |out| {
-            *out = std::mem::take(&mut body);
+            out.append(&mut body);
             Ok(false)
         })
     }

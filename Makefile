@@ -45,6 +45,10 @@ advisories: ## Checks the dependencies against published advisories (needs cargo
 docs: ## Generates docs/metrics.md from the metric families
 	UPDATE_DOCS=1 cargo test --locked --test integration metrics_page_equals_the_metric_families
 
+.PHONY: picture
+picture: ## Makes the picture of the status page from the demonstration (needs Chromium)
+	scripts/status-page-picture
+
 .PHONY: dashboards
 dashboards: ## Generates dashboards/*.json from dashboards/source, and copies them into the Helm chart
 	target/test-tools/python/bin/python3 -B dashboards/source/build.py

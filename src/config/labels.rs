@@ -111,7 +111,7 @@ mod tests {
             let suggested = suggested.split('`').next().unwrap();
             assert_eq!(check(suggested), Ok(()), "{why}");
         }
-        for name in ["room", "_", "node_name", "le_", "Pod"] {
+        for name in ["hall", "_", "node_name", "le_", "Pod"] {
             assert_eq!(check(name), Ok(()), "{name}");
         }
     }

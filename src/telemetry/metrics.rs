@@ -283,7 +283,7 @@ impl Metrics {
         &self.reloads
     }
 
-    /// Counts lines that were dropped since the last time, each once whoever else scrapes.
+    /// Counts lines that were dropped since the last time, each once, however many scrapes run at once.
     fn count_dropped_lines(&self) {
         static COUNTED: AtomicU64 = AtomicU64::new(0);
         let dropped = Stderr::dropped_lines();

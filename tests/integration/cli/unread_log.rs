@@ -118,7 +118,7 @@ async fn lines_are_dropped_and_counted_once_nothing_reads_the_log() {
     let reload = client().post(format!("{base}/-/reload")).send().await;
     assert_eq!(reload.unwrap().status(), 500);
     until(&url, "lines are dropped", |s| dropped(s) > 10_000.0).await;
-    // Each is counted once, whoever scrapes.
+    // Each is counted once, however many scrapes there are.
     let counts = tokio::join!(scrape(&url), scrape(&url), scrape(&url));
     assert!(dropped(&counts.2) < 20_100.0);
     let calls = scrape(&url).await.calls("main", "ok");

@@ -72,7 +72,7 @@ fn channel_capacity_matches_the_sizing_page() {
         capacity_warning(&Source::text("test", &text).load().unwrap())
     };
     // Before its first response, the program uses the page's formula.
-    assert!(page.contains("=  0.98 × requests / (per + time of an answer)"));
+    assert!(page.contains("=  0.98 × requests / (per + time of a response)"));
     let there = |requests: usize, latency: f64| {
         let mut limit = rate_limit_from_config(&default());
         assert!(requests != 1_000 || limit.requests == requests);
@@ -87,7 +87,7 @@ fn channel_capacity_matches_the_sizing_page() {
     assert_eq!(format!("{:.0}", there(1_000, 0.3)), "95");
 
     // The table, for responses after 0.3 seconds.
-    assert!(page.contains("| channels, when answers come after 0.3 seconds | fits"));
+    assert!(page.contains("| channels, when responses take 0.3 seconds | fits"));
     let poll = default().poll;
     let most = |requests, interval: Duration, step: f64| {
         (there(requests, 0.3) * interval.as_secs_f64() / step).floor() * step

@@ -17,7 +17,7 @@ const INTERVALS: [Word<ImageInterval>; 4] = [
     ("5s", "12 a minute", ImageInterval::Seconds5),
     ("20s", "3 a minute", ImageInterval::Seconds20),
     ("60s", "1 a minute", ImageInterval::Seconds60),
-    ("1m", "the same", ImageInterval::Seconds60),
+    ("1m", "as 60s", ImageInterval::Seconds60),
 ];
 const STRATEGIES: [Word<Strategy>; 3] = [
     ("easy", "lenient", Strategy::Easy),

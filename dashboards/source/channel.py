@@ -114,13 +114,18 @@ def over_time(board: build.Dashboard) -> build.Dashboard:
         "Video bitrate",
         "Each stream's newest sample, and the lowest of the last 90 seconds, so that a dip between"
         " two scrapes still shows. Dotted: the highest of the last 30 seconds, which the alerts look"
-        " at. Dashed: what is expected, the stream's own usual level, and where the page begins. Zero means that no video comes. A gap means not live.",
+        " at. Dashed: what is expected, the stream's own usual level, what nine of ten of its samples exceed, and"
+        " where the page begins (without an expectation, if frames are lost too or it is a camera). Zero means that"
+        " no video comes. A gap means not live.",
         [
             parts.query(stream("polyv_stream_video_bitrate_bps"), "{{stream}}", "A"),
             parts.query(stream("polyv_stream_video_bitrate_min_bps", "min"), "{{stream}} lowest", "B"),
             parts.query(stream("polyv_stream_video_bitrate_max_bps"), "{{stream}} best half minute", "C"),
             parts.query(of_channel("polyv_channel_expected_video_bitrate_bps"), "expected", "D"),
             parts.query(stream("polyv_stream_video_bitrate_baseline_bps"), "{{stream}} usual level", "E"),
+            parts.query(
+                stream("polyv_stream_video_bitrate_baseline_low_bps"), "{{stream}} usually above", "G"
+            ),
             parts.query(
                 f"{of_channel('polyv_channel_expected_video_bitrate_bps')}"
                 f" * {threshold('bitrate_dropped_of_expected')}"
@@ -135,7 +140,7 @@ def over_time(board: build.Dashboard) -> build.Dashboard:
         width=24,
     ).height(10)
     bitrate = parts.dashed(bitrate, "expected", GOOD)
-    bitrate = parts.dashed(bitrate, "/.*usual level/", OFF)
+    bitrate = parts.dashed(bitrate, "/.*usual(ly above| level)/", OFF)
     bitrate = parts.dashed(bitrate, "page below", BAD)
     bitrate = bitrate.override_by_regexp(
         "/.*best half minute/",
@@ -154,11 +159,15 @@ def over_time(board: build.Dashboard) -> build.Dashboard:
     best = parts.query(
         stream("polyv_stream_video_framerate_max_fps"), "{{stream}} best half minute", "D"
     )
+    usual = parts.query(
+        stream("polyv_stream_video_framerate_baseline_fps"), "{{stream}} usual rate", "E"
+    )
     video = parts.lines(
         "Video frame rate",
         "Each stream's newest sample, the lowest of the last 90 seconds, and the highest of the last"
-        " 30. Zero means a picture that stands still. A gap means not live, or no such value.",
-        [*frames("video"), best],
+        " 30. Dashed: what is expected, and the stream's own usual rate. Zero means a picture that stands"
+        " still. A gap means not live, or no such value.",
+        [*frames("video"), best, usual],
         unit="suffix: fps",
     )
     audio = parts.lines(
@@ -212,7 +221,7 @@ def over_time(board: build.Dashboard) -> build.Dashboard:
             )
         )
         .with_panel(bitrate)
-        .with_panel(parts.dashed(video, "expected", GOOD))
+        .with_panel(parts.dashed(parts.dashed(video, "expected", GOOD), "/.*usual rate/", OFF))
         .with_panel(parts.dashed(audio, "expected", GOOD))
         .with_panel(age)
         .with_panel(heard)

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::decoder::Field;
 use super::diagnostic::Location;
 use super::labels;
-use super::model::{Channel, Expect};
-use super::values::{boolean, interval, positive};
+use super::model::{Channel, Content, Expect};
+use super::values::{boolean, choice, interval, positive};
 use web_config::redact;
 
 /// Longer numbers are not the id of a channel.
@@ -105,6 +105,8 @@ fn expect(field: Field<'_>) -> Expect {
     let mut expect = Expect::default();
     if let Some(mut map) = field.mapping() {
         map.set("live", &mut expect.live, boolean);
+        let contents = Content::ALL.map(|content| (content.as_str(), content));
+        expect.content = map.parse("content", choice(&contents));
         expect.video_bitrate_bps = map.parse("video_bitrate_bps", positive);
         expect.video_framerate_fps = map.parse("video_framerate_fps", positive);
         expect.audio_framerate_fps = map.parse("audio_framerate_fps", positive);

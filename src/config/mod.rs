@@ -32,7 +32,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use discovery::{DiscoveryConfig, Expose, Pattern};
 pub use duration::{format_duration, parse_duration};
 pub use fingerprint::SourceFingerprint;
-pub use model::{Account, Channel, Config, Expect};
+pub use model::{Account, Channel, Config, Content, Expect};
 pub use poll::{Poll, StatusMode};
 pub use secret::SecretSource;
 pub use shard::{InvalidShard, MAX_SHARDS, Shard};

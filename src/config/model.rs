@@ -68,12 +68,39 @@ pub struct Channel {
 pub struct Expect {
     /// Whether the channel should be live all the time.
     pub live: bool,
+    /// What the picture shows.
+    pub content: Option<Content>,
     /// Video bitrate, in bits per second.
     pub video_bitrate_bps: Option<f64>,
     /// Video frame rate, in frames per second.
     pub video_framerate_fps: Option<f64>,
     /// Audio frame rate, in frames per second.
     pub audio_framerate_fps: Option<f64>,
+}
+
+/// What a channel's picture shows: what a falling bitrate means where none is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// A camera's picture, whose bitrate does not fall unless something fails.
+    Camera,
+    /// Slides or a shared screen, whose bitrate falls whenever the picture stands still.
+    Screen,
+}
+
+// === impl Content ===
+
+impl Content {
+    /// All contents.
+    pub const ALL: [Self; 2] = [Self::Camera, Self::Screen];
+
+    /// The name in the configuration and in the label `content`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Camera => "camera",
+            Self::Screen => "screen",
+        }
+    }
 }
 
 // === impl Config ===

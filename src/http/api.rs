@@ -16,7 +16,7 @@ use super::query::{Counts, Query};
 use super::rejection::Rejection;
 use super::request_context::RequestContext;
 use super::respond::{self, JSON};
-use crate::config::Expect;
+use crate::config::{Content, Expect};
 use crate::state::{
     ChannelSnapshot, HealthIssue, HistoryPoint, PollLogView, SampleValues, StreamAggregates,
     StreamHistory, StreamSnapshot,
@@ -191,6 +191,7 @@ impl WriteJson for ChannelSnapshot {
 impl WriteJson for Expect {
     fn write<M: SerializeMap>(&self, object: &mut Object<M>) -> Result<(), M::Error> {
         object.field("live", self.live)?;
+        object.known("content", self.content.map(Content::as_str))?;
         object.known("video_bitrate_bps", self.video_bitrate_bps)?;
         object.known("video_framerate_fps", self.video_framerate_fps)?;
         object.known("audio_framerate_fps", self.audio_framerate_fps)
@@ -221,6 +222,14 @@ impl WriteJson for StreamSnapshot {
         object.known(
             "video_bitrate_baseline_bps",
             aggregates.video_bitrate_baseline,
+        )?;
+        object.known(
+            "video_bitrate_baseline_low_bps",
+            aggregates.video_bitrate_baseline_low,
+        )?;
+        object.known(
+            "video_framerate_baseline_fps",
+            aggregates.video_framerate_baseline,
         )?;
         object.known_time(
             "last_video_frame_timestamp_seconds",

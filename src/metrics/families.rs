@@ -94,6 +94,9 @@ families! {
         "The newest sample of any of the channel's streams, by the sample's own time; absent before the first.";
     CHANNEL_EXPECTED_LIVE = "polyv_channel_expected_live", Gauge, None, Channel, CHANNEL,
         "1 if the configuration expects the channel to be live; absent otherwise.";
+    CHANNEL_EXPECTED_CONTENT = "polyv_channel_expected_content", Gauge, None, Channel,
+        &["account", "channel_id", "content"],
+        "Always 1; the label is what the configuration says the channel shows: camera or screen. Absent if it says neither.";
     CHANNEL_EXPECTED_VIDEO_BITRATE = "polyv_channel_expected_video_bitrate_bps", Gauge, Some("bps"), Channel, CHANNEL,
         "The video bitrate that the configuration expects, in bits per second; absent if it expects none.";
     CHANNEL_EXPECTED_VIDEO_FRAMERATE = "polyv_channel_expected_video_framerate_fps", Gauge, Some("fps"), Channel, CHANNEL,
@@ -109,12 +112,16 @@ families! {
         "The highest video bitrate of the last poll.sustain of samples: under a threshold means under it the whole time. Absent until that long is covered.";
     STREAM_VIDEO_BITRATE_BASELINE = "polyv_stream_video_bitrate_baseline_bps", Gauge, Some("bps"), Stream, STREAM,
         "The stream's usual bitrate: the median video bitrate of the last 30 minutes live, held for at most 30 minutes while the bitrate is under half of it. Absent in the first 2 minutes.";
+    STREAM_VIDEO_BITRATE_BASELINE_LOW = "polyv_stream_video_bitrate_baseline_low_bps", Gauge, Some("bps"), Stream, STREAM,
+        "What a low bitrate is for this stream: the 10th percentile of the session's samples (at most the last 3 hours; within 5 %). While the bitrate is under half of it, for at most 30 minutes, samples wait; they count when that is over, except those with lost frames. Absent in the first 2 minutes.";
     STREAM_VIDEO_FRAMERATE = "polyv_stream_video_framerate_fps", Gauge, Some("fps"), Stream, STREAM,
         "The newest sample's video frame rate, in frames per second.";
     STREAM_VIDEO_FRAMERATE_MIN = "polyv_stream_video_framerate_min_fps", Gauge, Some("fps"), Stream, STREAM,
         "The lowest video frame rate of the last poll.window of samples.";
     STREAM_VIDEO_FRAMERATE_MAX = "polyv_stream_video_framerate_max_fps", Gauge, Some("fps"), Stream, STREAM,
         "The highest video frame rate of the last poll.sustain of samples. Absent until that long is covered.";
+    STREAM_VIDEO_FRAMERATE_BASELINE = "polyv_stream_video_framerate_baseline_fps", Gauge, Some("fps"), Stream, STREAM,
+        "The stream's usual video frame rate: the median of the samples of the bitrate's baseline, held like it.";
     STREAM_AUDIO_FRAMERATE = "polyv_stream_audio_framerate_fps", Gauge, Some("fps"), Stream, STREAM,
         "The newest sample's audio frame rate, in frames per second.";
     STREAM_AUDIO_FRAMERATE_MIN = "polyv_stream_audio_framerate_min_fps", Gauge, Some("fps"), Stream, STREAM,

@@ -53,6 +53,7 @@ generators! {
     CHANNEL_LAST_NEW_SAMPLE => One(|c| Some(c.last_new_sample?.as_seconds()));
     CHANNEL_LAST_SAMPLE => One(|c| Some(c.last_sample?.as_seconds()));
     CHANNEL_EXPECTED_LIVE => One(|c| expect(c).live.then_some(1.0));
+    CHANNEL_EXPECTED_CONTENT => Labelled(write_expected_content);
     CHANNEL_EXPECTED_VIDEO_BITRATE => One(|c| expect(c).video_bitrate_bps);
     CHANNEL_EXPECTED_VIDEO_FRAMERATE => One(|c| expect(c).video_framerate_fps);
     CHANNEL_EXPECTED_AUDIO_FRAMERATE => One(|c| expect(c).audio_framerate_fps);
@@ -60,9 +61,11 @@ generators! {
     STREAM_VIDEO_BITRATE_MIN => PerStream(|s| s.aggregates.min.video_bitrate.get());
     STREAM_VIDEO_BITRATE_MAX => PerStream(|s| s.aggregates.max.video_bitrate.get());
     STREAM_VIDEO_BITRATE_BASELINE => PerStream(|s| s.aggregates.video_bitrate_baseline);
+    STREAM_VIDEO_BITRATE_BASELINE_LOW => PerStream(|s| s.aggregates.video_bitrate_baseline_low);
     STREAM_VIDEO_FRAMERATE => PerStream(|s| s.aggregates.newest.video_framerate.get());
     STREAM_VIDEO_FRAMERATE_MIN => PerStream(|s| s.aggregates.min.video_framerate.get());
     STREAM_VIDEO_FRAMERATE_MAX => PerStream(|s| s.aggregates.max.video_framerate.get());
+    STREAM_VIDEO_FRAMERATE_BASELINE => PerStream(|s| s.aggregates.video_framerate_baseline);
     STREAM_AUDIO_FRAMERATE => PerStream(|s| s.aggregates.newest.audio_framerate.get());
     STREAM_AUDIO_FRAMERATE_MIN => PerStream(|s| s.aggregates.min.audio_framerate.get());
     STREAM_LAST_SAMPLE => PerStream(|s| Some(s.aggregates.newest_time.as_seconds()));
@@ -101,6 +104,12 @@ fn write_reported_status(channel: &ChannelSnapshot, writer: &mut SampleWriter) {
 fn write_last_outcome(channel: &ChannelSnapshot, writer: &mut SampleWriter) {
     if let Some(outcome) = channel.last_outcome {
         writer.write([("outcome", outcome.as_str())], 1.0);
+    }
+}
+
+fn write_expected_content(channel: &ChannelSnapshot, writer: &mut SampleWriter) {
+    if let Some(content) = expect(channel).content {
+        writer.write([("content", content.as_str())], 1.0);
     }
 }
 

@@ -1,22 +1,30 @@
-//! A stream's usual bitrate, by which a drop is detected where no bitrate is configured.
+//! A stream's usual levels, by which a drop is detected where none are configured.
 
 use std::time::Duration;
 
-use super::history::HISTORY_BUCKET;
 use polyv_client::clock::Timestamp;
 
 /// The span of the bitrates whose median is the baseline.
 const MEDIAN_SPAN: Duration = Duration::from_secs(30 * 60);
 /// The baseline is unknown until the session's samples span this.
-const MIN_SPAN: Duration = Duration::from_secs(2 * 60);
+pub(super) const MIN_SPAN: Duration = Duration::from_secs(2 * 60);
 /// The longest time for which the baseline is held while the bitrate is under half of it.
-const MAX_HOLD: Duration = Duration::from_secs(30 * 60);
-/// Samples that arrive late by up to a minute make no difference; responses overlap by as much.
-const SETTLE_TIME: Duration = Duration::from_secs(60).saturating_add(HISTORY_BUCKET);
+pub(super) const MAX_HOLD: Duration = Duration::from_secs(30 * 60);
+/// Samples that arrive late by up to a minute make no difference, responses overlap by as much;
+/// and they may change the beginning of a bucket of 10 seconds.
+const SETTLE_TIME: Duration = Duration::from_secs(60 + 10);
 
-/// The baseline of one session's bitrates.
+/// The video bitrate and frame rate of a stream at one time, or its usual ones.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Levels {
+    pub(super) video_bitrate: f64,
+    /// Missing where no frame rate is known.
+    pub(super) video_framerate: Option<f64>,
+}
+
+/// The baseline of one session: the medians of its levels.
 ///
-/// It depends on the bitrates in the order of their *time*: it advances from bucket to bucket of
+/// It depends on the levels in the order of their *time*: it advances from bucket to bucket of
 /// the stream's history, but only over those that are so old that no late sample changes them.
 /// The baseline at the newest sample is found by advancing a copy, so the order in which samples
 /// *arrived* makes no difference.
@@ -30,7 +38,7 @@ pub(super) struct Baseline {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct BaselineState {
-    value: Option<f64>,
+    value: Option<Levels>,
     held_since: Option<Timestamp>,
 }
 
@@ -38,27 +46,27 @@ struct BaselineState {
 
 impl Baseline {
     /// The baseline at the newest sample.
-    pub(super) fn value(&self) -> Option<f64> {
+    pub(super) fn value(&self) -> Option<Levels> {
         self.newest.value
     }
 
-    /// Advances to the newest of the session's bitrates, which are sorted by time.
-    pub(super) fn update(&mut self, bitrates: &[(Timestamp, f32)]) {
-        let (Some((oldest, _)), Some((newest, _))) = (bitrates.first(), bitrates.last()) else {
+    /// Advances to the newest of the session's levels, which are sorted by time.
+    pub(super) fn update(&mut self, levels: &[(Timestamp, Levels)]) {
+        let (Some((oldest, _)), Some((newest, _))) = (levels.first(), levels.last()) else {
             return;
         };
         let first = self.first.map_or(*oldest, |first| first.min(*oldest));
         self.first = Some(first);
         let settled_until = *newest - SETTLE_TIME;
-        let count_until = |until| bitrates.partition_point(|(time, _)| Some(*time) <= until);
+        let count_until = |until| levels.partition_point(|(time, _)| Some(*time) <= until);
         let settled_before = count_until(self.settled_until);
         let settled = count_until(Some(settled_until));
         for count in settled_before..settled {
-            self.settled.advance(bitrates.get(..=count), first);
+            self.settled.advance(levels.get(..=count), first);
         }
         self.newest = self.settled;
-        for count in settled.max(settled_before)..bitrates.len() {
-            self.newest.advance(bitrates.get(..=count), first);
+        for count in settled.max(settled_before)..levels.len() {
+            self.newest.advance(levels.get(..=count), first);
         }
         self.settled_until = self.settled_until.max(Some(settled_until));
     }
@@ -67,14 +75,14 @@ impl Baseline {
 // === impl BaselineState ===
 
 impl BaselineState {
-    /// Advances to the last of these bitrates of a session that began at `first`.
-    fn advance(&mut self, bitrates: Option<&[(Timestamp, f32)]>, first: Timestamp) {
-        let Some((bitrates, (time, bitrate))) = bitrates.and_then(|b| Some((b, *b.last()?))) else {
+    /// Advances to the last of these levels of a session that began at `first`.
+    fn advance(&mut self, levels: Option<&[(Timestamp, Levels)]>, first: Timestamp) {
+        let Some((levels, (time, level))) = levels.and_then(|l| Some((l, *l.last()?))) else {
             return;
         };
         match self.value {
             None if time.since(first) < MIN_SPAN => return,
-            Some(value) if f64::from(bitrate) < value / 2.0 => {
+            Some(value) if level.video_bitrate < value.video_bitrate / 2.0 => {
                 let since = *self.held_since.get_or_insert(time);
                 if time.since(since) < MAX_HOLD {
                     return;
@@ -82,21 +90,26 @@ impl BaselineState {
             }
             _ => {}
         }
-        let window = bitrates.iter().rev();
-        let window = window.take_while(|(old, _)| *old + MEDIAN_SPAN > time);
-        self.value = median(window.map(|(_, bitrate)| *bitrate).collect());
+        let newest_first = levels.iter().rev();
+        let window = newest_first.take_while(|(old, _)| *old + MEDIAN_SPAN > time);
+        let bitrates = window.clone().map(|(_, level)| level.video_bitrate);
+        let framerates = window.filter_map(|(_, level)| level.video_framerate);
+        self.value = median(bitrates.collect()).map(|video_bitrate| Levels {
+            video_bitrate,
+            video_framerate: median(framerates.collect()),
+        });
         self.held_since = None;
     }
 }
 
-fn median(mut values: Vec<f32>) -> Option<f64> {
+fn median(mut values: Vec<f64>) -> Option<f64> {
     let middle = values.len() / 2;
     let is_even = values.len().is_multiple_of(2);
     if values.is_empty() {
         return None;
     }
-    let (lower, upper, _) = values.select_nth_unstable_by(middle, f32::total_cmp);
-    let lower = lower.iter().copied().max_by(f32::total_cmp);
-    let lower = lower.filter(|_| is_even).unwrap_or(*upper);
-    Some(f64::midpoint(f64::from(lower), f64::from(*upper)))
+    let (lower, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let upper = *upper;
+    let lower = lower.iter().copied().reduce(f64::max).filter(|_| is_even);
+    Some(f64::midpoint(lower.unwrap_or(upper), upper))
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::channel::ChannelState;
 use super::liveness::LiveState;
-use super::stream::{StreamAggregates, StreamSnapshot};
-use crate::config::Expect;
+use super::sample_values::SampleValues;
+use super::stream::{FRAMES_LOST_BELOW, StreamAggregates, StreamSnapshot};
+use crate::config::{Content, Expect};
 use polyv_client::StreamName;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 
@@ -32,9 +33,9 @@ pub enum HealthIssueKind {
     VideoFrozen,
     /// Samples arrive without audio frames.
     AudioLost,
-    /// The bitrate is far under the expected one, or the baseline.
+    /// The bitrate is far under the expected one; or under the baseline, and frames are lost too.
     BitrateDropped,
-    /// The bitrate is under the expected one, or the baseline.
+    /// The bitrate is under the expected one, or under what is low for the stream.
     BitrateLow,
     /// The video frame rate is under the expected one.
     VideoFramerateLow,
@@ -57,10 +58,12 @@ pub struct HealthIssue {
     pub stream: Option<StreamName>,
 }
 
-/// A bitrate under this share of the expected one (or else of the baseline) has dropped.
-const DROPPED_BELOW: (f64, f64) = (0.5, 0.25);
-/// A bitrate under this share of the expected one (or else of the baseline) is low.
-const LOW_BELOW: (f64, f64) = (0.75, 0.5);
+/// A bitrate under these shares of the expected one has dropped, or is low.
+const OF_EXPECTED: (f64, f64) = (0.5, 0.75);
+/// A bitrate under this share of the baseline has dropped, if frames are lost too.
+const DROPPED_BELOW: f64 = 0.25;
+/// A bitrate under this share of the low baseline is low.
+const LOW_BELOW: f64 = 0.5;
 /// A frame rate under this share of the expected one is low.
 const FRAMERATE_LOW_BELOW: f64 = 0.7;
 /// How far the last frame may be behind the newest sample.
@@ -223,7 +226,7 @@ impl ChannelState {
             let newest = &aggregates.newest;
             let stopped =
                 |rate: Option<f64>, last: Option<Timestamp>| rate == Some(0.0) && last.is_some();
-            bitrate(newest.video_bitrate.get(), aggregates, expect).is_some()
+            bitrate(newest, aggregates, expect).is_some()
                 || framerate(newest.video_framerate.get(), expect).is_some()
                 || stopped(newest.video_framerate.get(), aggregates.last_video_frame)
                 || stopped(newest.audio_framerate.get(), aggregates.last_audio_frame)
@@ -251,7 +254,7 @@ fn of_stream(
     began: Timestamp,
 ) -> impl Iterator<Item = HealthIssueKind> {
     let highest = &aggregates.max;
-    let bitrate = bitrate(highest.video_bitrate.get(), aggregates, expect);
+    let bitrate = bitrate(highest, aggregates, expect);
     let framerate = framerate(highest.video_framerate.get(), expect);
     let frames = |last: Option<Timestamp>, expected: Option<f64>| match last {
         Some(last) => aggregates.newest_time.since(last) >= MAX_FRAME_GAP,
@@ -283,23 +286,41 @@ fn is_empty(aggregates: &StreamAggregates) -> bool {
         && bitrates.into_iter().flatten().all(|bitrate| bitrate <= 0.0)
 }
 
-/// Compares a bitrate with the expected one, or else with the stream's baseline.
+/// Compares a bitrate with the expected one, or else with the stream's usual ones.
 fn bitrate(
-    value: Option<f64>,
+    values: &SampleValues,
     aggregates: &StreamAggregates,
     expect: &Expect,
 ) -> Option<HealthIssueKind> {
-    match expect.video_bitrate_bps {
-        Some(_) => bitrate_issue(
-            share(value, expect.video_bitrate_bps)?,
-            DROPPED_BELOW.0,
-            LOW_BELOW.0,
-        ),
-        None => bitrate_issue(
-            share(value, aggregates.video_bitrate_baseline)?,
-            DROPPED_BELOW.1,
-            LOW_BELOW.1,
-        ),
+    let framerate = values.video_framerate.get();
+    let should_have_frames =
+        expect.video_framerate_fps.is_some() || aggregates.last_video_frame.is_some();
+    // Without frames it is `VideoFrozen`.
+    if framerate == Some(0.0) && should_have_frames {
+        return None;
+    }
+    let is_below = |level: Option<f64>, limit: f64| {
+        let share = share(values.video_bitrate.get(), level);
+        share.is_some_and(|share| share < limit)
+    };
+    let (is_dropped, is_low) = if expect.video_bitrate_bps.is_some() {
+        let (dropped, low) = OF_EXPECTED;
+        let expected = expect.video_bitrate_bps;
+        (is_below(expected, dropped), is_below(expected, low))
+    } else {
+        let frames = share(framerate, aggregates.video_framerate_baseline);
+        let is_confirmed = expect.content == Some(Content::Camera)
+            || frames.is_some_and(|share| share < FRAMES_LOST_BELOW);
+        let is_screen = expect.content == Some(Content::Screen);
+        (
+            is_confirmed && is_below(aggregates.video_bitrate_baseline, DROPPED_BELOW),
+            !is_screen && is_below(aggregates.video_bitrate_baseline_low, LOW_BELOW),
+        )
+    };
+    if is_dropped {
+        Some(HealthIssueKind::BitrateDropped)
+    } else {
+        is_low.then_some(HealthIssueKind::BitrateLow)
     }
 }
 
@@ -307,16 +328,6 @@ fn framerate(value: Option<f64>, expect: &Expect) -> Option<HealthIssueKind> {
     let share = share(value, expect.video_framerate_fps)?;
     // A frame rate of 0 is `VideoFrozen`.
     (share > 0.0 && share < FRAMERATE_LOW_BELOW).then_some(HealthIssueKind::VideoFramerateLow)
-}
-
-fn bitrate_issue(share: f64, dropped: f64, low: f64) -> Option<HealthIssueKind> {
-    if share < dropped {
-        Some(HealthIssueKind::BitrateDropped)
-    } else if share < low {
-        Some(HealthIssueKind::BitrateLow)
-    } else {
-        None
-    }
 }
 
 fn share(value: Option<f64>, of: Option<f64>) -> Option<f64> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::baseline::Levels;
 use super::sample_values::{Measurement, SampleValues};
 use polyv_client::StreamName;
 use polyv_client::clock::Timestamp;
@@ -108,11 +109,18 @@ impl History {
             .collect()
     }
 
-    /// The bitrate of each bucket that has one, with the bucket's beginning, oldest first.
-    pub(super) fn bitrates(&self) -> impl Iterator<Item = (Timestamp, f32)> {
-        self.buckets()
-            .map(|(number, bucket)| (bucket_start(number), bucket.last_bitrate))
-            .filter(|(_, bitrate)| !bitrate.is_nan())
+    /// The levels of each bucket that has a bitrate, oldest first.
+    pub(super) fn levels(&self) -> impl Iterator<Item = (Timestamp, Levels)> {
+        let buckets = self.buckets();
+        let buckets = buckets.filter(|(_, bucket)| !bucket.last_bitrate.is_nan());
+        buckets.map(|(number, bucket)| {
+            let lowest = SampleValues::from(bucket.lowest);
+            let levels = Levels {
+                video_bitrate: f64::from(bucket.last_bitrate),
+                video_framerate: lowest.video_framerate.get(),
+            };
+            (bucket_start(number), levels)
+        })
     }
 
     fn buckets(&self) -> impl Iterator<Item = (i64, Bucket)> {

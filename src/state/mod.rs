@@ -25,6 +25,7 @@ mod freshness;
 mod health;
 mod history;
 mod liveness;
+mod low_bitrate;
 mod poll_log;
 mod sample_validation;
 mod sample_values;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::baseline::Baseline;
 use super::freshness::FreshnessPolicy;
 use super::history::{HISTORY_BUCKET, HISTORY_SPAN, History, StreamHistory};
+use super::low_bitrate::LowBitrate;
 use super::sample_validation::MAX_SAMPLE_AGE;
 use super::sample_values::{Field, Measurement, SampleValues};
 use super::sample_window::SampleWindow;
@@ -40,6 +41,8 @@ struct Session {
     /// Samples at this time and before do not belong to the session.
     not_before: Option<Timestamp>,
     baseline: Baseline,
+    /// Of the samples that are not recent any more.
+    low_bitrate: LowBitrate,
     /// Whether samples arrived since the baseline was updated.
     outdated: bool,
     /// The newest samples with a frame rate above 0.
@@ -71,6 +74,10 @@ pub struct StreamAggregates {
     pub max: SampleValues,
     /// The baseline of the video bitrate.
     pub video_bitrate_baseline: Option<f64>,
+    /// The 10th percentile of the session's video bitrates.
+    pub video_bitrate_baseline_low: Option<f64>,
+    /// The baseline of the video frame rate.
+    pub video_framerate_baseline: Option<f64>,
     /// The newest sample with a video frame rate above 0.
     pub last_video_frame: Option<Timestamp>,
     /// The newest sample with an audio frame rate above 0.
@@ -85,6 +92,8 @@ const KNOWN_SPAN: Duration = Duration::from_secs(15 * 60);
 const MAX_SAMPLES: usize = 2048;
 /// Samples that may still be repeated or corrected, because responses overlap.
 const CORRECTABLE: Duration = Duration::from_secs(60);
+/// Frames are lost where the frame rate is under this share of the usual one.
+pub(super) const FRAMES_LOST_BELOW: f64 = 0.8;
 /// A longer gap between samples is no evidence of what the stream did meanwhile.
 const MAX_GAP: Duration = Duration::from_secs(60);
 
@@ -161,9 +170,14 @@ impl Stream {
             return;
         };
         let (older, watermark) = (&mut self.older, &mut self.watermark);
+        let session = &mut self.session;
         let recent = newest - recent_span(policy);
-        self.recent
-            .expire(recent, MAX_SAMPLES, |time, values| older.add(time, values));
+        self.recent.expire(recent, MAX_SAMPLES, |time, values| {
+            older.add(time, values);
+            if session.contains(time) {
+                session.count_bitrate(time, &values);
+            }
+        });
         let known = newest - KNOWN_SPAN;
         self.known
             .expire(known, MAX_SAMPLES, |time, ()| *watermark = Some(time));
@@ -173,8 +187,8 @@ impl Stream {
     pub(super) fn compact(&mut self, server_time: Timestamp) {
         if std::mem::take(&mut self.session.outdated) {
             let samples = self.all_samples();
-            let bitrates = samples.bitrates();
-            let of_session = bitrates.filter(|(time, _)| self.session.contains(*time));
+            let levels = samples.levels();
+            let of_session = levels.filter(|(time, _)| self.session.contains(*time));
             self.session
                 .baseline
                 .update(&of_session.collect::<Vec<_>>());
@@ -256,6 +270,36 @@ impl Session {
         }
     }
 
+    /// Counts the bitrate of a sample that is not recent any more.
+    fn count_bitrate(&mut self, time: Timestamp, values: &SampleValues) {
+        if let Some(bitrate) = values.video_bitrate.get() {
+            let frames_lost = self.are_frames_lost(values);
+            self.low_bitrate.add(time, bitrate, frames_lost);
+        }
+    }
+
+    /// The 10th percentile of all bitrates, the recent ones included.
+    fn low_bitrate(&self, recent: &[(Timestamp, SampleValues)]) -> Option<f64> {
+        let mut low = self.low_bitrate.clone();
+        for (time, values) in recent {
+            if let Some(bitrate) = values.video_bitrate.get() {
+                low.add(*time, bitrate, self.are_frames_lost(values));
+            }
+        }
+        low.value()
+    }
+
+    fn are_frames_lost(&self, values: &SampleValues) -> bool {
+        let usual = self
+            .baseline
+            .value()
+            .and_then(|usual| usual.video_framerate);
+        let present = values.video_framerate.get();
+        usual
+            .zip(present)
+            .is_some_and(|(usual, present)| present < usual * FRAMES_LOST_BELOW)
+    }
+
     /// The aggregates of the session whose recent samples these are, sorted by time.
     fn aggregates(
         &self,
@@ -263,6 +307,7 @@ impl Session {
         policy: &FreshnessPolicy,
     ) -> Option<StreamAggregates> {
         let (newest_time, newest) = recent.last().copied()?;
+        let baseline = self.baseline.value();
         let newest_first =
             |field: Field| recent.iter().rev().map(move |(time, v)| (*time, field(v)));
         Some(StreamAggregates {
@@ -274,7 +319,9 @@ impl Session {
             max: SampleValues::for_each_field(|field| {
                 window_max_sustained(newest_first(field), newest_time, policy.sustain)
             }),
-            video_bitrate_baseline: self.baseline.value(),
+            video_bitrate_baseline: baseline.map(|baseline| baseline.video_bitrate),
+            video_bitrate_baseline_low: baseline.and_then(|_| self.low_bitrate(recent)),
+            video_framerate_baseline: baseline.and_then(|baseline| baseline.video_framerate),
             last_video_frame: self.last_video_frame,
             last_audio_frame: self.last_audio_frame,
         })

@@ -651,8 +651,13 @@ proptest! {
                 .map(|stream| (
                     stream.name,
                     stream.samples_total,
-                    // The baseline depends on samples that are late by over a minute.
-                    StreamAggregates { video_bitrate_baseline: None, ..stream.aggregates },
+                    // The baselines depend on samples that are late by over a minute.
+                    StreamAggregates {
+                        video_bitrate_baseline: None,
+                        video_bitrate_baseline_low: None,
+                        video_framerate_baseline: None,
+                        ..stream.aggregates
+                    },
                 ))
                 .collect()
         };

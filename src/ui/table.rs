@@ -253,7 +253,7 @@ fn bitrate(stream: &StreamSnapshot, expected: Option<f64>, messages: &Messages) 
         return html! { (messages.none) };
     };
     let usual = stream.aggregates.video_bitrate_baseline;
-    // The marks are at the thresholds of the alerts.
+    // The marks are at the thresholds of the alerts; a usual bitrate has more than these.
     let (level, of, low, high) = match (expected, usual) {
         (Some(expected), _) => (expected, messages.of_expected, 50, 75),
         (None, Some(usual)) if usual > 0.0 => (usual, messages.of_usual, 25, 50),

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use fastrand::Rng;
 
+use crate::expectation::Expectation;
 use crate::track::{Sample, Track};
 
 /// A kind of healthy broadcast.
@@ -84,17 +85,30 @@ impl Broadcast {
         }
     }
 
-    /// Whether the picture is a camera's, so that its bitrate never falls for long, and samples
-    /// are as frequent as the rules need them.
-    pub const fn is_camera(self) -> bool {
-        matches!(
-            self,
+    /// What operators configure for it; broadcasts take turns.
+    pub const fn expectations(self) -> &'static [Expectation] {
+        match self {
             Self::Camera
-                | Self::ConstantBitrate
-                | Self::AdaptiveEncoder
-                | Self::Reconnects
-                | Self::ComesAndGoes
-        )
+            | Self::ConstantBitrate
+            | Self::AdaptiveEncoder
+            | Self::Reconnects
+            | Self::ComesAndGoes
+            | Self::SampleEachMinute => &[
+                Expectation::Nothing,
+                Expectation::Levels,
+                Expectation::Camera,
+            ],
+            Self::NightCamera | Self::AudioOnly => &[Expectation::Nothing],
+            Self::ConstantBitrateThenSlides
+            | Self::Slides
+            | Self::Lecture
+            | Self::ScreenWithClips
+            | Self::TwoStreams => &[
+                Expectation::Nothing,
+                Expectation::Nothing,
+                Expectation::Screen,
+            ],
+        }
     }
 
     /// Generates a broadcast of some seconds.
@@ -232,18 +246,21 @@ impl Track {
     }
 }
 
-/// A camera with variable bitrate: swings of 20 %, noise of 12 %, and a scene cut now and then.
+/// A camera with variable bitrate: swings of 20 %, noise of 12 %, and scene cuts, after which the
+/// picture needs a little more or less.
 fn camera(samples: usize, rng: &mut Rng) -> Vec<f64> {
     let period = between(&(180.0..900.0), rng) / SAMPLE_SECONDS as f64;
     let phase = rng.f64();
     let mut scene = 1.0;
     (0..samples)
         .map(|n| {
-            if rng.f64() < 0.02 {
-                scene = between(&(0.75..1.25), rng);
+            let is_cut = rng.f64() < 0.02;
+            if is_cut {
+                scene = between(&(0.9..1.1), rng);
             }
+            let burst = if is_cut { 1.5 } else { 1.0 };
             let swing = 1.0 + 0.2 * (TAU * (n as f64 / period + phase)).sin();
-            scene * swing * (1.0 + 0.12 * normal(rng)).max(0.5)
+            burst * scene * swing * (1.0 + 0.12 * normal(rng)).max(0.5)
         })
         .collect()
 }

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use fastrand::Rng;
-use polyv_exporter::config::Expect;
-
+use crate::expectation::Expectation;
 use crate::track::Track;
+use fastrand::Rng;
 
 /// A kind of fault, with what is configured of the channel that has it.
 #[derive(Debug, Clone, Copy)]
@@ -31,15 +30,6 @@ pub enum Onset {
     Shared,
 }
 
-/// What is configured of a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expectation {
-    Nothing,
-    /// The levels of bitrate and frame rates.
-    Levels,
-    Live,
-}
-
 #[derive(Debug, Clone, Copy)]
 enum Effect {
     /// The bitrate is limited to one of these shares of its level, and frames fall to a share.
@@ -62,7 +52,7 @@ enum Effect {
 }
 
 const DROPPED: &[&str] = &["PolyvStreamBitrateDropped"];
-const LOW: &[&str] = &["PolyvStreamBitrateLow", "PolyvStreamBitrateDropped"];
+const LOW: &[&str] = &["PolyvStreamBitrateLow"];
 /// How long a sag takes.
 const SAG_MS: i64 = 600_000;
 
@@ -102,6 +92,17 @@ impl Fault {
             onset: Onset::Random,
             expectation: Expectation::Nothing,
             alerts: LOW,
+        },
+        Self {
+            name: "bitrate to 5 to 20 %, all frames, `content: camera`",
+            effect: Effect::Drop {
+                bitrates: &[0.05, 0.1, 0.2],
+                frames: 1.0,
+            },
+            lengths: &[70, 120, 300],
+            onset: Onset::Random,
+            expectation: Expectation::Camera,
+            alerts: DROPPED,
         },
         Self {
             name: "sag to 15 to 30 %, expected",
@@ -255,27 +256,6 @@ impl Fault {
                 let end = track.live.last().map_or(during.end, |live| live.end);
                 track.live = vec![0..during.start, during.end..end];
             }
-        }
-    }
-}
-
-// === impl Expectation ===
-
-impl Expectation {
-    /// What the configuration says of a broadcast.
-    pub fn of(self, track: &Track) -> Expect {
-        match self {
-            Self::Nothing => Expect::default(),
-            Self::Levels => Expect {
-                video_bitrate_bps: Some(track.video_bitrate),
-                video_framerate_fps: Some(track.video_framerate),
-                audio_framerate_fps: Some(track.audio_framerate),
-                ..Expect::default()
-            },
-            Self::Live => Expect {
-                live: true,
-                ..Expect::default()
-            },
         }
     }
 }

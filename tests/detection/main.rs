@@ -17,6 +17,7 @@
 )]
 
 mod broadcasts;
+mod expectation;
 mod faults;
 mod playback;
 mod rules;
@@ -27,7 +28,7 @@ mod track;
 use study::{Scale, Study};
 
 #[test]
-fn alerts_find_faults_and_leave_healthy_cameras_alone() {
+fn alerts_find_faults_and_leave_healthy_broadcasts_alone() {
     let study = Study::run(Scale {
         healthy: 2,
         faulty: 2,

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use fastrand::Rng;
-use polyv_exporter::config::Expect;
 
 use crate::broadcasts::Broadcast;
 use crate::faults::{Fault, Onset};
@@ -134,7 +133,7 @@ impl Study {
     pub fn check(&self) {
         for (kind, healthy) in &self.healthy {
             let broadcast = Broadcast::ALL[*kind];
-            if broadcast.is_camera() {
+            if broadcast != Broadcast::SampleEachMinute {
                 assert_eq!(healthy.count("page"), 0, "{}", broadcast.name());
             }
         }
@@ -147,9 +146,11 @@ impl Study {
 fn play_healthy(cases: &[Case], study: &Mutex<Study>) {
     let channels = cases.iter().map(|case| {
         let mut rng = case.rng(0);
-        let mut track = Broadcast::ALL[case.kind].generate(HEALTHY_SECONDS, &mut rng);
+        let broadcast = Broadcast::ALL[case.kind];
+        let mut track = broadcast.generate(HEALTHY_SECONDS, &mut rng);
         track.deliver(&mut rng);
-        let expect = Expect::default();
+        let expectations = broadcast.expectations();
+        let expect = expectations[case.number % expectations.len()].of(&track);
         Played { track, expect }
     });
     let playback = Playback {

@@ -17,8 +17,13 @@ impl Default for Played {
 
 impl Played {
     fn insert(&mut self, seconds: i64, bitrate: f64) {
+        self.insert_with_frames(seconds, bitrate, None);
+    }
+
+    fn insert_with_frames(&mut self, seconds: i64, bitrate: f64, framerate: Option<f64>) {
         let values = SampleValues {
             video_bitrate: Some(bitrate).into(),
+            video_framerate: framerate.into(),
             ..SampleValues::NONE
         };
         self.0.ingest(time(seconds), values, &POLICY);
@@ -29,8 +34,16 @@ impl Played {
         self.0.compact(newest);
     }
 
+    fn aggregates(&self) -> StreamAggregates {
+        self.0.snapshot(&POLICY).unwrap().aggregates
+    }
+
     fn value(&self) -> Option<f64> {
-        self.0.snapshot(&POLICY)?.aggregates.video_bitrate_baseline
+        self.aggregates().video_bitrate_baseline
+    }
+
+    fn low(&self) -> Option<f64> {
+        self.aggregates().video_bitrate_baseline_low
     }
 }
 
@@ -86,6 +99,50 @@ fn recovery_ends_the_hold() {
 }
 
 #[test]
+fn frame_rate_of_the_baseline_is_held_like_it() {
+    let mut baseline = Played::default();
+    for step in 0..480 {
+        let (bitrate, framerate) = if step < 120 { (1e6, 25.0) } else { (3e5, 10.0) };
+        baseline.insert_with_frames(step * 5, bitrate, Some(framerate));
+        baseline.update();
+    }
+    assert_eq!(baseline.aggregates().video_framerate_baseline, Some(25.0));
+    baseline.insert_with_frames(2400, 3e5, Some(10.0));
+    baseline.update();
+    assert_eq!(baseline.aggregates().video_framerate_baseline, Some(10.0));
+}
+
+#[test]
+fn low_bitrate_is_the_tenth_percentile_of_the_session() {
+    let mut baseline = Played::default();
+    play(&mut baseline, 0, 120, 1e6);
+    assert_eq!(baseline.low(), None);
+    play(&mut baseline, 120, 1000, 1e6);
+    play(&mut baseline, 1000, 1095, 6e5);
+    let near = |expected: f64, low: Option<f64>| (low.unwrap() / expected - 1.0).abs() <= 0.05;
+    assert!(near(1e6, baseline.low()));
+    play(&mut baseline, 1095, 1125, 6e5);
+    assert!(near(6e5, baseline.low()));
+    // Under half of it: slides, perhaps, which count when they are over.
+    play(&mut baseline, 1125, 1500, 2e5);
+    assert!(near(6e5, baseline.low()));
+    play(&mut baseline, 1500, 1510, 1e6);
+    assert!(near(2e5, baseline.low()));
+}
+
+#[test]
+fn low_bitrates_without_all_frames_are_no_usual_ones() {
+    let mut baseline = Played::default();
+    for step in 0..302 {
+        let is_faulty = (200..300).contains(&step);
+        let (bitrate, framerate) = if is_faulty { (2e5, 15.0) } else { (1e6, 25.0) };
+        baseline.insert_with_frames(step * 5, bitrate, Some(framerate));
+        baseline.update();
+    }
+    assert!((baseline.low().unwrap() / 1e6 - 1.0).abs() <= 0.05);
+}
+
+#[test]
 fn one_response_gives_the_same_as_one_for_each_sample() {
     let mut live = Played::default();
     play(&mut live, 0, 600, 1_000_000.0);
@@ -132,6 +189,7 @@ proptest! {
             late.update();
         }
         prop_assert_eq!(in_order.value(), late.value());
+        prop_assert_eq!(in_order.low(), late.low());
     }
 
     /// The bitrates of an encoder with variable bitrate have a baseline near their median.

@@ -1,7 +1,7 @@
 //! Health issues, histories and poll logs.
 
 use super::*;
-use crate::config::Expect;
+use crate::config::{Content, Expect};
 
 fn frames(seconds: i64, video: f64, audio: f64) -> RawSample {
     RawSample {
@@ -35,12 +35,14 @@ fn has_transient_issue(channel: &ChannelState, seconds: i64, expect: &Expect) ->
 
 const NOTHING: Expect = Expect {
     live: false,
+    content: None,
     video_bitrate_bps: None,
     video_framerate_fps: None,
     audio_framerate_fps: None,
 };
 const ALL: Expect = Expect {
     live: true,
+    content: None,
     video_bitrate_bps: Some(1_200_000.0),
     video_framerate_fps: Some(15.0),
     audio_framerate_fps: Some(43.0),
@@ -57,20 +59,55 @@ fn healthy_channel_has_no_issue() {
     assert_eq!(kinds(&fresh, 0, &ALL), []);
 }
 
+/// What is expected of a channel of which only its content is known.
+fn content(content: Content) -> Expect {
+    Expect {
+        content: Some(content),
+        ..NOTHING
+    }
+}
+
 #[test]
-fn bitrate_is_compared_with_the_expected_one_or_the_baseline() {
+fn bitrate_is_compared_with_the_expected_one_or_the_baselines() {
     use HealthIssueKind::{BitrateDropped, BitrateLow};
-    for (bitrate_then, expected, usual) in [
-        (1_000_000.0, None, None),
-        (899_000.0, Some(BitrateLow), None),
-        (601_000.0, Some(BitrateLow), None),
-        (599_000.0, Some(BitrateDropped), Some(BitrateLow)),
-        (301_000.0, Some(BitrateDropped), Some(BitrateLow)),
-        (299_000.0, Some(BitrateDropped), Some(BitrateDropped)),
-        (0.0, Some(BitrateDropped), Some(BitrateDropped)),
+    let camera = content(Content::Camera);
+    let screen = content(Content::Screen);
+    for (bitrate_then, of_expected, of_usual, of_camera) in [
+        (1_000_000.0, None, None, None),
+        (899_000.0, Some(BitrateLow), None, None),
+        (650_000.0, Some(BitrateLow), None, None),
+        (
+            550_000.0,
+            Some(BitrateDropped),
+            Some(BitrateLow),
+            Some(BitrateLow),
+        ),
+        (
+            301_000.0,
+            Some(BitrateDropped),
+            Some(BitrateLow),
+            Some(BitrateLow),
+        ),
+        (
+            299_000.0,
+            Some(BitrateDropped),
+            Some(BitrateLow),
+            Some(BitrateDropped),
+        ),
+        (
+            0.0,
+            Some(BitrateDropped),
+            Some(BitrateLow),
+            Some(BitrateDropped),
+        ),
     ] {
         let (channel, seconds) = after(600, |seconds| bitrate(seconds, bitrate_then));
-        for (expect, problem) in [(ALL, expected), (NOTHING, usual)] {
+        for (expect, problem) in [
+            (ALL, of_expected),
+            (NOTHING, of_usual),
+            (camera, of_camera),
+            (screen, None),
+        ] {
             let found = kinds(&channel, seconds, &expect);
             assert_eq!(found, Vec::from_iter(problem), "{bitrate_then} {expect:?}");
             assert_eq!(
@@ -78,6 +115,24 @@ fn bitrate_is_compared_with_the_expected_one_or_the_baseline() {
                 problem.is_some()
             );
         }
+    }
+}
+
+#[test]
+fn bitrate_has_dropped_where_frames_are_lost_too() {
+    use HealthIssueKind::{BitrateDropped, BitrateLow};
+    for (bitrate_then, framerate, problem) in [
+        (299_000.0, 12.0, Some(BitrateLow)),
+        (299_000.0, 11.0, Some(BitrateDropped)),
+        (301_000.0, 11.0, Some(BitrateLow)),
+        (899_000.0, 11.0, None),
+    ] {
+        let (channel, seconds) = after(600, |seconds| RawSample {
+            video_framerate: NumericField::Number(framerate),
+            ..bitrate(seconds, bitrate_then)
+        });
+        let found = kinds(&channel, seconds, &NOTHING);
+        assert_eq!(found, Vec::from_iter(problem), "{bitrate_then} {framerate}");
     }
 }
 
@@ -255,13 +310,7 @@ fn stream_without_a_frame_or_a_bit_is_an_issue_after_two_minutes() {
         0..60 => frames(seconds, 15.0, 0.0),
         _ => empty(seconds),
     };
-    assert_eq!(
-        found(&froze, 600),
-        [
-            HealthIssueKind::VideoFrozen,
-            HealthIssueKind::BitrateDropped
-        ]
-    );
+    assert_eq!(found(&froze, 600), [HealthIssueKind::VideoFrozen]);
 }
 
 #[test]

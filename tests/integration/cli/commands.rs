@@ -83,6 +83,11 @@ fn check_config_reports_location_and_remedy_of_every_fault() {
             "a number above 0, without a unit",
         ),
         (
+            format!("{account}  channels: [{{id: 1, expect: {{content: slides}}}}]\n"),
+            ":4:40:",
+            "must be `camera` or `screen`",
+        ),
+        (
             format!("poll: {{time_zone: Asia/Shanghai}}\n{account}{one}"),
             ":1:19:",
             "an offset such as `+08:00`",

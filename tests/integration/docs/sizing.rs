@@ -17,8 +17,7 @@ async fn series_per_channel_match_the_sizing_page() {
 channels: [{id: 1}, {id: 2, life: offline}, {id: 3, streams: [a, b]}, {id: 4}]",
     )
     .await;
-    let expect =
-        "{live: true, video_bitrate_bps: 1, video_framerate_fps: 1, audio_framerate_fps: 1}";
+    let expect = "{live: true, content: camera, video_bitrate_bps: 1, video_framerate_fps: 1, audio_framerate_fps: 1}";
     let channels = format!("[{{id: 1}}, {{id: 2}}, {{id: 3}}, {{id: 4, expect: {expect}}}]");
     let exporter = Exporter::start(&quick_config(polyv.address, &channels)).await;
     let scrape = exporter
@@ -50,8 +49,8 @@ channels: [{id: 1}, {id: 2, life: offline}, {id: 3, streams: [a, b]}, {id: 4}]",
             count("3") - count("1")
         ),
         format!(
-            "| each of the four keys of `expect` | {} |",
-            (count("4") - count("1")) / 4
+            "| each of the five keys of `expect` | {} |",
+            (count("4") - count("1")) / 5
         ),
         format!("with one account | some {} |", (rest + 5) / 10 * 10),
     ] {

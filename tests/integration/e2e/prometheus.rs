@@ -76,7 +76,7 @@ async fn promtool_check_metrics_passes() {
     .await;
     let config = quick_config(
         polyv.address,
-        "[{id: 1, expect: {live: true, video_bitrate_bps: 1, video_framerate_fps: 1, audio_framerate_fps: 1}}, {id: 2}, {id: 3}]",
+        "[{id: 1, expect: {live: true, content: camera, video_bitrate_bps: 1, video_framerate_fps: 1, audio_framerate_fps: 1}}, {id: 2}, {id: 3}]",
     )
     .replace("channels:", "discover: {}, channels:");
     let exporter = Exporter::start(&config).await;

@@ -166,7 +166,7 @@ troubles:
 fn config(polyv: &SimulatorServer) -> String {
     let expect = "{live: true, video_bitrate_bps: 1200000, video_framerate_fps: 15, audio_framerate_fps: 43}";
     let of_main = format!(
-        "[{{id: 1}}, {{id: 2, expect: {{live: true}}}}, {{id: 3}}, {{id: 4}}, {{id: 5, expect: {expect}}}, {{id: 6}}, {{id: 7}}, \
+        "[{{id: 1, expect: {{content: camera}}}}, {{id: 2, expect: {{live: true}}}}, {{id: 3}}, {{id: 4}}, {{id: 5, expect: {expect}}}, {{id: 6}}, {{id: 7}}, \
          {{id: 8}}, {{id: 9}}, {{id: 10, expect: {expect}}}]"
     );
     format!(

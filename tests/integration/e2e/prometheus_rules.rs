@@ -97,7 +97,7 @@ const CHANNELS: &[(&str, &str, &str)] = &[
         "{phase: bitrate_drop, to: 0.3}",
         "{video_bitrate_bps: 1200000}",
     ),
-    ("3", "{phase: bitrate_drop, to: 0.2}", "{}"),
+    ("3", "{phase: bitrate_drop, to: 0.2}", "{content: camera}"),
     (
         "4",
         "{phase: bitrate_drop, to: 0.6}",
@@ -113,13 +113,15 @@ const CHANNELS: &[(&str, &str, &str)] = &[
     ("8", "no_samples", "{}"),
     ("9", "offline", "{live: true}"),
     ("10", "offline", "{}"),
+    // A still picture, perhaps; and one that is known to be a screen's.
+    ("23", "{phase: bitrate_drop, to: 0.2}", "{}"),
+    ("24", "{phase: bitrate_drop, to: 0.2}", "{content: screen}"),
 ];
 
 /// Alerts on what samples say: they fire as soon as half a minute of samples says so.
 const QUICK: &[Firing<'_>] = &[
     ("PolyvStreamBitrateDropped", "2"),
     ("PolyvStreamBitrateDropped", "3"),
-    ("PolyvStreamBitrateDropped", "5"),
     ("PolyvStreamVideoFrozen", "5"),
     ("PolyvStreamAudioLost", "6"),
     ("PolyvStreamVideoFramerateLow", "7"),
@@ -131,7 +133,7 @@ const SLOW: &[Firing<'_>] = &[
     ("PolyvStreamBitrateLow", "2"),
     ("PolyvStreamBitrateLow", "3"),
     ("PolyvStreamBitrateLow", "4"),
-    ("PolyvStreamBitrateLow", "5"),
+    ("PolyvStreamBitrateLow", "23"),
     ("PolyvStreamSamplesMissing", "8"),
     ("PolyvChannelOfflineUnexpectedly", "9"),
     ("PolyvChannelWentOffline", "10"),
@@ -344,10 +346,10 @@ const NEAR_THRESHOLDS: &[(&str, &str, &str)] = &[
         "{phase: bitrate_drop, to: 0.44}",
         "{video_bitrate_bps: 1200000}",
     ),
-    ("15", "{phase: bitrate_drop, to: 0.56}", "{}"),
-    ("16", "{phase: bitrate_drop, to: 0.44}", "{}"),
-    ("17", "{phase: bitrate_drop, to: 0.29}", "{}"),
-    ("18", "{phase: bitrate_drop, to: 0.21}", "{}"),
+    ("15", "{phase: bitrate_drop, to: 0.62}", "{}"),
+    ("16", "{phase: bitrate_drop, to: 0.38}", "{}"),
+    ("17", "{phase: bitrate_drop, to: 0.29}", "{content: camera}"),
+    ("18", "{phase: bitrate_drop, to: 0.21}", "{content: camera}"),
     (
         "19",
         "{phase: framerate_sag, to: 0.75}",

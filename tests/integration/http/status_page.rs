@@ -196,7 +196,7 @@ async fn api_keys_are_the_documented_ones() {
     let polyv = SimulatorServer::start("channels: [{id: 1}]\nsample_every: 1s").await;
     let config = quick_config(
         polyv.address,
-        "[{id: 1, labels: {a: b}, expect: {live: true, video_bitrate_bps: 9000000, video_framerate_fps: 15, audio_framerate_fps: 43}}]",
+        "[{id: 1, labels: {a: b}, expect: {live: true, content: camera, video_bitrate_bps: 9000000, video_framerate_fps: 15, audio_framerate_fps: 43}}]",
     );
     let exporter = Exporter::start(&config).await;
     exporter

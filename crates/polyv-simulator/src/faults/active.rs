@@ -88,28 +88,28 @@ impl ActiveFaults {
                 let code = code.unwrap_or(400);
                 self.refuse(fault, Refusal::Rejected { code, message });
             }
-            FaultAction::TruncatedJson {} => corruptions.of(fault).truncated = true,
-            FaultAction::CutOff {} => corruptions.of(fault).cut_off = true,
+            FaultAction::TruncatedJson {} => corruptions.of(&fault.name).truncated = true,
+            FaultAction::CutOff {} => corruptions.of(&fault.name).cut_off = true,
             FaultAction::WrongTypes { what } => {
-                corruptions.of(fault).wrong_type = in_turn(what, target.number);
+                corruptions.of(&fault.name).wrong_type = in_turn(what, target.number);
             }
             FaultAction::BadValues(values) => {
-                corruptions.of(fault).bad_values = Some(values.clone());
+                corruptions.of(&fault.name).bad_values = Some(values.clone());
             }
             FaultAction::Future { by } => {
-                corruptions.of(fault).ahead += by.map_or(Duration::from_secs(600), |by| by.0);
+                corruptions.of(&fault.name).ahead += by.map_or(Duration::from_secs(600), |by| by.0);
             }
             FaultAction::ManyStreams { count } => {
-                corruptions.of(fault).many_streams = Some(count.map_or(20, |count| count.0));
+                corruptions.of(&fault.name).many_streams = Some(count.map_or(20, |count| count.0));
             }
             FaultAction::MissingItems { count } => {
-                corruptions.of(fault).missing_items += count.map_or(150, |count| count.0);
+                corruptions.of(&fault.name).missing_items += count.map_or(150, |count| count.0);
             }
             FaultAction::Huge { bytes } => {
-                corruptions.of(fault).padding += bytes.map_or(5 << 20, |bytes| bytes.0);
+                corruptions.of(&fault.name).padding += bytes.map_or(5 << 20, |bytes| bytes.0);
             }
             FaultAction::HugeSamples { bytes } => {
-                corruptions.of(fault).sample_padding += bytes.map_or(4_096, |bytes| bytes.0);
+                corruptions.of(&fault.name).sample_padding += bytes.map_or(4_096, |bytes| bytes.0);
             }
             _ => {
                 self.replacement.get_or_insert_with(|| Arc::clone(fault));

@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde::Deserialize;
 use strum::{IntoStaticStr, VariantArray};
 
-use super::fault::Fault;
 use crate::fields::Count;
 
 /// A part of the response with another JSON type than documented.
@@ -141,9 +140,9 @@ impl WrongType {
 }
 
 impl Corruptions {
-    /// The corruptions, to which that fault adds its own.
-    pub(super) fn of(&mut self, fault: &Fault) -> &mut Self {
-        self.name.get_or_insert_with(|| fault.name.clone());
+    /// The corruptions, to which the fault of that name adds its own.
+    pub(super) fn of(&mut self, fault: &str) -> &mut Self {
+        self.name.get_or_insert_with(|| fault.to_owned());
         self
     }
 }

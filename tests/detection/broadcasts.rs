@@ -150,7 +150,7 @@ impl Broadcast {
         let (on, off) = match self {
             Self::Reconnects => (120.0..900.0, 4.0..14.0),
             Self::ComesAndGoes => (240.0..1800.0, 120.0..600.0),
-            _ => return vec![0..milliseconds(seconds as f64)],
+            _ => return std::iter::once(0..milliseconds(seconds as f64)).collect(),
         };
         let mut live = Vec::new();
         let mut from = 0.0;
@@ -240,7 +240,7 @@ impl Track {
                 available: vec![time],
                 video_bitrate: Some((self.video_bitrate * share.max(0.01)).round()),
                 video_framerate: Some((self.video_framerate * jitter).round()),
-                audio_framerate: Some(self.audio_framerate + rng.u8(0..2) as f64),
+                audio_framerate: Some(self.audio_framerate + f64::from(rng.u8(0..2))),
             });
         }
     }

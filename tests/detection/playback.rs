@@ -76,7 +76,7 @@ impl Playback {
                     exporter.poll(polled, &channel.track);
                 }
             }
-            if second == 0 || (second + lead) % SCRAPE_SECONDS == 0 {
+            if second == 0 || (second + lead).is_multiple_of(SCRAPE_SECONDS) {
                 recording.add(&exporter.scrape(time));
             }
         }

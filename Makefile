@@ -72,6 +72,10 @@ detection: ## Plays thousands of hours of broadcasts and faults to the alert rul
 	PATH="$(CURDIR)/target/test-tools/forky/promtool/usr/bin:$$PATH" \
 		cargo test --locked --test detection -- --ignored --nocapture
 
+.PHONY: chaos
+chaos: ## Simulates a day of random faults and shows whether anything is left behind
+	cargo test --locked --release --test integration day_of_faults -- --ignored --nocapture
+
 .PHONY: bench
 bench: ## Compares scrapes with a file server and others, and shows polls meanwhile (on Debian)
 	scripts/bench

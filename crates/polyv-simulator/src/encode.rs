@@ -42,9 +42,9 @@ impl Encoding<'_> {
         out.push_str("{\"streamUrl\":");
         out.push_str(sample.stream.json());
         for (field, value, decimals) in [
-            (ValueField::BitRate, sample.bitrate, 1),
-            (ValueField::AudioFrameRate, sample.audio, 6),
-            (ValueField::VideoFrameRate, sample.video, 6),
+            (ValueField::Bitrate, sample.bitrate, 1),
+            (ValueField::Audio, sample.audio, 6),
+            (ValueField::Video, sample.video, 6),
         ] {
             self.write_value(field, value, decimals, corruption, out);
         }
@@ -89,7 +89,7 @@ impl Encoding<'_> {
                 };
                 let (before, after) = match self.wrong_type {
                     Some(WrongType::Numbers) => ("", ""),
-                    _ if nested && field == ValueField::BitRate => ("{\"value\":\"", "\"}"),
+                    _ if nested && field == ValueField::Bitrate => ("{\"value\":\"", "\"}"),
                     _ => ("\"", "\""),
                 };
                 write!(out, ",\"{name}\":{before}{value:.decimals$}{after}")

@@ -3,6 +3,7 @@
 mod api_errors;
 mod backoff_and_recovery;
 mod batch_status;
+mod chaos;
 mod discovery;
 mod fleet;
 mod intervals;

@@ -63,7 +63,7 @@ fn each_bad_value_is_in_its_field_only() {
     let field = |kind, form| {
         let bad_values = BadValues {
             defects: vec![kind],
-            fields: vec![ValueField::BitRate],
+            fields: vec![ValueField::Bitrate],
             r#as: form,
             one_in: None,
         };

@@ -71,12 +71,16 @@ pub(crate) enum BadValueKind {
 
 /// A value of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, VariantArray, IntoStaticStr)]
-#[serde(rename_all = "camelCase")]
-#[strum(serialize_all = "camelCase")]
 pub(crate) enum ValueField {
-    BitRate,
-    AudioFrameRate,
-    VideoFrameRate,
+    #[serde(rename = "bitRate")]
+    #[strum(serialize = "bitRate")]
+    Bitrate,
+    #[serde(rename = "audioFrameRate")]
+    #[strum(serialize = "audioFrameRate")]
+    Audio,
+    #[serde(rename = "videoFrameRate")]
+    #[strum(serialize = "videoFrameRate")]
+    Video,
 }
 
 /// How invalid values are written that can be numbers.

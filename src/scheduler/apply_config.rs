@@ -135,10 +135,9 @@ impl Poller {
             .map(|(key, target)| (Arc::clone(&target.channel.id), key))
             .collect();
         for channel in &wanted.channels {
-            let channel = Arc::clone(channel);
             match before.remove(&channel.id) {
                 Some(key) => self.apply_known(account, key, channel, now),
-                None => account.add(channel, ChannelSource::Configured, store, now),
+                None => account.add(Arc::clone(channel), ChannelSource::Configured, store, now),
             }
         }
         for (_, key) in before {
@@ -160,14 +159,14 @@ impl Poller {
         &self,
         account: &mut AccountPoller,
         key: ChannelKey,
-        channel: Arc<config::Channel>,
+        channel: &Arc<config::Channel>,
         now: TimeSnapshot,
     ) {
         account.discovered.remove(&channel.id);
         let store = &self.context.store;
         account.update_channel(
             key,
-            Arc::clone(&channel),
+            Arc::clone(channel),
             ChannelSource::Configured,
             store,
             now,

@@ -280,6 +280,23 @@ pub(super) fn discovery_failed(account: &str, error: &Error, is_first: bool) {
     }
 }
 
+/// Logs that a list of an account's channels ended too early.
+pub(super) fn discovery_incomplete(account: &str, listed: u64, total: u64, is_first: bool) {
+    if is_first {
+        warn!(
+            account,
+            listed,
+            total,
+            "the list of this account's channels is incomplete: no channel is removed"
+        );
+    } else {
+        debug!(
+            account,
+            listed, total, "the list of this account's channels is still incomplete"
+        );
+    }
+}
+
 /// Logs a complete list of an account's channels.
 pub(super) fn discovery_complete(account: &AccountPoller, failures: u32) {
     let channels = account.discovered.len();

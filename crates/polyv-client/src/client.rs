@@ -230,3 +230,129 @@ impl fmt::Debug for Client {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::pin::Pin;
+    use std::sync::Mutex;
+
+    use bytes::Bytes;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::credentials::AppSecret;
+    use crate::limiter::{Limiter, RateLimit};
+    use crate::session_relevance::{ExternalSessionId, link_sessions};
+
+    /// Plays back results, the first one first.
+    struct Recorded(Mutex<VecDeque<Result<HttpResponse, TransportError>>>);
+
+    impl Transport for Recorded {
+        fn send(
+            &self,
+            _request: HttpRequest,
+            _max_body: usize,
+        ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, TransportError>> + Send + '_>>
+        {
+            let result = self.0.lock().unwrap().pop_front().unwrap();
+            Box::pin(std::future::ready(result))
+        }
+    }
+
+    fn response(status: u16, body: &str) -> HttpResponse {
+        HttpResponse {
+            status,
+            date: None,
+            arrived: Instant::now(),
+            retry_after: None,
+            via_proxy: false,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        }
+    }
+
+    fn stale() -> Result<HttpResponse, TransportError> {
+        Err(TransportError::StaleConnection("closed".to_owned()))
+    }
+
+    const LIVE: &str = r#"{"code":200,"data":[{"channelId":1,"liveStatus":"live"}]}"#;
+
+    /// A client to which these results are played back, and a limiter for 10 calls.
+    fn setup(
+        results: impl IntoIterator<Item = Result<HttpResponse, TransportError>>,
+    ) -> (Client, Arc<Limiter>) {
+        let settings = ClientSettings {
+            base_url: "http://polyv.test".parse().unwrap(),
+            timeout: Duration::from_secs(15),
+            zone: FixedOffset::east_opt(0).unwrap(),
+        };
+        let credentials = Credentials {
+            app_id: "app".to_owned(),
+            app_secret: AppSecret::new("secret").unwrap(),
+        };
+        let transport = Arc::new(Recorded(Mutex::new(results.into_iter().collect())));
+        let clock = Arc::new(ServerClock::new(Clock::default()));
+        let limiter = Limiter::new(RateLimit {
+            requests: 20,
+            per: Duration::from_secs(10),
+            max_in_flight: 1,
+        });
+        (
+            Client::new(settings, transport, clock, credentials),
+            limiter,
+        )
+    }
+
+    /// How many calls the limiter still grants at once.
+    fn granted(limiter: &Arc<Limiter>) -> usize {
+        std::iter::from_fn(|| limiter.try_acquire().ok()).count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn get_on_a_stale_connection_is_sent_once_more_through_the_limiter() {
+        let (client, limiter) = setup([stale(), Ok(response(200, LIVE))]);
+        let statuses = client.live_status(limiter.acquire().await, &["1"]).await;
+        assert_eq!(statuses.unwrap().len(), 1);
+        assert_eq!(granted(&limiter), 8, "two of ten calls were made");
+
+        let (client, limiter) = setup([stale(), stale()]);
+        let statuses = client.live_status(limiter.acquire().await, &["1"]).await;
+        assert_eq!(statuses, Err(Error::ConnectionFailed("closed".to_owned())));
+        assert_eq!(granted(&limiter), 8);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn write_on_a_stale_connection_is_not_sent_again() {
+        let (client, limiter) = setup([stale()]);
+        let request = link_sessions("1", &ExternalSessionId::new(&"a".repeat(32)).unwrap());
+        let permit = limiter.acquire().await;
+        let failure = client.write(permit, &request).await.unwrap_err();
+        assert_eq!(failure.effect, Effect::Unknown);
+        assert_eq!(granted(&limiter), 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn page_of_a_proxy_is_a_failed_connection_and_not_a_block() {
+        for status in [403, 404, 405, 407, 429] {
+            for via_proxy in [true, false] {
+                let page = HttpResponse {
+                    via_proxy,
+                    ..response(status, "<html></html>")
+                };
+                let (client, limiter) = setup([Ok(page)]);
+                let result = client.live_status(limiter.acquire().await, &["1"]).await;
+                let failed = matches!(result, Err(Error::ConnectionFailed(_)));
+                assert_eq!(failed, via_proxy, "{status}: {result:?}");
+            }
+        }
+        // Polyv's own responses come through a proxy as well.
+        let refusal = HttpResponse {
+            via_proxy: true,
+            ..response(403, r#"{"code":403,"message":"invalid signature."}"#)
+        };
+        let (client, limiter) = setup([Ok(refusal)]);
+        let result = client.live_status(limiter.acquire().await, &["1"]).await;
+        assert!(matches!(result, Err(Error::AuthFailed(_))));
+    }
+}

@@ -274,6 +274,74 @@ mod tests {
     }
 
     #[test]
+    fn retry_after_is_seconds_or_a_date_and_at_most_ten_minutes() {
+        let now = httpdate::parse_http_date("Sat, 28 Nov 2026 12:00:00 GMT").unwrap();
+        for (value, seconds) in [
+            ("0", Some(0)),
+            (" 120 ", Some(120)),
+            ("86400", Some(600)),
+            ("Sat, 28 Nov 2026 12:01:30 GMT", Some(90)),
+            ("Sun, 29 Nov 2026 12:00:00 GMT", Some(600)),
+            ("Sat, 28 Nov 2026 11:00:00 GMT", Some(0)),
+            ("-1", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let expected = seconds.map(Duration::from_secs);
+            assert_eq!(parse_retry_after(value, now), expected, "{value}");
+        }
+    }
+
+    /// Accepts connections and responds to the first `requests` on each, then closes it without a
+    /// response.
+    async fn serve(requests: usize) -> Url {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut request = [0; 4096];
+                    for _ in 0..requests {
+                        _ = socket.read(&mut request).await;
+                        let response = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+                        _ = socket.write_all(response).await;
+                    }
+                    _ = socket.read(&mut request).await;
+                });
+            }
+        });
+        format!("http://{address}/").parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_a_kept_alive_connection_can_be_stale() {
+        let send = async |transport: &HttpTransport, url: &Url| {
+            let request = HttpRequest {
+                url: url.clone(),
+                body: RequestBody::Get,
+            };
+            transport.send(request, 100).await.map(|got| got.status)
+        };
+        let url = serve(1).await;
+        let transport = HttpTransport::new(&url).unwrap();
+        assert_eq!(send(&transport, &url).await, Ok(200));
+        let second = send(&transport, &url).await;
+        assert!(
+            matches!(second, Err(TransportError::StaleConnection(_))),
+            "{second:?}"
+        );
+        assert_eq!(send(&transport, &url).await, Ok(200), "on a new connection");
+
+        let url = serve(0).await;
+        let first = send(&HttpTransport::new(&url).unwrap(), &url).await;
+        assert!(
+            matches!(first, Err(TransportError::Connection(_))),
+            "{first:?}"
+        );
+    }
+
+    #[test]
     fn loopback_is_this_host_only() {
         for (url, loopback) in [
             ("http://127.0.0.1:8899", true),

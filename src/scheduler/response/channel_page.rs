@@ -10,7 +10,7 @@ use crate::scheduler::poll_target::{ChannelSource, PollTarget, discovered_channe
 use crate::scheduler::poller::Poller;
 use crate::state::ChannelKey;
 use polyv_client::clock::TimeSnapshot;
-use polyv_client::{BadResponse, ChannelPage, ChannelPageRequest, Error, ListedChannel};
+use polyv_client::{ChannelPage, ChannelPageRequest, Error, ListedChannel};
 
 impl Poller {
     /// Applies the result of a page.
@@ -51,9 +51,8 @@ impl Poller {
                     is_first,
                 } = state
                 {
-                    let why = format!("the list has {listed} channels of {total}");
-                    let error = Error::BadResponse(BadResponse::UnexpectedData(why));
-                    log_events::discovery_failed(&account.name, &error, is_first);
+                    let name = &account.name;
+                    log_events::discovery_incomplete(name, listed, total, is_first);
                 }
                 self.add_discovered(index, page.channels, generation, now);
                 if let DiscoveryState::Complete {

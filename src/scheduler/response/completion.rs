@@ -114,10 +114,13 @@ fn update_breaker(
         log_events::breaker_closed(account, &outage, call.outcome, now);
     }
     if transition.tripped.is_some() {
-        // A refused signature is logged at once, a fault once it lasts until the first probe.
-        account.outage_logged = account.breaker.is_auth_refused();
-        if let (true, Some(error)) = (account.outage_logged, error) {
-            log_events::auth_refused(account, error);
+        // A fault is logged once it lasts until the first probe, unless that is long to come.
+        let is_auth_refused = account.breaker.is_auth_refused();
+        account.outage_logged = is_auth_refused || call.retry_after.is_some();
+        match error {
+            Some(error) if is_auth_refused => log_events::auth_refused(account, error),
+            _ if account.outage_logged => log_events::breaker_opened(account, now),
+            _ => {}
         }
     }
 }

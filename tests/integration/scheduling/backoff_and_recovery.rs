@@ -526,10 +526,12 @@ async fn wrong_date_header_stops_no_call() {
     for (by, skew) in [("8h", 28_800.0), ("-8h", -28_800.0)] {
         // From the start, and from the middle of a broadcast on.
         for after in ["0s", "10m"] {
-            let env = fleet(&format!(
-                "[{{trouble: wrong_date, by: {by}, after: {after}}}]"
-            ));
-            advance(1_500.0).await;
+            let env = fleet_of(
+                4,
+                2,
+                &format!("[{{trouble: wrong_date, by: {by}, after: {after}}}]"),
+            );
+            advance(1_200.0).await;
             let scrape = env.scrape();
             assert_eq!(scrape.calls("main", "clock_skew"), 0, "{by} after {after}");
             assert_all_polled(&env, by);
@@ -543,7 +545,7 @@ async fn wrong_date_header_stops_no_call() {
 
 #[tokio::test(start_paused = true)]
 async fn host_with_a_wrong_clock_is_distinguished_from_a_wrong_date() {
-    let env = fleet("[]");
+    let env = fleet_of(8, 4, "[]");
     advance(60.0).await;
     env.wall.step_millis(-3_600_000);
     advance(60.0).await;
@@ -565,7 +567,7 @@ async fn retry_after_is_waited_for() {
         (429, "", 300),
         (429, "", 600),
     ] {
-        let env = fleet("[]");
+        let env = fleet_of(8, 4, "[]");
         advance(120.0).await;
         let retry_after = format!("status: {status}, body: '{body}', retry_after: '{wait}'");
         env.inject_faults(&format!("[{{trouble: answer, {retry_after}, for: 10s}}]"));
@@ -581,7 +583,7 @@ async fn retry_after_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn one_channels_retry_after_delays_that_channel_alone() {
-    let env = fleet("[]");
+    let env = fleet_of(8, 4, "[]");
     advance(120.0).await;
     env.inject_faults(
         "[{trouble: answer, status: 503, retry_after: '120', channels: [1000], \

@@ -15,8 +15,15 @@ pub(super) struct LowBitrate {
     bins: Vec<Bin>,
     /// When the newer half of the span began.
     half_began: Option<Timestamp>,
-    waiting: Vec<Bin>,
-    waiting_since: Option<Timestamp>,
+    /// Boxed, since few streams have any.
+    waiting: Option<Box<Waiting>>,
+}
+
+/// Bitrates that are under half of the percentile.
+#[derive(Debug, Clone)]
+struct Waiting {
+    since: Timestamp,
+    bins: Vec<Bin>,
 }
 
 /// How many bitrates there are within 5 % of a power of [`RATIO`].
@@ -49,11 +56,16 @@ impl LowBitrate {
             count(&mut self.bins, Bin::with(exponent(bitrate)));
             return;
         }
-        let since = *self.waiting_since.get_or_insert(time);
+        let waiting = self.waiting.get_or_insert_with(|| {
+            Box::new(Waiting {
+                since: time,
+                bins: Vec::new(),
+            })
+        });
         if !frames_lost {
-            count(&mut self.waiting, Bin::with(exponent(bitrate)));
+            count(&mut waiting.bins, Bin::with(exponent(bitrate)));
         }
-        if time.since(since) >= MAX_HOLD {
+        if time.since(waiting.since) >= MAX_HOLD {
             self.stop_waiting();
         }
     }
@@ -83,8 +95,11 @@ impl LowBitrate {
     }
 
     fn stop_waiting(&mut self) {
-        self.waiting_since = None;
-        for bin in std::mem::take(&mut self.waiting) {
+        let waiting = self
+            .waiting
+            .take()
+            .map_or_else(Vec::new, |waiting| waiting.bins);
+        for bin in waiting {
             count(&mut self.bins, bin);
         }
     }

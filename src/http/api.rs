@@ -71,9 +71,8 @@ pub(super) async fn channels(request: RequestContext) -> Response<Body> {
             head.pop();
             head.extend_from_slice(b",\"channels\":[");
             let selected = query.select(&snapshot.channels).into_iter();
-            let channels = request
-                .app
-                .channels(selected.map(|channel| channel.key).collect());
+            let keys = selected.map(|channel| channel.key).collect();
+            let channels = request.app.channels(&snapshot, keys);
             let body = Pieces::json_list(
                 head,
                 channels.filter(move |channel| query.matches(channel)),

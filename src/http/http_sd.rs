@@ -25,7 +25,7 @@ pub(super) async fn handler(request: RequestContext) -> Response<Body> {
             request.reject_unknown_parameters(&[])?;
             let snapshot = request.app.snapshot();
             let keys = snapshot.channels.iter().map(|channel| channel.key);
-            let channels = request.app.channels(keys.collect());
+            let channels = request.app.channels(&snapshot, keys.collect());
             let groups = Pieces::json_list(
                 b"[".to_vec(),
                 channels,

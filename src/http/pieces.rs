@@ -17,8 +17,10 @@ use crate::metrics::ScrapeWriter;
 
 /// Fast: a slower level saves a tenth more, which is worth less than its time.
 const GZIP_LEVEL: Compression = Compression::fast();
-/// A piece is complete above this size: what is written next usually still fits into a chunk.
-const PIECE_BYTES: usize = CHUNK_SIZE / 4 * 3;
+/// A piece is complete from this size on.
+const PIECE_BYTES: usize = CHUNK_SIZE;
+/// Some 20 KiB are written at a time.
+const PIECE_CAPACITY: usize = 2 * CHUNK_SIZE;
 /// The compressed size of one step: a few milliseconds' work, after which other requests have
 /// their turn.
 const GZIP_STEP_BYTES: usize = 4 * CHUNK_SIZE;
@@ -149,7 +151,8 @@ impl Iterator for Pieces {
     type Item = Result<Vec<u8>>;
 
     fn next(&mut self) -> Option<Result<Vec<u8>>> {
-        let mut piece = Vec::with_capacity(CHUNK_SIZE);
+        let capacity = self.length.unwrap_or(PIECE_CAPACITY).min(PIECE_CAPACITY);
+        let mut piece = Vec::with_capacity(capacity);
         while piece.len() < PIECE_BYTES
             && let Some(write_next) = &mut self.write_next
         {

@@ -62,6 +62,17 @@ pub(crate) struct Snapshot {
     pub(crate) exporter: ExporterStatus,
 }
 
+// === impl Snapshot ===
+
+impl Snapshot {
+    fn channel(&self, key: ChannelKey) -> Option<&ChannelSnapshot> {
+        let index = self
+            .channels
+            .binary_search_by_key(&key, |channel| channel.key);
+        self.channels.get(index.ok()?)
+    }
+}
+
 // === impl AppState ===
 
 impl AppState {
@@ -131,14 +142,19 @@ impl AppState {
         }
     }
 
-    /// The channels with these keys, each as it is when its turn comes.
+    /// The channels with these keys: as long as the snapshot is shared, as they are there, then
+    /// each as it is when its turn comes. A slow reader does not hold the snapshot.
     pub(super) fn channels(
         self: &Arc<Self>,
+        snapshot: &Arc<Snapshot>,
         keys: Vec<ChannelKey>,
     ) -> impl Iterator<Item = ChannelSnapshot> + Send + use<> {
-        let app = Arc::clone(self);
-        let snapshot = move |key| app.deps.store.snapshot(key, app.deps.clock.now());
-        keys.into_iter().filter_map(snapshot)
+        let (app, snapshot) = (Arc::clone(self), Arc::downgrade(snapshot));
+        keys.into_iter()
+            .filter_map(move |key| match snapshot.upgrade() {
+                Some(snapshot) => snapshot.channel(key).cloned(),
+                None => app.deps.store.snapshot(key, app.deps.clock.now()),
+            })
     }
 
     /// A channel, by its id.

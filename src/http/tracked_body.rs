@@ -8,9 +8,11 @@ use http_body::{Frame, SizeHint};
 
 use super::connections::InFlightGuard;
 
-/// The size of the chunks that a body is sent in. A connection holds a chunk until the client
-/// took it, so a small one shows early that a client takes nothing.
+/// The size of the chunks that a large frame of a body is sent in. A connection holds a chunk
+/// until the client took it, so a small one shows early that a client takes nothing.
 pub(super) const CHUNK_SIZE: usize = 32 * 1024;
+/// A frame up to this size is sent as it is.
+const MAX_WHOLE_FRAME: usize = 2 * CHUNK_SIZE;
 
 /// A response body whose request is in flight until the body is sent or dropped.
 pub(super) struct TrackedBody {
@@ -45,7 +47,7 @@ impl http_body::Body for TrackedBody {
             let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
             match frame.map(|frame| frame.map(Frame::into_data)) {
                 // A small frame holds no memory but its own.
-                Some(Ok(Ok(data))) if data.len() <= CHUNK_SIZE => {
+                Some(Ok(Ok(data))) if data.len() <= MAX_WHOLE_FRAME => {
                     self.guard.request.record_progress();
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }

@@ -40,8 +40,16 @@ pub(crate) struct Amount(pub(crate) f64);
 pub(crate) struct Count<const MAX: usize>(pub(crate) usize);
 
 /// A text, which may be written as a number: `"403"` or `403`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(from = "TextOrNumber")]
 pub(crate) struct Text(pub(crate) String);
+
+#[derive(serde::Deserialize)]
+#[serde(untagged, expecting = "this must be a text or a number")]
+enum TextOrNumber {
+    Number(u64),
+    Text(String),
+}
 
 impl<const MIN_MS: u64> TryFrom<String> for MinDuration<MIN_MS> {
     type Error = String;
@@ -115,31 +123,12 @@ impl<const MAX: usize> TryFrom<usize> for Count<MAX> {
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-
-        impl Visitor<'_> for TextVisitor {
-            type Value = Text;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(text.to_owned()))
-            }
-
-            fn visit_u64<E: Error>(self, number: u64) -> Result<Text, E> {
-                Ok(Text(number.to_string()))
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Text, E> {
-                Ok(Text(number.to_string()))
-            }
+impl From<TextOrNumber> for Text {
+    fn from(value: TextOrNumber) -> Self {
+        match value {
+            TextOrNumber::Text(text) => Self(text),
+            TextOrNumber::Number(number) => Self(number.to_string()),
         }
-
-        deserializer.deserialize_any(TextVisitor)
     }
 }
 

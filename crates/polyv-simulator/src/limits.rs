@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::fields::{HumanDuration, MinDuration, PositiveDuration, Text};
+use super::response::{ConnectionAction, HttpResponse};
 
 /// Clients tracked before those without recent requests are dropped.
 const MAX_TRACKED_CLIENTS: usize = 1_024;
@@ -25,7 +26,8 @@ pub(crate) struct Limits {
     requests: usize,
     per: PositiveDuration,
     r#for: HumanDuration,
-    r#as: BlockForm,
+    /// The result of a call of a blocked client.
+    pub(crate) r#as: BlockForm,
     /// The limit for an account.
     pub(crate) soft: Option<Rate>,
 }
@@ -45,14 +47,6 @@ enum Preset {
 pub(crate) struct Rate {
     pub(crate) requests: usize,
     pub(crate) per: PositiveDuration,
-}
-
-/// The limit for a client's IP address, and the block that follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct HardLimit {
-    pub(crate) rate: Rate,
-    pub(crate) block_for: Duration,
-    pub(crate) form: BlockForm,
 }
 
 /// The result of a call of a blocked client.
@@ -90,15 +84,13 @@ struct Client {
     blocked_until: Option<Duration>,
 }
 
-/// Whether a request is within the hard limit.
+/// Whether a request is within the limit for a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
     Admitted,
-    /// `begins`: this request started the block.
-    Blocked {
-        form: BlockForm,
-        begins: bool,
-    },
+    /// This request started a block.
+    BlockBegins,
+    Blocked,
 }
 
 impl Default for Limits {
@@ -124,16 +116,15 @@ impl Default for Rate {
     }
 }
 
-impl Limits {
-    /// The limit for a client, if there is one.
-    pub(crate) fn hard(&self) -> Option<HardLimit> {
-        (self.preset == Preset::Custom).then_some(HardLimit {
-            rate: Rate {
-                requests: self.requests,
-                per: self.per,
-            },
-            block_for: self.r#for.0,
-            form: self.r#as,
+impl BlockForm {
+    /// The action on the connection of a blocked client.
+    pub(crate) fn action(self) -> ConnectionAction {
+        ConnectionAction::Respond(match self {
+            Self::Reset => return ConnectionAction::Reset,
+            Self::Timeout => return ConnectionAction::Hang,
+            Self::Forbidden => HttpResponse::bare(403, "Forbidden"),
+            Self::MethodNotAllowed => HttpResponse::bare(405, "Not Allowed"),
+            Self::TooManyRequests => HttpResponse::bare(429, "Too Many Requests"),
         })
     }
 }
@@ -180,26 +171,24 @@ impl Window {
 }
 
 impl LimitTracker {
-    /// Counts a request of a client against the hard limit.
-    pub(crate) fn admit(&mut self, client: IpAddr, now: Duration, limit: HardLimit) -> Admission {
-        self.drop_inactive_clients(now, limit.rate.per.0);
+    /// Counts a request of a client against the limit for its IP address.
+    pub(crate) fn admit(&mut self, client: IpAddr, now: Duration, limits: &Limits) -> Admission {
+        if limits.preset == Preset::None {
+            return Admission::Admitted;
+        }
+        self.drop_inactive_clients(now, limits.per.0);
         let client = self.clients.entry(client.to_canonical()).or_default();
         if client.blocked_until.is_some_and(|until| now < until) {
-            return Admission::Blocked {
-                form: limit.form,
-                begins: false,
-            };
+            return Admission::Blocked;
         }
         client.blocked_until = None;
-        if client.window.admit(now, limit.rate) {
+        let Limits { requests, per, .. } = *limits;
+        if client.window.admit(now, Rate { requests, per }) {
             return Admission::Admitted;
         }
         client.window.0.clear();
-        client.blocked_until = Some(now.saturating_add(limit.block_for));
-        Admission::Blocked {
-            form: limit.form,
-            begins: true,
-        }
+        client.blocked_until = Some(now.saturating_add(limits.r#for.0));
+        Admission::BlockBegins
     }
 
     /// Counts a request of an account against the soft limit; a refused one does not count.

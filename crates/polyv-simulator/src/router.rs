@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::control;
 use super::delivery::deliver;
 use super::envelope::{Envelope, EnvelopeOptions};
-use super::faults::{ActiveFaults, Target, WrongType, blocked};
+use super::faults::{ActiveFaults, Target, WrongType};
 use super::limits::Admission;
 use super::operations::{self, Operation, SignedCall};
 use super::refusal::Refusal;
@@ -69,7 +69,11 @@ impl Simulator {
 /// The result of a call, and the time for its `Date` header.
 fn handle_call(simulation: &SimulatorState, request: &Request) -> (ConnectionAction, i64) {
     let operation = operations::at(&request.path);
-    let parameters = parameters(request, operation);
+    let mut parameters = Parameters::parse(&request.query);
+    let has_form = operation.is_some_and(|operation| operation.has_form(request));
+    if has_form && request.body.len() <= MAX_BODY_BYTES {
+        parameters = parameters.and_then(|query| query.with_form(&request.body));
+    }
     let mut state = simulation.lock();
     // Read under the lock, so that time increases in the log and in the limits.
     let now = simulation.now();
@@ -131,17 +135,6 @@ fn handle_call(simulation: &SimulatorState, request: &Request) -> (ConnectionAct
     (action, date_ms)
 }
 
-/// The parameters of the query, and of the form if the request has one.
-fn parameters(request: &Request, operation: Option<&Operation>) -> Result<Parameters, Undecodable> {
-    let query = Parameters::parse(&request.query)?;
-    match operation {
-        Some(operation) if operation.has_form(request) && request.body.len() <= MAX_BODY_BYTES => {
-            query.with_form(&request.body)
-        }
-        _ => Ok(query),
-    }
-}
-
 /// Counts a call: its number among those for its channel, and its generator.
 ///
 /// Calls are counted per channel, so that calls for other channels in between do not change the
@@ -163,66 +156,58 @@ fn count_call(seed: u64, state: &mut Inner, channels: Option<&str>) -> (u64, Det
 
 impl IncomingCall<'_> {
     fn handle(&self, state: &mut Inner) -> CallResult {
-        if let Some(limit) = self.simulation.settings.limits.hard() {
-            let client = self.request.client;
-            match state.limits.admit(client, self.now.elapsed, limit) {
-                Admission::Admitted => {}
-                Admission::Blocked { form, begins } => {
-                    if begins {
-                        tracing::info!(%client, "over the request limit: blocked");
-                    }
-                    return (blocked(form), "blocked".into());
-                }
-            }
+        let limits = &self.simulation.settings.limits;
+        let client = self.request.client;
+        let admission = state.limits.admit(client, self.now.elapsed, limits);
+        if admission == Admission::BlockBegins {
+            tracing::info!(%client, "over the request limit: blocked");
         }
-        let (mut action, outcome) = self.handle_admitted(state);
+        if admission != Admission::Admitted {
+            return (limits.r#as.action(), "blocked".into());
+        }
+        let (mut action, outcome) = self.handle_admitted(state).unwrap_or_else(|refusal| {
+            let response = self.refusal(&refusal);
+            (response.into(), refusal.outcome().into())
+        });
         if let ConnectionAction::Respond(response) = &mut action {
             response.delay = self.faults.delay;
         }
         (action, outcome)
     }
 
-    fn handle_admitted(&self, state: &mut Inner) -> CallResult {
-        let refuse = |refusal: &Refusal| {
-            let action = self.refusal(refusal).into();
-            (action, refusal.outcome().into())
-        };
-        let app_id = self.parameters.ok().and_then(|known| known.get("appId"));
+    /// Handles a call within the limit for its client.
+    fn handle_admitted(&self, state: &mut Inner) -> Result<CallResult, Refusal> {
         if let Some(rate) = self.simulation.settings.limits.soft {
+            let app_id = self.parameters.ok().and_then(|known| known.get("appId"));
             let app_id = app_id.unwrap_or_default();
             if !state.limits.admits_account(app_id, self.now.elapsed, rate) {
-                return refuse(&Refusal::Throttled);
+                return Err(Refusal::Throttled);
             }
         }
-        let too_long = self.request.body.len() > MAX_BODY_BYTES;
+        let readable = match (self.parameters, self.operation) {
+            _ if self.request.body.len() > MAX_BODY_BYTES => {
+                Err((413, "Request Entity Too Large", "too_large"))
+            }
+            (Err(Undecodable), _) => Err((400, "Bad Request", "undecodable")),
+            // The response of Polyv's gateway is undocumented.
+            (_, None) => Err((404, "Not Found", "not_found")),
+            (Ok(parameters), Some(operation)) => Ok((parameters, operation)),
+        };
         if let Some(fault) = &self.faults.replacement {
             if fault.takes_effect()
-                && !too_long
-                && let (Ok(parameters), Some(operation)) = (self.parameters, self.operation)
+                && let Ok((parameters, operation)) = readable
             {
                 // The response is replaced in any case.
                 let _ = self.perform(state, parameters, operation);
             }
-            let refuse = |refusal: &Refusal| self.refusal(refusal);
-            let action = fault.replacement(self.envelope, &self.request_id, refuse);
-            return (action, fault.name.clone().into());
+            let action = fault.replacement(self.envelope, &self.request_id)?;
+            return Ok((action, fault.name.clone().into()));
         }
-        let bare = |status, reason, outcome: &'static str| {
-            (HttpResponse::bare(status, reason).into(), outcome.into())
-        };
-        if too_long {
-            return bare(413, "Request Entity Too Large", "too_large");
-        }
-        let Ok(parameters) = self.parameters else {
-            return bare(400, "Bad Request", "undecodable");
-        };
-        let Some(operation) = self.operation else {
-            // The response of Polyv's gateway is undocumented.
-            return bare(404, "Not Found", "not_found");
-        };
-        match self.perform(state, parameters, operation) {
-            Ok((response, outcome)) => (response.into(), outcome),
-            Err(refusal) => refuse(&refusal),
+        match readable {
+            Ok((parameters, operation)) => self.perform(state, parameters, operation),
+            Err((status, reason, outcome)) => {
+                Ok((HttpResponse::bare(status, reason).into(), outcome.into()))
+            }
         }
     }
 
@@ -232,7 +217,7 @@ impl IncomingCall<'_> {
         state: &mut Inner,
         parameters: &Parameters,
         operation: &Operation,
-    ) -> Result<(HttpResponse, Cow<'static, str>), Refusal> {
+    ) -> Result<CallResult, Refusal> {
         let settings = &self.simulation.settings;
         let corruptions = &self.faults.corruptions;
         operation.check(self.request)?;
@@ -272,7 +257,7 @@ impl IncomingCall<'_> {
             Some(name) => name.clone().into(),
             None => success.outcome.into(),
         };
-        Ok((self.deliver(200, body), outcome))
+        Ok((self.deliver(200, body).into(), outcome))
     }
 
     fn refusal(&self, refusal: &Refusal) -> HttpResponse {

@@ -320,11 +320,11 @@ fn day_of_faults_leaves_nothing_behind() {
     };
     let chaos = Chaos {
         channels: Channels {
-            count: u32::try_from(number("CHAOS_CHANNELS", 300)).unwrap(),
+            count: u32::try_from(number("CHAOS_CHANNELS", 100)).unwrap(),
         },
         hours: usize::try_from(number("CHAOS_HOURS", 24)).unwrap(),
         seed: number("CHAOS_SEED", 1),
-        requests: 300,
+        requests: 100,
     };
     let hours = chaos.run();
     check_growth(&hours);

@@ -63,7 +63,7 @@ fn dispatch(
 ) -> Result<Value, ControlError> {
     let body = || {
         std::str::from_utf8(&request.body)
-            .map_err(|_| ControlError::BadRequest("the body is not UTF-8".to_owned()))
+            .map_err(|_| ControlError::new(400, "the body is not UTF-8"))
     };
     let duration = || Ok::<_, ControlError>(document::parse::<HumanDuration>(BODY, body()?)?.0);
     match (request.method.as_str(), segments) {
@@ -103,12 +103,15 @@ fn dispatch(
 }
 
 fn no_such_route(path: &str, segments: &[&str]) -> ControlError {
-    ControlError::MethodNotAllowed(match segments {
+    ControlError::method_not_allowed(match segments {
         ["channels" | "received"] => "GET",
         ["channels", _] | ["troubles"] => "GET, PUT, DELETE",
         ["channels", _, "life" | "sample_delay"] | ["clock_skew" | "sample_delay"] => "PUT",
         ["blocks"] => "DELETE",
-        _ => return ControlError::NotFound(format!("there is nothing at {path}: see {PREFIX}/")),
+        _ => {
+            let message = format!("there is nothing at {path}: see {PREFIX}/");
+            return ControlError::new(404, &message);
+        }
     })
 }
 
@@ -117,5 +120,5 @@ fn since(request: &Request) -> Result<u64, ControlError> {
     Parameters::parse(&request.query)
         .ok()
         .and_then(|parameters| parameters.get("since").unwrap_or("0").parse().ok())
-        .ok_or_else(|| ControlError::BadRequest("`since` must be a sequence number".to_owned()))
+        .ok_or_else(|| ControlError::new(400, "`since` must be a sequence number"))
 }

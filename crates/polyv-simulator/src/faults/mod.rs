@@ -15,7 +15,6 @@ pub(crate) use corruption::{
 };
 pub use fault::Fault;
 pub(crate) use fault::Target;
-pub(crate) use replaced_response::blocked;
 
 #[cfg(test)]
 mod tests;

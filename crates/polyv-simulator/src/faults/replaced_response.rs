@@ -6,7 +6,6 @@ use super::action::FaultAction;
 use super::fault::Fault;
 use super::gzip_bomb;
 use crate::envelope::{Envelope, EnvelopeOptions};
-use crate::limits::BlockForm;
 use crate::refusal::Refusal;
 use crate::response::{ConnectionAction, Delivery, HttpResponse};
 
@@ -15,20 +14,18 @@ const SAMPLE: &str = "{\"streamUrl\":\"recordf\",\"bitRate\":\"1157120\",\
      \"time\":\"2023-04-07 09:45:24.443\",\"timestamp\":null},";
 
 impl Fault {
-    /// The action on the connection of a fault that replaces the response. `refuse` turns a
-    /// refusal into a response.
+    /// The action on the connection of a fault that replaces the response.
     pub(crate) fn replacement(
         &self,
         envelope: Envelope,
         request_id: &str,
-        refuse: impl FnOnce(&Refusal) -> HttpResponse,
-    ) -> ConnectionAction {
-        ConnectionAction::Respond(match &self.action {
-            FaultAction::Hang {} => return ConnectionAction::Hang,
-            FaultAction::Reset {} => return ConnectionAction::Reset,
-            FaultAction::StaleConnection {} => return ConnectionAction::Close,
-            FaultAction::Block { r#as } => return blocked(r#as.unwrap_or_default()),
-            FaultAction::Throttled {} => refuse(&Refusal::Throttled),
+    ) -> Result<ConnectionAction, Refusal> {
+        let response = match &self.action {
+            FaultAction::Hang {} => return Ok(ConnectionAction::Hang),
+            FaultAction::Reset {} => return Ok(ConnectionAction::Reset),
+            FaultAction::StaleConnection {} => return Ok(ConnectionAction::Close),
+            FaultAction::Block { r#as } => return Ok(r#as.unwrap_or_default().action()),
+            FaultAction::Throttled {} => return Err(Refusal::Throttled),
             FaultAction::Html {} => HttpResponse::new(
                 200,
                 "text/html;charset=UTF-8",
@@ -77,17 +74,7 @@ impl Fault {
             }
             // `BadGateway`; the others are never the action of a replaced response.
             _ => HttpResponse::bare(502, "Bad Gateway"),
-        })
+        };
+        Ok(response.into())
     }
-}
-
-/// The result of a call of a blocked client.
-pub(crate) fn blocked(form: BlockForm) -> ConnectionAction {
-    ConnectionAction::Respond(match form {
-        BlockForm::Reset => return ConnectionAction::Reset,
-        BlockForm::Timeout => return ConnectionAction::Hang,
-        BlockForm::Forbidden => HttpResponse::bare(403, "Forbidden"),
-        BlockForm::MethodNotAllowed => HttpResponse::bare(405, "Not Allowed"),
-        BlockForm::TooManyRequests => HttpResponse::bare(429, "Too Many Requests"),
-    })
 }

@@ -2,13 +2,17 @@ use proptest::prelude::*;
 
 use super::*;
 
-const LIMIT: HardLimit = HardLimit {
-    rate: Rate {
-        requests: 3,
-        per: MinDuration(Duration::from_secs(10)),
-    },
-    block_for: Duration::from_secs(300),
-    form: BlockForm::Reset,
+const RATE: Rate = Rate {
+    requests: 3,
+    per: MinDuration(Duration::from_secs(10)),
+};
+const LIMIT: Limits = Limits {
+    preset: Preset::Custom,
+    requests: RATE.requests,
+    per: RATE.per,
+    r#for: MinDuration(Duration::from_secs(300)),
+    r#as: BlockForm::Reset,
+    soft: None,
 };
 const FIRST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 const SECOND: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
@@ -18,7 +22,7 @@ fn at(ms: u64) -> Duration {
 }
 
 fn admitted(limits: &mut LimitTracker, client: IpAddr, ms: u64) -> bool {
-    limits.admit(client, at(ms), LIMIT) == Admission::Admitted
+    limits.admit(client, at(ms), &LIMIT) == Admission::Admitted
 }
 
 #[test]
@@ -48,18 +52,9 @@ fn requests_during_a_block_neither_extend_it_nor_count() {
     for ms in 0..3 {
         assert!(admitted(&mut limits, FIRST, ms));
     }
-    let admission = limits.admit(FIRST, at(3), LIMIT);
-    let form = BlockForm::Reset;
-    assert_eq!(admission, Admission::Blocked { form, begins: true });
+    assert_eq!(limits.admit(FIRST, at(3), &LIMIT), Admission::BlockBegins);
     for ms in [4, 60_000, 299_000, 300_002] {
-        let admission = limits.admit(FIRST, at(ms), LIMIT);
-        assert_eq!(
-            admission,
-            Admission::Blocked {
-                form,
-                begins: false
-            }
-        );
+        assert_eq!(limits.admit(FIRST, at(ms), &LIMIT), Admission::Blocked);
     }
     for ms in 300_003..300_006 {
         assert!(admitted(&mut limits, FIRST, ms));
@@ -82,13 +77,13 @@ fn mapped_and_plain_ipv4_addresses_are_one_client() {
 fn soft_limit_refuses_the_surplus_without_a_block() {
     let mut limits = LimitTracker::default();
     for _ in 0..3 {
-        assert!(limits.admits_account("app", at(0), LIMIT.rate));
+        assert!(limits.admits_account("app", at(0), RATE));
     }
     for ms in [1, 5_000, 9_999] {
-        assert!(!limits.admits_account("app", at(ms), LIMIT.rate));
+        assert!(!limits.admits_account("app", at(ms), RATE));
     }
-    assert!(limits.admits_account("app", at(10_000), LIMIT.rate));
-    assert!(limits.admits_account("other", at(1), LIMIT.rate));
+    assert!(limits.admits_account("app", at(10_000), RATE));
+    assert!(limits.admits_account("other", at(1), RATE));
 }
 
 proptest! {
@@ -98,9 +93,9 @@ proptest! {
         gaps in prop::collection::vec(0_u64..6_000, 1..200),
         requests in 1_usize..8,
     ) {
-        let limit = HardLimit {
-            rate: Rate { requests, ..LIMIT.rate },
-            block_for: Duration::from_secs(1),
+        let limit = Limits {
+            requests,
+            r#for: MinDuration(Duration::from_secs(1)),
             ..LIMIT
         };
         let mut limits = LimitTracker::default();
@@ -109,17 +104,17 @@ proptest! {
         for gap in gaps {
             now += gap;
             let window = admitted.iter().filter(|sent| now - **sent < 10_000).count();
-            match limits.admit(FIRST, at(now), limit) {
+            match limits.admit(FIRST, at(now), &limit) {
                 Admission::Admitted => {
                     prop_assert!(window < requests);
                     admitted.push(now);
                 }
-                Admission::Blocked { begins: true, .. } => {
+                Admission::BlockBegins => {
                     prop_assert_eq!(window, requests);
                     // The block ends this count.
                     admitted.clear();
                 }
-                Admission::Blocked { begins: false, .. } => {}
+                Admission::Blocked => {}
             }
         }
     }

@@ -48,12 +48,12 @@ pub fn check_telemetry_path(path: &str) -> Result<(), String> {
 /// All routes. `ui` are those of the status page.
 pub fn router(state: AppState, ui: Router<Arc<AppState>>) -> Router {
     let telemetry_path = state.deps.telemetry_path.clone();
-    let mut router = Router::new();
+    let mut site = Router::new();
     // With the metrics at `/` there is no path left for the page.
     if telemetry_path != "/" {
-        router = router.merge(ui);
+        site = site.merge(ui);
     }
-    let routes = router
+    let site = site
         .route(&telemetry_path, get(scrape::all))
         .route(DISCOVERY, get(http_sd::handler))
         .route(PROBE, get(scrape::channel))
@@ -67,7 +67,7 @@ pub fn router(state: AppState, ui: Router<Arc<AppState>>) -> Router {
         .with_state(Arc::new(state));
     // Around the router as a whole, which adds `Allow` after the layers of its routes.
     Router::new()
-        .fallback_service(routes)
+        .fallback_service(site)
         .layer(from_fn(options_response))
 }
 

@@ -218,21 +218,6 @@ impl ChannelState {
             .map_or(Duration::ZERO, |last| last.since(since))
     }
 
-    /// Whether the newest sample of a stream shows what would be an issue if it lasted: the
-    /// channel is not reported as healthy meanwhile.
-    pub(super) fn has_transient_issue(&self, streams: &[StreamSnapshot], expect: &Expect) -> bool {
-        streams.iter().any(|stream| {
-            let aggregates = &stream.aggregates;
-            let newest = &aggregates.newest;
-            let stopped =
-                |rate: Option<f64>, last: Option<Timestamp>| rate == Some(0.0) && last.is_some();
-            bitrate(newest, aggregates, expect).is_some()
-                || framerate(newest.video_framerate.get(), expect).is_some()
-                || stopped(newest.video_framerate.get(), aggregates.last_video_frame)
-                || stopped(newest.audio_framerate.get(), aggregates.last_audio_frame)
-        })
-    }
-
     /// Whether a live channel's samples are missing, as of the last response.
     fn stale_stream(&self) -> Option<HealthIssueKind> {
         let Some(last) = self.last_new_sample else {
@@ -245,6 +230,21 @@ impl ChannelState {
         (quiet > MAX_SAMPLE_GAP && (last > self.liveness.since || self.sustained_for() > allowed))
             .then_some(HealthIssueKind::SamplesMissing)
     }
+}
+
+/// Whether the newest sample of a stream shows what would be an issue if it lasted: the
+/// channel is not reported as healthy meanwhile.
+pub(super) fn has_transient_issue(streams: &[StreamSnapshot], expect: &Expect) -> bool {
+    streams.iter().any(|stream| {
+        let aggregates = &stream.aggregates;
+        let newest = &aggregates.newest;
+        let stopped =
+            |rate: Option<f64>, last: Option<Timestamp>| rate == Some(0.0) && last.is_some();
+        bitrate(newest, aggregates, expect).is_some()
+            || framerate(newest.video_framerate.get(), expect).is_some()
+            || stopped(newest.video_framerate.get(), aggregates.last_video_frame)
+            || stopped(newest.audio_framerate.get(), aggregates.last_audio_frame)
+    })
 }
 
 /// The issues of a stream whose session began at `began`, in server time.

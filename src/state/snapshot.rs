@@ -8,7 +8,7 @@ use super::channel::ChannelState;
 use super::channel_key::ChannelKey;
 use super::channel_meta::ChannelMeta;
 use super::freshness::{FreshnessPolicy, IntervalScale};
-use super::health::HealthIssue;
+use super::health::{HealthIssue, has_transient_issue};
 use super::history::StreamHistory;
 use super::liveness::LiveState;
 use super::stream::StreamSnapshot;
@@ -114,7 +114,7 @@ impl ChannelSnapshot {
             last_success: timestamp(channel.last_success),
             last_new_sample: timestamp(channel.last_new_sample),
             last_sample: channel.last_sample,
-            has_transient_issue: channel.has_transient_issue(&streams, expect),
+            has_transient_issue: has_transient_issue(&streams, expect),
             problems: channel.health_issues(&streams, expect, now),
             streams,
             meta,

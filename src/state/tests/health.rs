@@ -30,7 +30,7 @@ fn kinds(channel: &ChannelState, seconds: i64, expect: &Expect) -> Vec<HealthIss
 
 fn has_transient_issue(channel: &ChannelState, seconds: i64, expect: &Expect) -> bool {
     let shown = visible(channel, seconds);
-    channel.has_transient_issue(&shown, expect)
+    crate::state::health::has_transient_issue(&shown, expect)
 }
 
 const NOTHING: Expect = Expect {

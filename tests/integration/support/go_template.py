@@ -14,7 +14,7 @@ import tempfile
 from helm_python.chart import Chart
 
 CST = """{{- define "GetCSTtime" -}}
-{{ dateInZone "2006-01-02 15:04:05" (toDate "2006-01-02T15:04:05Z" (printf "%.19sZ" .)) "Asia/Shanghai" }}
+{{ dateInZone "2006-01-02 15:04:05" (toDate "2006-01-02T15:04:05Z07:00" (printf "%.19sZ" .)) "Asia/Shanghai" }}
 {{- end }}"""
 
 text = pathlib.Path(sys.argv[1]).read_text()

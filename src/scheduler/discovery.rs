@@ -5,6 +5,8 @@
 //! neither. A missing channel is therefore gone only if the list is consistent, or if the list
 //! before did not contain it either.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use super::request::PollRequest;
@@ -35,8 +37,11 @@ pub(super) struct ChannelDiscovery {
     /// How many channels the present list and the one before contain.
     channels: u64,
     previous_channels: u64,
-    /// How many items of the present status were listed, readable or not.
-    listed: u64,
+    /// The hashes of the ids that were listed of the present status: pages may repeat channels.
+    listed: HashSet<u64>,
+    hasher: RandomState,
+    /// How many unreadable items were listed of the present status.
+    unreadable: usize,
     /// How many pages of the present list were accepted.
     pages: u32,
     /// Consecutive failures.
@@ -84,7 +89,9 @@ impl ChannelDiscovery {
             page: 1,
             channels: 0,
             previous_channels: 0,
-            listed: 0,
+            listed: HashSet::new(),
+            hasher: RandomState::new(),
+            unreadable: 0,
             pages: 0,
             failures: 0,
             complete: false,
@@ -133,18 +140,19 @@ impl ChannelDiscovery {
     ) -> DiscoveryState {
         let channels = u64::try_from(page.channels.len()).unwrap_or(u64::MAX);
         self.channels = self.channels.saturating_add(channels);
-        let unreadable = u64::try_from(page.unreadable).unwrap_or(u64::MAX);
-        self.listed = self
-            .listed
-            .saturating_add(channels)
-            .saturating_add(unreadable);
+        let ids = page.channels.iter();
+        let hashes = ids.map(|channel| self.hasher.hash_one(&channel.id));
+        self.listed.extend(hashes);
+        self.unreadable += page.unreadable;
         self.pages = self.pages.saturating_add(1);
         self.due = Some(now);
         if channels > 0 && self.page < page.pages.min(MAX_PAGES) {
             self.page += 1;
             return DiscoveryState::MorePages;
         }
-        let (listed, total) = (std::mem::take(&mut self.listed), page.total);
+        let listed = std::mem::take(&mut self.listed).len() + std::mem::take(&mut self.unreadable);
+        let listed = u64::try_from(listed).unwrap_or(u64::MAX);
+        let total = page.total;
         if listed < total {
             let is_first = self.record_failure(None, now);
             return DiscoveryState::Incomplete {
@@ -205,7 +213,8 @@ impl ChannelDiscovery {
         self.due = Some(due);
         self.began = due;
         (self.status, self.page, self.pages) = (0, 1, 0);
-        (self.channels, self.listed) = (0, 0);
+        (self.channels, self.unreadable) = (0, 0);
+        self.listed = HashSet::new();
     }
 }
 
@@ -231,14 +240,14 @@ mod tests {
     }
 
     fn page(channels: usize, pages: u32, total: u64) -> ChannelPage {
-        let channel = ListedChannel {
-            id: "1".to_owned(),
+        let channel = |_| ListedChannel {
+            id: fastrand::u64(..).to_string(),
             name: String::new(),
         };
         ChannelPage {
             pages,
             total,
-            channels: vec![channel; channels],
+            channels: (0..channels).map(channel).collect(),
             unreadable: 0,
         }
     }
@@ -331,13 +340,19 @@ mod tests {
         let (_, step) = turn(&mut discovery, &page(0, 900, 900_000), 30);
         assert_eq!(step, incomplete(1000, 900_000, false));
         assert!(!discovery.is_complete());
+        // A page is repeated.
+        let repeated = page(100, 3, 250);
+        turn(&mut discovery, &repeated, 90);
+        turn(&mut discovery, &repeated, 90);
+        let (_, step) = turn(&mut discovery, &repeated, 90);
+        assert_eq!(step, incomplete(100, 250, false));
         // Unreadable items were listed, too.
         let unreadable = ChannelPage {
             unreadable: 1,
             ..page(4, 1, 5)
         };
-        let (_, step) = turn(&mut discovery, &unreadable, 90);
-        assert!(matches!(step, DiscoveryState::Complete { failures: 2, .. }));
+        let (_, step) = turn(&mut discovery, &unreadable, 300);
+        assert!(matches!(step, DiscoveryState::Complete { failures: 3, .. }));
         // Each status has a number of its own.
         let mut discovery = listing(&[LiveStatus::Live, LiveStatus::Waiting]);
         turn(&mut discovery, &page(3, 1, 3), 0);

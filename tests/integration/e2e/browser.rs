@@ -44,7 +44,7 @@ async fn assert_console_is_empty(browser: &Browser) {
 const THREE: &str = "channels: [{id: 1}, {id: 2}, {id: 3, life: offline}]";
 const THREE_CONFIGURED: &str = "[
   {id: 1, name: Main stage, expect: {live: true, video_bitrate_bps: 1200000}},
-  {id: 2, name: Side stage, labels: {team: sports}},
+  {id: 2, name: Side stage, labels: {team: sports}, expect: {content: camera}},
   {id: 3, name: Tomorrow}]";
 
 #[tokio::test]

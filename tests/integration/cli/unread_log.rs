@@ -61,8 +61,8 @@ fn full() -> (UnixStream, UnixStream) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demonstration_serves_polls_and_ends_though_nothing_reads_what_it_writes() {
     let (_unread, writer) = full();
-    let (_held, address) = crate::support::exporter_process::unused_address();
-    drop(_held);
+    let (held, address) = crate::support::exporter_process::unused_address();
+    drop(held);
     let output = writer.try_clone().unwrap();
     let child = polyv_exporter()
         .args(["demo", "--web.listen-address", &address.to_string()])

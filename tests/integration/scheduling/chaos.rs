@@ -80,7 +80,7 @@ impl Chaos {
             .unwrap();
         let mut rng = Rng::with_seed(self.seed);
         let mut deck = FaultDeck::new();
-        let mut env = runtime.block_on(self.start());
+        let mut env = runtime.block_on(async { self.start() });
         let mut hours = Vec::new();
         for number in 0..self.hours {
             let mut hour = None;
@@ -120,7 +120,7 @@ impl Chaos {
         assert_eq!(self.channels.without_status(&scrape), [0; 0]);
     }
 
-    async fn start(&self) -> TestEnv {
+    fn start(&self) -> TestEnv {
         let limit = format!("requests: {}, per: 10s", self.requests);
         let mut env = TestEnv::new(&format!(
             "limits: {{{limit}, for: 5m, as: 429}}\nsample_delay: 20s\n{}",
@@ -203,9 +203,10 @@ impl Chaos {
         for seconds in (5..=RECOVERY_SECONDS).step_by(5) {
             advance(5.0).await;
             let scrape = env.scrape();
-            let difference = match seconds > OFF_AIR_SECONDS {
-                true => self.channels.difference(&scrape),
-                false => self.channels.difference_off_air(&scrape),
+            let difference = if seconds > OFF_AIR_SECONDS {
+                self.channels.difference(&scrape)
+            } else {
+                self.channels.difference_off_air(&scrape)
             };
             match difference {
                 None => {
@@ -255,9 +256,10 @@ fn check_intervals(channels: Channels, calls: &[LoggedRequest]) {
     let first = calls.first().expect("there were calls").monotonic_ms;
     let last = calls.last().expect("there were calls").monotonic_ms;
     for id in channels.ids() {
-        let (longest, endpoint) = match ends_live(id) {
-            true => (LIVE_INTERVAL_MS, "stream_info"),
-            false => (IDLE_INTERVAL_MS, ""),
+        let (longest, endpoint) = if ends_live(id) {
+            (LIVE_INTERVAL_MS, "stream_info")
+        } else {
+            (IDLE_INTERVAL_MS, "")
         };
         let id = id.to_string();
         let polls = calls.iter().filter(|call| {

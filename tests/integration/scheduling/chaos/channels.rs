@@ -211,9 +211,10 @@ fn final_phase(id: u32) -> &'static FinalPhase {
 /// A channel as a scenario has it. Some have a second stream, whose samples appear 90 seconds
 /// later.
 fn channel_entry(id: u32, script: &str) -> String {
-    let streams = match has_lagging_stream(id) {
-        true => ", streams: [recordf, {name: late, lag: 90s}]",
-        false => "",
+    let streams = if has_lagging_stream(id) {
+        ", streams: [recordf, {name: late, lag: 90s}]"
+    } else {
+        ""
     };
     let account = account(id);
     format!("{{id: {id}, account: {account}, live_for: 0s, life: {script}{streams}}}")

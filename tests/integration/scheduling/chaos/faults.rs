@@ -72,8 +72,7 @@ fn fault(kind: &str, rng: &mut Rng, channels: &[u32]) -> String {
         "rejected" => keys.push(format!("message: \"{}\"", any(rng, &REFUSALS))),
         "bad_values" => keys.push(format!("one_in: {}", rng.u32(1..4))),
         "future" => keys.push(format!("by: {}s", rng.u32(1..1_200))),
-        "many_streams" => keys.push(format!("count: {}", rng.u32(1..200))),
-        "missing_items" => keys.push(format!("count: {}", rng.u32(1..200))),
+        "many_streams" | "missing_items" => keys.push(format!("count: {}", rng.u32(1..200))),
         "huge" => keys.push(format!("bytes: {}", rng.u32(1..6 << 20))),
         "huge_samples" => keys.push(format!("bytes: {}", rng.u32(1..8_192))),
         _ => {}

@@ -87,36 +87,42 @@ impl<'de> Deserialize<'de> for StreamEntry {
 }
 
 impl ChannelEntry {
-    /// The channels that the entry stands for.
-    pub(crate) fn into_channels(self, accounts: &[Account]) -> Result<Vec<Channel>, String> {
-        let first = self.id.ok_or("a channel needs `id`")?.0;
-        let count = self.count.map_or(1, |count| count.0);
-        let channel = self.into_channel(accounts)?;
-        let channels = (0_u64..).take(count).map(|index| {
-            let id = first.saturating_add(index);
-            let number = (count > 1).then_some(index + 1);
-            numbered(&channel, id, number)
-        });
-        Ok(channels.collect())
-    }
-
-    /// The one channel that the entry stands for, with the id that the caller knows.
-    pub(crate) fn into_single_channel(
-        self,
-        id: &str,
-        accounts: &[Account],
-    ) -> Result<Channel, String> {
-        let wanted = ChannelId::try_from(id.to_owned())?;
-        if self.id.is_some_and(|given| given != wanted) {
+    /// The entry of a single channel, whose id the caller knows.
+    pub(crate) fn with_id(mut self, id: &str) -> Result<Self, String> {
+        let known = ChannelId::try_from(id.to_owned())?;
+        if self.id.replace(known).is_some_and(|given| given != known) {
             return Err(format!("`id` is not that of the channel `{id}`"));
         }
         if self.count.is_some() {
             return Err("`count` is only for scenario files".to_owned());
         }
-        Ok(numbered(&self.into_channel(accounts)?, wanted.0, None))
+        Ok(self)
     }
 
-    /// A channel without id, and with an empty name where none is given.
+    /// The channels that the entry stands for.
+    pub(crate) fn into_channels(self, accounts: &[Account]) -> Result<Vec<Channel>, String> {
+        let first = self.id.ok_or("a channel needs `id`")?.0;
+        let count = self.count.map_or(1, |count| count.0);
+        let name = self.name.clone();
+        let channel = self.into_channel(accounts)?;
+        let channels = (1_u64..).take(count).map(|number| {
+            let id = first.saturating_add(number - 1).to_string();
+            let name = match name.as_deref().unwrap_or_default() {
+                "" => format!("channel {id}"),
+                name if count > 1 => format!("{name} {number}"),
+                name => name.to_owned(),
+            };
+            let channel = channel.clone();
+            Channel {
+                id,
+                name,
+                ..channel
+            }
+        });
+        Ok(channels.collect())
+    }
+
+    /// A channel without id and name.
     fn into_channel(self, accounts: &[Account]) -> Result<Channel, String> {
         let owner = match (self.account, self.exists_in_account) {
             (Some(_), Some(_)) => {
@@ -144,7 +150,7 @@ impl ChannelEntry {
         };
         Ok(Channel {
             id: String::new(),
-            name: self.name.unwrap_or_default(),
+            name: String::new(),
             owner,
             streams: streams(self.streams, normal)?,
             live_for: self.live_for.map_or(default_live_for, |given| given.0),
@@ -163,20 +169,6 @@ impl NormalValues {
             video: video.map_or(self.video, |amount| amount.0),
             audio: audio.map_or(self.audio, |amount| amount.0),
         }
-    }
-}
-
-/// One of the channels that an entry stands for.
-fn numbered(channel: &Channel, id: u64, number: Option<u64>) -> Channel {
-    let name = match (channel.name.as_str(), number) {
-        ("", _) => format!("channel {id}"),
-        (name, Some(number)) => format!("{name} {number}"),
-        (name, None) => name.to_owned(),
-    };
-    Channel {
-        id: id.to_string(),
-        name,
-        ..channel.clone()
     }
 }
 

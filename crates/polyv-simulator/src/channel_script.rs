@@ -168,32 +168,49 @@ impl<'de> Visitor<'de> for ScriptVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ChannelScript, A::Error> {
         let mut fields = PhaseFields::deserialize(MapAccessDeserializer::new(map))?;
-        let Some(entries) = fields.repeat.take() else {
-            let entry = PhaseEntry::try_from(fields).map_err(Error::custom)?;
-            return Ok(match entry.duration {
-                Some(duration) => ChannelScript::once(vec![(entry.phase, duration)], Phase::Steady),
-                None => entry.phase.into(),
-            });
-        };
-        if !fields.phase.is_empty() {
-            return Err(Error::custom("`repeat` cannot be combined with `phase`"));
+        match fields.repeat.take() {
+            Some(_) if !fields.phase.is_empty() => {
+                Err(Error::custom("`repeat` cannot be combined with `phase`"))
+            }
+            Some(entries) => {
+                let timed = timed(entries).map_err(Error::custom)?;
+                ChannelScript::repeating(timed).map_err(Error::custom)
+            }
+            None => {
+                let entry = fields.try_into().map_err(Error::custom)?;
+                once(vec![entry]).map_err(Error::custom)
+            }
         }
-        let timed = entries.into_iter().map(PhaseEntry::timed);
-        let timed = timed.collect::<Result<_, _>>().map_err(Error::custom)?;
-        ChannelScript::repeating(timed).map_err(Error::custom)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<ChannelScript, A::Error> {
-        let mut entries = Vec::<PhaseEntry>::deserialize(SeqAccessDeserializer::new(list))?;
-        let then = match entries.last() {
-            None => return Err(Error::custom("a script needs at least one phase")),
-            Some(entry) if entry.duration.is_some() => Phase::Steady,
-            Some(_) => entries.pop().map_or(Phase::Steady, |entry| entry.phase),
-        };
-        let timed = entries.into_iter().map(PhaseEntry::timed);
-        let timed = timed.collect::<Result<_, _>>().map_err(Error::custom)?;
-        Ok(ChannelScript::once(timed, then))
+        let entries = Vec::<PhaseEntry>::deserialize(SeqAccessDeserializer::new(list))?;
+        once(entries).map_err(Error::custom)
     }
+}
+
+/// Phases that run once. The last one stays, or is followed by `steady` if it has a duration.
+fn once(mut entries: Vec<PhaseEntry>) -> Result<ChannelScript, String> {
+    if entries.is_empty() {
+        return Err("a script needs at least one phase".to_owned());
+    }
+    let stays = entries.pop_if(|entry| entry.duration.is_none());
+    let then = stays.map_or(Phase::Steady, |entry| entry.phase);
+    Ok(ChannelScript::once(timed(entries)?, then))
+}
+
+/// Phases of which each one needs a duration.
+fn timed(entries: Vec<PhaseEntry>) -> Result<Vec<(Phase, Duration)>, String> {
+    let timed = |PhaseEntry { phase, duration }| {
+        let name = phase.name();
+        duration.map(|duration| (phase, duration)).ok_or_else(|| {
+            format!(
+                "the phase `{name}` needs `for`, because another one follows: \
+                 {{phase: {name}, for: 30s}}"
+            )
+        })
+    };
+    entries.into_iter().map(timed).collect()
 }
 
 /// A phase of a script and its duration, if it has one.
@@ -214,19 +231,6 @@ struct PhaseFields {
     name: Option<String>,
     status: Option<NotLive>,
     repeat: Option<Vec<PhaseEntry>>,
-}
-
-impl PhaseEntry {
-    fn timed(self) -> Result<(Phase, Duration), String> {
-        let name = self.phase.name();
-        match self.duration {
-            Some(duration) => Ok((self.phase, duration)),
-            None => Err(format!(
-                "the phase `{name}` needs `for`, because another one follows: \
-                 {{phase: {name}, for: 30s}}"
-            )),
-        }
-    }
 }
 
 impl<'de> Deserialize<'de> for PhaseEntry {

@@ -106,10 +106,13 @@ impl Simulator {
     /// The first mistake in the entry, with line and column.
     pub fn put_channel(&self, id: &str, yaml: &str) -> Result<(), ScenarioError> {
         let entry: ChannelEntry = document::parse("body", yaml)?;
-        let channel = entry
-            .into_single_channel(id, &self.state.accounts)
+        let channels = entry
+            .with_id(id)
+            .and_then(|entry| entry.into_channels(&self.state.accounts))
             .map_err(|message| ScenarioError::at_start("body", message))?;
-        self.state.put_channel(channel);
+        for channel in channels {
+            self.state.put_channel(channel);
+        }
         Ok(())
     }
 

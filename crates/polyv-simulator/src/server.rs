@@ -6,22 +6,25 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use http_body_util::{BodyExt as _, Either, Full, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::header::CONTENT_LENGTH;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Response, http};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, Socket};
+use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::payload::{BodyAborted, Payload, payload};
-use crate::request::Request;
-use crate::response::{ConnectionAction, Delivery, HttpResponse};
-use crate::simulator::Simulator;
+use super::request::Request;
+use super::response::{ConnectionAction, Delivery, HttpResponse};
+use super::simulator::Simulator;
 
 /// Time for responses in flight to finish when the server stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
@@ -34,6 +37,14 @@ const MAX_BODY_BYTES: usize = 4 << 20;
 /// file descriptors run out, some may become free).
 const MAX_ACCEPT_FAILURES: u32 = 100;
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+
+/// The connection ends before the response is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the simulator ends the connection")]
+struct BodyAborted;
+
+/// A response body.
+type Body = Either<Full<Bytes>, StreamBody<BoxStream<'static, Result<Frame<Bytes>, BodyAborted>>>>;
 
 impl Simulator {
     /// Serves HTTP until `shutdown`, then closes every connection and returns within a second.
@@ -49,40 +60,30 @@ impl Simulator {
         let end = shutdown.child_token();
         // The connections are tasks that end when this future is dropped.
         let _end_on_drop = end.clone().drop_guard();
-        let accepted = accept(self, listener, &end, &connections).await;
-        // If the listener is broken, the connections have to end as well.
-        end.cancel();
-        connections.close();
-        connections.wait().await;
-        accepted
-    }
-}
-
-async fn accept(
-    simulator: &Simulator,
-    listener: TcpListener,
-    shutdown: &CancellationToken,
-    connections: &TaskTracker,
-) -> io::Result<()> {
-    let mut failures = 0;
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                failures = 0;
-                let (simulator, shutdown) = (simulator.clone(), shutdown.clone());
-                connections.spawn(serve_connection(simulator, stream, peer, shutdown));
-            }
-            Err(error) if failures >= MAX_ACCEPT_FAILURES => return Err(error),
-            Err(error) => {
-                failures += 1;
-                tracing::debug!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_BACKOFF).await;
+        let mut failures = 0;
+        let mut result = Ok(());
+        while let Some(accepted) = end.run_until_cancelled(listener.accept()).await {
+            match accepted {
+                Ok((stream, peer)) => {
+                    failures = 0;
+                    let connection = serve_connection(self.clone(), stream, peer, end.clone());
+                    connections.spawn(connection);
+                }
+                Err(error) if failures >= MAX_ACCEPT_FAILURES => {
+                    result = Err(error);
+                    // The connections have to end as well.
+                    end.cancel();
+                }
+                Err(error) => {
+                    failures += 1;
+                    tracing::debug!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_BACKOFF).await;
+                }
             }
         }
+        connections.close();
+        connections.wait().await;
+        result
     }
 }
 
@@ -130,7 +131,7 @@ async fn respond(
     reused_connection: bool,
     socket: &Socket,
     shutdown: &CancellationToken,
-) -> Result<Response<Payload>, BodyAborted> {
+) -> Result<Response<Body>, BodyAborted> {
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
     let request = Request {
@@ -162,7 +163,7 @@ async fn respond(
     }
 }
 
-fn into_hyper(response: HttpResponse) -> Result<Response<Payload>, BodyAborted> {
+fn into_hyper(response: HttpResponse) -> Result<Response<Body>, BodyAborted> {
     let mut builder = Response::builder().status(response.status);
     for (name, value) in response.headers {
         builder = builder.header(name, value);
@@ -172,6 +173,29 @@ fn into_hyper(response: HttpResponse) -> Result<Response<Payload>, BodyAborted> 
     }
     // Only a scenario could have an invalid header, and scenarios are checked.
     builder
-        .body(payload(response.body, response.delivery))
+        .body(body(response.body, response.delivery))
         .map_err(|_| BodyAborted)
+}
+
+/// A body that begins with those bytes.
+fn body(beginning: Bytes, delivery: Delivery) -> Body {
+    let first = stream::iter([Ok(Frame::data(beginning.clone()))]);
+    Either::Right(StreamBody::new(match delivery {
+        Delivery::Whole => return Either::Left(Full::new(beginning)),
+        Delivery::CutOff { .. } => {
+            let end = stream::once(async {
+                // hyper flushes when a body is pending, so that the first bytes are sent.
+                tokio::task::yield_now().await;
+                Err(BodyAborted)
+            });
+            first.chain(end).boxed()
+        }
+        Delivery::Endless { chunk, pause } => {
+            let chunks = stream::repeat(chunk).then(move |chunk| async move {
+                tokio::time::sleep(pause).await;
+                Ok(Frame::data(chunk))
+            });
+            first.chain(chunks).boxed()
+        }
+    }))
 }

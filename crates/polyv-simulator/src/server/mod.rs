@@ -1,4 +1,0 @@
-//! The simulated Polyv on a TCP socket.
-
-mod listener;
-mod payload;

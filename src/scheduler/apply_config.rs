@@ -76,8 +76,8 @@ impl Poller {
         }
         let mut accounts = std::mem::take(&mut self.accounts);
         for (account, wanted) in accounts.iter_mut().zip(&config.accounts) {
+            self.apply_poll(account, now);
             self.apply_channels(account, wanted, now);
-            self.apply_status_mode(account, now);
             self.apply_discover(account, wanted, now);
         }
         self.accounts = accounts;
@@ -111,6 +111,21 @@ impl Poller {
         ))
     }
 
+    /// Applies how often channels are polled, and whether their statuses are.
+    fn apply_poll(&self, account: &mut AccountPoller, now: TimeSnapshot) {
+        let poll = &self.config.poll;
+        let virtual_now = account.clock.now(now.monotonic);
+        account
+            .queue
+            .set_idle_interval(poll.idle_interval, virtual_now);
+        let batch = poll.status == StatusMode::Batch;
+        account.set_batch_status(batch, now.monotonic);
+        if batch {
+            let metrics = &self.context.metrics;
+            metrics.begin_endpoint(&account.name, Endpoint::LiveStatus);
+        }
+    }
+
     /// Applies the configured channels of an account, in the order of the configuration.
     fn apply_channels(
         &self,
@@ -118,17 +133,6 @@ impl Poller {
         wanted: &config::Account,
         now: TimeSnapshot,
     ) {
-        let virtual_now = account.clock.now(now.monotonic);
-        let config::Poll {
-            idle_interval,
-            status,
-            ..
-        } = self.config.poll;
-        account.queue.set_idle_interval(idle_interval, virtual_now);
-        if account.queue.len() == 0 {
-            // The first channels are to be added to the right queue.
-            account.set_batch_status(status == StatusMode::Batch, now.monotonic);
-        }
         let store = &self.context.store;
         let targets = account.queue.iter();
         let mut before: HashMap<Arc<str>, ChannelKey> = targets
@@ -192,16 +196,6 @@ impl Poller {
             PollInterval::Guaranteed(channel.live_interval)
         };
         account.queue.set_interval(key, interval, virtual_now);
-    }
-
-    /// Turns batch status on or off.
-    fn apply_status_mode(&self, account: &mut AccountPoller, now: TimeSnapshot) {
-        let batch = self.config.poll.status == StatusMode::Batch;
-        account.set_batch_status(batch, now.monotonic);
-        if batch {
-            let metrics = &self.context.metrics;
-            metrics.begin_endpoint(&account.name, Endpoint::LiveStatus);
-        }
     }
 
     /// Starts, changes or stops the discovery of an account's channels.

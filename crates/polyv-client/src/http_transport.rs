@@ -38,21 +38,12 @@ tokio::task_local! {
 /// repeats no call (a repetition would bypass the limiter), and uses the proxies of the usual
 /// environment variables, except for loopback addresses.
 pub struct HttpTransport {
-    config: ClientConfig,
-    pooled: Mutex<PooledClient>,
-    /// Whether requests go to an HTTP proxy. With TLS they go through it, to the server itself.
-    via_proxy: bool,
-}
-
-struct ClientConfig {
     tls: rustls::ClientConfig,
     uses_proxies: bool,
-}
-
-/// A client with its connection pool.
-struct PooledClient {
-    created: Instant,
-    client: reqwest::Client,
+    /// Whether requests go to an HTTP proxy. With TLS they go through it, to the server itself.
+    via_proxy: bool,
+    /// A client with its connections, and when it was created.
+    pooled: Mutex<(Instant, reqwest::Client)>,
 }
 
 /// Whether an address belongs to this host: neither proxies nor eavesdroppers can reach it.
@@ -72,16 +63,16 @@ impl HttpTransport {
     /// # Errors
     /// If `base` needs TLS and the host has no CA certificates, or if TLS can't be set up.
     pub fn new(base: &Url) -> Result<Self, String> {
-        let config = ClientConfig {
-            tls: tls_config(base.scheme() == "https")?,
-            uses_proxies: !is_loopback(base),
-        };
+        let tls = tls_config(base.scheme() == "https")?;
+        let uses_proxies = !is_loopback(base);
         let has_proxy = |uri| Matcher::from_system().intercept(&uri).is_some();
-        let is_proxied = config.uses_proxies && base.as_str().parse().is_ok_and(has_proxy);
+        let is_proxied = uses_proxies && base.as_str().parse().is_ok_and(has_proxy);
+        let client = new_client(&tls, uses_proxies).map_err(|error| describe(&error))?;
         Ok(Self {
-            pooled: Mutex::new(config.client().map_err(|error| describe(&error))?),
-            config,
+            tls,
+            uses_proxies,
             via_proxy: is_proxied && base.scheme() == "http",
+            pooled: Mutex::new((Instant::now(), client)),
         })
     }
 
@@ -89,12 +80,14 @@ impl HttpTransport {
     /// others when their calls end, so replacing it bounds the age of all.
     fn client(&self) -> reqwest::Client {
         let mut pooled = self.pooled.lock().unwrap_or_else(PoisonError::into_inner);
-        if pooled.created.elapsed() >= MAX_CONNECTION_AGE
-            && let Ok(replacement) = self.config.client()
+        let (created, client) = &mut *pooled;
+        if created.elapsed() >= MAX_CONNECTION_AGE
+            && let Ok(replacement) = new_client(&self.tls, self.uses_proxies)
         {
-            *pooled = replacement;
+            *created = Instant::now();
+            *client = replacement;
         }
-        pooled.client.clone()
+        client.clone()
     }
 }
 
@@ -153,26 +146,25 @@ impl Transport for HttpTransport {
     }
 }
 
-impl ClientConfig {
-    fn client(&self) -> Result<PooledClient, reqwest::Error> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("polyv-exporter/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(self.tls.clone())
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connector_layer(MapRequestLayer::new(|target| {
-                _ = CONNECTS.try_with(|connects| connects.set(true));
-                target
-            }))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT);
-        if !self.uses_proxies {
-            builder = builder.no_proxy();
-        }
-        Ok(PooledClient {
-            created: Instant::now(),
-            client: builder.build()?,
-        })
+fn new_client(
+    tls: &rustls::ClientConfig,
+    uses_proxies: bool,
+) -> Result<reqwest::Client, reqwest::Error> {
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("polyv-exporter/", env!("CARGO_PKG_VERSION")))
+        .tls_backend_preconfigured(tls.clone())
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .connector_layer(MapRequestLayer::new(|target| {
+            _ = CONNECTS.try_with(|connects| connects.set(true));
+            target
+        }))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT);
+    if uses_proxies {
+        builder.build()
+    } else {
+        builder.no_proxy().build()
     }
 }
 
@@ -263,7 +255,7 @@ mod tests {
     async fn connections_are_replaced_after_five_minutes() {
         let base = Url::parse("http://127.0.0.1:1").unwrap();
         let transport = HttpTransport::new(&base).unwrap();
-        let since = || transport.pooled.lock().unwrap().created;
+        let since = || transport.pooled.lock().unwrap().0;
         let first = since();
         tokio::time::advance(Duration::from_secs(299)).await;
         _ = transport.client();

@@ -138,7 +138,13 @@ impl Study {
             }
         }
         for (kind, faulty) in &self.faulty {
-            assert_eq!(faulty.missed, 0, "{}", Fault::ALL[*kind].name);
+            let name = Fault::ALL[*kind].name;
+            assert_eq!(faulty.missed, 0, "{name}");
+            assert!(
+                faulty.other_pages.is_empty(),
+                "{name}: {:?}",
+                faulty.other_pages
+            );
         }
     }
 }

@@ -11,6 +11,7 @@
 //! - [`polyv_client`]: the client for Polyv's API, with the one limiter
 //! - [`state`]: what is known of channels; pure
 //! - [`metrics`]: metric families, and channels as text
+//! - [`recorder`]: what is kept of broadcasts on disk
 //! - [`telemetry`]: the exporter's own metrics, and its log
 //! - [`http`]: the HTTP server: metrics, health checks, JSON
 //! - [`ui`]: the status page
@@ -23,6 +24,7 @@ pub mod commands;
 pub mod config;
 pub mod http;
 pub mod metrics;
+pub mod recorder;
 pub mod scheduler;
 pub mod state;
 pub mod telemetry;

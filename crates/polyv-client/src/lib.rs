@@ -59,6 +59,7 @@
 //! ```
 
 mod channel_list;
+mod channel_push;
 mod chat_message;
 mod chat_moderation;
 mod client;
@@ -78,6 +79,7 @@ mod session_relevance;
 mod sign;
 mod status_valid;
 mod stream_info;
+mod stream_info_v4;
 mod stream_name;
 mod text;
 mod transport;
@@ -85,6 +87,7 @@ mod video_moderation;
 mod write;
 
 pub use channel_list::{ChannelPage, ChannelPageRequest, ListedChannel, PAGE_SIZE};
+pub use channel_push::{ChannelPush, MAX_CHANNELS_PER_STREAMS_CALL, PushedStream};
 pub use chat_message::{ChatMessage, ChatResult, ViewerType, send_chat_messages};
 pub use chat_moderation::set_chat_moderation;
 pub use client::{Client, ClientSettings};

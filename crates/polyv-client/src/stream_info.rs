@@ -102,7 +102,7 @@ impl Range {
     }
 
     /// 13-digit milliseconds, as in the page's example.
-    fn params(self) -> impl Iterator<Item = (&'static str, String)> {
+    pub(crate) fn params(self) -> impl Iterator<Item = (&'static str, String)> {
         [("startTime", self.start), ("endTime", self.end)]
             .into_iter()
             .filter_map(|(name, time)| Some((name, time?.as_millis().to_string())))

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::cdn::Cdn;
 use super::channel_script::ChannelScript;
 use super::phase::{NotLive, Phase};
 use super::rng::DeterministicRng;
@@ -26,6 +27,17 @@ pub struct Channel {
     /// Chat messages that contain any of these are refused.
     pub(crate) refused_words: Vec<String>,
     pub(crate) seminar: Option<Seminar>,
+    pub(crate) ingest: Ingest,
+}
+
+/// How a channel's stream reaches Polyv.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ingest {
+    pub(crate) cdn: Cdn,
+    /// The address of the node that receives the push; `None` for the CDN's own.
+    pub(crate) node: Option<String>,
+    /// The share of lost frames as the CDN reports it; `None` for what is usual there.
+    pub(crate) lost_frames: Option<f64>,
 }
 
 /// The effect of a seminar channel (研讨会, Polyv's conference mode) on a call for the status of
@@ -139,6 +151,16 @@ impl LiveChannel {
     /// Keeps the samples that have appeared, before the delay changes.
     pub(crate) fn keep_visible_samples(&mut self, now: MediaTime, default_delay: Duration) {
         self.visible_until = Some(self.visible_until(now, default_delay));
+    }
+
+    /// The name under which the stream is pushed: what suffices to push to the channel.
+    pub(crate) fn push_name(&self) -> String {
+        let rng = self.rng.with_text("push name");
+        format!(
+            "{:016x}{:010}",
+            rng.with(1).bits(),
+            rng.with(2).below(10_000_000_000)
+        )
     }
 
     /// Records the newest sample sent of each stream.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use super::account::Account;
-use super::channel::{Channel, Seminar};
+use super::cdn::Cdn;
+use super::channel::{Channel, Ingest, Seminar};
 use super::channel_script::ChannelScript;
 use super::fields::{Amount, Count, HumanDuration, name_or_fields, non_empty};
 use super::phase::Phase;
@@ -38,6 +39,9 @@ pub(crate) struct ChannelEntry {
     sample_delay: Option<HumanDuration>,
     refuses_messages_with: Vec<String>,
     seminar: Option<Seminar>,
+    cdn: Cdn,
+    ingest_node: Option<String>,
+    lost_frames: Option<Amount>,
 }
 
 /// 1 to 18 digits without a leading 0.
@@ -158,6 +162,11 @@ impl ChannelEntry {
             script,
             refused_words: self.refuses_messages_with,
             seminar: self.seminar,
+            ingest: Ingest {
+                cdn: self.cdn,
+                node: self.ingest_node,
+                lost_frames: self.lost_frames.map(|amount| amount.0),
+            },
         })
     }
 }

@@ -5,13 +5,23 @@ use std::fmt::Write as _;
 use super::faults::{BadValueKind, BadValues, SampleCorruption, ValueField, WrongType};
 use super::sampling::Sampling;
 use super::stream::Sample;
-use super::time::beijing_time;
+use super::time::{beijing_time, utc_time};
+
+/// The form in which a call writes samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SampleForm {
+    /// Names as they are, Beijing time, no `timestamp`.
+    V3,
+    /// Push addresses, RFC 3339 in UTC to the second, `timestamp` in milliseconds.
+    V4,
+}
 
 /// How a response's samples are written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Encoding<'a> {
     /// Values such as `"1176815.9"` and `"15.016666"`, as the v4 sibling sends them.
     pub(crate) decimals: bool,
+    pub(crate) form: SampleForm,
     /// Added to the samples' own times.
     pub(crate) shift_ms: i64,
     pub(crate) sampling: Sampling,
@@ -52,12 +62,25 @@ impl Encoding<'_> {
             Some(BadValueKind::NoTime) => {}
             Some(BadValueKind::BadTime) => out.push_str(",\"time\":\"yesterday\""),
             _ => {
-                let time = beijing_time(sample.at.to_reported(self.shift_ms));
+                let time_ms = sample.at.to_reported(self.shift_ms);
                 // Writing to a string never fails.
-                let _ = write!(out, ",\"time\":\"{time}\"");
+                let _ = match self.form {
+                    SampleForm::V3 => write!(out, ",\"time\":\"{}\"", beijing_time(time_ms)),
+                    SampleForm::V4 => write!(out, ",\"time\":\"{}\"", utc_time(time_ms)),
+                };
             }
         }
-        out.push_str(",\"timestamp\":null");
+        let has_time = !matches!(
+            corruption.map(|corruption| corruption.kind),
+            Some(BadValueKind::NoTime | BadValueKind::BadTime)
+        );
+        if self.form == SampleForm::V4 && has_time {
+            let seconds = sample.at.to_reported(self.shift_ms).div_euclid(1000);
+            // Writing to a string never fails.
+            let _ = write!(out, ",\"timestamp\":{seconds}000");
+        } else {
+            out.push_str(",\"timestamp\":null");
+        }
         if self.padding > 0 {
             out.push_str(",\"padding\":\"");
             out.extend(std::iter::repeat_n('x', self.padding));

@@ -51,6 +51,7 @@
 //! ```
 
 mod account;
+mod cdn;
 mod channel;
 mod channel_entry;
 mod channel_script;
@@ -85,6 +86,7 @@ mod timeline;
 mod written_state;
 
 pub use account::Account;
+pub use cdn::Cdn;
 pub use channel::Channel;
 pub use channel_script::{ChannelScript, ZeroLengthLoop};
 pub use document::ScenarioError;

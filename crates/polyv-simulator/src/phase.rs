@@ -36,7 +36,7 @@ pub enum Phase {
     },
     /// Live, but without new samples; old ones are still returned.
     NoSamples,
-    /// Live, but without any samples: a channel on another CDN than Tencent's.
+    /// Live without a push, since the status was set: no samples in any call.
     Empty,
     /// Not live.
     Offline {

@@ -11,8 +11,6 @@ use thiserror::Error;
 pub(crate) enum Refusal {
     #[error("{}", missing_message(.0))]
     MissingParameter(String),
-    #[error("{}", missing_message(.0))]
-    BlankParameter(String),
     #[error("param validate error")]
     InvalidParameter,
     #[error("param length is incorrect: {0}")]
@@ -44,6 +42,14 @@ pub(crate) enum Refusal {
     FeatureOff,
     #[error("channel status not live")]
     NotLive,
+    /// As the v4 stream information says it (seen).
+    #[error("未检测到直播推流")]
+    #[strum(serialize = "not_live")]
+    NoPush,
+    /// Undocumented: the message for a channel on a CDN that the call is not for.
+    #[error("channel cdn not supported")]
+    #[strum(serialize = "rejected")]
+    OtherCdn,
     #[error("qps exceeds number of calls")]
     Throttled,
     #[error("redirect")]

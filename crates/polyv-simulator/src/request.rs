@@ -120,10 +120,12 @@ impl Parameters {
         Ok(self)
     }
 
-    /// The first value of that name.
+    /// The first value of that name that is not blank: a blank one counts as left out, as in the
+    /// examples of Polyv's pages.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.iter()
-            .find_map(|(known, value)| (known == name).then_some(value))
+        let mut values = self.iter().filter(|(known, _)| *known == name);
+        let (_, value) = values.find(|(_, value)| !value.trim().is_empty())?;
+        Some(value)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -44,22 +44,13 @@ pub(crate) fn authenticate<'a>(
             code: signature_code,
         });
     }
-    // The two official SDKs sign a blank value differently, so no client may send one.
-    match parameters.iter().find(|(_, value)| is_blank(value)) {
-        Some((name, _)) => Err(Refusal::BlankParameter(name.to_owned())),
-        None => Ok(account),
-    }
+    Ok(account)
 }
 
 fn required_value<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, Refusal> {
     parameters
         .get(name)
-        .filter(|value| !is_blank(value))
         .ok_or_else(|| Refusal::MissingParameter(name.to_owned()))
-}
-
-fn is_blank(value: &str) -> bool {
-    value.trim().is_empty()
 }
 
 fn is_current(timestamp: &str, now_ms: i64) -> bool {
@@ -186,11 +177,16 @@ mod tests {
     }
 
     #[test]
-    fn blank_parameter_is_refused_even_if_signed() {
-        let query = "appId=anna&timestamp=1680831521000&channelId=1&endTime=";
+    fn blank_optional_parameter_is_accepted_and_not_signed() {
+        let query = "appId=anna&timestamp=1680831521000&channelId=1";
+        let sign = signature::expected(&Parameters::parse(query).unwrap(), "secret of anna");
         assert_eq!(
-            signed(query, "secret of anna").unwrap_err(),
-            "param should not be empty: endTime"
+            checked(&format!("{query}&endTime=&sign={sign}")).unwrap(),
+            "anna"
+        );
+        assert_eq!(
+            checked(&format!("{query}&endTime=+&sign={sign}")).unwrap(),
+            "anna"
         );
     }
 }

@@ -47,6 +47,17 @@ impl Sampling {
         samples
     }
 
+    /// The first stream of a channel as it is at that time; `None` where nothing is pushed. Where
+    /// only samples are missing, the push goes on.
+    pub(crate) fn at(self, channel: &LiveChannel, now: MediaTime) -> Option<Sample> {
+        let media = match channel.timeline.at(now)? {
+            Phase::NoSamples => Phase::Steady.media(),
+            phase => phase.media(),
+        }?;
+        let stream = channel.spec.streams.first()?;
+        Some(self.sample(channel, stream, now, media))
+    }
+
     /// The number of sampling intervals before that time, which numbers the samples.
     pub(crate) fn number(self, at: MediaTime) -> u64 {
         at.as_millis().div_euclid(self.every_ms()).cast_unsigned()

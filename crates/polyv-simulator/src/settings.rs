@@ -35,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) invalid_signature_code: SignatureCode,
     /// The `data` of v3 refusals.
     pub(crate) refusal_data: EmptyDataStyle,
+    pub(crate) other_cdn_answers: OtherCdn,
     pub(crate) censor_update_answers: CensorUpdate,
     pub(crate) censor_get_answers: CensorGet,
     pub(crate) clock_skew: SignedDuration,
@@ -49,6 +50,17 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u16")]
 pub(crate) struct SignatureCode(pub(crate) u16);
+
+/// The response to a call for stream information of a channel on a CDN that it is not for.
+/// Undocumented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OtherCdn {
+    /// `"data": []`.
+    Empty,
+    /// A refusal.
+    Refused,
+}
 
 /// The response to a change of the chat moderation switch: the page's table and its sample
 /// contradict each other.
@@ -119,6 +131,7 @@ impl Default for Settings {
             unknown_channel: "illegal channel id".to_owned(),
             invalid_signature_code: SignatureCode(400),
             refusal_data: EmptyDataStyle::EmptyText,
+            other_cdn_answers: OtherCdn::Empty,
             censor_update_answers: CensorUpdate::After,
             censor_get_answers: CensorGet::Letters,
             clock_skew: SignedDuration(0),

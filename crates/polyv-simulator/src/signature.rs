@@ -7,12 +7,13 @@ use md5::{Digest, Md5};
 
 use super::request::Parameters;
 
-/// The right `sign` for the parameters: all others, decoded and sorted by name, names and values
-/// concatenated, the secret before and after; MD5 as 32 upper-case hex digits.
+/// The right `sign` for the parameters: all others that are not blank (the official Java signer
+/// leaves blank ones out), decoded and sorted by name, names and values concatenated, the secret
+/// before and after; MD5 as 32 upper-case hex digits.
 pub(crate) fn expected(parameters: &Parameters, secret: &str) -> String {
     let mut pairs: Vec<_> = parameters
         .iter()
-        .filter(|(name, _)| *name != "sign")
+        .filter(|(name, value)| *name != "sign" && !value.trim().is_empty())
         .collect();
     pairs.sort_unstable();
     let mut digest = Md5::new();

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use thiserror::Error;
 
 use super::account::Account;
+use super::cdn::Cdn;
 use super::channel::LiveChannel;
 use super::channel_entry::ChannelEntry;
 use super::channel_script::ChannelScript;
@@ -162,6 +163,34 @@ impl Simulator {
         self.with_channel(channel_id, |channel, default_delay| {
             channel.keep_visible_samples(now, default_delay);
             channel.spec.sample_delay = Some(delay);
+        })
+    }
+
+    /// Moves a channel to another CDN, from its next call on.
+    ///
+    /// # Errors
+    /// The channel does not exist.
+    pub fn set_cdn(&self, channel_id: &str, cdn: Cdn) -> Result<(), UnknownChannel> {
+        self.with_channel(channel_id, |channel, _| channel.spec.ingest.cdn = cdn)
+    }
+
+    /// Sets the address of the CDN's node that receives a channel's push.
+    ///
+    /// # Errors
+    /// The channel does not exist.
+    pub fn set_ingest_node(&self, channel_id: &str, node: &str) -> Result<(), UnknownChannel> {
+        self.with_channel(channel_id, |channel, _| {
+            channel.spec.ingest.node = Some(node.to_owned());
+        })
+    }
+
+    /// Sets the share of lost frames that is reported of a channel.
+    ///
+    /// # Errors
+    /// The channel does not exist.
+    pub fn set_lost_frames(&self, channel_id: &str, share: f64) -> Result<(), UnknownChannel> {
+        self.with_channel(channel_id, |channel, _| {
+            channel.spec.ingest.lost_frames = Some(share);
         })
     }
 

@@ -95,6 +95,12 @@ pub(crate) fn beijing_time(reported_ms: i64) -> impl Display {
     local.format("%Y-%m-%d %H:%M:%S%.3f")
 }
 
+/// A time as the v4 stream information's page shows it: `2023-05-11T10:09:00Z`.
+pub(crate) fn utc_time(reported_ms: i64) -> impl Display {
+    let time = DateTime::from_timestamp_millis(reported_ms).unwrap_or_default();
+    time.format("%Y-%m-%dT%H:%M:%SZ")
+}
+
 /// The format of the `Date` header.
 pub(crate) fn http_date(reported_ms: i64) -> String {
     let date = DateTime::from_timestamp_millis(reported_ms).unwrap_or_default();

@@ -7,7 +7,7 @@ use super::render;
 use crate::channel_script::ChannelScript;
 use crate::document;
 use crate::faults::Fault;
-use crate::fields::{HumanDuration, SignedDuration, format_duration};
+use crate::fields::{Amount, HumanDuration, SignedDuration, Text, format_duration};
 use crate::request::{Parameters, Request};
 use crate::response::HttpResponse;
 use crate::simulator::Simulator;
@@ -26,6 +26,9 @@ PUT    /_simulator/channels/ID                 add a channel, or replace the one
 DELETE /_simulator/channels/ID                 delete a channel
 PUT    /_simulator/channels/ID/life            start another script now: bitrate_drop
 PUT    /_simulator/channels/ID/sample_delay    how late this channel's samples appear: 20s
+PUT    /_simulator/channels/ID/cdn             the CDN: tencent, alibaba, other
+PUT    /_simulator/channels/ID/ingest_node     the node that receives the push: 203.0.113.7
+PUT    /_simulator/channels/ID/lost_frames     the share of lost frames that is reported: 0.05
 GET    /_simulator/troubles                    the API's faults
 PUT    /_simulator/troubles                    replace them: [{trouble: hang, for: 30s}]
 DELETE /_simulator/troubles                    remove them
@@ -76,6 +79,15 @@ fn dispatch(
         ("PUT", ["channels", id, "sample_delay"]) => {
             simulator.set_channel_sample_delay(id, duration()?)?;
         }
+        ("PUT", ["channels", id, "cdn"]) => {
+            simulator.set_cdn(id, document::parse(BODY, body()?)?)?;
+        }
+        ("PUT", ["channels", id, "ingest_node"]) => {
+            simulator.set_ingest_node(id, &document::parse::<Text>(BODY, body()?)?.0)?;
+        }
+        ("PUT", ["channels", id, "lost_frames"]) => {
+            simulator.set_lost_frames(id, document::parse::<Amount>(BODY, body()?)?.0)?;
+        }
         ("GET", ["channels", _] | ["troubles"]) => {}
         ("PUT", ["troubles"]) => simulator.set_faults(Fault::parse_list(BODY, body()?)?),
         ("DELETE", ["troubles"]) => simulator.clear_faults(),
@@ -106,7 +118,12 @@ fn no_such_route(path: &str, segments: &[&str]) -> ControlError {
     ControlError::method_not_allowed(match segments {
         ["channels" | "received"] => "GET",
         ["channels", _] | ["troubles"] => "GET, PUT, DELETE",
-        ["channels", _, "life" | "sample_delay"] | ["clock_skew" | "sample_delay"] => "PUT",
+        [
+            "channels",
+            _,
+            "life" | "sample_delay" | "cdn" | "ingest_node" | "lost_frames",
+        ]
+        | ["clock_skew" | "sample_delay"] => "PUT",
         ["blocks"] => "DELETE",
         _ => {
             let message = format!("there is nothing at {path}: see {PREFIX}/");

@@ -54,6 +54,9 @@ fn render(channel: &LiveChannel, state: &Inner, now: TimePoint) -> Value {
         "live": phase.is_live(),
         "live_status": channel.live_status(now.media),
         "sample_delay": format_duration(delay),
+        "cdn": channel.spec.ingest.cdn.name(),
+        "ingest_node": channel.spec.ingest.node,
+        "lost_frames": channel.spec.ingest.lost_frames,
         "normal": channel.spec.streams.iter().map(normal).collect::<Value>(),
         "newest_sent": channel.newest_sent.iter().map(sent).collect::<Value>(),
     });

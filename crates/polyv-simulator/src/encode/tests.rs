@@ -8,6 +8,7 @@ use crate::time::MediaTime;
 fn encoding() -> Encoding<'static> {
     Encoding {
         decimals: false,
+        form: SampleForm::V3,
         shift_ms: 0,
         sampling: Sampling {
             every: Duration::from_secs(5),

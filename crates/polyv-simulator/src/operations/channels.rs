@@ -14,6 +14,10 @@ use crate::request::Parameters;
 
 const DEFAULT_PAGE_SIZE: usize = 10;
 const MAX_PAGE_SIZE: usize = 1000;
+/// The orders of the list. Channels have no start time here: they are in the order of their ids.
+const ORDERS: [&str; 3] = ["startTimeDesc", "startTimeAsc", "channelCreatedTimeDesc"];
+/// The category of all channels.
+const CATEGORY: &str = "1";
 /// The length of an external session id.
 const SESSION_ID_LENGTH: usize = 32;
 
@@ -23,7 +27,7 @@ const SESSION_ID_LENGTH: usize = 32;
 /// three documented as Integer: 1 for yes, 0 for no (public docs). The result for an id that never
 /// existed is undocumented; a reading: neither deleted nor the caller's.
 pub(super) fn validity(request: &SignedCall<'_>, channels: &mut Channels) -> OperationResult {
-    let ids = channel_ids(request.parameters, "channels", 100)?;
+    let ids = json::channel_ids(request.parameters, "channels", 100)?;
     let entry = |id: u64| {
         let channel = channels.by_id.get(&id.to_string());
         let deleted = channel.is_some_and(|channel| *channel.phase(request.now) == Phase::Deleted);
@@ -43,7 +47,7 @@ pub(super) fn validity(request: &SignedCall<'_>, channels: &mut Channels) -> Ope
 /// reading: they are left out, like deleted channels and those of other accounts. The operation is
 /// not for seminar channels; the scenario decides whether one refuses the call or is left out.
 pub(super) fn live_status(request: &SignedCall<'_>, channels: &mut Channels) -> OperationResult {
-    let mut ids = channel_ids(request.parameters, "channelIds", 200)?;
+    let mut ids = json::channel_ids(request.parameters, "channelIds", 200)?;
     ids.sort_unstable();
     ids.dedup();
     let mut known: Vec<&LiveChannel> = ids
@@ -79,18 +83,28 @@ pub(super) fn page(request: &SignedCall<'_>, channels: &mut Channels) -> Operati
     let size = count(request.parameters, "pageSize", DEFAULT_PAGE_SIZE)?;
     let wanted = request.parameters.get("watchStatus");
     let is_status = |word| word == "live" || NotLive::from_str(word).is_ok();
-    if size > MAX_PAGE_SIZE || !wanted.is_none_or(is_status) {
+    let order = request.parameters.get("orderBy");
+    if size > MAX_PAGE_SIZE
+        || !wanted.is_none_or(is_status)
+        || !order.is_none_or(|order| ORDERS.contains(&order))
+    {
         return Err(Refusal::InvalidParameter);
     }
+    let keyword = request.parameters.get("keyword").unwrap_or_default();
+    let category = request.parameters.get("categoryId").unwrap_or(CATEGORY);
     let mut known: Vec<&LiveChannel> = channels
         .by_id
         .values()
         .filter(|channel| channel.belongs_to(&request.account.app_id))
         .filter(|channel| channel.exists(request.now))
         .filter(|channel| wanted.is_none_or(|word| channel.live_status(request.now) == word))
+        .filter(|channel| channel.spec.name().contains(keyword) && category == CATEGORY)
         .collect();
     // Ids increase with time. The map has those of one length in order.
     known.sort_by_key(|channel| channel.spec.id.len());
+    if order.is_some_and(|order| order.ends_with("Desc")) {
+        known.reverse();
+    }
     let contents: Value = known
         .iter()
         .skip((number - 1).saturating_mul(size))
@@ -113,7 +127,7 @@ fn list_entry(channel: &LiveChannel, status: &str) -> Value {
         "channelId": id,
         "name": channel.spec.name(),
         "channelPasswd": "simulated-passwd",
-        "categoryId": 1,
+        "categoryId": CATEGORY,
         "scene": "topclass",
         "sceneText": "三分屏",
         "watchStatus": status,
@@ -142,24 +156,6 @@ pub(super) fn link_session(request: &SignedCall<'_>, channels: &mut Channels) ->
     }
     channel.written_state.link(id);
     Ok(Success::ok("true"))
-}
-
-/// The ids of a parameter such as `2624138,2614940`, at most `max` of them.
-///
-/// The refusal of longer lists and of invalid ids is undocumented; as readings, the messages that
-/// the global errors list for a wrong length and for a text that is not a number.
-fn channel_ids(parameters: &Parameters, name: &str, max: usize) -> Result<Vec<u64>, Refusal> {
-    let ids: Vec<u64> = parameters
-        .get(name)
-        .unwrap_or_default()
-        .split(',')
-        .map(json::digits)
-        .collect::<Option<_>>()
-        .ok_or_else(|| Refusal::NotDigits(name.to_owned()))?;
-    if ids.len() > max {
-        return Err(Refusal::WrongLength(name.to_owned()));
-    }
-    Ok(ids)
 }
 
 /// A number of 1 or more.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::refusal::Refusal;
+use crate::request::Parameters;
 
 /// The members of a JSON object.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +23,28 @@ pub(super) fn length(text: &str) -> usize {
 pub(super) fn digits(text: &str) -> Option<u64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
+}
+
+/// The ids of a parameter such as `2624138,2614940`, at most `max` of them.
+///
+/// The refusal of longer lists and of invalid ids is undocumented; as readings, the messages that
+/// the global errors list for a wrong length and for a text that is not a number.
+pub(super) fn channel_ids(
+    parameters: &Parameters,
+    name: &str,
+    max: usize,
+) -> Result<Vec<u64>, Refusal> {
+    let ids: Vec<u64> = parameters
+        .get(name)
+        .unwrap_or_default()
+        .split(',')
+        .map(digits)
+        .collect::<Option<_>>()
+        .ok_or_else(|| Refusal::NotDigits(name.to_owned()))?;
+    if ids.len() > max {
+        return Err(Refusal::WrongLength(name.to_owned()));
+    }
+    Ok(ids)
 }
 
 impl<'a> Members<'a> {

@@ -6,6 +6,7 @@ mod json;
 mod operation;
 mod registry;
 mod stream_info;
+mod streams;
 mod video_moderation;
 
 pub(crate) use operation::{Operation, SignedCall};

@@ -3,15 +3,29 @@
 use hyper::Method;
 
 use super::operation::Operation;
-use super::{channels, chat, stream_info, video_moderation};
+use super::{channels, chat, stream_info, streams, video_moderation};
 
-static OPERATIONS: [Operation; 10] = [
+static OPERATIONS: &[Operation] = &[
     Operation {
         endpoint: "stream_info",
         method: Method::GET,
         path: "/live/v3/channel/monitor/list-tencent-stream-info",
         required: &["channelId"],
         perform: stream_info::list,
+    },
+    Operation {
+        endpoint: "stream_info_v4",
+        method: Method::GET,
+        path: "/live/v4/channel/monitor/list-stream-info",
+        required: &["channelId"],
+        perform: stream_info::list_v4,
+    },
+    Operation {
+        endpoint: "streams",
+        method: Method::GET,
+        path: "/live/v3/channel/monitor/get-streams",
+        required: &["channelIds"],
+        perform: streams::list,
     },
     Operation {
         endpoint: "status_valid",

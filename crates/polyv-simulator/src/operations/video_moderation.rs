@@ -31,7 +31,10 @@ pub(super) fn update(request: &SignedCall<'_>, channels: &mut Channels) -> Opera
 
 pub(super) fn get(request: &SignedCall<'_>, channels: &mut Channels) -> OperationResult {
     let channel = channel_with_feature(request, channels)?;
-    let settings = channel.written_state.video_moderation.to_json();
+    let mut settings = channel.written_state.video_moderation.to_json();
+    if let (Some(members), Some(id)) = (settings.as_object_mut(), json::digits(channel.spec.id())) {
+        members.insert("channelId".to_owned(), id.into());
+    }
     Ok(Success::ok(settings.to_string()))
 }
 

@@ -10,6 +10,7 @@ mod moderation;
 mod pages;
 mod proxies;
 mod responses;
+mod sources;
 mod switches;
 mod time;
 

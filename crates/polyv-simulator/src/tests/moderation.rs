@@ -29,6 +29,7 @@ async fn every_update_sets_every_field_and_they_are_read_back() {
         "assistantEnabled": "N", "monitorEnabled": "N", "platformEnabled": "N", "talentEnabled": "N",
     });
     let mut expected = value!({
+        "channelId": 1,
         "moderationEnabled": "N",
         "imageFrequency": 60,
         "moderationStrategy": "finance_normal",
@@ -37,6 +38,7 @@ async fn every_update_sets_every_field_and_they_are_read_back() {
     assert_eq!(settings(&simulator), expected);
     assert_eq!(update(&simulator, &full())["data"], true);
     expected = full();
+    expected["channelId"] = 1.into();
     expected["illegalNotify"] = none.clone();
     expected["illegalNotify"]["assistantEnabled"] = "Y".into();
     assert_eq!(settings(&simulator), expected);

@@ -112,6 +112,7 @@ async fn documented_sample_requests_succeed_and_take_effect() {
 
     let get = |path| address(&served, path, &[]);
     let answer = read(served.get(&get(MODERATION_GET)).await).await;
+    settings["channelId"] = 1.into();
     assert_eq!(answer["data"], settings);
     let answer = read(served.get(&get(CENSOR_GET)).await).await;
     assert_eq!(answer["data"], "Y");

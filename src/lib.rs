@@ -12,6 +12,7 @@
 //! - [`state`]: what is known of channels; pure
 //! - [`metrics`]: metric families, and channels as text
 //! - [`recorder`]: what is kept of broadcasts on disk
+//! - [`report`]: one broadcast for people, from what was recorded
 //! - [`telemetry`]: the exporter's own metrics, and its log
 //! - [`http`]: the HTTP server: metrics, health checks, JSON
 //! - [`ui`]: the status page
@@ -22,9 +23,11 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod display;
 pub mod http;
 pub mod metrics;
 pub mod recorder;
+pub mod report;
 pub mod scheduler;
 pub mod state;
 pub mod telemetry;

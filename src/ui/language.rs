@@ -1,13 +1,7 @@
-//! The languages of the page, and which of them a client gets.
+//! Which of the languages a client gets.
 
+pub(super) use crate::display::Language;
 use crate::http::content_negotiation::alternatives;
-
-/// A language of the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
-    English,
-    Chinese,
-}
 
 // === impl Language ===
 
@@ -18,23 +12,6 @@ impl Language {
             .and_then(Self::named)
             .or_else(|| chosen.and_then(Self::named))
             .unwrap_or_else(|| Self::preferred(accepted))
-    }
-
-    /// The language with a name.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        match name {
-            "en" => Some(Self::English),
-            "zh" => Some(Self::Chinese),
-            _ => None,
-        }
-    }
-
-    /// The name in the parameter and in the cookie.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Chinese => "zh",
-        }
     }
 
     /// The language that an `Accept-Language` header prefers; English by default.

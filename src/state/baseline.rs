@@ -36,9 +36,10 @@ pub(super) struct Baseline {
     newest: BaselineState,
 }
 
+/// The baseline after some of the levels of a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct BaselineState {
-    value: Option<Levels>,
+pub(super) struct BaselineState {
+    pub(super) value: Option<Levels>,
     held_since: Option<Timestamp>,
 }
 
@@ -76,7 +77,7 @@ impl Baseline {
 
 impl BaselineState {
     /// Advances to the last of these levels of a session that began at `first`.
-    fn advance(&mut self, levels: Option<&[(Timestamp, Levels)]>, first: Timestamp) {
+    pub(super) fn advance(&mut self, levels: Option<&[(Timestamp, Levels)]>, first: Timestamp) {
         let Some((levels, (time, level))) = levels.and_then(|l| Some((l, *l.last()?))) else {
             return;
         };

@@ -133,11 +133,11 @@ impl History {
     }
 }
 
-fn bucket_number(time: Timestamp) -> i64 {
+pub(super) fn bucket_number(time: Timestamp) -> i64 {
     time.as_millis().div_euclid(BUCKET_MS)
 }
 
-fn bucket_start(number: i64) -> Timestamp {
+pub(super) fn bucket_start(number: i64) -> Timestamp {
     Timestamp::from_millis(number.saturating_mul(BUCKET_MS))
 }
 

@@ -18,6 +18,7 @@
 //! [history](ChannelState::histories).
 
 mod baseline;
+mod baseline_course;
 mod channel;
 mod channel_key;
 mod channel_meta;
@@ -41,6 +42,7 @@ mod tests;
 mod transition;
 mod update;
 
+pub use baseline_course::{BaselinePoint, baseline_course};
 pub use channel_key::ChannelKey;
 pub use channel_meta::{ChannelMeta, Exposure};
 pub use freshness::{FreshnessPolicy, IntervalScale};

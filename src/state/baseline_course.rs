@@ -1,0 +1,73 @@
+//! The baseline over a whole session, for samples that were recorded.
+
+use super::baseline::{BaselineState, Levels};
+use super::history::{bucket_number, bucket_start};
+use super::sample_values::SampleValues;
+use polyv_client::clock::Timestamp;
+
+/// A stream's baseline from a moment on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BaselinePoint {
+    /// The first moment at which the baseline is in force.
+    pub time: Timestamp,
+    /// The baseline of the video bitrate.
+    pub video_bitrate: f64,
+    /// The baseline of the video frame rate, where frame rates are known.
+    pub video_framerate: Option<f64>,
+}
+
+/// The baseline of a session whose samples these are, sorted by time: what a stream's state shows
+/// when it has received the samples up to the same moment, bucket by bucket of its history.
+#[must_use]
+pub fn baseline_course(
+    samples: impl Iterator<Item = (Timestamp, SampleValues)>,
+) -> Vec<BaselinePoint> {
+    let levels = levels(samples);
+    let Some((first, _)) = levels.first().copied() else {
+        return Vec::new();
+    };
+    let mut state = BaselineState::default();
+    let points = levels.iter().enumerate().filter_map(|(index, (time, _))| {
+        state.advance(levels.get(..=index), first);
+        let value = state.value?;
+        Some(BaselinePoint {
+            time: *time,
+            video_bitrate: value.video_bitrate,
+            video_framerate: value.video_framerate,
+        })
+    });
+    points.collect()
+}
+
+/// The last bitrate and the lowest frame rate of each bucket that has a bitrate.
+fn levels(samples: impl Iterator<Item = (Timestamp, SampleValues)>) -> Vec<(Timestamp, Levels)> {
+    let mut levels: Vec<(Timestamp, Levels)> = Vec::new();
+    let mut lowest_framerate: Option<f64> = None;
+    let mut bucket = None;
+    for (time, values) in samples {
+        let number = bucket_number(time);
+        if bucket != Some(number) {
+            bucket = Some(number);
+            lowest_framerate = None;
+        }
+        let framerates = [lowest_framerate, values.video_framerate.get()];
+        lowest_framerate = framerates.into_iter().flatten().reduce(f64::min);
+        let start = bucket_start(number);
+        let known = levels.last_mut().filter(|(time, _)| *time == start);
+        match (known, values.video_bitrate.get()) {
+            (Some((_, level)), bitrate) => {
+                level.video_bitrate = bitrate.unwrap_or(level.video_bitrate);
+                level.video_framerate = lowest_framerate;
+            }
+            (None, Some(video_bitrate)) => levels.push((
+                start,
+                Levels {
+                    video_bitrate,
+                    video_framerate: lowest_framerate,
+                },
+            )),
+            (None, None) => {}
+        }
+    }
+    levels
+}

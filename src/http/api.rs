@@ -238,6 +238,11 @@ impl WriteJson for StreamSnapshot {
             "last_audio_frame_timestamp_seconds",
             aggregates.last_audio_frame,
         )?;
+        let interval = aggregates.sample_interval;
+        object.known(
+            "sample_interval_seconds",
+            interval.map(|interval| interval.as_secs_f64()),
+        )?;
         object.field("samples_total", self.samples_total)
     }
 }

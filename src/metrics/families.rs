@@ -109,7 +109,7 @@ families! {
     STREAM_VIDEO_BITRATE_MIN = "polyv_stream_video_bitrate_min_bps", Gauge, Some("bps"), Stream, STREAM,
         "The lowest video bitrate of the last poll.window of samples: a dip between two scrapes still shows.";
     STREAM_VIDEO_BITRATE_MAX = "polyv_stream_video_bitrate_max_bps", Gauge, Some("bps"), Stream, STREAM,
-        "The highest video bitrate of the last poll.sustain of samples: under a threshold means under it the whole time. Absent until that long is covered.";
+        "The highest video bitrate of the last poll.sustain of samples, and of at least three: under a threshold means under it the whole time. Absent until that long is covered.";
     STREAM_VIDEO_BITRATE_BASELINE = "polyv_stream_video_bitrate_baseline_bps", Gauge, Some("bps"), Stream, STREAM,
         "The stream's usual bitrate: the median video bitrate of the last 30 minutes live, held for at most 30 minutes while the bitrate is under half of it. Absent in the first 2 minutes.";
     STREAM_VIDEO_BITRATE_BASELINE_LOW = "polyv_stream_video_bitrate_baseline_low_bps", Gauge, Some("bps"), Stream, STREAM,
@@ -119,7 +119,7 @@ families! {
     STREAM_VIDEO_FRAMERATE_MIN = "polyv_stream_video_framerate_min_fps", Gauge, Some("fps"), Stream, STREAM,
         "The lowest video frame rate of the last poll.window of samples.";
     STREAM_VIDEO_FRAMERATE_MAX = "polyv_stream_video_framerate_max_fps", Gauge, Some("fps"), Stream, STREAM,
-        "The highest video frame rate of the last poll.sustain of samples. Absent until that long is covered.";
+        "The highest video frame rate of the last poll.sustain of samples, and of at least three. Absent until that long is covered.";
     STREAM_VIDEO_FRAMERATE_BASELINE = "polyv_stream_video_framerate_baseline_fps", Gauge, Some("fps"), Stream, STREAM,
         "The stream's usual video frame rate: the median of the samples of the bitrate's baseline, held like it.";
     STREAM_AUDIO_FRAMERATE = "polyv_stream_audio_framerate_fps", Gauge, Some("fps"), Stream, STREAM,
@@ -132,6 +132,8 @@ families! {
         "The newest sample with a video frame rate above 0; absent if there was none since the channel went live.";
     STREAM_LAST_AUDIO_FRAME = "polyv_stream_last_audio_frame_timestamp_seconds", Gauge, Some("seconds"), Stream, STREAM,
         "The newest sample with an audio frame rate above 0; absent if there was none since the channel went live.";
+    STREAM_SAMPLE_INTERVAL = "polyv_stream_sample_interval_seconds", Gauge, Some("seconds"), Stream, STREAM,
+        "The usual time between two samples: the median of the last 20 (at most 15 minutes). Absent before the second sample.";
     STREAM_SAMPLES = "polyv_stream_samples_total", Counter, None, Stream, STREAM,
         "Distinct samples received; a sample that two polls return counts once.";
 

@@ -71,6 +71,7 @@ generators! {
     STREAM_LAST_SAMPLE => PerStream(|s| Some(s.aggregates.newest_time.as_seconds()));
     STREAM_LAST_VIDEO_FRAME => PerStream(|s| Some(s.aggregates.last_video_frame?.as_seconds()));
     STREAM_LAST_AUDIO_FRAME => PerStream(|s| Some(s.aggregates.last_audio_frame?.as_seconds()));
+    STREAM_SAMPLE_INTERVAL => PerStream(|s| Some(s.aggregates.sample_interval?.as_secs_f64()));
     STREAM_SAMPLES => PerStream(|s| Some(count(s.samples_total)));
 }
 

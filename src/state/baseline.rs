@@ -103,7 +103,8 @@ impl BaselineState {
     }
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+/// The median; the middle between the two middle ones of an even number.
+pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
     let middle = values.len() / 2;
     let is_even = values.len().is_multiple_of(2);
     if values.is_empty() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::channel::ChannelState;
 use super::liveness::LiveState;
 use super::sample_values::SampleValues;
-use super::stream::{FRAMES_LOST_BELOW, StreamAggregates, StreamSnapshot};
+use super::stream::{FRAMES_LOST_BELOW, MIN_INTERVALS, StreamAggregates, StreamSnapshot};
 use crate::config::{Content, Expect};
 use polyv_client::StreamName;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
@@ -68,12 +68,19 @@ const LOW_BELOW: f64 = 0.5;
 const FRAMERATE_LOW_BELOW: f64 = 0.7;
 /// How far the last frame may be behind the newest sample.
 const MAX_FRAME_GAP: Duration = Duration::from_secs(20);
+/// The same in intervals of the stream's samples, where that is longer.
+const MAX_FRAME_GAP_INTERVALS: u32 = 2;
 /// The time for the first frame, where frames are expected.
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(60);
 /// The time for a stream's first frame or bit, where none is expected.
 const EMPTY_TIMEOUT: Duration = Duration::from_secs(2 * 60);
-/// How far the last new sample may be behind the last response.
-const MAX_SAMPLE_GAP: Duration = Duration::from_secs(60);
+/// How far the last new sample may be behind the last response: two polls in a row may bring
+/// none at the default interval, and the third is late or early by a little.
+const MAX_SAMPLE_GAP: Duration = Duration::from_secs(40);
+/// The time between a stream's first two samples, at most.
+const UNKNOWN_INTERVAL: Duration = Duration::from_secs(60);
+/// The time for the first sample of a session, beside Polyv's delay.
+const FIRST_SAMPLE_GAP: Duration = Duration::from_secs(60);
 /// The most that Polyv's delay may add to that at the start of a session.
 const MAX_SAMPLE_DELAY: Duration = Duration::from_secs(5 * 60);
 /// The time for a channel's first sample.
@@ -187,7 +194,7 @@ impl ChannelState {
                 }
             }
             LiveState::Live => {
-                if let Some(kind) = self.stale_stream() {
+                if let Some(kind) = self.stale_stream(streams) {
                     add(kind, None);
                 }
                 let began = now.server_time - now.monotonic.since(self.liveness.session_began);
@@ -219,15 +226,22 @@ impl ChannelState {
     }
 
     /// Whether a live channel's samples are missing, as of the last response.
-    fn stale_stream(&self) -> Option<HealthIssueKind> {
+    fn stale_stream(&self, streams: &[StreamSnapshot]) -> Option<HealthIssueKind> {
         let Some(last) = self.last_new_sample else {
             return (self.sustained_for() >= FIRST_SAMPLE_TIMEOUT)
                 .then_some(HealthIssueKind::WithoutSamples);
         };
         let quiet = self.last_success?.since(last);
         // A session that has just begun has no samples until Polyv's delay is over.
-        let allowed = MAX_SAMPLE_GAP + self.sample_delay.min(MAX_SAMPLE_DELAY);
-        (quiet > MAX_SAMPLE_GAP && (last > self.liveness.since || self.sustained_for() > allowed))
+        let allowed = FIRST_SAMPLE_GAP + self.sample_delay.min(MAX_SAMPLE_DELAY);
+        let intervals = streams.iter();
+        let intervals = intervals.map(|stream| {
+            let known = stream.aggregates.sample_interval;
+            known.unwrap_or(UNKNOWN_INTERVAL)
+        });
+        let longest = intervals.max().unwrap_or_default();
+        let max_gap = MAX_SAMPLE_GAP.max(longest * MIN_INTERVALS);
+        (quiet > max_gap && (last > self.liveness.since || self.sustained_for() > allowed))
             .then_some(HealthIssueKind::SamplesMissing)
     }
 }
@@ -256,8 +270,10 @@ fn of_stream(
     let highest = &aggregates.max;
     let bitrate = bitrate(highest, aggregates, expect);
     let framerate = framerate(highest.video_framerate.get(), expect);
+    let interval = aggregates.sample_interval.unwrap_or_default();
+    let max_frame_gap = MAX_FRAME_GAP.max(interval * MAX_FRAME_GAP_INTERVALS);
     let frames = |last: Option<Timestamp>, expected: Option<f64>| match last {
-        Some(last) => aggregates.newest_time.since(last) >= MAX_FRAME_GAP,
+        Some(last) => aggregates.newest_time.since(last) >= max_frame_gap,
         None => expected.is_some() && aggregates.newest_time.since(began) >= FIRST_FRAME_TIMEOUT,
     };
     let video = frames(aggregates.last_video_frame, expect.video_framerate_fps);

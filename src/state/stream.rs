@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::baseline::Baseline;
+use super::baseline::{Baseline, median};
 use super::freshness::FreshnessPolicy;
 use super::history::{HISTORY_BUCKET, HISTORY_SPAN, History, StreamHistory};
 use super::low_bitrate::LowBitrate;
@@ -32,6 +32,8 @@ pub(super) struct Stream {
     pub(super) last_new: MonotonicInstant,
     /// How long that sample had been overdue by then.
     overdue: Duration,
+    /// The usual time between two samples.
+    sample_interval: Option<Duration>,
     session: Session,
 }
 
@@ -66,11 +68,14 @@ pub struct StreamSnapshot {
 pub struct StreamAggregates {
     /// The newest sample's own time.
     pub newest_time: Timestamp,
+    /// The usual time between two samples; `None` before the second one.
+    pub sample_interval: Option<Duration>,
     /// The newest sample.
     pub newest: SampleValues,
     /// The lowest of the window, field by field.
     pub min: SampleValues,
-    /// The highest of `sustain`, field by field; missing until samples cover that span.
+    /// The highest of `sustain` and of at least three samples, field by field; missing until
+    /// samples cover that span.
     pub max: SampleValues,
     /// The baseline of the video bitrate.
     pub video_bitrate_baseline: Option<f64>,
@@ -96,6 +101,15 @@ const CORRECTABLE: Duration = Duration::from_secs(60);
 pub(super) const FRAMES_LOST_BELOW: f64 = 0.8;
 /// A longer gap between samples is no evidence of what the stream did meanwhile.
 const MAX_GAP: Duration = Duration::from_secs(60);
+/// The samples that a maximum covers at least, where they are rarer than every 10 seconds: one
+/// or two may be low by chance.
+const MIN_SUSTAINED_SAMPLES: usize = 3;
+/// The samples that are recent at least: one more for the maximum's coverage.
+const MIN_RECENT_SAMPLES: usize = MIN_SUSTAINED_SAMPLES + 1;
+/// The samples by whose times the usual interval is known.
+const INTERVAL_SAMPLES: usize = 21;
+/// Where samples are rare, this many intervals are what a time in seconds is elsewhere.
+pub(super) const MIN_INTERVALS: u32 = 3;
 
 // === impl Stream ===
 
@@ -115,6 +129,7 @@ impl Stream {
             samples_total: 0,
             last_new: now,
             overdue: Duration::ZERO,
+            sample_interval: None,
             session: Session::new(not_before),
         }
     }
@@ -130,8 +145,11 @@ impl Stream {
         newest.filter(|time| self.session.contains(*time))
     }
 
-    /// Until when the stream is heard of, if it is silent for `timeout` at most.
+    /// Until when the stream is heard of, if it is silent for `timeout` at most, or for some
+    /// intervals of its samples.
     pub(super) fn heard_until(&self, timeout: Duration) -> MonotonicInstant {
+        let interval = self.sample_interval.unwrap_or_default();
+        let timeout = timeout.max(interval * MIN_INTERVALS);
         self.last_new + timeout.saturating_sub(self.overdue)
     }
 
@@ -171,7 +189,10 @@ impl Stream {
         };
         let (older, watermark) = (&mut self.older, &mut self.watermark);
         let session = &mut self.session;
-        let recent = newest - recent_span(policy);
+        // Where samples are rare, some are kept that are older.
+        let kept = self.recent.iter().rev().take(MIN_RECENT_SAMPLES);
+        let oldest_kept = kept.last().map_or(newest, |(oldest, _)| oldest);
+        let recent = oldest_kept.min(newest - recent_span(policy));
         self.recent.expire(recent, MAX_SAMPLES, |time, values| {
             older.add(time, values);
             if session.contains(time) {
@@ -183,9 +204,10 @@ impl Stream {
             .expire(known, MAX_SAMPLES, |time, ()| *watermark = Some(time));
     }
 
-    /// Updates the baseline, and removes a history that ended half an hour ago.
+    /// Updates the baseline and the interval of samples, and removes a history that ended half an hour ago.
     pub(super) fn compact(&mut self, server_time: Timestamp) {
         if std::mem::take(&mut self.session.outdated) {
+            self.sample_interval = self.usual_interval();
             let samples = self.all_samples();
             let levels = samples.levels();
             let of_session = levels.filter(|(time, _)| self.session.contains(*time));
@@ -197,6 +219,15 @@ impl Stream {
         if newest.is_some_and(|newest| newest + HISTORY_SPAN < server_time) {
             self.older.clear();
         }
+    }
+
+    /// The median time between two of the newest samples.
+    fn usual_interval(&self) -> Option<Duration> {
+        let times: Vec<_> = self.known.iter().rev().take(INTERVAL_SAMPLES).collect();
+        let pairs = times.iter().zip(times.iter().skip(1));
+        let distances = pairs.map(|((later, ()), (earlier, ()))| later.since(*earlier));
+        let median = median(distances.map(|distance| distance.as_secs_f64()).collect());
+        median.map(Duration::from_secs_f64)
     }
 
     /// Whether the stream had no samples for hours.
@@ -235,7 +266,9 @@ impl Stream {
         Some(StreamSnapshot {
             name: self.name.clone(),
             samples_total: self.samples_total,
-            aggregates: self.session.aggregates(&of_session, policy)?,
+            aggregates: self
+                .session
+                .aggregates(&of_session, self.sample_interval, policy)?,
         })
     }
 }
@@ -304,20 +337,24 @@ impl Session {
     fn aggregates(
         &self,
         recent: &[(Timestamp, SampleValues)],
+        sample_interval: Option<Duration>,
         policy: &FreshnessPolicy,
     ) -> Option<StreamAggregates> {
         let (newest_time, newest) = recent.last().copied()?;
         let baseline = self.baseline.value();
+        let interval = sample_interval.unwrap_or_default();
+        let gap = max_gap(policy.sustain).max(interval * MIN_INTERVALS);
         let newest_first =
             |field: Field| recent.iter().rev().map(move |(time, v)| (*time, field(v)));
         Some(StreamAggregates {
             newest_time,
+            sample_interval,
             newest,
             min: SampleValues::for_each_field(|field| {
                 window_min(newest_first(field), newest_time - policy.window)
             }),
             max: SampleValues::for_each_field(|field| {
-                window_max_sustained(newest_first(field), newest_time, policy.sustain)
+                window_max_sustained(newest_first(field), newest_time, policy.sustain, gap)
             }),
             video_bitrate_baseline: baseline.map(|baseline| baseline.video_bitrate),
             video_bitrate_baseline_low: baseline.and_then(|_| self.low_bitrate(recent)),
@@ -351,17 +388,18 @@ fn window_min(
         .into()
 }
 
-/// The highest of the measurements (newest first) of the last `sustain`, if they cover it: from
-/// the newest back to one that old, without a gap.
+/// The highest of the measurements (newest first) of the last `sustain` and of at least three,
+/// if they cover it: from the newest back to one that old, without a longer gap than `gap`.
 fn window_max_sustained(
     measurements: impl Iterator<Item = (Timestamp, Measurement)>,
     newest: Timestamp,
     sustain: Duration,
+    gap: Duration,
 ) -> Measurement {
     let since = newest - sustain;
-    let gap = max_gap(sustain);
     let mut highest: Option<f64> = None;
     let mut later = newest;
+    let mut count = 0;
     for (time, measurement) in measurements {
         let Some(value) = measurement.get() else {
             continue;
@@ -370,10 +408,11 @@ fn window_max_sustained(
             break;
         }
         later = time;
-        if time >= since {
+        count += 1;
+        if time >= since || count <= MIN_SUSTAINED_SAMPLES {
             highest = Some(highest.map_or(value, |highest| highest.max(value)));
         }
-        if time <= since {
+        if time <= since && count >= MIN_SUSTAINED_SAMPLES {
             return highest.into();
         }
     }

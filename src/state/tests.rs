@@ -326,17 +326,57 @@ fn sample_after_a_gap_does_not_cover_the_gap() {
         aggregates(&channel, 165).unwrap().max.video_bitrate.get(),
         None
     );
-    // Samples that are as sparse as once a minute cover it all the same.
-    let mut channel = ChannelState::new(INTERVAL, now(0).monotonic);
-    channel.apply_stream_info(
-        now(120),
-        &info([sample(0), sample(60), bitrate(120, 10.0)]),
-        &POLICY,
-    );
+}
+
+#[test]
+fn maximum_of_sparse_samples_covers_three_of_them() {
+    let mut channel = channel();
+    // The distances differ by a second, and one sample is lost.
+    let times = [0, 61, 119, 181, 300, 361, 419, 480];
+    let mut highest = Vec::new();
+    for (n, seconds) in times.into_iter().enumerate() {
+        let bitrate = bitrate(seconds, if n < 4 { 1000.0 } else { 10.0 });
+        channel.apply_stream_info(now(seconds), &info([bitrate]), &POLICY);
+        let shown = aggregates(&channel, seconds).unwrap();
+        highest.push(shown.max.video_bitrate.get());
+    }
+    let (high, low) = (Some(1000.0), Some(10.0));
+    assert_eq!(highest, [None, None, high, high, high, high, low, low]);
+}
+
+#[test]
+fn usual_interval_is_the_median_of_the_last_distances() {
+    let mut channel = channel();
+    let mut interval_at = |seconds| {
+        channel.apply_stream_info(now(seconds), &info([sample(seconds)]), &POLICY);
+        let interval = aggregates(&channel, seconds).unwrap().sample_interval;
+        interval.map(|interval| interval.as_secs())
+    };
+    assert_eq!(interval_at(0), None);
+    assert_eq!(interval_at(60), Some(60));
+    let until = |until: i64, step: usize| ((until - 100)..until).step_by(step);
+    // 20 of 5 seconds; then 9, 10 and 11 of 10 seconds among the last 20.
+    assert_eq!(until(165, 5).map(&mut interval_at).last().unwrap(), Some(5));
     assert_eq!(
-        aggregates(&channel, 120).unwrap().max.video_bitrate.get(),
-        Some(10.0)
+        until(260, 10).map(&mut interval_at).last().unwrap(),
+        Some(5)
     );
+    assert_eq!([260, 270].map(&mut interval_at), [Some(7), Some(10)]);
+}
+
+#[test]
+fn stream_with_rare_samples_is_visible_for_three_intervals() {
+    let mut channel = channel();
+    let samples = [0, 90, 180].map(sample);
+    channel.apply_stream_info(now(180), &info(samples), &POLICY);
+    for (seconds, is_visible) in [(300, true), (449, true), (450, false)] {
+        channel.apply_stream_info(now(seconds), &info([]), &POLICY);
+        assert_eq!(
+            visible(&channel, seconds).len(),
+            usize::from(is_visible),
+            "{seconds}"
+        );
+    }
 }
 
 #[test]

@@ -177,17 +177,27 @@ fn missing_frames_are_an_issue_where_there_were_some_or_some_are_expected() {
 }
 
 #[test]
-fn samples_are_missing_after_a_minute_of_responses_without_new_ones() {
+fn samples_are_missing_after_three_responses_without_new_ones() {
     let mut channel = channel();
     live(&mut channel, 0, -60..0);
     live(&mut channel, 60, 0..60);
-    for seconds in [75, 90, 105, 120] {
+    for seconds in [75, 90] {
         channel.apply_stream_info(now(seconds), &info([sample(55)]), &POLICY);
     }
-    assert_eq!(kinds(&channel, 120, &NOTHING), []);
-    channel.apply_stream_info(now(135), &info([sample(55)]), &POLICY);
+    assert_eq!(kinds(&channel, 90, &NOTHING), []);
+    channel.apply_stream_info(now(105), &info([sample(55)]), &POLICY);
     assert_eq!(
-        kinds(&channel, 135, &NOTHING),
+        kinds(&channel, 105, &NOTHING),
+        [HealthIssueKind::SamplesMissing]
+    );
+    // A sample each minute, and none for over three.
+    let mut sparse = self::channel();
+    sparse.apply_stream_info(now(240), &info([60, 120, 180, 240].map(sample)), &POLICY);
+    sparse.apply_stream_info(now(419), &info([sample(240)]), &POLICY);
+    assert_eq!(kinds(&sparse, 419, &NOTHING), []);
+    sparse.apply_stream_info(now(421), &info([sample(240)]), &POLICY);
+    assert_eq!(
+        kinds(&sparse, 421, &NOTHING),
         [HealthIssueKind::SamplesMissing]
     );
     // Without responses, whether there are samples is not known.

@@ -7,8 +7,8 @@ use super::history::StreamHistory;
 use super::liveness::{LiveState, Liveness};
 use super::poll_log::PollLog;
 use super::sample_validation::{DiscardCounts, DiscardReason, SampleValidator, ValidSample};
-use super::stream::{Stream, StreamSnapshot};
-use super::update::{ChannelActivity, NewSample, NextRange, RANGE_OVERLAP};
+use super::stream::{Ingested, Stream, StreamSnapshot};
+use super::update::{ChannelActivity, CorrectedSample, NewSample, NextRange, RANGE_OVERLAP};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{LiveStatus, Outcome, Range, StreamInfo, StreamName};
 
@@ -53,6 +53,8 @@ pub(super) struct ChannelState {
 pub(super) struct UpdateSummary {
     /// The samples that were not known before.
     pub(super) new_samples: Vec<NewSample>,
+    /// The samples that were known, perhaps with other values.
+    pub(super) corrected_samples: Vec<CorrectedSample>,
     /// The samples and fields that were discarded.
     pub(super) discarded: DiscardCounts,
 }
@@ -401,8 +403,17 @@ impl ChannelState {
             return;
         };
         for sample in samples {
-            if !stream.ingest(sample.time, sample.values, policy) {
-                continue;
+            match stream.ingest(sample.time, sample.values, policy) {
+                Ingested::New => {}
+                Ingested::Repeated => continue,
+                Ingested::Corrected => {
+                    digest.corrected_samples.push(CorrectedSample {
+                        stream: sample.stream.clone(),
+                        time: sample.time,
+                        values: sample.values,
+                    });
+                    continue;
+                }
             }
             stream.record_new(now.monotonic, overdue);
             let delay = self

@@ -57,4 +57,6 @@ pub use status_counts::{StatusCounts, StatusLabel};
 pub use store::{ChangedChannels, ChannelStore};
 pub use stream::{StreamAggregates, StreamSnapshot};
 pub use transition::StateTransition;
-pub use update::{ChannelActivity, ChannelUpdate, NewSample, NextRange, UpdateSubscriber};
+pub use update::{
+    ChannelActivity, ChannelUpdate, CorrectedSample, NewSample, NextRange, UpdateSubscriber,
+};

@@ -43,6 +43,16 @@ impl<V: Copy> SampleWindow<V> {
         entries.map(move |(low, values)| (full_time(newest, *low), *values))
     }
 
+    /// The values at `time`.
+    pub(super) fn get(&self, time: Timestamp) -> Option<V> {
+        let newest = self.newest;
+        let index = self
+            .entries
+            .partition_point(|(low, _)| full_time(newest, *low) < time);
+        let (low, values) = self.entries.get(index)?;
+        (full_time(newest, *low) == time).then_some(*values)
+    }
+
     /// Sets the values at `time`; whether there were none before.
     pub(super) fn insert(&mut self, time: Timestamp, values: V) -> bool {
         if self.is_empty() || time > self.newest {

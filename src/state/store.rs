@@ -111,7 +111,7 @@ impl ChannelStore {
         status_is_polled: bool,
         now: TimeSnapshot,
     ) -> Option<ChannelUpdate> {
-        self.apply(key, now, |channel, policy, now| {
+        self.apply(key, Some(LiveState::Live), now, |channel, policy, now| {
             let digest = channel.apply_stream_info(now, info, policy);
             if status_is_polled {
                 channel.apply_reported_status(LiveStatus::Live, now);
@@ -122,7 +122,7 @@ impl ChannelStore {
 
     /// Applies the response that a channel is not live.
     pub fn apply_not_live(&self, key: ChannelKey, now: TimeSnapshot) -> Option<ChannelUpdate> {
-        self.apply(key, now, |channel, _, now| {
+        self.apply(key, Some(LiveState::NotLive), now, |channel, _, now| {
             channel.apply_not_live(now);
             UpdateSummary::default()
         })
@@ -136,7 +136,7 @@ impl ChannelStore {
         requested: Option<Range>,
         now: TimeSnapshot,
     ) -> Option<ChannelUpdate> {
-        self.apply(key, now, |channel, _, now| {
+        self.apply(key, None, now, |channel, _, now| {
             if let (Error::BadResponse(BadResponse::TooLarge { .. }), Some(range)) =
                 (error, requested)
             {
@@ -156,8 +156,9 @@ impl ChannelStore {
         authoritative: bool,
         now: TimeSnapshot,
     ) -> Option<ChannelUpdate> {
-        self.apply(key, now, |channel, _, now| {
-            let is_live = status == LiveStatus::Live;
+        let is_live = status == LiveStatus::Live;
+        let observed = (authoritative && !is_live).then_some(LiveState::NotLive);
+        self.apply(key, observed, now, |channel, _, now| {
             if authoritative && !is_live {
                 channel.apply_not_live(now);
             }
@@ -172,6 +173,7 @@ impl ChannelStore {
     fn apply(
         &self,
         key: ChannelKey,
+        observed: Option<LiveState>,
         now: TimeSnapshot,
         change: impl FnOnce(&mut ChannelState, &FreshnessPolicy, TimeSnapshot) -> UpdateSummary,
     ) -> Option<ChannelUpdate> {
@@ -182,6 +184,9 @@ impl ChannelStore {
         Some(ChannelUpdate {
             key,
             new_samples: digest.new_samples,
+            corrected_samples: digest.corrected_samples,
+            observed,
+            received: None,
             discarded: digest.discarded,
             transitions,
             activity: entry.channel.activity(&inner.policy),
@@ -193,6 +198,13 @@ impl ChannelStore {
     pub fn expire(&self, now: TimeSnapshot) -> Vec<StateTransition> {
         self.advance_all(now);
         std::mem::take(&mut self.lock().transitions)
+    }
+
+    /// A channel's metadata; `None` where the channel is not in the store.
+    #[must_use]
+    pub fn metadata(&self, key: ChannelKey) -> Option<ChannelMeta> {
+        let inner = self.lock();
+        inner.channels.get(&key).map(|entry| entry.meta.clone())
     }
 
     /// The number of channels.

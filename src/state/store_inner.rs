@@ -229,13 +229,13 @@ impl StoreInner {
         let from = entry.channel.liveness.state;
         let last_success = entry.channel.last_success;
         let result = change(&mut entry.channel, &policy, now);
-        let to = entry.channel.liveness.state;
+        let (to, at) = (entry.channel.liveness.state, entry.channel.liveness.since);
         entry.scale = if entry.channel.last_success == last_success {
             entry.scale.max(scale)
         } else {
             scale
         };
-        self.record_transition(key, from, to);
+        self.record_transition(key, from, to, at);
         self.evaluate(key, now);
         Some(result)
     }
@@ -277,8 +277,8 @@ impl StoreInner {
         entry.scale = entry.scale.max(scale);
         let from = entry.channel.liveness.state;
         entry.channel.expire(now, &self.policy, entry.scale);
-        let to = entry.channel.liveness.state;
-        self.record_transition(key, from, to);
+        let (to, at) = (entry.channel.liveness.state, entry.channel.liveness.since);
+        self.record_transition(key, from, to, at);
         self.evaluate(key, now);
     }
 
@@ -290,9 +290,16 @@ impl StoreInner {
         own.collect()
     }
 
-    fn record_transition(&mut self, key: ChannelKey, from: LiveState, to: LiveState) {
+    fn record_transition(
+        &mut self,
+        key: ChannelKey,
+        from: LiveState,
+        to: LiveState,
+        at: MonotonicInstant,
+    ) {
         if from != to {
-            self.transitions.push(StateTransition { key, from, to });
+            let transition = StateTransition { key, from, to, at };
+            self.transitions.push(transition);
         }
     }
 

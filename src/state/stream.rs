@@ -37,6 +37,17 @@ pub(super) struct Stream {
     session: Session,
 }
 
+/// What became of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ingested {
+    /// The sample was not known before.
+    New,
+    /// The sample was known, and has the same values.
+    Repeated,
+    /// The sample was known, and its values changed or may have.
+    Corrected,
+}
+
 /// What is known of the present session: the time from going live to going off air.
 #[derive(Debug, Clone, Default)]
 struct Session {
@@ -160,17 +171,18 @@ impl Stream {
         self.overdue = overdue;
     }
 
-    /// Adds a sample; whether it was not known before. The samples of a response come in the
+    /// Adds a sample, and returns whether it was known before. The samples of a response come in the
     /// order of time, and [`Self::compact`] has to follow.
     pub(super) fn ingest(
         &mut self,
         time: Timestamp,
         values: SampleValues,
         policy: &FreshnessPolicy,
-    ) -> bool {
+    ) -> Ingested {
         if self.watermark.is_some_and(|watermark| time <= watermark) {
-            return false;
+            return Ingested::Corrected;
         }
+        let before = self.recent.get(time);
         let is_new = self.known.insert(time, ());
         // A repeated sample may be corrected while it is recent.
         if is_new || self.recent.oldest_time() <= Some(time) {
@@ -179,7 +191,11 @@ impl Stream {
         }
         self.samples_total += u64::from(is_new);
         self.expire(policy);
-        is_new
+        match before {
+            _ if is_new => Ingested::New,
+            Some(before) if before == values => Ingested::Repeated,
+            _ => Ingested::Corrected,
+        }
     }
 
     /// Moves samples that are not recent any more to the history, and forgets the oldest times.

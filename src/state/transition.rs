@@ -2,6 +2,7 @@
 
 use super::channel_key::ChannelKey;
 use super::liveness::LiveState;
+use polyv_client::clock::MonotonicInstant;
 
 /// A channel's state changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,4 +13,6 @@ pub struct StateTransition {
     pub from: LiveState,
     /// Its state from now on.
     pub to: LiveState,
+    /// When it entered that state.
+    pub at: MonotonicInstant,
 }

@@ -32,6 +32,13 @@ pub struct ChannelUpdate {
     pub key: ChannelKey,
     /// The samples that were not known before, sorted by time within each stream.
     pub new_samples: Vec<NewSample>,
+    /// The known samples whose values changed, or may have: the values of older ones are not
+    /// kept here.
+    pub corrected_samples: Vec<CorrectedSample>,
+    /// Whether the channel is live, if the response says so.
+    pub observed: Option<LiveState>,
+    /// The range whose samples the response contained, as far as Polyv had any.
+    pub received: Option<Range>,
     /// The samples and values that could not be used.
     pub discarded: DiscardCounts,
     /// The changes of the channel's state since its last update, oldest first: by the response,
@@ -55,6 +62,17 @@ pub struct NewSample {
     /// The sample's age when it was first seen. `None` for samples from before the channel's
     /// first response: their age shows when the exporter was started, not how late Polyv is.
     pub delay: Option<Duration>,
+}
+
+/// A known sample with values that may differ from those before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CorrectedSample {
+    /// The stream's name.
+    pub stream: StreamName,
+    /// The sample's own time.
+    pub time: Timestamp,
+    /// The sample's values from now on.
+    pub values: SampleValues,
 }
 
 /// How active a channel is, which decides how often it is polled.

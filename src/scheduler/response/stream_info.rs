@@ -26,9 +26,10 @@ impl ResponseHandler<'_> {
             Err(error) => store.apply_error(key, error, Some(range), now),
         };
         // Nothing to apply if a reload removed the channel while the request was in flight.
-        let Some(update) = update else {
+        let Some(mut update) = update else {
             return;
         };
+        update.received = result.is_ok().then_some(range);
         self.accept_update(&update);
         let (account, class, virtual_now) = (&mut *self.account, self.class, self.virtual_now);
         if outcome.is_success() {

@@ -15,10 +15,12 @@ use super::reloader::Reloader;
 use super::shard;
 use super::systemd::{ServiceNotifier, status_line};
 use super::web_config_reloader::WebConfigReloader;
+use crate::config::Config;
 use crate::http::{self, AppState, Listener, Server};
 use crate::metrics::RenderedChannels;
+use crate::recorder::{Recorder, RecorderThread};
 use crate::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
-use crate::state::ChannelStore;
+use crate::state::{ChannelStore, UpdateSubscriber};
 use crate::telemetry::{BuildInfo, Metrics};
 use crate::ui;
 use polyv_client::clock::Clock;
@@ -64,10 +66,16 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
         scheduler::wall_offset(&clock),
     ));
     let rendered = Arc::new(RenderedChannels::new(Arc::clone(&store)));
+    let mut subscribers: Vec<Arc<dyn UpdateSubscriber>> = vec![Arc::clone(&rendered) as _];
+    let recorder = start_recorder(&config, &store, &metrics)?;
+    let recording = recorder.map(|(recorder, thread)| {
+        subscribers.push(Arc::new(recorder));
+        thread
+    });
     let context = PollerContext {
         limiter: Limiter::new(scheduler::rate_limit_from_config(&config)),
         store,
-        subscribers: vec![Arc::clone(&rendered) as _],
+        subscribers,
         health: Arc::clone(&health),
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
@@ -138,6 +146,25 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
             )
         })
         .await;
+    // The poller is gone, and with it all that records.
+    if let Some(recording) = recording {
+        recording.join();
+    }
     info!("stopped");
     ends.0.and(ends.1).and(ends.2).and(ends.3)
+}
+
+/// Starts to record, if that is configured.
+fn start_recorder(
+    config: &Config,
+    store: &Arc<ChannelStore>,
+    metrics: &Metrics,
+) -> anyhow::Result<Option<(Recorder, RecorderThread)>> {
+    let Some(recorder) = &config.recorder else {
+        return Ok(None);
+    };
+    let metrics = metrics.register_recorder()?;
+    let started = Recorder::start(&recorder.path, Arc::clone(store), metrics)?;
+    info!(path = %recorder.path.display(), "recording");
+    Ok(Some(started))
 }

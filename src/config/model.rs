@@ -11,6 +11,7 @@ use super::api::Api;
 use super::diagnostic::Diagnostic;
 use super::discovery::DiscoveryConfig;
 use super::poll::Poll;
+use super::recorder::RecorderConfig;
 use super::secret::SecretSource;
 use super::shard::Shard;
 
@@ -21,6 +22,8 @@ pub struct Config {
     pub api: Api,
     /// How channels are polled, and for how long responses are valid.
     pub poll: Poll,
+    /// What is recorded on disk; `None` if nothing is.
+    pub recorder: Option<RecorderConfig>,
     /// The accounts, with this shard's channels only.
     pub accounts: Vec<Account>,
     /// This exporter's share of the channels.
@@ -123,6 +126,7 @@ impl Config {
         Self {
             api,
             poll,
+            recorder: None,
             accounts,
             shard,
             channels_of_other_shards,

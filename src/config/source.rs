@@ -13,6 +13,7 @@ use super::fingerprint::SourceFingerprint;
 use super::model::{Account, Config};
 use super::poll::{self, Poll};
 use super::rate_share;
+use super::recorder::{self, RecorderConfig};
 use super::shard::Shard;
 use super::yaml;
 
@@ -158,8 +159,11 @@ impl Document {
             }
         };
         let warnings = report.finish()?;
-        let (api, poll, accounts) = sections.unwrap_or_default();
-        Ok(Config::new(api, poll, accounts, shard, warnings))
+        let (api, poll, recorder, accounts) = sections.unwrap_or_default();
+        Ok(Config {
+            recorder,
+            ..Config::new(api, poll, accounts, shard, warnings)
+        })
     }
 }
 
@@ -169,13 +173,16 @@ fn decode(
     directory: &Path,
     shard: Shard,
     fingerprint: &mut SourceFingerprint,
-) -> Option<(Api, Poll, Vec<Account>)> {
+) -> Option<(Api, Poll, Option<RecorderConfig>, Vec<Account>)> {
     let mut map = root.mapping()?;
     let (api, rate_limit) = map
         .get("api")
         .map_or_else(|| (Api::default(), root), api::decode);
     rate_share::check(&api, shard, rate_limit);
     let poll = map.get("poll").map(poll::decode).unwrap_or_default();
+    let recorder = map
+        .get("recorder")
+        .and_then(|field| recorder::decode(field, directory));
     let mut decoder = AccountDecoder {
         directory,
         live_interval: poll.live_interval,
@@ -207,5 +214,5 @@ fn decode(
              them found by `discover`",
         );
     }
-    Some((api, poll, accounts))
+    Some((api, poll, recorder, accounts))
 }

@@ -175,6 +175,19 @@ families! {
     EXPORTER_RELOAD_SUCCESS = "polyv_exporter_config_last_reload_success_timestamp_seconds", Gauge, Some("seconds"), Exporter, &[],
         "When the configuration in force was loaded.";
 
+    RECORDER_UP = "polyv_recorder_up", Gauge, None, Exporter, &[],
+        "Whether samples are recorded; 0 while they cannot be. Absent without recorder.path, as all metrics of the recorder.";
+    RECORDER_SAMPLES = "polyv_recorder_samples_total", Counter, None, Exporter, &[],
+        "Samples that were recorded; a corrected one counts once.";
+    RECORDER_FILLED_SAMPLES = "polyv_recorder_filled_samples_total", Counter, None, Exporter, &[],
+        "Recorded samples that had been missing: from before a channel's first poll, or from a time without polls.";
+    RECORDER_ERRORS = "polyv_recorder_errors_total", Counter, None, Exporter, &[],
+        "Attempts to record that failed.";
+    RECORDER_SIZE = "polyv_recorder_size_bytes", Gauge, Some("bytes"), Exporter, &[],
+        "Size of the recording on disk.";
+    RECORDER_OLDEST_SAMPLE = "polyv_recorder_oldest_sample_timestamp_seconds", Gauge, Some("seconds"), Exporter, &[],
+        "The oldest recorded sample's own time; absent where there is none.";
+
     PROCESS_CPU = "process_cpu_seconds_total", Counter, Some("seconds"), Process, &[],
         "Total user and system CPU time spent in seconds.";
     PROCESS_MAX_FDS = "process_max_fds", Gauge, None, Process, &[],

@@ -1,7 +1,33 @@
 //! The flight recorder: what is kept of broadcasts on disk, and who reads it.
+//!
+//! The [`Recorder`] receives every update of a channel and queues it for a thread, which writes
+//! one transaction a second to an SQLite database. A [`Reader`] reads recordings beside it, and a
+//! [`LogReader`] what was recorded since, for remote writes.
 
+mod broadcast;
+mod database;
+mod error;
+mod files;
+mod log;
+mod lost_samples;
+mod message;
+mod reader;
+#[allow(clippy::module_inception)] // the module's main type
+mod recorder;
 mod recording;
+mod sample_block;
+mod schema;
+mod store;
+#[cfg(test)]
+mod tests;
+mod tracked_channel;
+mod writer;
 
+pub use broadcast::Broadcast;
+pub use error::RecorderError;
+pub use log::{Lane, LogEntry, LogReader, LogSeries, LogValue};
+pub use reader::{Reader, RecordedChannel};
+pub use recorder::{Recorder, RecorderThread};
 pub use recording::{
     ChannelRecording, Period, PlannedBroadcast, RecordedSample, RecordedState, StreamRecording,
     ViewerCount,

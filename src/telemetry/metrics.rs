@@ -10,6 +10,7 @@ use prometheus::{
 };
 
 use super::process::ProcessCollector;
+use super::recorder_metrics::RecorderMetrics;
 use super::registration::{
     counter_vec, gauge, gauge_vec, histogram, histogram_vec, int_counter, int_gauge, int_gauge_vec,
 };
@@ -275,6 +276,14 @@ impl Metrics {
     /// Tells how far intervals are stretched.
     pub fn set_poll_stretch(&self, stretch: f64) {
         self.poll_stretch.set(stretch);
+    }
+
+    /// The recorder's metrics. They are there from now on.
+    ///
+    /// # Errors
+    /// They are there already.
+    pub fn register_recorder(&self) -> Result<RecorderMetrics, prometheus::Error> {
+        RecorderMetrics::new(&self.registry)
     }
 
     /// The metrics of configuration reloads.

@@ -6,10 +6,12 @@ mod exporter_status;
 mod log;
 mod metrics;
 mod process;
+mod recorder_metrics;
 mod registration;
 mod stderr;
 
 pub use exporter_status::ExporterStatus;
 pub use log::{LogFormat, LogLevel, init_tracing};
 pub use metrics::{BuildInfo, Endpoint, Metrics, ReloadMetrics};
+pub use recorder_metrics::RecorderMetrics;
 pub use stderr::Stderr;

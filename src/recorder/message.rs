@@ -1,0 +1,69 @@
+//! What the writer is to record.
+
+use std::sync::mpsc::SyncSender;
+
+use super::log::Lane;
+use super::recording::{Period, PlannedBroadcast, ViewerCount};
+use crate::state::{ChannelKey, ChannelMeta, LiveState, SampleValues};
+use polyv_client::StreamName;
+use polyv_client::clock::Timestamp;
+
+/// What the writer is to do.
+pub(super) enum Message {
+    /// What a response, or time, changed of a channel.
+    Observation(Box<Observation>),
+    /// Channels of which nothing was heard for too long.
+    Expired(Vec<(ChannelKey, Timestamp)>),
+    /// Samples that were missing.
+    Fill(Box<Fill>),
+    /// How many people are watching a channel.
+    Viewers(ChannelMeta, ViewerCount),
+    /// When a broadcast of a channel is planned.
+    Plan(ChannelMeta, PlannedBroadcast),
+    /// The names of all remote writes.
+    Remotes(Vec<String>),
+    /// Up to which entry of the log a remote write has sent all.
+    Position(String, Lane, i64),
+    /// Write everything that was sent before, and confirm.
+    Flush(SyncSender<()>),
+}
+
+/// What a response showed of a channel.
+pub(super) struct Observation {
+    pub(super) key: ChannelKey,
+    pub(super) meta: ChannelMeta,
+    /// When the response was applied.
+    pub(super) time: Timestamp,
+    /// Whether the channel is live, if the response says so.
+    pub(super) state: Option<LiveState>,
+    /// Changes of the channel's state, oldest first.
+    pub(super) transitions: Vec<(Timestamp, LiveState)>,
+    pub(super) samples: Vec<ObservedSample>,
+    /// From when on the response contained all samples.
+    pub(super) received_since: Option<Timestamp>,
+}
+
+/// A sample of a response.
+pub(super) struct ObservedSample {
+    pub(super) stream: StreamName,
+    pub(super) time: Timestamp,
+    pub(super) values: SampleValues,
+    pub(super) lane: Lane,
+}
+
+/// The samples of a period that was missing.
+pub(super) struct Fill {
+    pub(super) meta: ChannelMeta,
+    pub(super) samples: Vec<ObservedSample>,
+    /// The period, all of whose samples these are.
+    pub(super) period: Period,
+}
+
+// === impl Observation ===
+
+impl Observation {
+    /// The time of the newest sample.
+    pub(super) fn newest_sample(&self) -> Option<Timestamp> {
+        self.samples.iter().map(|sample| sample.time).max()
+    }
+}

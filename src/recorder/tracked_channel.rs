@@ -1,0 +1,271 @@
+//! What the writer remembers of a channel between two batches.
+
+use super::error::RecorderError;
+use super::log::{Lane, LogValue};
+use super::message::{Observation, ObservedSample};
+use super::recording::Period;
+use super::sample_block::block_start;
+use super::store::{ChannelRow, PeriodTable, Store, StreamRow, Written};
+use crate::state::{ChannelMeta, LiveState};
+use polyv_client::StreamName;
+use polyv_client::clock::Timestamp;
+
+/// A channel that is recorded.
+pub(super) struct TrackedChannel {
+    meta: ChannelMeta,
+    /// `None` until the channel was live: others have nothing worth recording.
+    row: Option<ChannelRow>,
+    streams: Vec<(StreamName, StreamRow)>,
+    state: Option<LiveState>,
+    /// The period in which its state has been known until now.
+    observed: Option<Period>,
+    /// The period whose samples were received until now.
+    covered: Option<Period>,
+    /// Whether the periods changed since they were written.
+    has_changed: bool,
+    pub(super) last_used: Timestamp,
+}
+
+/// The samples that were written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct WrittenCounts {
+    pub(super) new: u64,
+    pub(super) filled: u64,
+}
+
+/// Whether a channel is live is logged at every full minute.
+const MINUTE_MILLIS: i64 = 60_000;
+/// Full minutes that are logged at once, at most: more have passed only after a suspend.
+const MAX_MINUTES: i64 = 15;
+
+// === impl TrackedChannel ===
+
+impl TrackedChannel {
+    pub(super) fn load(meta: ChannelMeta, store: &Store) -> Result<Self, RecorderError> {
+        let row = store.find_channel(&meta)?;
+        if row.is_some() {
+            // Its name or its expectations may have changed since.
+            store.write_channel(&meta)?;
+        }
+        let state = row.map_or(Ok(None), |row| store.last_state(row))?;
+        Ok(Self {
+            meta,
+            row,
+            streams: Vec::new(),
+            state,
+            observed: None,
+            covered: None,
+            has_changed: false,
+            last_used: Timestamp::from_millis(0),
+        })
+    }
+
+    /// Records what a response showed. Coverage begins after `lost_until`, where samples were
+    /// received and could not be recorded.
+    pub(super) fn record(
+        &mut self,
+        observation: &Observation,
+        lost_until: Option<Timestamp>,
+        store: &mut Store,
+    ) -> Result<WrittenCounts, RecorderError> {
+        self.last_used = observation.time;
+        if self.meta != observation.meta {
+            self.meta = observation.meta.clone();
+            if self.row.is_some() {
+                store.write_channel(&self.meta)?;
+            }
+        }
+        let is_live = observation.state == Some(LiveState::Live);
+        if self.row.is_none() && (is_live || !observation.samples.is_empty()) {
+            self.begin(store)?;
+        }
+        for (time, state) in &observation.transitions {
+            self.enter(*state, *time, store)?;
+        }
+        if let Some(state) = observation.state {
+            // Also the first state after a start, if it is another one than before.
+            self.enter(state, observation.time, store)?;
+            self.observe(observation.time, store)?;
+        }
+        let Some(row) = self.row else {
+            return Ok(WrittenCounts::default());
+        };
+        let counts = self.write_samples(row, &observation.samples, store)?;
+        if let Some((since, newest)) = observation.received_since.zip(observation.newest_sample()) {
+            let since = lost_until.map_or(since, |lost| since.max(lost.plus_millis(1)));
+            self.cover(row, since, newest.plus_millis(1), store)?;
+        }
+        Ok(counts)
+    }
+
+    /// Records that the channel's state is not known since `at`.
+    pub(super) fn expire(&mut self, at: Timestamp, store: &mut Store) -> Result<(), RecorderError> {
+        self.enter(LiveState::Unknown, at, store)
+    }
+
+    /// Writes samples that were missing, and that all of the period are there.
+    pub(super) fn fill(
+        &mut self,
+        samples: &[ObservedSample],
+        period: Period,
+        store: &mut Store,
+    ) -> Result<WrittenCounts, RecorderError> {
+        let row = match self.row {
+            Some(row) => row,
+            None => self.begin(store)?,
+        };
+        let counts = self.write_samples(row, samples, store)?;
+        store.add_period(PeriodTable::Covered, row, period)?;
+        Ok(counts)
+    }
+
+    /// Writes the periods that grew since the last time.
+    pub(super) fn write_periods(&mut self, store: &Store) -> Result<(), RecorderError> {
+        let Some(row) = self.row.filter(|_| self.has_changed) else {
+            return Ok(());
+        };
+        if let Some(observed) = self.observed {
+            store.add_period(PeriodTable::Observed, row, observed)?;
+        }
+        if let Some(covered) = self.covered {
+            store.add_period(PeriodTable::Covered, row, covered)?;
+        }
+        self.has_changed = false;
+        Ok(())
+    }
+
+    /// Begins to record the channel, with the state in which it has been so far.
+    fn begin(&mut self, store: &Store) -> Result<ChannelRow, RecorderError> {
+        let row = store.write_channel(&self.meta)?;
+        self.row = Some(row);
+        if let Some((observed, state)) = self.observed.zip(self.state) {
+            store.write_state(row, observed.start, state)?;
+            store.add_period(PeriodTable::Observed, row, observed)?;
+        }
+        Ok(row)
+    }
+
+    fn enter(
+        &mut self,
+        state: LiveState,
+        time: Timestamp,
+        store: &mut Store,
+    ) -> Result<(), RecorderError> {
+        if self.state == Some(state) {
+            return Ok(());
+        }
+        if state == LiveState::Unknown {
+            self.write_periods(store)?;
+            self.observed = None;
+        }
+        self.state = Some(state);
+        if let Some(row) = self.row {
+            store.write_state(row, time, state)?;
+            if let Some(live) = as_live(state) {
+                store.log(Lane::New, row.0, time, LogValue::Live(live))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, time: Timestamp, store: &mut Store) -> Result<(), RecorderError> {
+        self.has_changed = true;
+        let Some(observed) = &mut self.observed else {
+            self.observed = Some(Period {
+                start: time,
+                end: time,
+            });
+            return Ok(());
+        };
+        let before = observed.end;
+        observed.end = before.max(time);
+        let live = self.state.and_then(as_live);
+        let Some((row, live)) = self.row.zip(live) else {
+            return Ok(());
+        };
+        let minute = |time: Timestamp| time.as_millis().div_euclid(MINUTE_MILLIS);
+        let first = (minute(before) + 1).max(minute(time) - MAX_MINUTES);
+        for minute in first..=minute(time) {
+            let time = Timestamp::from_millis(minute * MINUTE_MILLIS);
+            store.log(Lane::New, row.0, time, LogValue::Live(live))?;
+        }
+        Ok(())
+    }
+
+    fn cover(
+        &mut self,
+        row: ChannelRow,
+        start: Timestamp,
+        end: Timestamp,
+        store: &Store,
+    ) -> Result<(), RecorderError> {
+        if end <= start {
+            return Ok(());
+        }
+        self.has_changed = true;
+        match &mut self.covered {
+            Some(covered) if start <= covered.end => {
+                covered.start = covered.start.min(start);
+                covered.end = covered.end.max(end);
+            }
+            covered => {
+                let period = Period { start, end };
+                if let Some(before) = covered.replace(period) {
+                    store.add_period(PeriodTable::Covered, row, before)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_samples(
+        &mut self,
+        row: ChannelRow,
+        samples: &[ObservedSample],
+        store: &mut Store,
+    ) -> Result<WrittenCounts, RecorderError> {
+        let mut counts = WrittenCounts::default();
+        let mut expanded = None;
+        for sample in samples {
+            let stream = self.stream(row, &sample.stream, store)?;
+            let block = (stream, block_start(sample.time));
+            if expanded.replace(block) != Some(block) {
+                store.expand_block(stream, sample.time)?;
+            }
+            let written = store.write_sample(stream, sample.time, sample.values)?;
+            if written == Written::Unchanged {
+                continue;
+            }
+            if written == Written::New {
+                counts.new += 1;
+                counts.filled += u64::from(sample.lane == Lane::Filled);
+            }
+            let value = LogValue::Sample(sample.values);
+            store.log(sample.lane, stream.0, sample.time, value)?;
+        }
+        Ok(counts)
+    }
+
+    fn stream(
+        &mut self,
+        channel: ChannelRow,
+        name: &StreamName,
+        store: &Store,
+    ) -> Result<StreamRow, RecorderError> {
+        if let Some((_, row)) = self.streams.iter().find(|(known, _)| known == name) {
+            return Ok(*row);
+        }
+        let row = store.stream(channel, name.as_str())?;
+        self.streams.push((name.clone(), row));
+        Ok(row)
+    }
+}
+
+/// Whether the channel is live, if that is known.
+fn as_live(state: LiveState) -> Option<bool> {
+    match state {
+        LiveState::Live => Some(true),
+        LiveState::NotLive => Some(false),
+        LiveState::Unknown => None,
+    }
+}

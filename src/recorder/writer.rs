@@ -1,0 +1,386 @@
+//! The thread that writes the recording.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::error::RecorderError;
+use super::files::{RecordingFiles, RecordingLock};
+use super::log::{Lane, LogValue};
+use super::lost_samples::LostSamples;
+use super::message::{Message, Observation};
+use super::store::{Store, StreamRow};
+use super::tracked_channel::{TrackedChannel, WrittenCounts};
+use crate::state::{ChannelKey, ChannelMeta};
+use crate::telemetry::RecorderMetrics;
+use polyv_client::clock::Timestamp;
+
+/// Writes the recording: one transaction a second.
+pub(super) struct Writer {
+    pub(super) files: RecordingFiles,
+    /// `None` where the directory could not be written at the start.
+    pub(super) lock: Option<RecordingLock>,
+    pub(super) metrics: RecorderMetrics,
+    pub(super) lost: Arc<LostSamples>,
+    /// Counts commits that added to the log.
+    pub(super) committed: watch::Sender<u64>,
+    store: Option<Store>,
+    /// When to try again, while nothing can be recorded.
+    retry_at: Instant,
+    /// Whether it is logged that nothing can be recorded.
+    failure_logged: bool,
+    channels: HashMap<ChannelKey, TrackedChannel>,
+    /// For everything that is not about a channel of the configuration.
+    remotes: Vec<String>,
+    /// The newest time by Polyv's clock.
+    now: Timestamp,
+    periods_written: Instant,
+    cleaned_up: Instant,
+    /// The last stream whose samples were compacted.
+    compacted: StreamRow,
+}
+
+/// How long samples are collected before they are written.
+const BATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// The most messages of a batch.
+const MAX_BATCH: usize = 16_384;
+/// How often what grows with every response is written.
+const PERIODS_INTERVAL: Duration = Duration::from_secs(5);
+/// How often sizes are measured and what is not needed is removed.
+const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(10);
+/// How long to wait after a failure.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
+/// The hour of a sample is complete this long after its end, apart from what is filled.
+const COMPACT_AFTER: Duration = Duration::from_secs(15 * 60);
+/// Streams that are looked at after each batch, and hours that are compacted.
+const STREAMS_PER_TURN: i64 = 200;
+const BLOCKS_PER_TURN: usize = 32;
+/// Entries of the log that are removed at once.
+const MAX_PRUNED: i64 = 100_000;
+/// Pages that are given back to the file system at once.
+const RELEASED_PAGES: u32 = 2_000;
+/// A channel without updates for this long is not in the configuration any more.
+const FORGET_AFTER: Duration = Duration::from_secs(2 * 3600);
+
+// === impl Writer ===
+
+impl Writer {
+    pub(super) fn new(
+        files: RecordingFiles,
+        lock: Option<RecordingLock>,
+        metrics: RecorderMetrics,
+        lost: Arc<LostSamples>,
+        committed: watch::Sender<u64>,
+    ) -> Self {
+        let start = Instant::now();
+        Self {
+            files,
+            lock,
+            metrics,
+            lost,
+            committed,
+            store: None,
+            retry_at: start,
+            failure_logged: false,
+            channels: HashMap::new(),
+            remotes: Vec::new(),
+            now: Timestamp::from_millis(0),
+            periods_written: start,
+            cleaned_up: start,
+            compacted: StreamRow(0),
+        }
+    }
+
+    /// Records what arrives until all senders are gone.
+    pub(super) fn run(mut self, messages: &Receiver<Message>) {
+        self.open();
+        loop {
+            let (batch, is_last) = collect(messages);
+            self.write(batch, is_last);
+            if is_last {
+                break;
+            }
+            self.maintain();
+        }
+        if let Some(store) = &self.store
+            && let Err(error) = store.checkpoint()
+        {
+            warn!(%error, "the recording's last changes stay in its log; they are not lost");
+        }
+    }
+
+    /// Opens the database, if that is not too soon after a failure.
+    fn open(&mut self) {
+        if self.store.is_some() || Instant::now() < self.retry_at {
+            return;
+        }
+        if let Err(error) = self.try_open() {
+            self.fail(&error);
+        }
+    }
+
+    fn try_open(&mut self) -> Result<(), RecorderError> {
+        if self.lock.is_none() {
+            self.lock = Some(self.files.lock()?);
+        }
+        let mut store = Store::open(&self.files)?;
+        // Also shows whether it can be written.
+        store.transaction(|store| store.set_remotes(&self.remotes))?;
+        if std::mem::take(&mut self.failure_logged) {
+            info!("samples are recorded again");
+        }
+        self.store = Some(store);
+        self.metrics.set_up(true);
+        self.cleaned_up = Instant::now();
+        self.measure();
+        Ok(())
+    }
+
+    /// Stops recording until it is tried again. A damaged file is set aside first.
+    fn fail(&mut self, error: &RecorderError) {
+        self.metrics.count_error();
+        self.metrics.set_up(false);
+        self.store = None;
+        self.channels.clear();
+        self.retry_at = Instant::now() + RETRY_INTERVAL;
+        if error.is_damage() {
+            match self.files.set_aside(self.now_or_host()) {
+                Ok(aside) => {
+                    error!(%error, file = %aside.display(), "the recording is damaged; it was set aside, and a new one begins");
+                    self.retry_at = Instant::now();
+                    return;
+                }
+                Err(failure) => warn!(%failure, "the damaged recording cannot be set aside"),
+            }
+        }
+        if !std::mem::replace(&mut self.failure_logged, true) {
+            error!(%error, "samples cannot be recorded; retrying every 5 seconds");
+        }
+    }
+
+    /// Writes a batch in one transaction.
+    fn write(&mut self, batch: Vec<Message>, is_last: bool) {
+        let mut confirmations = Vec::new();
+        let mut batch = batch;
+        batch.retain(|message| match message {
+            Message::Flush(confirm) => {
+                confirmations.push(confirm.clone());
+                false
+            }
+            Message::Remotes(remotes) => {
+                self.remotes.clone_from(remotes);
+                true
+            }
+            _ => true,
+        });
+        let periods_due = is_last
+            || !confirmations.is_empty()
+            || self.periods_written.elapsed() >= PERIODS_INTERVAL;
+        self.open();
+        let result = match self.store.take() {
+            None => Err(None),
+            Some(mut store) => {
+                let written = store.transaction(|store| {
+                    let counts = self.apply(&batch, store)?;
+                    if periods_due {
+                        for channel in self.channels.values_mut() {
+                            channel.write_periods(store)?;
+                        }
+                    }
+                    Ok(counts)
+                });
+                self.store = Some(store);
+                written.map_err(Some)
+            }
+        };
+        match result {
+            Ok(counts) => {
+                self.metrics.count_samples(counts.new, counts.filled);
+                if periods_due {
+                    self.periods_written = Instant::now();
+                }
+                if !batch.is_empty() {
+                    self.committed.send_modify(|commits| *commits += 1);
+                }
+            }
+            Err(error) => {
+                for message in &batch {
+                    if let Message::Observation(observation) = message
+                        && let Some(newest) = observation.newest_sample()
+                    {
+                        self.lost.add(observation.key, newest);
+                    }
+                }
+                if let Some(error) = error {
+                    self.fail(&error);
+                }
+            }
+        }
+        for confirm in confirmations {
+            // The sender may have stopped waiting.
+            _ = confirm.try_send(());
+        }
+    }
+
+    fn apply(
+        &mut self,
+        batch: &[Message],
+        store: &mut Store,
+    ) -> Result<WrittenCounts, RecorderError> {
+        let mut sum = WrittenCounts::default();
+        for message in batch {
+            let counts = self.apply_message(message, store)?;
+            sum.new += counts.new;
+            sum.filled += counts.filled;
+        }
+        Ok(sum)
+    }
+
+    fn apply_message(
+        &mut self,
+        message: &Message,
+        store: &mut Store,
+    ) -> Result<WrittenCounts, RecorderError> {
+        match message {
+            Message::Observation(observation) => return self.record(observation, store),
+            Message::Expired(channels) => {
+                for (key, at) in channels {
+                    if let Some(channel) = self.channels.get_mut(key) {
+                        channel.expire(*at, store)?;
+                    }
+                }
+            }
+            Message::Fill(fill) => {
+                let mut channel = TrackedChannel::load(fill.meta.clone(), store)?;
+                return channel.fill(&fill.samples, fill.period, store);
+            }
+            Message::Viewers(meta, viewers) => {
+                let row = self.row(meta, store)?;
+                store.write_viewers(row, viewers.time, viewers.count)?;
+                let value = LogValue::Viewers(viewers.count);
+                store.log(Lane::New, row.0, viewers.time, value)?;
+            }
+            Message::Plan(meta, plan) => {
+                let row = self.row(meta, store)?;
+                store.write_plan(row, plan.start, plan.end)?;
+            }
+            Message::Remotes(remotes) => store.set_remotes(remotes)?,
+            Message::Position(remote, lane, sequence) => {
+                store.write_position(remote, *lane, *sequence)?;
+            }
+            Message::Flush(_) => {}
+        }
+        Ok(WrittenCounts::default())
+    }
+
+    fn record(
+        &mut self,
+        observation: &Observation,
+        store: &mut Store,
+    ) -> Result<WrittenCounts, RecorderError> {
+        self.now = observation.time;
+        let lost_until = self.lost.until(observation.key);
+        let channel = match self.channels.entry(observation.key) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(new) => {
+                new.insert(TrackedChannel::load(observation.meta.clone(), store)?)
+            }
+        };
+        channel.record(observation, lost_until, store)
+    }
+
+    fn row(
+        &self,
+        meta: &ChannelMeta,
+        store: &Store,
+    ) -> Result<super::store::ChannelRow, RecorderError> {
+        match store.find_channel(meta)? {
+            Some(row) => Ok(row),
+            None => store.write_channel(meta),
+        }
+    }
+
+    /// Compacts finished hours, and removes what is not needed any more.
+    fn maintain(&mut self) {
+        let Some(mut store) = self.store.take() else {
+            return;
+        };
+        let clean_up = self.cleaned_up.elapsed() >= CLEAN_UP_INTERVAL;
+        let result = store
+            .transaction(|store| self.compact(store))
+            .and_then(|()| {
+                if clean_up {
+                    store.transaction(|store| store.prune_log(MAX_PRUNED))?;
+                    store.release_pages(RELEASED_PAGES)?;
+                }
+                Ok(())
+            });
+        self.store = Some(store);
+        if let Err(error) = result {
+            self.fail(&error);
+            return;
+        }
+        if clean_up {
+            self.cleaned_up = Instant::now();
+            let oldest_use = self.now - FORGET_AFTER;
+            self.channels
+                .retain(|_, channel| channel.last_used >= oldest_use);
+            self.lost.forget_before(oldest_use - FORGET_AFTER);
+            self.measure();
+        }
+    }
+
+    fn compact(&mut self, store: &mut Store) -> Result<(), RecorderError> {
+        let streams = store.streams_after(self.compacted, STREAMS_PER_TURN)?;
+        if streams.is_empty() {
+            self.compacted = StreamRow(0);
+        }
+        let mut blocks = 0;
+        for stream in streams {
+            self.compacted = stream;
+            if store.compact_oldest(stream, self.now - COMPACT_AFTER)? {
+                blocks += 1;
+            }
+            if blocks == BLOCKS_PER_TURN {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&self) {
+        self.metrics.set_size(self.files.size());
+        if let Some(Ok(oldest)) = self.store.as_ref().map(Store::oldest_sample) {
+            self.metrics.set_oldest_sample(oldest);
+        }
+    }
+
+    fn now_or_host(&self) -> Timestamp {
+        self.now.max(std::time::SystemTime::now().into())
+    }
+}
+
+/// The messages of a second, and whether they are the last.
+fn collect(messages: &Receiver<Message>) -> (Vec<Message>, bool) {
+    let until = Instant::now() + BATCH_INTERVAL;
+    let mut batch = Vec::new();
+    while batch.len() < MAX_BATCH {
+        let left = until.saturating_duration_since(Instant::now());
+        match messages.recv_timeout(left) {
+            Ok(message) => {
+                let is_flush = matches!(message, Message::Flush(_));
+                batch.push(message);
+                if is_flush {
+                    break;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => break,
+            Err(RecvTimeoutError::Disconnected) => return (batch, true),
+        }
+    }
+    (batch, false)
+}

@@ -45,6 +45,10 @@ advisories: ## Checks the dependencies against published advisories (needs cargo
 docs: ## Generates docs/metrics.md from the metric families
 	UPDATE_DOCS=1 cargo test --locked --test integration metrics_page_equals_the_metric_families
 
+.PHONY: sample-report
+sample-report: ## Writes the sample reports in docs/
+	UPDATE_DOCS=1 cargo test --locked --lib sample_report_in_the_documents
+
 .PHONY: picture
 picture: ## Makes the picture of the status page from the demonstration (needs Chromium)
 	scripts/status-page-picture

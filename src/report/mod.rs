@@ -3,15 +3,21 @@
 
 mod analysis;
 mod cause;
+mod chart;
 mod completeness;
 mod course;
 mod csv;
+mod html;
+mod i18n;
 mod interruptions;
 mod json;
+mod markdown;
 mod model;
 mod off_air;
+mod presentation;
 mod spans;
 mod statistics;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -20,8 +26,11 @@ mod viewers;
 
 pub use course::{Bounds, COLUMNS, Course};
 pub use csv::csv;
+pub use html::html;
 pub use json::json;
+pub use markdown::markdown;
 pub use model::{
     BroadcastReport, Completeness, Distribution, Interruption, InterruptionKind, StreamSummary,
     ViewerSummary,
 };
+pub use presentation::Presentation;

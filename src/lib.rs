@@ -7,6 +7,7 @@
 //! ```
 //!
 //! - [`config`]: the validated configuration
+//! - [`plan`]: when broadcasts are planned; pure
 //! - [`scheduler`]: which request is due when
 //! - [`polyv_client`]: the client for Polyv's API, with the one limiter
 //! - [`state`]: what is known of channels; pure
@@ -26,6 +27,7 @@ pub mod config;
 pub mod display;
 pub mod http;
 pub mod metrics;
+pub mod plan;
 pub mod recorder;
 pub mod report;
 pub mod scheduler;

@@ -8,6 +8,7 @@ use super::decoder::Field;
 use super::diagnostic::Location;
 use super::labels;
 use super::model::{Channel, Content, Expect};
+use super::schedule;
 use super::values::{boolean, choice, interval, positive};
 use web_config::redact;
 
@@ -90,7 +91,17 @@ fn decode(field: Field<'_>, live_interval: Duration, ids: &mut ChannelIdIndex) -
         .parse("live_interval", interval)
         .unwrap_or(live_interval);
     let expect = map.get("expect").map(expect).unwrap_or_default();
+    let schedule_field = map.get("schedule");
+    let schedule = schedule_field.map(schedule::decode);
     map.deny_unknown();
+    if let Some(field) = schedule_field
+        && expect.live
+    {
+        field.fault(
+            "`schedule` says when the channel should be live, and `expect.live` says always: \
+             remove one of them",
+        );
+    }
     let id = id?;
     Some(Channel {
         name: name.unwrap_or_else(|| Arc::clone(&id)),
@@ -98,6 +109,7 @@ fn decode(field: Field<'_>, live_interval: Duration, ids: &mut ChannelIdIndex) -
         labels,
         live_interval,
         expect,
+        schedule: schedule.map(Arc::new),
     })
 }
 

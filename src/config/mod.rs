@@ -20,6 +20,7 @@ mod model;
 mod poll;
 mod rate_share;
 mod recorder;
+mod schedule;
 mod secret;
 mod shard;
 mod source;

@@ -14,6 +14,7 @@ use super::poll::Poll;
 use super::recorder::RecorderConfig;
 use super::secret::SecretSource;
 use super::shard::Shard;
+use crate::plan::Schedule;
 
 /// A valid configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +65,8 @@ pub struct Channel {
     pub live_interval: Duration,
     /// Expectations that alert rules compare with.
     pub expect: Expect,
+    /// When it should be live.
+    pub schedule: Option<Arc<Schedule>>,
 }
 
 /// Expectations of a channel that alert rules compare with.
@@ -163,6 +166,7 @@ impl Channel {
             labels: BTreeMap::new(),
             live_interval,
             expect: Expect::default(),
+            schedule: None,
         }
     }
 }

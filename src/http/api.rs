@@ -182,6 +182,11 @@ impl WriteJson for ChannelSnapshot {
         object.known_time("last_new_sample_timestamp_seconds", self.last_new_sample)?;
         object.known_time("last_sample_timestamp_seconds", self.last_sample)?;
         object.field("expected", Json(&channel.expect))?;
+        object.known("expected_live", self.is_expected_live())?;
+        let planned = self.plan.and_then(|plan| plan.broadcast);
+        let (start, end) = (planned.map(|p| p.start), planned.and_then(|p| p.end));
+        object.known_time("planned_start_timestamp_seconds", start)?;
+        object.known_time("planned_end_timestamp_seconds", end)?;
         object.field("problems", list(&self.problems))?;
         object.field("streams", list(&self.streams))
     }

@@ -93,7 +93,11 @@ families! {
     CHANNEL_LAST_SAMPLE = "polyv_channel_last_sample_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
         "The newest sample of any of the channel's streams, by the sample's own time; absent before the first.";
     CHANNEL_EXPECTED_LIVE = "polyv_channel_expected_live", Gauge, None, Channel, CHANNEL,
-        "1 if the configuration expects the channel to be live; absent otherwise.";
+        "1 while the channel should be live: always with expect.live, and from a planned start until 10 minutes before the planned end. 0 outside of planned broadcasts; absent if nothing says when it should be live.";
+    CHANNEL_PLANNED_START = "polyv_channel_planned_start_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
+        "The start of the planned broadcast that is running, or was running and the channel is still live; else of the next one within 24 hours. Absent if there is none.";
+    CHANNEL_PLANNED_END = "polyv_channel_planned_end_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
+        "The end of that planned broadcast; absent if only its start is known.";
     CHANNEL_EXPECTED_CONTENT = "polyv_channel_expected_content", Gauge, None, Channel,
         &["account", "channel_id", "content"],
         "Always 1; the label is what the configuration says the channel shows: camera or screen. Absent if it says neither.";

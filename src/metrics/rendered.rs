@@ -52,7 +52,9 @@ generators! {
     CHANNEL_LAST_POLL_SUCCESS => One(|c| Some(c.last_success?.as_seconds()));
     CHANNEL_LAST_NEW_SAMPLE => One(|c| Some(c.last_new_sample?.as_seconds()));
     CHANNEL_LAST_SAMPLE => One(|c| Some(c.last_sample?.as_seconds()));
-    CHANNEL_EXPECTED_LIVE => One(|c| expect(c).live.then_some(1.0));
+    CHANNEL_EXPECTED_LIVE => One(|c| Some(f64::from(c.is_expected_live()?)));
+    CHANNEL_PLANNED_START => One(|c| Some(c.plan?.broadcast?.start.as_seconds()));
+    CHANNEL_PLANNED_END => One(|c| Some(c.plan?.broadcast?.end?.as_seconds()));
     CHANNEL_EXPECTED_CONTENT => Labelled(write_expected_content);
     CHANNEL_EXPECTED_VIDEO_BITRATE => One(|c| expect(c).video_bitrate_bps);
     CHANNEL_EXPECTED_VIDEO_FRAMERATE => One(|c| expect(c).video_framerate_fps);

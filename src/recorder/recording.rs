@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::Expect;
+pub use crate::plan::PlannedBroadcast;
 use crate::state::{LiveState, SampleValues};
 use polyv_client::clock::Timestamp;
 
@@ -78,13 +79,4 @@ pub struct ViewerCount {
     pub time: Timestamp,
     /// The number of viewers.
     pub count: u64,
-}
-
-/// When a broadcast is planned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PlannedBroadcast {
-    /// The planned start.
-    pub start: Timestamp,
-    /// The planned end, where one is known.
-    pub end: Option<Timestamp>,
 }

@@ -54,6 +54,8 @@ pub(super) struct PollTarget {
     pub(super) clock_retried: bool,
     /// The samples to request next.
     pub(super) next_range: NextRange,
+    /// Whether it was expected to be live at its last update, by its plan for example.
+    pub(super) expected_live: bool,
     /// Boxed, since few channels have one.
     pub(super) failure: Option<Box<LoggedFailure>>,
     /// Whether ignored values were logged.
@@ -126,6 +128,7 @@ impl PollTarget {
             polled: false,
             clock_retried: false,
             next_range: NextRange::default(),
+            expected_live: false,
             failure: None,
             discard_logged: false,
         }
@@ -134,7 +137,7 @@ impl PollTarget {
     /// Returns whether its stream information is always polled and overrules its status, since the
     /// channel is expected to be live.
     pub(super) fn overrules_status(&self) -> bool {
-        self.channel.expect.live
+        self.channel.expect.live || self.expected_live
     }
 
     /// Records whether a response says that it is live.

@@ -28,7 +28,7 @@ pub(super) struct ChannelState {
     /// The status that Polyv reported last, and when.
     reported: Option<(LiveStatus, MonotonicInstant)>,
     /// When the channel was last known to be live.
-    last_live: Option<MonotonicInstant>,
+    pub(super) last_live: Option<MonotonicInstant>,
     /// When a new sample was last received.
     pub(super) last_new_sample: Option<MonotonicInstant>,
     /// The own time of the newest sample that any stream ever had.
@@ -149,12 +149,17 @@ impl ChannelState {
     }
 
     /// How active the channel is.
-    pub(super) fn activity(&self, policy: &FreshnessPolicy) -> ChannelActivity {
+    pub(super) fn activity(
+        &self,
+        policy: &FreshnessPolicy,
+        is_expected_live: bool,
+    ) -> ChannelActivity {
         let reported_live = self
             .reported
             .filter(|(status, _)| *status == LiveStatus::Live);
         ChannelActivity {
             state: self.liveness.state,
+            is_expected_live,
             live_interval: self.live_interval,
             recently_live_until: self.recently_live_until(),
             reported_live_until: reported_live

@@ -161,7 +161,8 @@ impl Severity {
 }
 
 impl ChannelState {
-    /// The channel's health issues, the most severe first. `streams` are its visible ones.
+    /// The channel's health issues, the most severe first. `streams` are its visible ones;
+    /// `should_be_live` is whether being off air is an issue.
     ///
     /// Issues depend on responses and not on the time that passed since, except for a channel
     /// that was never polled: they change only when the channel does.
@@ -169,6 +170,7 @@ impl ChannelState {
         &self,
         streams: &[StreamSnapshot],
         expect: &Expect,
+        should_be_live: bool,
         now: TimeSnapshot,
     ) -> Vec<HealthIssue> {
         let mut problems = Vec::new();
@@ -181,7 +183,7 @@ impl ChannelState {
         let since = self.liveness.since;
         match self.liveness.state {
             LiveState::NotLive => {
-                if expect.live && self.sustained_for() >= MIN_OFFLINE {
+                if should_be_live && self.sustained_for() >= MIN_OFFLINE {
                     add(HealthIssueKind::OfflineUnexpectedly, None);
                 }
             }

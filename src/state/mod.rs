@@ -22,6 +22,7 @@ mod baseline_course;
 mod channel;
 mod channel_key;
 mod channel_meta;
+mod channel_plan;
 mod freshness;
 mod health;
 mod history;

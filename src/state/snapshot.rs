@@ -12,6 +12,7 @@ use super::health::{HealthIssue, has_transient_issue};
 use super::history::StreamHistory;
 use super::liveness::LiveState;
 use super::stream::StreamSnapshot;
+use crate::plan::PlanStatus;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{LiveStatus, Outcome};
 
@@ -46,6 +47,8 @@ pub struct ChannelSnapshot {
     pub problems: Vec<HealthIssue>,
     /// Whether a newest sample shows what would be a problem if it lasted.
     pub has_transient_issue: bool,
+    /// What the channel's plan says, where it has one.
+    pub plan: Option<PlanStatus>,
 }
 
 /// Consecutive polls that ended alike.
@@ -94,6 +97,7 @@ impl ChannelSnapshot {
         version: u64,
         meta: ChannelMeta,
         channel: &ChannelState,
+        plan: Option<PlanStatus>,
         context: SnapshotContext<'_>,
     ) -> Self {
         let SnapshotContext {
@@ -115,10 +119,25 @@ impl ChannelSnapshot {
             last_new_sample: timestamp(channel.last_new_sample),
             last_sample: channel.last_sample,
             has_transient_issue: has_transient_issue(&streams, expect),
-            problems: channel.health_issues(&streams, expect, now),
+            problems: channel.health_issues(
+                &streams,
+                expect,
+                expect.live || plan.is_some_and(|plan| plan.is_due),
+                now,
+            ),
             streams,
+            plan,
             meta,
         }
+    }
+
+    /// Whether the channel should be live; `None` where nothing says when it should be.
+    #[must_use]
+    pub fn is_expected_live(&self) -> Option<bool> {
+        if self.meta.channel.expect.live {
+            return Some(true);
+        }
+        self.plan.map(|plan| plan.is_expected_live)
     }
 }
 

@@ -14,6 +14,7 @@ use super::status_counts::StatusCounts;
 use super::store_inner::{SLICE, StoreInner};
 use super::transition::StateTransition;
 use super::update::ChannelUpdate;
+use crate::plan::Schedule;
 use polyv_client::clock::{TimeSnapshot, Timestamp};
 use polyv_client::{BadResponse, Error, LiveStatus, Range, StreamInfo};
 
@@ -74,6 +75,17 @@ impl ChannelStore {
     ) {
         let (mut inner, now) = self.lock_at(now);
         inner.update_metadata(key, meta, exposure, now);
+    }
+
+    /// Sets the broadcasts that Polyv has planned for a channel. A configured schedule wins.
+    pub fn set_polyv_schedule(
+        &self,
+        key: ChannelKey,
+        schedule: Option<Arc<Schedule>>,
+        now: TimeSnapshot,
+    ) {
+        let (mut inner, now) = self.lock_at(now);
+        inner.set_polyv_schedule(key, schedule, now);
     }
 
     /// How long information stays fresh.
@@ -189,7 +201,10 @@ impl ChannelStore {
             received: None,
             discarded: digest.discarded,
             transitions,
-            activity: entry.channel.activity(&inner.policy),
+            planned: entry.plan().and_then(|plan| plan.broadcast),
+            activity: entry
+                .channel
+                .activity(&inner.policy, entry.is_expected_live()),
             next_range: entry.channel.next_range(now, &inner.policy, entry.scale),
         })
     }

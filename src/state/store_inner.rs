@@ -6,11 +6,13 @@ use std::sync::Arc;
 use super::channel::ChannelState;
 use super::channel_key::ChannelKey;
 use super::channel_meta::{ChannelMeta, Exposure};
+use super::channel_plan::ChannelPlan;
 use super::freshness::{FreshnessPolicy, IntervalScale};
 use super::liveness::LiveState;
 use super::snapshot::{ChannelSnapshot, SnapshotContext};
 use super::status_counts::{StatusCounts, StatusLabel};
 use super::transition::StateTransition;
+use crate::plan::{PlanStatus, Schedule};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 
 /// The most channels that are looked at under one lock.
@@ -50,6 +52,10 @@ pub(super) struct ChannelEntry {
     pub(super) meta: ChannelMeta,
     pub(super) channel: ChannelState,
     exposure: Exposure,
+    /// The broadcasts that Polyv has planned.
+    polyv_schedule: Option<Arc<Schedule>>,
+    /// Boxed, since few channels have one.
+    plan: Option<Box<ChannelPlan>>,
     /// The interval scale when the channel's current values were learned.
     pub(super) scale: IntervalScale,
     /// The store's version when the channel last changed.
@@ -73,14 +79,46 @@ impl ChannelEntry {
             Exposure::WhileRecentlyLive => self.channel.recently_live_until(),
         };
         let hidden = hidden.filter(|at| *at > now.monotonic);
-        change.into_iter().chain(hidden).min()
+        let plan = self.plan.as_ref().and_then(|plan| plan.next_change(now));
+        [change, hidden, plan].into_iter().flatten().min()
+    }
+
+    /// What the channel's plan says, where it has one.
+    pub(super) fn plan(&self) -> Option<PlanStatus> {
+        self.plan.as_ref().map(|plan| plan.status)
+    }
+
+    /// Whether the channel should be live.
+    pub(super) fn is_expected_live(&self) -> bool {
+        self.meta.channel.expect.live || self.plan().is_some_and(|plan| plan.is_expected_live)
+    }
+
+    /// Brings the plan up to date: a configured one, or else Polyv's; none where the channel is
+    /// expected to be live all the time.
+    fn refresh_plan(&mut self, now: TimeSnapshot) {
+        let config = &self.meta.channel;
+        let polyv_schedule = self.polyv_schedule.as_ref();
+        let schedule = config.schedule.as_ref().or(polyv_schedule);
+        let schedule = schedule.filter(|_| !config.expect.live);
+        match (&mut self.plan, schedule) {
+            (plan, None) => *plan = None,
+            (Some(plan), Some(schedule)) if Arc::ptr_eq(&plan.schedule, schedule) => {
+                plan.refresh(&self.channel, now);
+            }
+            (plan, Some(schedule)) => {
+                let schedule = Arc::clone(schedule);
+                *plan = Some(Box::new(ChannelPlan::new(schedule, &self.channel, now)));
+            }
+        }
     }
 
     /// Whether the channel has series.
     pub(super) fn is_exposed(&self, now: TimeSnapshot) -> bool {
         match self.exposure {
             Exposure::Always => true,
-            Exposure::WhileRecentlyLive => self.channel.is_recently_live(now),
+            Exposure::WhileRecentlyLive => {
+                self.channel.is_recently_live(now) || self.plan().is_some_and(|plan| plan.is_near)
+            }
         }
     }
 }
@@ -127,10 +165,12 @@ impl StoreInner {
         self.next_index += 1;
         self.by_id.insert(Arc::clone(&meta.channel.id), key);
         let entry = ChannelEntry {
-            scale: self.scale(&meta),
+            scale: self.scale(&meta.account, meta.channel.expect.live),
             channel: ChannelState::new(meta.channel.live_interval, now.monotonic),
             meta,
             exposure,
+            polyv_schedule: None,
+            plan: None,
             version: 0,
             exposed: false,
             expires_at: None,
@@ -178,6 +218,20 @@ impl StoreInner {
         }
     }
 
+    pub(super) fn set_polyv_schedule(
+        &mut self,
+        key: ChannelKey,
+        schedule: Option<Arc<Schedule>>,
+        now: TimeSnapshot,
+    ) {
+        if let Some(entry) = self.channels.get_mut(&key)
+            && entry.polyv_schedule != schedule
+        {
+            entry.polyv_schedule = schedule;
+            self.evaluate(key, now);
+        }
+    }
+
     pub(super) fn set_policy(&mut self, policy: FreshnessPolicy) {
         if self.policy != policy {
             self.policy = policy;
@@ -204,10 +258,10 @@ impl StoreInner {
     }
 
     /// The scale of a channel's intervals. One that is expected to be live never waits for others.
-    fn scale(&self, meta: &ChannelMeta) -> IntervalScale {
-        let scale = self.interval_scales.get(&meta.account);
+    fn scale(&self, account: &Arc<str>, is_expected_live: bool) -> IntervalScale {
+        let scale = self.interval_scales.get(account);
         let scale = scale.copied().unwrap_or_default();
-        if meta.channel.expect.live {
+        if is_expected_live {
             let all = scale.all;
             return IntervalScale { all, idle: all };
         }
@@ -223,7 +277,8 @@ impl StoreInner {
         change: impl FnOnce(&mut ChannelState, &FreshnessPolicy, TimeSnapshot) -> R,
     ) -> Option<R> {
         self.expire_if_due(key, now);
-        let scale = self.scale(&self.channels.get(&key)?.meta);
+        let entry = self.channels.get(&key)?;
+        let scale = self.scale(&entry.meta.account, entry.is_expected_live());
         let policy = self.policy;
         let entry = self.channels.get_mut(&key)?;
         let from = entry.channel.liveness.state;
@@ -270,7 +325,7 @@ impl StoreInner {
         if entry.expires_at.is_none_or(|at| at > now.monotonic) {
             return;
         }
-        let scale = self.scale(&entry.meta);
+        let scale = self.scale(&entry.meta.account, entry.is_expected_live());
         let Some(entry) = self.channels.get_mut(&key) else {
             return;
         };
@@ -311,6 +366,7 @@ impl StoreInner {
         };
         self.version += 1;
         entry.version = self.version;
+        entry.refresh_plan(now);
 
         let state = entry.channel.liveness.state;
         let reported = entry
@@ -365,6 +421,7 @@ impl StoreInner {
             entry.version,
             entry.meta.clone(),
             &entry.channel,
+            entry.plan(),
             context,
         )
     }

@@ -7,6 +7,7 @@ use super::liveness::LiveState;
 use super::sample_validation::DiscardCounts;
 use super::sample_values::SampleValues;
 use super::transition::StateTransition;
+use crate::plan::PlannedBroadcast;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{Range, StreamName};
 
@@ -44,6 +45,9 @@ pub struct ChannelUpdate {
     /// The changes of the channel's state since its last update, oldest first: by the response,
     /// and by silence before it.
     pub transitions: Vec<StateTransition>,
+    /// The planned broadcast that is running or comes next, as
+    /// [`PlanStatus::broadcast`](crate::plan::PlanStatus::broadcast) says.
+    pub planned: Option<PlannedBroadcast>,
     /// The channel's activity from now on.
     pub activity: ChannelActivity,
     /// The samples to request next.
@@ -80,6 +84,8 @@ pub struct CorrectedSample {
 pub struct ChannelActivity {
     /// The channel's state.
     pub state: LiveState,
+    /// Whether the channel should be live, by its configuration or its plan.
+    pub is_expected_live: bool,
     /// The channel's poll interval while it is live.
     pub live_interval: Duration,
     /// An hour after the channel was last live.
@@ -105,6 +111,7 @@ impl ChannelActivity {
     pub const fn unknown(live_interval: Duration) -> Self {
         Self {
             state: LiveState::Unknown,
+            is_expected_live: false,
             live_interval,
             recently_live_until: None,
             reported_live_until: None,

@@ -33,6 +33,7 @@ impl ResponseHandler<'_> {
         }
         if let Some(target) = account.queue.get_mut(update.key) {
             target.next_range = update.next_range;
+            target.expected_live = update.activity.is_expected_live;
             for transition in &update.transitions {
                 log_events::state_changed(&account.name, target, transition);
             }

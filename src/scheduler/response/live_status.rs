@@ -121,6 +121,7 @@ impl ResponseHandler<'_> {
             let message = "the channel responds again: it is not live";
             log_events::recovered(&account.name, target, message, now);
         }
+        let starts_stream = target.overrules_status() && target.stream.is_none();
         let queue = &mut account.queue;
         if is_live && !has_newer {
             // Its stream information is polled instead: at once, unless many live channels are
@@ -138,6 +139,10 @@ impl ResponseHandler<'_> {
             queue.defer_stream(key);
         }
         queue.mark_polled(key);
+        if starts_stream {
+            // Its planned broadcast has started.
+            self.poll_stream_now(key);
+        }
     }
 
     /// Polls the stream information of a channel without a status, and excludes it from batches.

@@ -24,7 +24,7 @@ fn after(well: i64, then: impl Fn(i64) -> RawSample) -> (ChannelState, i64) {
 
 fn kinds(channel: &ChannelState, seconds: i64, expect: &Expect) -> Vec<HealthIssueKind> {
     let shown = visible(channel, seconds);
-    let problems = channel.health_issues(&shown, expect, now(seconds));
+    let problems = channel.health_issues(&shown, expect, expect.live, now(seconds));
     problems.iter().map(|problem| problem.kind).collect()
 }
 
@@ -348,7 +348,7 @@ fn issues_name_their_stream_with_the_most_severe_first() {
     let samples = (-60..0).step_by(5).flat_map(both);
     channel.apply_stream_info(now(0), &info(samples), &POLICY);
     let shown = visible(&channel, 0);
-    let problems = channel.health_issues(&shown, &ALL, now(0));
+    let problems = channel.health_issues(&shown, &ALL, true, now(0));
     let said: Vec<_> = problems
         .iter()
         .map(|p| (p.kind, p.stream.as_ref().unwrap().as_str()))

@@ -295,7 +295,7 @@ def details(board: build.Dashboard) -> build.Dashboard:
     ).decimals(0)
     expected = parts.number(
         "Expected to be live",
-        "Whether the configuration expects the channel to be live (expect.live). No means that"
+        "Whether the channel should be live now, by expect.live or its plan. No means that"
         " nothing is expected.",
         f"{of_channel('polyv_channel_expected_live')} or 0 * {of_channel('polyv_channel_info')}",
         width=14,

@@ -58,9 +58,9 @@ def figures(board: build.Dashboard) -> build.Dashboard:
         .with_panel(
             parts.number(
                 "Should be live and are not",
-                "Channels that the configuration expects to be live (expect.live) and that are not."
+                "Channels that should be live now, by expect.live or their plan, and that are not."
                 f" {by_state}",
-                "count(max by (account, channel_id) (polyv_channel_expected_live{%s})"
+                "count(max by (account, channel_id) (polyv_channel_expected_live{%s} == 1)"
                 " unless on (account, channel_id) %s)"
                 " or 0 * count(channel:polyv_channel_info:max)" % (OF, LIVE),
             ).thresholds(parts.steps((None, GOOD), (1, BAD)))

@@ -2,11 +2,16 @@
 
 use std::fmt::{Display, Write};
 use std::path::Path;
+use std::time::SystemTime;
+
+use chrono::DateTime;
 
 use super::{CommandError, output};
 use crate::cli::CheckConfigArgs;
-use crate::config::{Config, Source};
+use crate::config::{Channel, Config, Source};
+use crate::plan::{PlannedBroadcast, Schedule};
 use crate::scheduler::capacity_warning;
+use polyv_client::clock::Timestamp;
 use web_config::{WebConfig, WebConfigFile};
 
 /// Names every fault with its place, or says what the configuration comes to.
@@ -48,6 +53,40 @@ fn describe(config: &Config, file: impl Display, report: &mut String) {
     _ = writeln!(
         report,
         "{file}: valid; accounts: {accounts}, channels: {channels}"
+    );
+    let now = SystemTime::now().into();
+    for channel in config.accounts.iter().flat_map(|a| &a.channels) {
+        if let Some(schedule) = &channel.schedule {
+            describe_schedule(channel, schedule, now, report);
+        }
+    }
+}
+
+/// Lists the next broadcasts of a channel.
+fn describe_schedule(channel: &Channel, schedule: &Schedule, now: Timestamp, report: &mut String) {
+    const SHOWN: usize = 3;
+    let format = |time: Timestamp, format: &str| {
+        let time = DateTime::from_timestamp_millis(time.as_millis()).unwrap_or_default();
+        time.with_timezone(&schedule.zone)
+            .format(format)
+            .to_string()
+    };
+    let describe = |broadcast: &PlannedBroadcast| {
+        let start = format(broadcast.start, "%a %Y-%m-%d %H:%M");
+        let end = format(broadcast.runs_until(), "%H:%M");
+        format!("{start} to {end}")
+    };
+    let upcoming = schedule.upcoming(now, SHOWN);
+    let broadcasts = if upcoming.is_empty() {
+        "none".to_owned()
+    } else {
+        let broadcasts: Vec<String> = upcoming.iter().map(describe).collect();
+        format!("{} ({})", broadcasts.join(", "), schedule.zone)
+    };
+    let Channel { id, name, .. } = channel;
+    _ = writeln!(
+        report,
+        "channel {id} ({name}): next broadcasts: {broadcasts}"
     );
 }
 

@@ -13,8 +13,6 @@ use crate::plan::{CronRule, PlannedBroadcast, Schedule};
 use polyv_client::clock::Timestamp;
 use web_config::redact;
 
-/// The time zone of a broadcast without one of its own: Polyv's.
-const DEFAULT_ZONE: Tz = Tz::Asia__Shanghai;
 const DURATION_RANGE: RangeInclusive<Duration> = MINUTE..=Duration::from_secs(7 * 24 * 3600);
 /// The end of a broadcast during which the channel is not expected to be live.
 const NOT_EXPECTED: Duration = Duration::from_secs(10 * 60);
@@ -41,7 +39,7 @@ fn broadcast(field: Field<'_>, schedule: &mut Schedule) -> Option<()> {
     let duration = duration_field.and_then(|field| field.parse(within(DURATION_RANGE)));
     let zone = match map.get("time_zone") {
         Some(field) => field.parse(time_zone),
-        None => Some(DEFAULT_ZONE),
+        None => Some(Schedule::DEFAULT_ZONE),
     };
     map.deny_unknown();
     if let (Some(field), Some(duration)) = (duration_field, duration)
@@ -52,6 +50,12 @@ fn broadcast(field: Field<'_>, schedule: &mut Schedule) -> Option<()> {
              of this one is never noticed",
             format_duration(NOT_EXPECTED)
         ));
+    }
+    if let Some(zone) = zone
+        && schedule.once.is_empty()
+        && schedule.recurring.is_empty()
+    {
+        schedule.zone = zone;
     }
     match (start, cron) {
         (Some(start), None) => {

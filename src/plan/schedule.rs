@@ -11,8 +11,10 @@ use super::broadcast::{BroadcastsAround, PlannedBroadcast};
 use polyv_client::clock::Timestamp;
 
 /// The planned broadcasts of a channel: single ones, and those that recur.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
+    /// The time zone in which people are shown its times.
+    pub zone: Tz,
     /// Broadcasts with a time of their own.
     pub once: Vec<PlannedBroadcast>,
     /// Broadcasts that recur.
@@ -38,7 +40,20 @@ const LOOK_BACK: Duration = Duration::from_secs(24 * 3600);
 
 // === impl Schedule ===
 
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            zone: Self::DEFAULT_ZONE,
+            once: Vec::new(),
+            recurring: Vec::new(),
+        }
+    }
+}
+
 impl Schedule {
+    /// Polyv's time zone.
+    pub const DEFAULT_ZONE: Tz = Tz::Asia__Shanghai;
+
     /// The broadcasts around a moment.
     #[must_use]
     pub fn around(&self, now: Timestamp) -> BroadcastsAround {
@@ -263,7 +278,14 @@ mod tests {
 
     #[test]
     fn pattern_that_is_faulty_or_never_matches_is_refused() {
-        for pattern in ["", "0 20 * *", "0 0 20 * * *", "60 * * * *", "0 0 30 2 *", "a b c d e"] {
+        for pattern in [
+            "",
+            "0 20 * *",
+            "0 0 20 * * *",
+            "60 * * * *",
+            "0 0 30 2 *",
+            "a b c d e",
+        ] {
             let rule = CronRule::new(pattern, Tz::UTC, Duration::from_secs(60));
             assert!(rule.is_err(), "{pattern}");
         }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::chart::{self, Field};
 use super::context::RenderContext;
+use super::planned::planned;
 use super::{table, text};
 use crate::state::{ChannelDetail, FreshnessPolicy, PollLogView, StreamHistory, StreamSnapshot};
 
@@ -68,6 +69,7 @@ fn facts(detail: &ChannelDetail, context: RenderContext) -> Markup {
                 (fact(messages.newest_sample, context.ago(context.host_time(last))))
             }
             (fact(messages.changes, html! { (channel.transitions) }))
+            @if let Some(planned) = planned(channel, context) { (fact(messages.plan, planned)) }
             @if config.expect.live { (fact(messages.expected_live, html! { "✓" })) }
             @if !config.labels.is_empty() {
                 (fact(messages.labels, html! {

@@ -35,6 +35,11 @@ messages! {
     not_live: "Not live" | "未直播",
     unknown: "Unknown" | "未知",
     not_polled_yet: "Not polled yet" | "尚未查询",
+    /// `{t}` is a time of day, and `{d}` a duration.
+    planned_in: "planned for {t}, in {d}" | "计划 {t} 开播，还有 {d}",
+    planned_late: "planned for {t}, {d} late" | "计划 {t} 开播，已迟 {d}",
+    planned_until: "until {t}" | "计划 {t} 结束",
+    planned_over: "until {t}, {d} over" | "计划 {t} 结束，已超时 {d}",
     live_of: "{live} live of {n}" | "{live} 个直播中，共 {n} 个",
 
     search: "Name, number, account, label or stream" | "名称、频道号、账号、标签或流名",
@@ -119,6 +124,7 @@ messages! {
     last_response: "Last response from Polyv" | "保利威最近一次应答",
     labels: "Labels" | "标签",
     expected_live: "Expected to be live" | "预期正在直播",
+    plan: "Planned broadcast" | "计划直播",
     as_json: "As JSON" | "JSON 格式",
 
     /// What the script shows; `{}` is a time, or a status.

@@ -16,6 +16,7 @@ mod overview;
 mod page_params;
 mod page_selection;
 mod page_update;
+mod planned;
 mod router;
 mod status_bar;
 mod table;

@@ -9,6 +9,7 @@ use super::context::RenderContext;
 use super::i18n::Messages;
 use super::language::Language;
 use super::page_selection::PageSelection;
+use super::planned::planned;
 use super::{chart, text};
 use crate::http::query::{Column, Query, Sort, StateFilter, worst};
 use crate::state::{ChannelSnapshot, LiveState, Severity, StreamHistory, StreamSnapshot};
@@ -167,6 +168,9 @@ pub(super) fn row(
                         }
                         td class={ "s " (channel.state.as_str()) } rowspan=[span] {
                             (state(channel, context))
+                            @if let Some(planned) = planned(channel, context) {
+                                small.plan { (planned) }
+                            }
                         }
                         td.p rowspan=[span] { (condition(channel, context.language)) }
                     }

@@ -27,6 +27,13 @@ pub(super) fn duration(duration: Duration, messages: &Messages) -> String {
     }
 }
 
+/// The time of day in a zone: "20:00".
+pub(super) fn clock_time(time: Timestamp, zone: chrono_tz::Tz) -> String {
+    chrono::DateTime::from_timestamp_millis(time.as_millis())
+        .map(|time| time.with_timezone(&zone).format("%H:%M").to_string())
+        .unwrap_or_default()
+}
+
 /// A time in UTC, for pages without script.
 pub(super) fn utc(time: Timestamp) -> String {
     chrono::DateTime::from_timestamp_millis(time.as_millis())

@@ -118,6 +118,32 @@ fn check_config_reports_location_and_remedy_of_every_fault() {
             ":5:1:",
             "one file holds one document",
         ),
+        (
+            format!("{account}  channels:\n  - id: 1\n    schedule: [{{duration: 2h}}]\n"),
+            ":6:16:",
+            "neither `start` nor `cron`",
+        ),
+        (
+            format!(
+                "{account}  channels:\n  - id: 1\n    schedule:\n    - {{cron: 0 20 * *, duration: 2h}}\n"
+            ),
+            ":7:14:",
+            "must be five fields",
+        ),
+        (
+            format!(
+                "{account}  channels:\n  - id: 1\n    schedule:\n    - {{start: 2026-03-29 02:30, duration: 2h, time_zone: Europe/Berlin}}\n"
+            ),
+            ":7:15:",
+            "does not exist in Europe/Berlin",
+        ),
+        (
+            format!(
+                "{account}  channels:\n  - id: 1\n    expect: {{live: true}}\n    schedule:\n    - {{start: 2026-12-01 20:00, duration: 2h}}\n"
+            ),
+            ":8:7:",
+            "remove one of them",
+        ),
     ];
     for (config, place, remedy) in faults {
         let directory = tempfile::tempdir().unwrap();
@@ -171,6 +197,34 @@ accounts:
         );
     }
     assert!(text.contains("8 faults"), "{text}");
+}
+
+#[test]
+fn check_config_lists_the_next_three_broadcasts() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("polyv.yml");
+    let config = "accounts:
+- app_id: a
+  app_secret: s
+  channels:
+  - {id: 1, name: Stage, schedule: [{start: 2999-12-01 23:00, duration: 2h}, {cron: '0 9 1 1 *', duration: 5m}]}
+  - {id: 2, schedule: [{start: 2020-12-01 20:00, duration: 2h}]}";
+    std::fs::write(&path, config).unwrap();
+    let output = run(polyv_exporter().arg("check-config").arg(&path));
+    let text = text_of(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let line = text.lines().find(|line| line.contains("channel 1 (Stage)"));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(line.matches("-01-01 09:00 to 09:05").count(), 3, "{line}");
+    assert!(line.ends_with("(Asia/Shanghai)"), "{line}");
+    assert!(
+        text.contains("channel 2 (2): next broadcasts: none"),
+        "{text}"
+    );
+    assert!(
+        text.contains("a late start of this one is never noticed"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod discovery;
 mod fleet;
 mod intervals;
 mod limiter;
+mod plans;

@@ -2,6 +2,7 @@
 
 mod common;
 mod operations;
+mod recording;
 mod shard;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub use operations::{
     ChatCommand, ChatModerationArgs, LinkArgs, ModerationArgs, ModerationCommand, NotifyArg,
     OperationArgs, SendArgs, SessionCommand, SwitchArg,
 };
+pub use recording::{ReportArgs, ReportFormat};
 pub use shard::ShardArgs;
 
 /// Where the exporter listens.
@@ -60,6 +62,8 @@ pub enum Command {
     CheckConfig(CheckConfigArgs),
     /// Asks Polyv once about a channel and shows what it said
     Probe(ProbeArgs),
+    /// Writes a report on a broadcast, for people or programs
+    Report(ReportArgs),
     /// Tells by its exit status whether an exporter on this host works, for containers
     Healthcheck(HealthcheckArgs),
     /// Changes what Polyv knows of a channel's sessions

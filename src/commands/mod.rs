@@ -15,6 +15,7 @@ mod output;
 mod probe;
 mod proxy;
 mod reloader;
+mod report;
 mod runtime;
 mod serve;
 mod shard;
@@ -43,6 +44,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Session(SessionCommand::Link(arguments)) => operations::link(&arguments),
         Command::Moderation(ModerationCommand::Set(arguments)) => operations::moderate(&arguments),

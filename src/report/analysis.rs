@@ -13,9 +13,11 @@ use crate::state::LiveState;
 
 impl BroadcastReport {
     /// The report on the broadcast in a recording's period; `None` where the channel was not live
-    /// in it. It depends on the recording alone: neither on the present time nor on the host.
+    /// in it. `is_running` says that it had not ended when it was last recorded.
+    ///
+    /// It depends on these alone: neither on the present time nor on the host.
     #[must_use]
-    pub fn new(recording: &ChannelRecording) -> Option<Self> {
+    pub fn new(recording: &ChannelRecording, is_running: bool) -> Option<Self> {
         let streams = recording.streams.iter();
         let streams = streams.filter_map(|s| StreamTimeline::new(s, recording.period));
         let mut streams: Vec<_> = streams.collect();
@@ -41,7 +43,7 @@ impl BroadcastReport {
             channel_name: recording.channel_name.clone(),
             start: broadcast.start,
             last: broadcast.end,
-            is_running: is_running(recording),
+            is_running,
             plan: recording.plan,
             expect,
             interruptions,
@@ -70,16 +72,6 @@ fn extent(recording: &ChannelRecording, streams: &[StreamTimeline<'_>]) -> Optio
             end: completeness::last_live(recording)?.max(start),
         })
     })
-}
-
-/// Whether the channel was live when it was last observed, and nothing cuts the recording off.
-fn is_running(recording: &ChannelRecording) -> bool {
-    let known = recording.states.iter().rev();
-    let last = known
-        .map(|state| state.state)
-        .find(|state| *state != LiveState::Unknown);
-    let observed = recording.observed.iter().map(|period| period.end).max();
-    last == Some(LiveState::Live) && observed.is_none_or(|observed| observed < recording.period.end)
 }
 
 fn summary(

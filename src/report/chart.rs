@@ -93,9 +93,19 @@ impl Chart<'_> {
 
     /// The value at the upper edge.
     fn top(&self, bounds: Bounds) -> f64 {
-        let top = bounds.high.max(self.expected.unwrap_or(0.0)) * 1.15;
-        if top > 0.0 { top } else { 1.0 }
+        round_up(bounds.high.max(self.expected.unwrap_or(0.0)) * 1.05)
     }
+}
+
+/// The next round number.
+fn round_up(value: f64) -> f64 {
+    if value <= 0.0 {
+        return 1.0;
+    }
+    let unit = 10_f64.powf(value.log10().floor());
+    let steps = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+    let step = steps.into_iter().find(|step| step * unit >= value);
+    step.unwrap_or(10.0) * unit
 }
 
 /// The whole broadcast as a bar with its interruptions.

@@ -21,11 +21,14 @@ pub(super) fn of(
 ) -> Completeness {
     let samples: usize = streams.iter().map(|stream| stream.samples.len()).sum();
     let observed: Spans = recording.observed.iter().copied().collect();
+    let covered = streams.iter().flat_map(|stream| stream.covered.iter());
+    let known: Spans = observed.iter().chain(covered).collect();
     Completeness {
         samples: u64::try_from(samples).unwrap_or(u64::MAX),
         expected_samples: streams.iter().map(|s| expected(s, off_air)).sum(),
         pending_tail_ms: pending_tail(recording, streams, broadcast),
         unobserved_ms: observed.missing_in(broadcast).total(),
+        unknown_ms: known.missing_in(broadcast).total(),
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod analysis;
 mod cause;
+mod channel_reports;
 mod chart;
+mod choice;
 mod completeness;
 mod course;
 mod csv;
@@ -24,6 +26,8 @@ mod time;
 mod timeline;
 mod viewers;
 
+pub use channel_reports::ChannelReports;
+pub use choice::{BroadcastChoice, parse_time, path_time};
 pub use course::{Bounds, COLUMNS, Course};
 pub use csv::csv;
 pub use html::html;

@@ -130,6 +130,8 @@ pub struct Completeness {
     pub pending_tail_ms: i64,
     /// The milliseconds in which no poll said whether the channel was live.
     pub unobserved_ms: i64,
+    /// The milliseconds of which nothing is known: no poll, and no samples were received later.
+    pub unknown_ms: i64,
 }
 
 // === impl BroadcastReport ===

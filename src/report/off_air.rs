@@ -22,7 +22,7 @@ pub(super) fn find(
     broadcast: Period,
 ) -> Spans {
     let gaps = Gaps::new(streams);
-    let polls = not_live(&recording.states);
+    let polls = not_live(&recording.states, broadcast.start);
     let seen = polls.flat_map(|poll| gaps.matching(poll, broadcast));
     let observed: Spans = recording.observed.iter().copied().collect();
     let covered: Spans = (streams.iter().flat_map(|stream| stream.covered.iter())).collect();
@@ -33,8 +33,9 @@ pub(super) fn find(
     seen.chain(unseen).collect()
 }
 
-/// The periods in which polls saw the channel not live, between two in which it was.
-fn not_live(states: &[RecordedState]) -> impl Iterator<Item = Period> + '_ {
+/// The periods in which polls saw the channel not live, between two in which it was. At the start
+/// of a broadcast samples are before the first poll that sees it live.
+fn not_live(states: &[RecordedState], start: Timestamp) -> impl Iterator<Item = Period> + '_ {
     let mut was_live = false;
     let mut since: Option<Timestamp> = None;
     states.iter().filter_map(move |state| match state.state {
@@ -47,7 +48,7 @@ fn not_live(states: &[RecordedState]) -> impl Iterator<Item = Period> + '_ {
             })
         }
         LiveState::NotLive => {
-            if was_live {
+            if was_live || state.time.millis_after(start) > STATUS_LAG_MS {
                 since.get_or_insert(state.time);
             }
             None

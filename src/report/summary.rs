@@ -15,8 +15,8 @@ pub(super) struct Fact {
 
 /// Fewer samples than this share are worth a warning.
 const COMPLETE_FROM: f64 = 0.98;
-/// A longer time without observation is worth a warning.
-const MAX_UNOBSERVED_MS: i64 = 60_000;
+/// A longer time of which nothing is known is worth a warning.
+const MAX_UNKNOWN_MS: i64 = 60_000;
 
 /// When the broadcast was: `2026-12-01 20:00:03 to 21:59:53`.
 pub(super) fn when(report: &BroadcastReport, shown: Presentation) -> String {
@@ -57,7 +57,7 @@ pub(super) fn is_incomplete(report: &BroadcastReport) -> bool {
         .ratio()
         .is_some_and(|ratio| ratio < COMPLETE_FROM)
         && report.interruptions.is_empty()
-        || completeness.unobserved_ms > MAX_UNOBSERVED_MS
+        || completeness.unknown_ms > MAX_UNKNOWN_MS
 }
 
 /// The key figures.

@@ -88,7 +88,8 @@ fn recording(end: i64, streams: Vec<StreamRecording>) -> ChannelRecording {
 }
 
 fn report(recording: &ChannelRecording) -> BroadcastReport {
-    BroadcastReport::new(recording).expect("the channel was live")
+    let is_running = recording.states.last().map(|s| s.state) == Some(LiveState::Live);
+    BroadcastReport::new(recording, is_running).expect("the channel was live")
 }
 
 /// Kind, seconds of start and end, and stream of each interruption.
@@ -261,11 +262,14 @@ fn nothing_known_is_null_and_no_interruption() {
     assert_eq!(report.streams[0].below_50_percent_ms, None);
     assert_eq!(report.completeness.ratio(), Some(1.0));
     assert_eq!(
-        BroadcastReport::new(&ChannelRecording {
-            streams: Vec::new(),
-            states: Vec::new(),
-            ..recording
-        }),
+        BroadcastReport::new(
+            &ChannelRecording {
+                streams: Vec::new(),
+                states: Vec::new(),
+                ..recording
+            },
+            false
+        ),
         None
     );
 }

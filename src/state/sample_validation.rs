@@ -59,7 +59,7 @@ pub(super) struct SampleValidator {
 }
 
 /// How far a sample may be ahead of the server's clock.
-const MAX_AHEAD: Duration = Duration::from_secs(60);
+pub(super) const MAX_AHEAD: Duration = Duration::from_secs(60);
 /// Samples that are older than this are discarded: no request reaches further back.
 pub(super) const MAX_SAMPLE_AGE: Duration = Duration::from_secs(3 * 3600);
 /// Higher bitrates (10 Gbit/s) and frame rates are mistakes.
@@ -145,11 +145,7 @@ impl SampleValidator {
             ("videoFrameRate", &raw.video_framerate, MAX_FRAMERATE),
             ("audioFrameRate", &raw.audio_framerate, MAX_FRAMERATE),
         ];
-        let values = SampleValues {
-            video_bitrate: measurement(&raw.video_bitrate, MAX_BITRATE),
-            video_framerate: measurement(&raw.video_framerate, MAX_FRAMERATE),
-            audio_framerate: measurement(&raw.audio_framerate, MAX_FRAMERATE),
-        };
+        let values = valid_values(raw);
         if values == SampleValues::NONE {
             self.discard(DiscardReason::BadValue, &raw.stream, time, discarded);
             return None;
@@ -212,6 +208,15 @@ impl SampleValidator {
         identity.hash(&mut hasher);
         let hash = hasher.finish();
         self.present.insert(hash) && self.before.binary_search(&hash).is_err()
+    }
+}
+
+/// The valid values of a sample.
+pub(super) fn valid_values(raw: &RawSample) -> SampleValues {
+    SampleValues {
+        video_bitrate: measurement(&raw.video_bitrate, MAX_BITRATE),
+        video_framerate: measurement(&raw.video_framerate, MAX_FRAMERATE),
+        audio_framerate: measurement(&raw.audio_framerate, MAX_FRAMERATE),
     }
 }
 

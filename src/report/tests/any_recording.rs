@@ -74,11 +74,11 @@ proptest! {
 
     #[test]
     fn any_recording_gives_a_consistent_report(recording in any_recording()) {
-        let Some(report) = BroadcastReport::new(&recording) else {
+        let Some(report) = BroadcastReport::new(&recording, false) else {
             prop_assert!(recording.streams.iter().all(|stream| stream.samples.is_empty()));
             return Ok(());
         };
-        prop_assert_eq!(Some(report.clone()), BroadcastReport::new(&recording));
+        prop_assert_eq!(Some(report.clone()), BroadcastReport::new(&recording, false));
         prop_assert!(report.start <= report.last);
         let mut sum = 0;
         for interruption in &report.interruptions {

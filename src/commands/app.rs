@@ -93,6 +93,7 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
         clock: Arc::clone(&clock),
         telemetry_path: setup.telemetry_path,
         reload: setup.enable_lifecycle.then_some(requests),
+        recording: update.config.recorder.clone(),
     });
     let poller = Poller::new(context, update.clone());
     let handle = setup.web_config.handle().clone();

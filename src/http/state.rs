@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use super::response_limiter::ResponseLimiter;
+use crate::config::RecorderConfig;
 use crate::metrics::{self, Format, RenderedChannels, ScrapeWriter};
 use crate::scheduler::PollerHealth;
 use crate::state::{ChannelDetail, ChannelKey, ChannelSnapshot, ChannelStore};
@@ -32,6 +33,8 @@ pub struct AppDeps {
     pub telemetry_path: String,
     /// Where reloads are requested; `None` if they are not allowed over HTTP.
     pub reload: Option<mpsc::Sender<ReloadRequest>>,
+    /// Where broadcasts are recorded, if they are.
+    pub recording: Option<RecorderConfig>,
 }
 
 /// The state that all handlers share.
@@ -214,6 +217,7 @@ impl AppState {
             clock,
             telemetry_path: "/metrics".to_owned(),
             reload: None,
+            recording: None,
         }))
     }
 }

@@ -38,3 +38,4 @@ pub use model::{
     ViewerSummary,
 };
 pub use presentation::Presentation;
+pub use time::utc;

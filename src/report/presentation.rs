@@ -20,6 +20,12 @@ pub struct Presentation {
 // === impl Presentation ===
 
 impl Presentation {
+    /// Day and time: `2026-12-01 20:00:03`.
+    #[must_use]
+    pub fn date_time(self, time: Timestamp) -> String {
+        format!("{} {}", self.date(time), self.time(time))
+    }
+
     pub(super) fn texts(self) -> &'static Texts {
         self.language.texts()
     }
@@ -55,7 +61,8 @@ impl Presentation {
     }
 
     /// A length in its two largest units: `1 min 40 s`.
-    pub(super) fn length(self, millis: i64) -> String {
+    #[must_use]
+    pub fn length(self, millis: i64) -> String {
         let texts = self.texts();
         let seconds = (millis.unsigned_abs() + 500) / 1000;
         let units = [

@@ -5,7 +5,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use polyv_client::clock::Timestamp;
 
 /// RFC 3339 in UTC with milliseconds: `2026-12-01T12:00:03.000Z`.
-pub(super) fn utc(time: Timestamp) -> String {
+#[must_use]
+pub fn utc(time: Timestamp) -> String {
     let time = date_time(time);
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -12,6 +12,7 @@ use crate::state::{ChannelDetail, FreshnessPolicy, PollLogView, StreamHistory, S
 pub(super) fn render(
     detail: &ChannelDetail,
     rules: &FreshnessPolicy,
+    is_recorded: bool,
     context: RenderContext,
 ) -> Markup {
     let channel = &detail.channel;
@@ -45,7 +46,13 @@ pub(super) fn render(
             }
         }
         (last_polls(&detail.poll_log, context))
-        p { a href={ "../api/v1/channels/" (channel.meta.channel.id) } { (messages.as_json) } }
+        p {
+            @if is_recorded {
+                a href={ "../channels/" (channel.meta.channel.id) "/broadcasts" } { (messages.broadcasts) }
+                " · "
+            }
+            a href={ "../api/v1/channels/" (channel.meta.channel.id) } { (messages.as_json) }
+        }
     }
 }
 

@@ -91,7 +91,10 @@ fn content(
     context: RenderContext,
 ) -> Markup {
     match detail {
-        Some(detail) => channel_detail::render(detail, &app.deps.store.policy(), context),
+        Some(detail) => {
+            let is_recorded = app.deps.recording.is_some();
+            channel_detail::render(detail, &app.deps.store.policy(), is_recorded, context)
+        }
         None => html! {
             p { (context.messages().no_such_channel) " " (text::isolated(id)) }
         },

@@ -125,6 +125,13 @@ messages! {
     labels: "Labels" | "标签",
     expected_live: "Expected to be live" | "预期正在直播",
     plan: "Planned broadcast" | "计划直播",
+    broadcasts: "Recorded broadcasts" | "录制的直播",
+    all_broadcasts: "All broadcasts" | "全部直播",
+    no_broadcasts: "None so far." | "尚无。",
+    start: "Start" | "开始",
+    end: "End" | "结束",
+    length: "Duration" | "时长",
+    times_in: "Times are in" | "时区：",
     as_json: "As JSON" | "JSON 格式",
 
     /// What the script shows; `{}` is a time, or a status.

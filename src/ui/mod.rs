@@ -5,6 +5,7 @@
 //! there is one template of everything.
 
 mod assets;
+mod broadcasts_page;
 mod channel_detail;
 mod channel_page;
 mod chart;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 
-use super::{assets, channel_page, overview};
+use super::{assets, broadcasts_page, channel_page, overview};
 use crate::http::AppState;
 
 /// The routes of the page, for [`crate::http::router`].
@@ -13,6 +13,11 @@ pub fn routes() -> Router<Arc<AppState>> {
     Router::new()
         .route("/", get(overview::page))
         .route("/channels/{id}", get(channel_page::page))
+        .route("/channels/{id}/{page}", get(broadcasts_page::list))
+        .route(
+            "/channels/{id}/broadcasts/{start}",
+            get(broadcasts_page::broadcast),
+        )
         .route("/fragments/channels", get(overview::update))
         .route("/fragments/channels/{id}", get(channel_page::update))
         .route("/assets/{name}", get(assets::asset))

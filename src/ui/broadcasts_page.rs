@@ -84,7 +84,8 @@ pub(super) async fn broadcast(
             let shown = presentation(context);
             let text = match format {
                 Format::Html => {
-                    let page = report::html(&report, shown, &links(&path_time(report.start), context));
+                    let page =
+                        report::html(&report, shown, &links(&path_time(report.start), context));
                     return Ok(params.response(StatusCode::OK, maud::PreEscaped(page)));
                 }
                 Format::Markdown => report::markdown(&report, shown),

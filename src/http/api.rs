@@ -206,6 +206,7 @@ impl WriteJson for HealthIssue {
     fn write<M: SerializeMap>(&self, object: &mut Object<M>) -> Result<(), M::Error> {
         object.field("problem", self.kind.as_str())?;
         object.field("severity", self.kind.severity().as_str())?;
+        object.field("likely_cause", self.likely_cause.as_str())?;
         object.known("stream", self.stream.as_ref().map(StreamName::as_str))
     }
 }

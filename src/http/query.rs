@@ -35,7 +35,7 @@ pub(crate) enum StateFilter {
     Any,
     /// Any problem.
     Problem,
-    /// The worst problem is critical.
+    /// The worst problem is one that pages.
     Critical,
     /// The worst problem is a warning.
     Warning,
@@ -78,7 +78,7 @@ pub(crate) struct Counts {
     pub(crate) live: usize,
     pub(crate) not_live: usize,
     pub(crate) unknown: usize,
-    /// Channels with a critical problem.
+    /// Channels with a problem that pages.
     pub(crate) critical: usize,
     /// Channels whose worst problem is a warning.
     pub(crate) warning: usize,
@@ -160,7 +160,7 @@ impl StateFilter {
         match self {
             Self::Any => true,
             Self::Problem => !channel.problems.is_empty(),
-            Self::Critical => worst(channel) == Some(Severity::Critical),
+            Self::Critical => worst(channel) == Some(Severity::Page),
             Self::Warning => worst(channel) == Some(Severity::Warning),
             Self::Live => channel.state == LiveState::Live,
             Self::NotLive => channel.state == LiveState::NotLive,
@@ -236,7 +236,7 @@ where
 /// The worst problem first, then live channels, then those of unknown state.
 fn rank(channel: &ChannelSnapshot) -> u64 {
     let severity = match worst(channel) {
-        Some(Severity::Critical) => 0,
+        Some(Severity::Page) => 0,
         Some(Severity::Warning) => 1,
         None => 2,
     };
@@ -269,7 +269,7 @@ impl Counts {
                 LiveState::Unknown => counts.unknown += 1,
             }
             match worst(channel) {
-                Some(Severity::Critical) => counts.critical += 1,
+                Some(Severity::Page) => counts.critical += 1,
                 Some(Severity::Warning) => counts.warning += 1,
                 None => {}
             }

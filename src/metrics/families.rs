@@ -92,6 +92,9 @@ families! {
         "When the exporter last received a new sample, by its own clock; absent before the first.";
     CHANNEL_LAST_SAMPLE = "polyv_channel_last_sample_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
         "The newest sample of any of the channel's streams, by the sample's own time; absent before the first.";
+    CHANNEL_PROBLEM = "polyv_channel_problem", Gauge, None, Channel,
+        &["account", "channel_id", "problem", "severity", "likely_cause"],
+        "Always 1; one series for each problem that the channel has now, by the alert rules' default thresholds and without their waiting times. Absent while it has none.";
     CHANNEL_EXPECTED_LIVE = "polyv_channel_expected_live", Gauge, None, Channel, CHANNEL,
         "1 while the channel should be live: always with expect.live, and from a planned start until 10 minutes before the planned end. 0 outside of planned broadcasts; absent if nothing says when it should be live.";
     CHANNEL_PLANNED_START = "polyv_channel_planned_start_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,

@@ -38,6 +38,9 @@ const VALUES: &str = "
 | `endpoint` | `stream_info`; if used `live_status`, `channel_list` |
 | `status` | `not_started`, `live`, `ended`, `waiting`, `playback`, `banned`; of `polyv_account_channels` also `not_live` (nothing more is known), `unknown` |
 | `outcome` | `ok`, `not_live` (both are successes), `auth_failed`, `clock_skew`, `throttled`, `forbidden`, `rejected` (any other refusal), `server_error`, `timeout`, `connection_failed`, `bad_response` |
+| `problem` | `off_air`, `no_samples`, `no_video`, `no_audio`, `bitrate_dropped`, `bitrate_low`, `framerate_low`, `never_a_sample`, `state_unknown`, `poll_failed` |
+| `severity` | `page`, `warning` |
+| `likely_cause` | `uplink`, `encoder`, `source`, `polyv`, `unknown` |
 | `clock` | `host` (this host's clock), `date` (the `Date` header of Polyv's responses) |
 | `reason` | `bad_time`, `bad_value` (no valid field), `future` (over 60 s ahead of Polyv's clock), `too_old` (over 3 hours), `too_many_streams` |
 ";

@@ -52,6 +52,7 @@ generators! {
     CHANNEL_LAST_POLL_SUCCESS => One(|c| Some(c.last_success?.as_seconds()));
     CHANNEL_LAST_NEW_SAMPLE => One(|c| Some(c.last_new_sample?.as_seconds()));
     CHANNEL_LAST_SAMPLE => One(|c| Some(c.last_sample?.as_seconds()));
+    CHANNEL_PROBLEM => Labelled(write_problems);
     CHANNEL_EXPECTED_LIVE => One(|c| Some(f64::from(c.is_expected_live()?)));
     CHANNEL_PLANNED_START => One(|c| Some(c.plan?.broadcast?.start.as_seconds()));
     CHANNEL_PLANNED_END => One(|c| Some(c.plan?.broadcast?.end?.as_seconds()));
@@ -107,6 +108,24 @@ fn write_reported_status(channel: &ChannelSnapshot, writer: &mut SampleWriter) {
 fn write_last_outcome(channel: &ChannelSnapshot, writer: &mut SampleWriter) {
     if let Some(outcome) = channel.last_outcome {
         writer.write([("outcome", outcome.as_str())], 1.0);
+    }
+}
+
+/// Writes each problem once, though several streams may have it: as the worst has it.
+fn write_problems(channel: &ChannelSnapshot, writer: &mut SampleWriter) {
+    let problems = channel.problems.iter();
+    let mut written = Vec::with_capacity(problems.len());
+    for issue in problems {
+        let problem = issue.kind.as_str();
+        if !written.contains(&problem) {
+            written.push(problem);
+            let labels = [
+                ("problem", problem),
+                ("severity", issue.kind.severity().as_str()),
+                ("likely_cause", issue.likely_cause.as_str()),
+            ];
+            writer.write(labels, 1.0);
+        }
     }
 }
 

@@ -14,12 +14,14 @@ pub(super) const MAX_HOLD: Duration = Duration::from_secs(30 * 60);
 /// and they may change the beginning of a bucket of 10 seconds.
 const SETTLE_TIME: Duration = Duration::from_secs(60 + 10);
 
-/// The video bitrate and frame rate of a stream at one time, or its usual ones.
+/// The video bitrate and the frame rates of a stream at one time, or its usual ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Levels {
     pub(super) video_bitrate: f64,
     /// Missing where no frame rate is known.
     pub(super) video_framerate: Option<f64>,
+    /// Missing where no frame rate is known; 0 for a stream that has no audio.
+    pub(super) audio_framerate: Option<f64>,
 }
 
 /// The baseline of one session: the medians of its levels.
@@ -94,10 +96,14 @@ impl BaselineState {
         let newest_first = levels.iter().rev();
         let window = newest_first.take_while(|(old, _)| *old + MEDIAN_SPAN > time);
         let bitrates = window.clone().map(|(_, level)| level.video_bitrate);
-        let framerates = window.filter_map(|(_, level)| level.video_framerate);
+        let video = window
+            .clone()
+            .filter_map(|(_, level)| level.video_framerate);
+        let audio = window.filter_map(|(_, level)| level.audio_framerate);
         self.value = median(bitrates.collect()).map(|video_bitrate| Levels {
             video_bitrate,
-            video_framerate: median(framerates.collect()),
+            video_framerate: median(video.collect()),
+            audio_framerate: median(audio.collect()),
         });
         self.held_since = None;
     }

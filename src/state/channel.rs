@@ -460,6 +460,17 @@ impl ChannelState {
         Some(place)
     }
 
+    /// The stream of that name.
+    pub(super) fn stream(&self, name: &StreamName) -> Option<&Stream> {
+        self.streams.get(self.position(name).ok()?)
+    }
+
+    /// The stream with the newest sample.
+    pub(super) fn newest_stream(&self) -> Option<&Stream> {
+        let streams = self.streams.iter();
+        streams.max_by_key(|stream| stream.last_sample())
+    }
+
     fn position(&self, name: &StreamName) -> Result<usize, usize> {
         self.streams
             .binary_search_by(|stream| stream.name.cmp(name))

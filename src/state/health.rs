@@ -6,6 +6,8 @@
 use std::time::Duration;
 
 use super::channel::ChannelState;
+use super::freshness::FreshnessPolicy;
+use super::likely_cause::{LikelyCause, likely_cause, likely_cause_of_silence};
 use super::liveness::LiveState;
 use super::sample_values::SampleValues;
 use super::stream::{FRAMES_LOST_BELOW, MIN_INTERVALS, StreamAggregates, StreamSnapshot};
@@ -18,31 +20,31 @@ use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 pub enum Severity {
     /// An operator should look at it soon.
     Warning,
-    /// Viewers are affected.
-    Critical,
+    /// Viewers are affected: it pages the person on duty.
+    Page,
 }
 
 /// The kind of a health issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HealthIssueKind {
     /// The channel is expected to be live, and is not.
-    OfflineUnexpectedly,
+    OffAir,
     /// The channel is live, and no new samples arrive.
-    SamplesMissing,
+    NoSamples,
     /// Samples arrive without video frames.
-    VideoFrozen,
+    NoVideo,
     /// Samples arrive without audio frames.
-    AudioLost,
+    NoAudio,
     /// The bitrate is far under the expected one; or under the baseline, and frames are lost too.
     BitrateDropped,
     /// The bitrate is under the expected one, or under what is low for the stream.
     BitrateLow,
     /// The video frame rate is under the expected one.
-    VideoFramerateLow,
+    FramerateLow,
     /// A stream never had a frame or a bit.
     StreamEmpty,
     /// The channel has been live for minutes and never had a usable sample.
-    WithoutSamples,
+    NeverASample,
     /// Whether the channel is live is not known.
     StateUnknown,
     /// The last polls failed.
@@ -56,6 +58,8 @@ pub struct HealthIssue {
     pub kind: HealthIssueKind,
     /// The affected stream; `None` where the channel is affected.
     pub stream: Option<StreamName>,
+    /// What most likely caused it.
+    pub likely_cause: LikelyCause,
 }
 
 /// A bitrate under these shares of the expected one has dropped, or is low.
@@ -97,32 +101,32 @@ const MIN_FAILURES: u64 = 2;
 impl HealthIssueKind {
     /// All kinds, the most severe first.
     pub const ALL: [Self; 11] = [
-        Self::OfflineUnexpectedly,
-        Self::SamplesMissing,
-        Self::VideoFrozen,
-        Self::AudioLost,
+        Self::OffAir,
+        Self::NoSamples,
+        Self::NoVideo,
+        Self::NoAudio,
         Self::BitrateDropped,
         Self::BitrateLow,
-        Self::VideoFramerateLow,
+        Self::FramerateLow,
         Self::StreamEmpty,
-        Self::WithoutSamples,
+        Self::NeverASample,
         Self::StateUnknown,
         Self::PollFailed,
     ];
 
-    /// The name in JSON.
+    /// The value of the label `problem`, and the name in JSON. An empty stream is one without
+    /// video, of which there never was any.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::OfflineUnexpectedly => "offline_unexpectedly",
-            Self::SamplesMissing => "samples_missing",
-            Self::VideoFrozen => "video_frozen",
-            Self::AudioLost => "audio_lost",
+            Self::OffAir => "off_air",
+            Self::NoSamples => "no_samples",
+            Self::NoVideo | Self::StreamEmpty => "no_video",
+            Self::NoAudio => "no_audio",
             Self::BitrateDropped => "bitrate_dropped",
             Self::BitrateLow => "bitrate_low",
-            Self::VideoFramerateLow => "video_framerate_low",
-            Self::StreamEmpty => "stream_empty",
-            Self::WithoutSamples => "without_samples",
+            Self::FramerateLow => "framerate_low",
+            Self::NeverASample => "never_a_sample",
             Self::StateUnknown => "state_unknown",
             Self::PollFailed => "poll_failed",
         }
@@ -132,15 +136,15 @@ impl HealthIssueKind {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::OfflineUnexpectedly
-            | Self::SamplesMissing
-            | Self::VideoFrozen
-            | Self::AudioLost
-            | Self::BitrateDropped => Severity::Critical,
+            Self::OffAir
+            | Self::NoSamples
+            | Self::NoVideo
+            | Self::NoAudio
+            | Self::BitrateDropped => Severity::Page,
             Self::BitrateLow
-            | Self::VideoFramerateLow
+            | Self::FramerateLow
             | Self::StreamEmpty
-            | Self::WithoutSamples
+            | Self::NeverASample
             | Self::StateUnknown
             | Self::PollFailed => Severity::Warning,
         }
@@ -150,12 +154,12 @@ impl HealthIssueKind {
 // === impl Severity ===
 
 impl Severity {
-    /// The name in JSON.
+    /// The value of the label `severity`, and the name in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Warning => "warning",
-            Self::Critical => "critical",
+            Self::Page => "page",
         }
     }
 }
@@ -171,6 +175,7 @@ impl ChannelState {
         streams: &[StreamSnapshot],
         expect: &Expect,
         should_be_live: bool,
+        policy: &FreshnessPolicy,
         now: TimeSnapshot,
     ) -> Vec<HealthIssue> {
         let mut problems = Vec::new();
@@ -178,13 +183,14 @@ impl ChannelState {
             problems.push(HealthIssue {
                 kind,
                 stream: stream.map(|stream| stream.name.clone()),
+                likely_cause: self.likely_cause_of(kind, stream, expect, policy),
             });
         };
         let since = self.liveness.since;
         match self.liveness.state {
             LiveState::NotLive => {
                 if should_be_live && self.sustained_for() >= MIN_OFFLINE {
-                    add(HealthIssueKind::OfflineUnexpectedly, None);
+                    add(HealthIssueKind::OffAir, None);
                 }
             }
             LiveState::Unknown => {
@@ -214,6 +220,46 @@ impl ChannelState {
         problems
     }
 
+    /// The likely cause of an issue: of its stream's samples since it began, or of the last ones
+    /// before a silence.
+    fn likely_cause_of(
+        &self,
+        kind: HealthIssueKind,
+        affected: Option<&StreamSnapshot>,
+        expect: &Expect,
+        policy: &FreshnessPolicy,
+    ) -> LikelyCause {
+        let stream = match affected {
+            Some(affected) => self.stream(&affected.name),
+            None => self.newest_stream(),
+        };
+        let Some((stream, newest)) = stream.and_then(|s| Some((s, s.newest_time()?))) else {
+            return LikelyCause::Unknown;
+        };
+        let usual = stream.usual_rates(expect);
+        let last_frame = |last: fn(&StreamAggregates) -> Option<Timestamp>| {
+            affected.and_then(|affected| last(&affected.aggregates))
+        };
+        let last_good = match kind {
+            HealthIssueKind::OffAir | HealthIssueKind::NoSamples => {
+                let before = stream.newest_samples(newest);
+                return likely_cause_of_silence(&before, &usual);
+            }
+            HealthIssueKind::NoVideo => last_frame(|aggregates| aggregates.last_video_frame),
+            HealthIssueKind::NoAudio => last_frame(|aggregates| aggregates.last_audio_frame),
+            HealthIssueKind::BitrateDropped
+            | HealthIssueKind::BitrateLow
+            | HealthIssueKind::FramerateLow
+            | HealthIssueKind::StreamEmpty => None,
+            HealthIssueKind::NeverASample
+            | HealthIssueKind::StateUnknown
+            | HealthIssueKind::PollFailed => return LikelyCause::Unknown,
+        };
+        let mut samples = stream.newest_samples(newest - policy.sustain);
+        samples.retain(|(time, _)| last_good.is_none_or(|last| *time > last));
+        likely_cause(&samples, &usual)
+    }
+
     /// When a channel that was never polled becomes an issue.
     pub(super) fn missed_from(&self) -> Option<MonotonicInstant> {
         let unasked = self.last_outcome.is_none();
@@ -231,7 +277,7 @@ impl ChannelState {
     fn stale_stream(&self, streams: &[StreamSnapshot]) -> Option<HealthIssueKind> {
         let Some(last) = self.last_new_sample else {
             return (self.sustained_for() >= FIRST_SAMPLE_TIMEOUT)
-                .then_some(HealthIssueKind::WithoutSamples);
+                .then_some(HealthIssueKind::NeverASample);
         };
         let quiet = self.last_success?.since(last);
         // A session that has just begun has no samples until Polyv's delay is over.
@@ -244,7 +290,7 @@ impl ChannelState {
         let longest = intervals.max().unwrap_or_default();
         let max_gap = MAX_SAMPLE_GAP.max(longest * MIN_INTERVALS);
         (quiet > max_gap && (last > self.liveness.since || self.sustained_for() > allowed))
-            .then_some(HealthIssueKind::SamplesMissing)
+            .then_some(HealthIssueKind::NoSamples)
     }
 }
 
@@ -282,8 +328,8 @@ fn of_stream(
     let audio = frames(aggregates.last_audio_frame, expect.audio_framerate_fps);
     let empty = is_empty(aggregates) && aggregates.newest_time.since(began) >= EMPTY_TIMEOUT;
     [
-        video.then_some(HealthIssueKind::VideoFrozen),
-        audio.then_some(HealthIssueKind::AudioLost),
+        video.then_some(HealthIssueKind::NoVideo),
+        audio.then_some(HealthIssueKind::NoAudio),
         bitrate,
         framerate,
         empty.then_some(HealthIssueKind::StreamEmpty),
@@ -313,7 +359,7 @@ fn bitrate(
     let framerate = values.video_framerate.get();
     let should_have_frames =
         expect.video_framerate_fps.is_some() || aggregates.last_video_frame.is_some();
-    // Without frames it is `VideoFrozen`.
+    // Without frames it is `NoVideo`.
     if framerate == Some(0.0) && should_have_frames {
         return None;
     }
@@ -344,8 +390,8 @@ fn bitrate(
 
 fn framerate(value: Option<f64>, expect: &Expect) -> Option<HealthIssueKind> {
     let share = share(value, expect.video_framerate_fps)?;
-    // A frame rate of 0 is `VideoFrozen`.
-    (share > 0.0 && share < FRAMERATE_LOW_BELOW).then_some(HealthIssueKind::VideoFramerateLow)
+    // A frame rate of 0 is `NoVideo`.
+    (share > 0.0 && share < FRAMERATE_LOW_BELOW).then_some(HealthIssueKind::FramerateLow)
 }
 
 fn share(value: Option<f64>, of: Option<f64>) -> Option<f64> {

@@ -118,6 +118,7 @@ impl History {
             let levels = Levels {
                 video_bitrate: f64::from(bucket.last_bitrate),
                 video_framerate: lowest.video_framerate.get(),
+                audio_framerate: lowest.audio_framerate.get(),
             };
             (bucket_start(number), levels)
         })

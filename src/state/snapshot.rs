@@ -123,6 +123,7 @@ impl ChannelSnapshot {
                 &streams,
                 expect,
                 expect.live || plan.is_some_and(|plan| plan.is_due),
+                policy,
                 now,
             ),
             streams,

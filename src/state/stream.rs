@@ -5,10 +5,12 @@ use std::time::Duration;
 use super::baseline::{Baseline, median};
 use super::freshness::FreshnessPolicy;
 use super::history::{HISTORY_BUCKET, HISTORY_SPAN, History, StreamHistory};
+use super::likely_cause::UsualRates;
 use super::low_bitrate::LowBitrate;
 use super::sample_validation::MAX_SAMPLE_AGE;
 use super::sample_values::{Field, Measurement, SampleValues};
 use super::sample_window::SampleWindow;
+use crate::config::Expect;
 use polyv_client::StreamName;
 use polyv_client::clock::{MonotonicInstant, Timestamp};
 
@@ -234,6 +236,35 @@ impl Stream {
         let newest = self.recent.newest_time();
         if newest.is_some_and(|newest| newest + HISTORY_SPAN < server_time) {
             self.older.clear();
+        }
+    }
+
+    /// The session's newest samples, oldest first: those since `since`, and some at least.
+    pub(super) fn newest_samples(&self, since: Timestamp) -> Vec<(Timestamp, SampleValues)> {
+        let newest = self.recent.iter().rev().enumerate();
+        let mut samples: Vec<_> = newest
+            .take_while(|(n, (time, _))| *time >= since || *n < MIN_SUSTAINED_SAMPLES)
+            .map(|(_, sample)| sample)
+            .filter(|(time, _)| self.session.contains(*time))
+            .collect();
+        samples.reverse();
+        samples
+    }
+
+    /// What is usual for the stream: what is expected of it, or else its baselines.
+    pub(super) fn usual_rates(&self, expect: &Expect) -> UsualRates {
+        let baseline = self.session.baseline.value();
+        UsualRates {
+            video_bitrate: expect
+                .video_bitrate_bps
+                .or(baseline.map(|usual| usual.video_bitrate)),
+            video_framerate: expect
+                .video_framerate_fps
+                .or(baseline.and_then(|usual| usual.video_framerate)),
+            audio_framerate: expect
+                .audio_framerate_fps
+                .or(baseline.and_then(|usual| usual.audio_framerate)),
+            sample_interval: self.sample_interval,
         }
     }
 

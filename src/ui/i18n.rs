@@ -1,7 +1,7 @@
 //! The texts of the page in each of its languages.
 
 use super::language::Language;
-use crate::state::{HealthIssueKind, LiveState};
+use crate::state::{HealthIssueKind, LikelyCause, LiveState};
 use polyv_client::Outcome;
 
 /// Declares the texts, each in English and in Chinese.
@@ -66,6 +66,7 @@ messages! {
     sort_by: "Sort by" | "排序",
 
     all_right: "All right" | "正常",
+    likely_cause: "likely cause: " | "可能的原因：",
     /// What would be a problem if it lasted.
     transient_issue: "Low or gone just now" | "刚刚变低或中断",
     /// `{}` is a percentage, here and in the next one.
@@ -221,23 +222,33 @@ impl Language {
     /// A problem in words.
     pub(super) const fn problem(self, kind: HealthIssueKind) -> &'static str {
         let (english, chinese) = match kind {
-            HealthIssueKind::OfflineUnexpectedly => {
-                ("Should be live but is not", "应在直播，却未直播")
-            }
-            HealthIssueKind::SamplesMissing => ("No new samples", "没有新采样"),
-            HealthIssueKind::VideoFrozen => ("No video frames", "视频画面停滞"),
-            HealthIssueKind::AudioLost => ("No audio frames", "没有声音"),
+            HealthIssueKind::OffAir => ("Should be live but is not", "应在直播，却未直播"),
+            HealthIssueKind::NoSamples => ("No new samples", "没有新采样"),
+            HealthIssueKind::NoVideo => ("No video frames", "视频画面停滞"),
+            HealthIssueKind::NoAudio => ("No audio frames", "没有声音"),
             HealthIssueKind::BitrateDropped => ("Bitrate dropped", "码率骤降"),
             HealthIssueKind::BitrateLow => ("Bitrate low", "码率偏低"),
-            HealthIssueKind::VideoFramerateLow => ("Video frame rate low", "视频帧率偏低"),
+            HealthIssueKind::FramerateLow => ("Video frame rate low", "视频帧率偏低"),
             HealthIssueKind::StreamEmpty => ("Never a frame or a bit", "从未有音视频数据"),
-            HealthIssueKind::WithoutSamples => {
+            HealthIssueKind::NeverASample => {
                 ("Live without any usable samples", "直播中但从未有可用采样")
             }
             HealthIssueKind::StateUnknown => ("Unknown whether it is live", "无法得知是否在直播"),
             HealthIssueKind::PollFailed => ("The last polls failed", "最近的查询失败"),
         };
         self.pick(english, chinese)
+    }
+
+    /// A likely cause in words; `None` where it is unknown.
+    pub(super) const fn likely_cause(self, cause: LikelyCause) -> Option<&'static str> {
+        let (english, chinese) = match cause {
+            LikelyCause::Uplink => ("the uplink", "上行网络"),
+            LikelyCause::Encoder => ("the encoder", "编码器"),
+            LikelyCause::Source => ("the source (camera, cable)", "信号源（摄像机、线缆）"),
+            LikelyCause::Polyv => ("Polyv", "保利威"),
+            LikelyCause::Unknown => return None,
+        };
+        Some(self.pick(english, chinese))
     }
 
     /// A state in words.

@@ -292,10 +292,13 @@ pub(super) fn condition(channel: &ChannelSnapshot, language: Language) -> Markup
     let is_known = channel.state == LiveState::Live && !channel.streams.is_empty();
     html! {
         @for problem in &channel.problems {
-            p class=(problem.kind.severity().as_str()) {
+            p class=(class(problem.kind.severity())) {
                 (language.problem(problem.kind))
                 @if several && let Some(stream) = &problem.stream {
                     " (" (text::isolated(stream.as_str())) ")"
+                }
+                @if let Some(cause) = language.likely_cause(problem.likely_cause) {
+                    " " small { (messages.likely_cause) (cause) }
                 }
             }
         }
@@ -313,7 +316,15 @@ pub(super) fn condition(channel: &ChannelSnapshot, language: Language) -> Markup
 
 /// The class of the worst problem.
 pub(super) fn severity_class(channel: &ChannelSnapshot) -> Option<&'static str> {
-    worst(channel).map(Severity::as_str)
+    worst(channel).map(class)
+}
+
+/// The class of problems of a severity.
+const fn class(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Page => "critical",
+        Severity::Warning => "warning",
+    }
 }
 
 /// Which channels are on the page, and links to the other pages.

@@ -24,7 +24,7 @@ fn after(well: i64, then: impl Fn(i64) -> RawSample) -> (ChannelState, i64) {
 
 fn kinds(channel: &ChannelState, seconds: i64, expect: &Expect) -> Vec<HealthIssueKind> {
     let shown = visible(channel, seconds);
-    let problems = channel.health_issues(&shown, expect, expect.live, now(seconds));
+    let problems = channel.health_issues(&shown, expect, expect.live, &POLICY, now(seconds));
     problems.iter().map(|problem| problem.kind).collect()
 }
 
@@ -150,12 +150,12 @@ fn short_drop_is_a_transient_issue() {
 
 #[test]
 fn missing_frames_are_an_issue_where_there_were_some_or_some_are_expected() {
-    use HealthIssueKind::{AudioLost, VideoFramerateLow, VideoFrozen};
+    use HealthIssueKind::{FramerateLow, NoAudio, NoVideo};
     for (video, audio, expected, otherwise) in [
         (15.0, 43.0, vec![], vec![]),
-        (0.0, 43.0, vec![VideoFrozen], vec![VideoFrozen]),
-        (15.0, 0.0, vec![AudioLost], vec![AudioLost]),
-        (10.0, 43.0, vec![VideoFramerateLow], vec![]),
+        (0.0, 43.0, vec![NoVideo], vec![NoVideo]),
+        (15.0, 0.0, vec![NoAudio], vec![NoAudio]),
+        (10.0, 43.0, vec![FramerateLow], vec![]),
         (11.0, 43.0, vec![], vec![]),
     ] {
         let (channel, seconds) = after(600, |seconds| frames(seconds, video, audio));
@@ -173,7 +173,7 @@ fn missing_frames_are_an_issue_where_there_were_some_or_some_are_expected() {
     silent.apply_stream_info(now(0), &info(samples(-60..0)), &POLICY);
     silent.apply_stream_info(now(90), &info(samples(0..90)), &POLICY);
     assert_eq!(kinds(&silent, 90, &NOTHING), []);
-    assert_eq!(kinds(&silent, 90, &ALL), [VideoFrozen]);
+    assert_eq!(kinds(&silent, 90, &ALL), [NoVideo]);
 }
 
 #[test]
@@ -186,20 +186,14 @@ fn samples_are_missing_after_three_responses_without_new_ones() {
     }
     assert_eq!(kinds(&channel, 90, &NOTHING), []);
     channel.apply_stream_info(now(105), &info([sample(55)]), &POLICY);
-    assert_eq!(
-        kinds(&channel, 105, &NOTHING),
-        [HealthIssueKind::SamplesMissing]
-    );
+    assert_eq!(kinds(&channel, 105, &NOTHING), [HealthIssueKind::NoSamples]);
     // A sample each minute, and none for over three.
     let mut sparse = self::channel();
     sparse.apply_stream_info(now(240), &info([60, 120, 180, 240].map(sample)), &POLICY);
     sparse.apply_stream_info(now(419), &info([sample(240)]), &POLICY);
     assert_eq!(kinds(&sparse, 419, &NOTHING), []);
     sparse.apply_stream_info(now(421), &info([sample(240)]), &POLICY);
-    assert_eq!(
-        kinds(&sparse, 421, &NOTHING),
-        [HealthIssueKind::SamplesMissing]
-    );
+    assert_eq!(kinds(&sparse, 421, &NOTHING), [HealthIssueKind::NoSamples]);
     // Without responses, whether there are samples is not known.
     let mut unanswered = self::channel();
     live(&mut unanswered, 0, -60..0);
@@ -225,10 +219,7 @@ fn samples_of_the_last_session_do_not_hide_missing_ones() {
         assert_eq!(kinds(&channel, seconds, &NOTHING), [], "{seconds}");
     }
     channel.apply_stream_info(now(135), &info([sample(5)]), &POLICY);
-    assert_eq!(
-        kinds(&channel, 135, &NOTHING),
-        [HealthIssueKind::SamplesMissing]
-    );
+    assert_eq!(kinds(&channel, 135, &NOTHING), [HealthIssueKind::NoSamples]);
 }
 
 #[test]
@@ -237,10 +228,7 @@ fn channel_without_samples_is_an_issue_after_five_minutes() {
     for seconds in [0, 150, 300] {
         channel.apply_stream_info(now(seconds), &info([]), &POLICY);
     }
-    assert_eq!(
-        kinds(&channel, 300, &ALL),
-        [HealthIssueKind::WithoutSamples]
-    );
+    assert_eq!(kinds(&channel, 300, &ALL), [HealthIssueKind::NeverASample]);
     let mut younger = self::channel();
     for seconds in [0, 150, 299] {
         younger.apply_stream_info(now(seconds), &info([]), &POLICY);
@@ -257,7 +245,7 @@ fn offline_channel_is_an_issue_where_it_is_expected_live() {
     // Time without a response does not count.
     assert_eq!(kinds(&channel, 59, &ALL), []);
     channel.apply_not_live(now(30));
-    let missed = [HealthIssueKind::OfflineUnexpectedly];
+    let missed = [HealthIssueKind::OffAir];
     assert_eq!(kinds(&channel, 30, &ALL), missed);
     assert_eq!(kinds(&channel, 30, &NOTHING), []);
 }
@@ -320,7 +308,7 @@ fn stream_without_a_frame_or_a_bit_is_an_issue_after_two_minutes() {
         0..60 => frames(seconds, 15.0, 0.0),
         _ => empty(seconds),
     };
-    assert_eq!(found(&froze, 600), [HealthIssueKind::VideoFrozen]);
+    assert_eq!(found(&froze, 600), [HealthIssueKind::NoVideo]);
 }
 
 #[test]
@@ -332,7 +320,7 @@ fn short_time_off_air_does_not_restart_the_wait_for_the_first_frame() {
     assert_eq!(kinds(&channel, 40, &ALL), []);
     channel.apply_not_live(now(45));
     channel.apply_stream_info(now(70), &info([frozen(65)]), &POLICY);
-    assert_eq!(kinds(&channel, 70, &ALL), [HealthIssueKind::VideoFrozen]);
+    assert_eq!(kinds(&channel, 70, &ALL), [HealthIssueKind::NoVideo]);
 }
 
 #[test]
@@ -348,7 +336,7 @@ fn issues_name_their_stream_with_the_most_severe_first() {
     let samples = (-60..0).step_by(5).flat_map(both);
     channel.apply_stream_info(now(0), &info(samples), &POLICY);
     let shown = visible(&channel, 0);
-    let problems = channel.health_issues(&shown, &ALL, true, now(0));
+    let problems = channel.health_issues(&shown, &ALL, true, &POLICY, now(0));
     let said: Vec<_> = problems
         .iter()
         .map(|p| (p.kind, p.stream.as_ref().unwrap().as_str()))
@@ -362,11 +350,82 @@ fn issues_name_their_stream_with_the_most_severe_first() {
     );
 }
 
+/// A sample whose values are these shares of the usual ones.
+fn share(seconds: i64, bitrate_share: f64, video: f64, audio: f64) -> RawSample {
+    RawSample {
+        video_framerate: NumericField::Number(15.0 * video),
+        audio_framerate: NumericField::Number(43.0 * audio),
+        ..bitrate(seconds, 1_200_000.0 * bitrate_share)
+    }
+}
+
 #[test]
-fn every_kind_has_a_name_and_they_are_sorted_by_severity() {
+fn issues_have_the_likely_cause_that_their_samples_show() {
+    use HealthIssueKind::{BitrateDropped, BitrateLow, FramerateLow, NoAudio, NoVideo};
+    use LikelyCause::{Encoder, Source, Unknown, Uplink};
+    for (then, expect, found) in [
+        ((0.2, 0.4, 0.5), &NOTHING, vec![(BitrateDropped, Uplink)]),
+        ((0.2, 0.4, 1.0), &NOTHING, vec![(BitrateDropped, Encoder)]),
+        ((0.3, 1.0, 1.0), &NOTHING, vec![(BitrateLow, Unknown)]),
+        ((1.0, 0.5, 1.0), &ALL, vec![(FramerateLow, Encoder)]),
+        ((0.0, 0.0, 1.0), &NOTHING, vec![(NoVideo, Source)]),
+        ((1.0, 1.0, 0.0), &NOTHING, vec![(NoAudio, Unknown)]),
+        (
+            (0.0, 0.0, 0.0),
+            &NOTHING,
+            vec![(NoVideo, Encoder), (NoAudio, Encoder)],
+        ),
+    ] {
+        let (bitrate, video, audio) = then;
+        let (channel, at) = after(600, |seconds| share(seconds, bitrate, video, audio));
+        let issues = channel.health_issues(&visible(&channel, at), expect, false, &POLICY, now(at));
+        let issues: Vec<_> = issues.iter().map(|i| (i.kind, i.likely_cause)).collect();
+        assert_eq!(issues, found, "{then:?}");
+    }
+}
+
+#[test]
+fn silence_is_the_uplinks_only_if_that_failed_before() {
+    for (before, cause) in [
+        ((0.2, 0.4, 0.5), LikelyCause::Uplink),
+        ((1.0, 1.0, 1.0), LikelyCause::Unknown),
+    ] {
+        let (bitrate, video, audio) = before;
+        let (mut channel, at) = after(600, |seconds| share(seconds, bitrate, video, audio));
+        let mut silent = channel.clone();
+        for seconds in [15, 30, 45].map(|seconds| at + seconds) {
+            channel.apply_not_live(now(seconds));
+            silent.apply_stream_info(now(seconds), &info([]), &POLICY);
+        }
+        for (channel, kind) in [
+            (channel, HealthIssueKind::OffAir),
+            (silent, HealthIssueKind::NoSamples),
+        ] {
+            let shown = visible(&channel, at + 45);
+            let issues = channel.health_issues(&shown, &NOTHING, true, &POLICY, now(at + 45));
+            let found = issues.iter().find(|issue| issue.kind == kind).unwrap();
+            assert_eq!(found.likely_cause, cause);
+        }
+    }
+}
+
+#[test]
+fn every_kind_has_a_name_of_the_contract_and_they_are_sorted_by_severity() {
     let names: std::collections::BTreeSet<_> =
         HealthIssueKind::ALL.map(HealthIssueKind::as_str).into();
-    assert_eq!(names.len(), HealthIssueKind::ALL.len());
+    let contract = [
+        "bitrate_dropped",
+        "bitrate_low",
+        "framerate_low",
+        "never_a_sample",
+        "no_audio",
+        "no_samples",
+        "no_video",
+        "off_air",
+        "poll_failed",
+        "state_unknown",
+    ];
+    assert_eq!(Vec::from_iter(names), contract);
     assert!(HealthIssueKind::ALL.is_sorted());
     assert!(HealthIssueKind::ALL.is_sorted_by_key(|kind| std::cmp::Reverse(kind.severity())));
 }

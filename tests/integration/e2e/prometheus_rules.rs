@@ -370,15 +370,15 @@ const ALSO_ISSUES: &str =
 /// The alerts for a health issue. A dropped bitrate is a low one as well.
 fn alerts_for(kind: HealthIssueKind) -> &'static [&'static str] {
     match kind {
-        HealthIssueKind::OfflineUnexpectedly => &["PolyvChannelOfflineUnexpectedly"],
-        HealthIssueKind::SamplesMissing => &["PolyvStreamSamplesMissing"],
-        HealthIssueKind::VideoFrozen => &["PolyvStreamVideoFrozen"],
-        HealthIssueKind::AudioLost => &["PolyvStreamAudioLost"],
+        HealthIssueKind::OffAir => &["PolyvChannelOfflineUnexpectedly"],
+        HealthIssueKind::NoSamples => &["PolyvStreamSamplesMissing"],
+        HealthIssueKind::NoVideo => &["PolyvStreamVideoFrozen"],
+        HealthIssueKind::NoAudio => &["PolyvStreamAudioLost"],
         HealthIssueKind::BitrateDropped => &["PolyvStreamBitrateDropped", "PolyvStreamBitrateLow"],
         HealthIssueKind::BitrateLow => &["PolyvStreamBitrateLow"],
-        HealthIssueKind::VideoFramerateLow => &["PolyvStreamVideoFramerateLow"],
+        HealthIssueKind::FramerateLow => &["PolyvStreamVideoFramerateLow"],
         HealthIssueKind::StreamEmpty => &["PolyvStreamEmpty"],
-        HealthIssueKind::WithoutSamples => &["PolyvChannelWithoutSamples"],
+        HealthIssueKind::NeverASample => &["PolyvChannelWithoutSamples"],
         HealthIssueKind::StateUnknown => &["PolyvChannelStateUnknown"],
         // Alert rules have failed polls by endpoint, and not by channel.
         HealthIssueKind::PollFailed => &[],

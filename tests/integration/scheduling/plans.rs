@@ -31,7 +31,7 @@ fn is_missed(env: &TestEnv) -> bool {
     let key = env.store().find("1").unwrap();
     let snapshot = env.store().snapshot(key, env.now()).unwrap();
     let mut problems = snapshot.problems.iter();
-    problems.any(|problem| problem.kind == HealthIssueKind::OfflineUnexpectedly)
+    problems.any(|problem| problem.kind == HealthIssueKind::OffAir)
 }
 
 #[tokio::test(start_paused = true)]

@@ -255,6 +255,7 @@ impl TryFrom<PhaseFields> for PhaseEntry {
         match &mut phase {
             Phase::BitrateDrop { to } => *to = fields.to.take().map_or(0.3, |to| to.0),
             Phase::FramerateSag { to } => *to = fields.to.take().map_or(0.5, |to| to.0),
+            Phase::UplinkLoss { to } => *to = fields.to.take().map_or(0.2, |to| to.0),
             Phase::VideoFreeze { bitrate } => *bitrate = fields.bitrate.take().unwrap_or_default(),
             Phase::TwoStreams { name } => {
                 *name = fields.name.take().unwrap_or_else(|| "backup".to_owned());

@@ -19,6 +19,11 @@ pub enum Phase {
         /// The share that is left.
         to: f64,
     },
+    /// The uplink delivers only this share: bitrate and frame rates fall together.
+    UplinkLoss {
+        /// The share that is left.
+        to: f64,
+    },
     /// Video frames stop; audio continues.
     VideoFreeze {
         /// Whether the bitrate stays as it was (an encoder that repeats one picture) or
@@ -105,6 +110,7 @@ impl Phase {
             Self::Steady => (1.0, 1.0, 1.0),
             Self::BitrateDrop { to } => (*to, 1.0, 1.0),
             Self::FramerateSag { to } => (1.0, *to, 1.0),
+            Self::UplinkLoss { to } => (*to, *to, *to),
             Self::VideoFreeze {
                 bitrate: FrozenBitrate::Stays,
             } => (1.0, 0.0, 1.0),

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 use url::Url;
 
-use crate::clock::TimeSnapshot;
+use crate::clock::{TimeSnapshot, Timestamp};
 use crate::credentials::Credentials;
 use crate::envelope;
 use crate::error::{BadResponse, Error};
@@ -118,9 +118,27 @@ impl Client {
         params: Vec<(&'static str, String)>,
         decode: impl FnOnce(Option<&RawValue>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.send_signed(permit, path, &params, RequestBody::Get, decode)
+        self.call_with(permit, path, params, RequestBody::Get, decode)
+            .await
+    }
+
+    /// The same with another method: some calls that change nothing are `POST`.
+    pub(crate) async fn call_with<T>(
+        &self,
+        permit: Permit,
+        path: &str,
+        params: Vec<(&'static str, String)>,
+        body: RequestBody,
+        decode: impl FnOnce(Option<&RawValue>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.send_signed(permit, path, &params, body, decode)
             .await
             .map_err(|failure| failure.error)
+    }
+
+    /// The time by Polyv's clock.
+    pub(crate) fn server_time(&self) -> Timestamp {
+        self.clock.now().server_time
     }
 
     async fn send_signed<T>(

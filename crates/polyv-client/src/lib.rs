@@ -58,7 +58,9 @@
 //! # }
 //! ```
 
+mod account_minutes;
 mod channel_list;
+mod channel_plans;
 mod channel_push;
 mod chat_message;
 mod chat_moderation;
@@ -84,9 +86,12 @@ mod stream_name;
 mod text;
 mod transport;
 mod video_moderation;
+mod viewers;
 mod write;
 
+pub use account_minutes::AccountMinutes;
 pub use channel_list::{ChannelPage, ChannelPageRequest, ListedChannel, PAGE_SIZE};
+pub use channel_plans::{ChannelPlan, PlanPage};
 pub use channel_push::{ChannelPush, MAX_CHANNELS_PER_STREAMS_CALL, PushedStream};
 pub use chat_message::{ChatMessage, ChatResult, ViewerType, send_chat_messages};
 pub use chat_moderation::set_chat_moderation;
@@ -110,4 +115,5 @@ pub use transport::{HttpRequest, HttpResponse, RequestBody, Transport, Transport
 pub use video_moderation::{
     CurrentModeration, ImageInterval, Notify, Strategy, VideoModeration, set_video_moderation,
 };
+pub use viewers::{ChannelViewers, MAX_CHANNELS_PER_VIEWERS_CALL, ViewerCount};
 pub use write::{Effect, Preview, WriteError, WriteRequest};

@@ -18,6 +18,16 @@ pub struct Account {
     /// Whether the account has the optional feature video moderation.
     #[serde(default = "enabled")]
     pub(crate) video_moderation: bool,
+    /// The minutes of viewing that are left.
+    #[serde(default = "plenty")]
+    pub(crate) minutes_available: u64,
+    /// The minutes of viewing that were used.
+    #[serde(default)]
+    pub(crate) minutes_used: u64,
+}
+
+fn plenty() -> u64 {
+    1_000_000
 }
 
 fn enabled() -> bool {
@@ -32,6 +42,8 @@ impl Account {
             app_id: app_id.to_owned(),
             app_secret: SecretString::from(app_secret),
             video_moderation: true,
+            minutes_available: plenty(),
+            minutes_used: 0,
         }
     }
 }

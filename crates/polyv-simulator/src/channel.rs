@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::audience::{Audience, Plans};
 use super::cdn::Cdn;
 use super::channel_script::ChannelScript;
 use super::phase::{NotLive, Phase};
@@ -28,6 +29,8 @@ pub struct Channel {
     pub(crate) refused_words: Vec<String>,
     pub(crate) seminar: Option<Seminar>,
     pub(crate) ingest: Ingest,
+    pub(crate) audience: Audience,
+    pub(crate) plans: Plans,
 }
 
 /// How a channel's stream reaches Polyv.
@@ -57,6 +60,8 @@ pub(crate) struct LiveChannel {
     pub(crate) spec: Channel,
     pub(crate) timeline: Timeline,
     pub(crate) rng: DeterministicRng,
+    pub(crate) audience: Audience,
+    pub(crate) plans: Plans,
     /// Number of calls that named this channel first.
     pub(crate) calls: u64,
     /// The newest sample that was sent, of each stream.
@@ -103,6 +108,11 @@ impl LiveChannel {
             newest_sent: Vec::new(),
             written_state: WrittenState::default(),
             visible_until: None,
+            audience: spec.audience.clone(),
+            plans: Plans {
+                since: Some(now),
+                ..spec.plans.clone()
+            },
             spec,
         }
     }

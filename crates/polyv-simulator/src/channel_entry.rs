@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use super::account::Account;
+use super::audience::{Audience, PlannedSession, Plans};
 use super::cdn::Cdn;
 use super::channel::{Channel, Ingest, Seminar};
 use super::channel_script::ChannelScript;
-use super::fields::{Amount, Count, HumanDuration, name_or_fields, non_empty};
+use super::fields::{Amount, Count, HumanDuration, SignedDuration, name_or_fields, non_empty};
 use super::phase::Phase;
 use super::stream::{NormalValues, Stream, StreamName};
 
@@ -42,6 +43,9 @@ pub(crate) struct ChannelEntry {
     cdn: Cdn,
     ingest_node: Option<String>,
     lost_frames: Option<Amount>,
+    viewers: Option<Amount>,
+    planned: Vec<PlannedSession>,
+    start_time: Option<SignedDuration>,
 }
 
 /// 1 to 18 digits without a leading 0.
@@ -166,6 +170,12 @@ impl ChannelEntry {
                 cdn: self.cdn,
                 node: self.ingest_node,
                 lost_frames: self.lost_frames.map(|amount| amount.0),
+            },
+            audience: Audience::new(self.viewers),
+            plans: Plans {
+                since: None,
+                sessions: self.planned,
+                start_time: self.start_time,
             },
         })
     }

@@ -51,6 +51,7 @@
 //! ```
 
 mod account;
+mod audience;
 mod cdn;
 mod channel;
 mod channel_entry;

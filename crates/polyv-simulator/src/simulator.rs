@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use thiserror::Error;
 
 use super::account::Account;
+use super::audience::{PlannedSession, Plans};
 use super::cdn::Cdn;
 use super::channel::LiveChannel;
 use super::channel_entry::ChannelEntry;
@@ -192,6 +193,33 @@ impl Simulator {
         self.with_channel(channel_id, |channel, _| {
             channel.spec.ingest.lost_frames = Some(share);
         })
+    }
+
+    /// Changes the usual number of a channel's viewers, from now on.
+    ///
+    /// # Errors
+    /// The channel does not exist.
+    pub fn set_viewers(&self, channel_id: &str, usual: f64) -> Result<(), UnknownChannel> {
+        let now = self.state.now().media;
+        self.with_channel(channel_id, |channel, _| channel.audience.set(now, usual))
+    }
+
+    /// Replaces what is planned for a channel. `yaml` is a list of planned sessions, relative to
+    /// now.
+    ///
+    /// # Errors
+    /// The first mistake in the list, with line and column, or the channel does not exist.
+    pub fn set_planned(&self, channel_id: &str, yaml: &str) -> Result<(), ScenarioError> {
+        let sessions: Vec<PlannedSession> = document::parse("body", yaml)?;
+        let since = Some(self.state.now().media);
+        let set = self.with_channel(channel_id, |channel, _| {
+            channel.plans = Plans {
+                since,
+                sessions,
+                start_time: None,
+            };
+        });
+        set.map_err(|unknown| ScenarioError::at_start("body", unknown.to_string()))
     }
 
     /// Ends the blocks that the request limit has imposed and resets its counters.

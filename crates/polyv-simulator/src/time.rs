@@ -34,7 +34,9 @@ pub(crate) struct TimePoint {
 }
 
 impl MediaTime {
-    #[cfg(test)]
+    /// Before everything.
+    pub(crate) const MIN: Self = Self(i64::MIN);
+
     pub(crate) const fn from_millis(ms: i64) -> Self {
         Self(ms)
     }
@@ -93,6 +95,22 @@ pub(crate) fn beijing_time(reported_ms: i64) -> impl Display {
     let local_ms = reported_ms.saturating_add(BEIJING_OFFSET_MS);
     let local = DateTime::from_timestamp_millis(local_ms).unwrap_or_default();
     local.format("%Y-%m-%d %H:%M:%S%.3f")
+}
+
+/// A time as the viewers' page shows it: `14:15:49`, in Beijing.
+pub(crate) fn beijing_time_of_day(reported_ms: i64) -> String {
+    beijing(reported_ms, "%H:%M:%S")
+}
+
+/// A time as the page of planned sessions shows it: `2024-01-15 10:30`, in Beijing.
+pub(crate) fn beijing_minute(reported_ms: i64) -> String {
+    beijing(reported_ms, "%Y-%m-%d %H:%M")
+}
+
+fn beijing(reported_ms: i64, format: &str) -> String {
+    let local_ms = reported_ms.saturating_add(BEIJING_OFFSET_MS);
+    let local = DateTime::from_timestamp_millis(local_ms).unwrap_or_default();
+    local.format(format).to_string()
 }
 
 /// A time as the v4 stream information's page shows it: `2023-05-11T10:09:00Z`.

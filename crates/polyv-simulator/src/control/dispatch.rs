@@ -29,6 +29,8 @@ PUT    /_simulator/channels/ID/sample_delay    how late this channel's samples a
 PUT    /_simulator/channels/ID/cdn             the CDN: tencent, alibaba, other
 PUT    /_simulator/channels/ID/ingest_node     the node that receives the push: 203.0.113.7
 PUT    /_simulator/channels/ID/lost_frames     the share of lost frames that is reported: 0.05
+PUT    /_simulator/channels/ID/viewers         the usual number of viewers: 1200
+PUT    /_simulator/channels/ID/planned         the planned sessions: [{start: 10m, duration: 2h}]
 GET    /_simulator/troubles                    the API's faults
 PUT    /_simulator/troubles                    replace them: [{trouble: hang, for: 30s}]
 DELETE /_simulator/troubles                    remove them
@@ -88,6 +90,10 @@ fn dispatch(
         ("PUT", ["channels", id, "lost_frames"]) => {
             simulator.set_lost_frames(id, document::parse::<Amount>(BODY, body()?)?.0)?;
         }
+        ("PUT", ["channels", id, "viewers"]) => {
+            simulator.set_viewers(id, document::parse::<Amount>(BODY, body()?)?.0)?;
+        }
+        ("PUT", ["channels", id, "planned"]) => simulator.set_planned(id, body()?)?,
         ("GET", ["channels", _] | ["troubles"]) => {}
         ("PUT", ["troubles"]) => simulator.set_faults(Fault::parse_list(BODY, body()?)?),
         ("DELETE", ["troubles"]) => simulator.clear_faults(),
@@ -121,7 +127,7 @@ fn no_such_route(path: &str, segments: &[&str]) -> ControlError {
         [
             "channels",
             _,
-            "life" | "sample_delay" | "cdn" | "ingest_node" | "lost_frames",
+            "life" | "sample_delay" | "cdn" | "ingest_node" | "lost_frames" | "viewers" | "planned",
         ]
         | ["clock_skew" | "sample_delay"] => "PUT",
         ["blocks"] => "DELETE",

@@ -57,6 +57,7 @@ fn render(channel: &LiveChannel, state: &Inner, now: TimePoint) -> Value {
         "cdn": channel.spec.ingest.cdn.name(),
         "ingest_node": channel.spec.ingest.node,
         "lost_frames": channel.spec.ingest.lost_frames,
+        "viewers": channel.audience.usual(),
         "normal": channel.spec.streams.iter().map(normal).collect::<Value>(),
         "newest_sent": channel.newest_sent.iter().map(sent).collect::<Value>(),
     });

@@ -12,10 +12,10 @@ use crate::phase::{NotLive, Phase};
 use crate::refusal::Refusal;
 use crate::request::Parameters;
 
-const DEFAULT_PAGE_SIZE: usize = 10;
-const MAX_PAGE_SIZE: usize = 1000;
+pub(super) const DEFAULT_PAGE_SIZE: usize = 10;
+pub(super) const MAX_PAGE_SIZE: usize = 1000;
 /// The orders of the list. Channels have no start time here: they are in the order of their ids.
-const ORDERS: [&str; 3] = ["startTimeDesc", "startTimeAsc", "channelCreatedTimeDesc"];
+pub(super) const ORDERS: [&str; 3] = ["startTimeDesc", "startTimeAsc", "channelCreatedTimeDesc"];
 /// The category of all channels.
 const CATEGORY: &str = "1";
 /// The length of an external session id.
@@ -159,7 +159,7 @@ pub(super) fn link_session(request: &SignedCall<'_>, channels: &mut Channels) ->
 }
 
 /// A number of 1 or more.
-fn count(parameters: &Parameters, name: &str, default: usize) -> Result<usize, Refusal> {
+pub(super) fn count(parameters: &Parameters, name: &str, default: usize) -> Result<usize, Refusal> {
     match parameters.get(name).map(str::parse) {
         None => Ok(default),
         Some(Ok(0)) => Err(Refusal::InvalidParameter),

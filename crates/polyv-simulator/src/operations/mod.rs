@@ -1,5 +1,6 @@
 //! The operations of the simulated API, and a table of them.
 
+mod audience;
 mod channels;
 mod chat;
 mod json;

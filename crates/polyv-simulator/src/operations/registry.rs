@@ -3,7 +3,7 @@
 use hyper::Method;
 
 use super::operation::Operation;
-use super::{channels, chat, stream_info, streams, video_moderation};
+use super::{audience, channels, chat, stream_info, streams, video_moderation};
 
 static OPERATIONS: &[Operation] = &[
     Operation {
@@ -47,6 +47,34 @@ static OPERATIONS: &[Operation] = &[
         path: "/live/v4/channel/simple/list",
         required: &[],
         perform: channels::page,
+    },
+    Operation {
+        endpoint: "viewers",
+        method: Method::GET,
+        path: "/live/v2/statistics/get-realtime-viewers",
+        required: &["channelIds"],
+        perform: audience::viewers,
+    },
+    Operation {
+        endpoint: "sessions",
+        method: Method::GET,
+        path: "/live/v4/channel/session/new/list",
+        required: &[],
+        perform: audience::sessions,
+    },
+    Operation {
+        endpoint: "channel_plans",
+        method: Method::GET,
+        path: "/live/v4/channel/basic/list",
+        required: &[],
+        perform: audience::basic_list,
+    },
+    Operation {
+        endpoint: "minutes",
+        method: Method::POST,
+        path: "/live/v2/user/get-user-durations",
+        required: &[],
+        perform: audience::minutes,
     },
     Operation {
         endpoint: "session_relevance",

@@ -1,5 +1,6 @@
 //! The API without a network, through [`Simulator::handle`].
 
+mod audience;
 mod channels;
 mod corruption;
 mod effects;

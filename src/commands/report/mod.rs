@@ -95,7 +95,7 @@ fn render(arguments: &ReportArgs, report: &BroadcastReport) -> anyhow::Result<St
     })
 }
 
-/// Writes a file as a whole: whoever reads it never sees half of it.
+/// Writes a file as a whole: a reader never sees half of it.
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let failed = || format!("cannot write {}", path.display());
     let mut file = std::fs::File::create(path).with_context(failed)?;

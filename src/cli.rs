@@ -1,6 +1,7 @@
 //! The command line.
 
 mod common;
+mod export;
 mod operations;
 mod recording;
 mod shard;
@@ -11,6 +12,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use common::{AccountArgs, ConfigArgs, LogArgs, Output};
+pub use export::{ExportArgs, ExportFormatArg, SplitArg};
 pub use operations::{
     ChatCommand, ChatModerationArgs, LinkArgs, ModerationArgs, ModerationCommand, NotifyArg,
     OperationArgs, SendArgs, SessionCommand, SwitchArg,
@@ -64,6 +66,8 @@ pub enum Command {
     Probe(ProbeArgs),
     /// Writes a report on a broadcast, for people or programs
     Report(ReportArgs),
+    /// Writes recorded samples as OpenMetrics, JSON lines or CSV
+    Export(ExportArgs),
     /// Tells by its exit status whether an exporter on this host works, for containers
     Healthcheck(HealthcheckArgs),
     /// Changes what Polyv knows of a channel's sessions

@@ -8,6 +8,7 @@ mod config_reloader;
 #[cfg(feature = "simulator")]
 mod demo;
 mod error;
+mod export;
 mod healthcheck;
 mod load_config;
 mod operations;
@@ -45,6 +46,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Session(SessionCommand::Link(arguments)) => operations::link(&arguments),
         Command::Moderation(ModerationCommand::Set(arguments)) => operations::moderate(&arguments),

@@ -7,6 +7,8 @@
 mod broadcast;
 mod database;
 mod error;
+mod export;
+mod export_format;
 mod files;
 mod log;
 mod lost_samples;
@@ -16,6 +18,7 @@ mod reader;
 mod recorder;
 mod recording;
 mod sample_block;
+mod sample_family;
 mod schema;
 mod store;
 #[cfg(test)]
@@ -25,6 +28,8 @@ mod writer;
 
 pub use broadcast::Broadcast;
 pub use error::RecorderError;
+pub use export::{Export, ExportError};
+pub use export_format::ExportFormat;
 pub use log::{Lane, LogEntry, LogReader, LogSeries, LogValue};
 pub use reader::{Reader, RecordedChannel};
 pub use recorder::{Recorder, RecorderThread};
@@ -32,3 +37,4 @@ pub use recording::{
     ChannelRecording, Period, PlannedBroadcast, RecordedSample, RecordedState, StreamRecording,
     ViewerCount,
 };
+pub use sample_family::SampleFamily;

@@ -14,7 +14,7 @@ use super::recording::{
     ChannelRecording, Period, PlannedBroadcast, RecordedSample, RecordedState, StreamRecording,
     ViewerCount,
 };
-use super::sample_block::{self, block_start};
+use super::sample_block::{self, BLOCK_MILLIS, block_start};
 use crate::config::Expect;
 use crate::state::LiveState;
 use polyv_client::clock::Timestamp;
@@ -97,7 +97,7 @@ impl Reader {
             end: Timestamp::from_millis(i64::MAX / 2),
         };
         let mut times = Vec::new();
-        for stream in self.streams(channel.row)? {
+        for stream in self.streams(&channel)? {
             let samples = self.stream_samples(stream.0, always)?;
             times.extend(samples.into_iter().map(|sample| sample.time));
         }
@@ -134,8 +134,12 @@ impl Reader {
             return Ok(None);
         };
         let covered = self.periods("covered", channel.row, period)?;
+        let mut states = self.states(channel.row, period)?;
+        for state in &mut states {
+            state.time = state.time.max(period.start);
+        }
         let mut streams = Vec::new();
-        for (stream, name) in self.streams(channel.row)? {
+        for (stream, name) in self.streams(&channel)? {
             streams.push(StreamRecording {
                 name,
                 samples: self.stream_samples(stream, period)?,
@@ -144,7 +148,7 @@ impl Reader {
         }
         Ok(Some(ChannelRecording {
             streams,
-            states: self.states(channel.row, period)?,
+            states,
             observed: self.periods("observed", channel.row, period)?,
             viewers: self.viewers(channel.row, period)?,
             plan: self.plan(channel.row, period)?,
@@ -178,11 +182,80 @@ impl Reader {
         Ok(channel.optional()?)
     }
 
-    fn streams(&self, channel: i64) -> Result<Vec<(i64, Arc<str>)>, RecorderError> {
+    /// The numbers and names of a channel's streams, sorted by name.
+    pub(super) fn streams(
+        &self,
+        channel: &RecordedChannel,
+    ) -> Result<Vec<(i64, Arc<str>)>, RecorderError> {
         let sql = "SELECT id, name FROM stream WHERE channel = ? ORDER BY name";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let streams = statement.query_map([channel], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let streams = statement.query_map([channel.row], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(streams.collect::<Result<_, _>>()?)
+    }
+
+    /// From the first to the last sample of a stream, the hours of both included.
+    pub(super) fn stream_bounds(&self, stream: i64) -> Result<Option<Period>, RecorderError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT min(first), max(last) FROM (
+                 SELECT min(time) AS first, max(time) + 1 AS last FROM sample WHERE stream = ?1
+                 UNION ALL
+                 SELECT min(start), max(start) + ?2 FROM sample_block WHERE stream = ?1
+             )",
+        )?;
+        Ok(statement.query_row([stream, BLOCK_MILLIS], period_or_none)?)
+    }
+
+    /// From the first to the last moment in which a channel's state was known or its viewers were
+    /// counted.
+    pub(super) fn channel_bounds(
+        &self,
+        channel: &RecordedChannel,
+    ) -> Result<Option<Period>, RecorderError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT min(first), max(last) FROM (
+                 SELECT min(start) AS first, max(end) + 1 AS last FROM observed WHERE channel = ?1
+                 UNION ALL
+                 SELECT min(time), max(time) + 1 FROM viewers WHERE channel = ?1
+                 UNION ALL
+                 SELECT min(time), max(time) + 1 FROM state WHERE channel = ?1
+             )",
+        )?;
+        Ok(statement.query_row([channel.row], period_or_none)?)
+    }
+
+    /// The samples of a stream, oldest first, as they are at one moment.
+    pub(super) fn stream_samples_at_once(
+        &self,
+        stream: i64,
+        period: Period,
+    ) -> Result<Vec<RecordedSample>, RecorderError> {
+        let _consistent = self.connection.unchecked_transaction()?;
+        self.stream_samples(stream, period)
+    }
+
+    /// A channel's states, that at the start of the period included, and when they were observed.
+    pub(super) fn states_and_observed(
+        &self,
+        channel: &RecordedChannel,
+        period: Period,
+    ) -> Result<(Vec<RecordedState>, Vec<Period>), RecorderError> {
+        let _consistent = self.connection.unchecked_transaction()?;
+        // A minute that begins the period may end an observed one.
+        let before = Period {
+            start: period.start.plus_millis(-1),
+            end: period.end.plus_millis(1),
+        };
+        let observed = self.periods("observed", channel.row, before)?;
+        Ok((self.states(channel.row, period)?, observed))
+    }
+
+    /// How many people were watching a channel, oldest first.
+    pub(super) fn viewers_of(
+        &self,
+        channel: &RecordedChannel,
+        period: Period,
+    ) -> Result<Vec<ViewerCount>, RecorderError> {
+        self.viewers(channel.row, period)
     }
 
     /// The samples of a stream, oldest first.
@@ -231,7 +304,7 @@ impl Reader {
         let states = statement.query_map(params![channel, start, end], |row| {
             let time = Timestamp::from_millis(row.get(0)?);
             Ok(RecordedState {
-                time: time.max(period.start),
+                time,
                 state: database::live_state(row.get_ref(1)?.as_str()?),
             })
         })?;
@@ -297,4 +370,13 @@ impl Reader {
         let overlapping = plans.into_iter().filter(|plan| !overlap(plan).is_zero());
         Ok(overlapping.max_by_key(overlap))
     }
+}
+
+/// A period whose bounds are two columns, if there is one.
+fn period_or_none(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Period>> {
+    let bounds: (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
+    Ok(bounds.0.zip(bounds.1).map(|(start, end)| Period {
+        start: Timestamp::from_millis(start),
+        end: Timestamp::from_millis(end),
+    }))
 }

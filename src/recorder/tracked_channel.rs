@@ -79,13 +79,26 @@ impl TrackedChannel {
         if self.row.is_none() && (is_live || !observation.samples.is_empty()) {
             self.begin(store)?;
         }
-        for (time, state) in &observation.transitions {
+        let transitions = observation.transitions.as_slice();
+        // What was unknown was so before the response.
+        let last_unknown = transitions
+            .iter()
+            .rposition(|(_, state)| *state == LiveState::Unknown);
+        let (before, by_response) = transitions
+            .split_at_checked(last_unknown.map_or(0, |index| index + 1))
+            .unwrap_or((transitions, &[]));
+        for (time, state) in before {
+            self.enter(*state, *time, store)?;
+        }
+        if let Some(state) = observation.state {
+            self.observe(observation.time, state, store)?;
+        }
+        for (time, state) in by_response {
             self.enter(*state, *time, store)?;
         }
         if let Some(state) = observation.state {
             // Also the first state after a start, if it is another one than before.
             self.enter(state, observation.time, store)?;
-            self.observe(observation.time, store)?;
         }
         let Some(row) = self.row else {
             return Ok(WrittenCounts::default());
@@ -168,7 +181,14 @@ impl TrackedChannel {
         Ok(())
     }
 
-    fn observe(&mut self, time: Timestamp, store: &mut Store) -> Result<(), RecorderError> {
+    /// A response says at `time` which state the channel is in. Until then it was in the state
+    /// before, unless that was unknown.
+    fn observe(
+        &mut self,
+        time: Timestamp,
+        state: LiveState,
+        store: &mut Store,
+    ) -> Result<(), RecorderError> {
         self.has_changed = true;
         let Some(observed) = &mut self.observed else {
             self.observed = Some(Period {
@@ -180,12 +200,14 @@ impl TrackedChannel {
         let before = observed.end;
         observed.end = before.max(time);
         let live = self.state.and_then(as_live);
+        // The change itself is logged as well.
+        let until = time.plus_millis(-i64::from(self.state != Some(state)));
         let Some((row, live)) = self.row.zip(live) else {
             return Ok(());
         };
         let minute = |time: Timestamp| time.as_millis().div_euclid(MINUTE_MILLIS);
-        let first = (minute(before) + 1).max(minute(time) - MAX_MINUTES);
-        for minute in first..=minute(time) {
+        let last = minute(until);
+        for minute in (minute(before) + 1).max(last - MAX_MINUTES)..=last {
             let time = Timestamp::from_millis(minute * MINUTE_MILLIS);
             store.log(Lane::New, row.0, time, LogValue::Live(live))?;
         }

@@ -20,7 +20,7 @@ use crate::http::{self, AppState, Listener, Server};
 use crate::metrics::RenderedChannels;
 use crate::recorder::{Recorder, RecorderThread};
 use crate::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
-use crate::state::{ChannelStore, UpdateSubscriber};
+use crate::state::{ChannelStore, MissingSamples, UpdateSubscriber};
 use crate::telemetry::{BuildInfo, Metrics};
 use crate::ui;
 use polyv_client::clock::Clock;
@@ -68,14 +68,18 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
     let rendered = Arc::new(RenderedChannels::new(Arc::clone(&store)));
     let mut subscribers: Vec<Arc<dyn UpdateSubscriber>> = vec![Arc::clone(&rendered) as _];
     let recorder = start_recorder(&config, &store, &metrics)?;
+    let mut missing_samples: Option<Arc<dyn MissingSamples>> = None;
     let recording = recorder.map(|(recorder, thread)| {
-        subscribers.push(Arc::new(recorder));
+        let recorder = Arc::new(recorder);
+        subscribers.push(Arc::clone(&recorder) as _);
+        missing_samples = Some(recorder);
         thread
     });
     let context = PollerContext {
         limiter: Limiter::new(scheduler::rate_limit_from_config(&config)),
         store,
         subscribers,
+        missing_samples,
         health: Arc::clone(&health),
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
@@ -165,7 +169,7 @@ fn start_recorder(
         return Ok(None);
     };
     let metrics = metrics.register_recorder()?;
-    let started = Recorder::start(&recorder.path, Arc::clone(store), metrics)?;
+    let started = Recorder::start(recorder.clone(), Arc::clone(store), metrics)?;
     info!(path = %recorder.path.display(), "recording");
     Ok(Some(started))
 }

@@ -5,8 +5,8 @@ use std::sync::mpsc::SyncSender;
 use super::log::Lane;
 use super::recording::{Period, PlannedBroadcast, ViewerCount};
 use crate::state::{ChannelKey, ChannelMeta, LiveState, SampleValues};
-use polyv_client::StreamName;
 use polyv_client::clock::Timestamp;
+use polyv_client::{Outcome, StreamName};
 
 /// What the writer is to do.
 pub(super) enum Message {
@@ -16,6 +16,8 @@ pub(super) enum Message {
     Expired(Vec<(ChannelKey, Timestamp)>),
     /// Samples that were missing.
     Fill(Box<Fill>),
+    /// Samples that are missing could not be received.
+    NotFilled(ChannelKey, Outcome),
     /// How many people are watching a channel.
     Viewers(ChannelMeta, ViewerCount),
     /// When a broadcast of a channel is planned.
@@ -53,7 +55,7 @@ pub(super) struct ObservedSample {
 
 /// The samples of a period that was missing.
 pub(super) struct Fill {
-    pub(super) meta: ChannelMeta,
+    pub(super) key: ChannelKey,
     pub(super) samples: Vec<ObservedSample>,
     /// The period, all of whose samples these are.
     pub(super) period: Period,

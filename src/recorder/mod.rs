@@ -13,6 +13,7 @@ mod files;
 mod log;
 mod lost_samples;
 mod message;
+mod missing_ranges;
 mod reader;
 #[allow(clippy::module_inception)] // the module's main type
 mod recorder;

@@ -1,7 +1,6 @@
 //! The recorder as the rest of the exporter sees it.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,21 +8,24 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::error::RecorderError;
 use super::files::RecordingFiles;
 use super::log::Lane;
 use super::lost_samples::LostSamples;
 use super::message::{Fill, Message, Observation, ObservedSample};
-use super::recording::{PlannedBroadcast, ViewerCount};
-use super::writer::Writer;
+use super::missing_ranges::MissingRanges;
+use super::recording::{Period, PlannedBroadcast, ViewerCount};
+use super::writer::{Writer, WriterParts};
+use crate::config::RecorderConfig;
 use crate::state::{
-    ChannelKey, ChannelMeta, ChannelStore, ChannelUpdate, LiveState, StateTransition,
-    UpdateSubscriber,
+    ChannelKey, ChannelMeta, ChannelStore, ChannelUpdate, CorrectedSample, LiveState,
+    MissingSamples, StateTransition, UpdateSubscriber,
 };
 use crate::telemetry::RecorderMetrics;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
+use polyv_client::{Outcome, Range};
 
 /// Records every update of a channel. Clones share the queue to the thread that writes; the
 /// scheduler never waits for it.
@@ -38,6 +40,7 @@ struct Shared {
     store: Arc<ChannelStore>,
     metrics: RecorderMetrics,
     lost: Arc<LostSamples>,
+    missing: Arc<MissingRanges>,
     /// When a channel that is not live was last recorded as such.
     idle: Mutex<HashMap<ChannelKey, MonotonicInstant>>,
     /// Whether it is logged that the queue is full.
@@ -66,16 +69,17 @@ impl RecorderThread {
 // === impl Recorder ===
 
 impl Recorder {
-    /// Starts to record in a directory. If it cannot be written, that is tried again until it can.
+    /// Starts to record. If the directory cannot be written, that is tried again until it can.
     ///
     /// # Errors
     /// Another process records there, or there can be no further thread.
     pub fn start(
-        directory: &Path,
+        config: RecorderConfig,
         store: Arc<ChannelStore>,
         metrics: RecorderMetrics,
     ) -> Result<(Self, RecorderThread), RecorderError> {
-        let files = RecordingFiles::new(directory);
+        let directory = config.path.clone();
+        let files = RecordingFiles::new(&directory);
         let lock = match files.lock() {
             Ok(lock) => Some(lock),
             Err(error @ RecorderError::InUse { .. }) => return Err(error),
@@ -85,18 +89,28 @@ impl Recorder {
         let (queue, messages) = sync_channel(QUEUE_LENGTH);
         let (commits, committed) = watch::channel(0);
         let lost = Arc::new(LostSamples::default());
-        let writer = Writer::new(files, lock, metrics.clone(), Arc::clone(&lost), commits);
+        let missing = Arc::new(MissingRanges::default());
+        let writer = Writer::new(WriterParts {
+            files,
+            lock,
+            config,
+            metrics: metrics.clone(),
+            lost: Arc::clone(&lost),
+            missing: Arc::clone(&missing),
+            committed: commits,
+        });
         let thread = std::thread::Builder::new()
             .name("recorder".to_owned())
             .spawn(move || writer.run(&messages))
             .map_err(|source| RecorderError::Io {
-                path: directory.to_owned(),
+                path: directory,
                 source,
             })?;
         let shared = Arc::new(Shared {
             store,
             metrics,
             lost,
+            missing,
             idle: Mutex::default(),
             full_logged: AtomicBool::new(false),
         });
@@ -145,11 +159,6 @@ impl Recorder {
         }
     }
 
-    #[allow(dead_code)] // used by filling
-    fn record_fill(&self, fill: Fill) {
-        self.send(Message::Fill(Box::new(fill)));
-    }
-
     /// Sends a message to the writer, or drops it where the queue is full.
     fn send(&self, message: Message) {
         let dropped = match self.queue.try_send(message) {
@@ -188,6 +197,43 @@ impl Recorder {
                 false
             }
         }
+    }
+}
+
+impl MissingSamples for Recorder {
+    fn take_range(&self) -> Option<(ChannelKey, Range)> {
+        let (channel, period) = self.shared.missing.take()?;
+        let range = Range {
+            start: Some(period.start),
+            end: Some(period.end),
+        };
+        Some((channel, range))
+    }
+
+    fn range_received(&self, key: ChannelKey, range: Range, samples: Vec<CorrectedSample>) {
+        let Some((start, end)) = range.start.zip(range.end) else {
+            return;
+        };
+        let samples = samples.into_iter().map(|sample| ObservedSample {
+            stream: sample.stream,
+            time: sample.time,
+            values: sample.values,
+            lane: Lane::Filled,
+        });
+        self.send(Message::Fill(Box::new(Fill {
+            key,
+            samples: samples.collect(),
+            period: Period { start, end },
+        })));
+    }
+
+    fn range_failed(&self, key: ChannelKey, range: Range, outcome: Outcome) {
+        debug!(
+            ?range,
+            outcome = outcome.as_str(),
+            "missing samples were not received"
+        );
+        self.send(Message::NotFilled(key, outcome));
     }
 }
 

@@ -6,6 +6,7 @@ use super::database;
 use super::error::RecorderError;
 use super::files::RecordingFiles;
 use super::log::{Lane, LogValue};
+use super::missing_ranges::{newest_gap, without_samples};
 use super::recording::{Period, RecordedSample};
 use super::sample_block::{self, BLOCK_MILLIS, block_start};
 use crate::config::Content;
@@ -223,6 +224,55 @@ impl Store {
         let mut insert = self.connection.prepare_cached(table.insert())?;
         insert.execute(params![channel.0, start, end])?;
         Ok(())
+    }
+
+    /// The newest range of samples of a channel that are missing since `since`, at most
+    /// `max_millis` long. `until` is covered. Times off air have no samples.
+    pub(super) fn newest_gap(
+        &self,
+        channel: ChannelRow,
+        since: Option<Timestamp>,
+        oldest: Timestamp,
+        until: Timestamp,
+        max_millis: i64,
+    ) -> Result<Option<Period>, RecorderError> {
+        let periods = |sql| -> Result<Vec<Period>, RecorderError> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let bounds = [channel.0, oldest.as_millis(), until.as_millis()];
+            let periods = statement.query_map(bounds, |row| {
+                Ok(Period {
+                    start: Timestamp::from_millis(row.get(0)?),
+                    end: Timestamp::from_millis(row.get(1)?),
+                })
+            })?;
+            Ok(periods.collect::<Result<_, _>>()?)
+        };
+        let covered = periods(
+            "SELECT start, end FROM covered
+             WHERE channel = ?1 AND end > ?2 AND start < ?3 ORDER BY start",
+        )?;
+        let off_air = periods(
+            "SELECT max(changed, start), min(next, end) FROM observed JOIN (
+                 SELECT time AS changed, state,
+                     coalesce(lead(time) OVER (ORDER BY time), ?3) AS next
+                 FROM state WHERE channel = ?1
+             ) WHERE channel = ?1 AND state = 'not_live' AND changed < end AND next > start
+                 AND min(next, end) > ?2 AND max(changed, start) < ?3
+             ORDER BY 1",
+        )?;
+        let off_air = off_air.into_iter().filter_map(without_samples);
+        let off_air: Vec<Period> = off_air.collect();
+        // Nothing is missing from before the first sample, unless that is configured.
+        let first = covered.first().map(|first| first.start.max(oldest));
+        let start = match (since, first) {
+            (Some(since), Some(first)) => since.min(first).max(oldest),
+            (since, first) => match since.or(first) {
+                Some(start) => start.max(oldest),
+                None => return Ok(None),
+            },
+        };
+        let wanted = Period { start, end: until };
+        Ok(newest_gap(wanted, &covered, &off_air, max_millis))
     }
 
     /// The channel's newest recorded state.

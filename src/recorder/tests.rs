@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Lane, LogReader, LogValue, Period, Reader, Recorder, RecorderError, RecorderThread};
-use crate::config::{Channel, Source};
+use crate::config::{Channel, RecorderConfig, Source};
 use crate::scheduler::freshness_policy;
 use crate::state::{ChannelKey, ChannelMeta, ChannelStore, Exposure, LiveState, UpdateSubscriber};
 use crate::telemetry::Metrics;
@@ -39,6 +39,18 @@ fn period(start: i64, end: i64) -> Period {
     }
 }
 
+fn config(directory: &Path) -> RecorderConfig {
+    let config = format!(
+        "{{recorder: {{path: '{}'}}, accounts: [{{app_id: a, app_secret: b, channels: [{{id: '1'}}]}}]}}",
+        directory.display()
+    );
+    Source::text("test", &config)
+        .load()
+        .unwrap()
+        .recorder
+        .unwrap()
+}
+
 fn channel_store() -> Arc<ChannelStore> {
     let config = "accounts: [{app_id: a, app_secret: b, channels: [{id: \"1\"}]}]";
     let config = Source::text("test", config).load().unwrap();
@@ -63,7 +75,8 @@ impl Recorded {
     fn start(directory: &Path) -> Self {
         let store = channel_store();
         let metrics = Metrics::new().unwrap().register_recorder().unwrap();
-        let (recorder, thread) = Recorder::start(directory, Arc::clone(&store), metrics).unwrap();
+        let (recorder, thread) =
+            Recorder::start(config(directory), Arc::clone(&store), metrics).unwrap();
         let meta = ChannelMeta {
             account: "main".into(),
             channel: Arc::new(Channel::new("1".into(), Duration::from_secs(15))),
@@ -157,7 +170,7 @@ fn second_exporter_on_the_same_path_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let first = Recorded::start(directory.path());
     let metrics = Metrics::new().unwrap().register_recorder().unwrap();
-    let second = Recorder::start(directory.path(), channel_store(), metrics);
+    let second = Recorder::start(config(directory.path()), channel_store(), metrics);
     assert!(matches!(second, Err(RecorderError::InUse { .. })));
     first.stop();
     Recorded::start(directory.path()).stop();

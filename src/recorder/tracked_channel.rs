@@ -1,14 +1,17 @@
 //! What the writer remembers of a channel between two batches.
 
+use std::time::Duration;
+
 use super::error::RecorderError;
 use super::log::{Lane, LogValue};
 use super::message::{Observation, ObservedSample};
+use super::missing_ranges::{MAX_RANGE_MILLIS, oldest_at_polyv};
 use super::recording::Period;
 use super::sample_block::block_start;
 use super::store::{ChannelRow, PeriodTable, Store, StreamRow, Written};
 use crate::state::{ChannelMeta, LiveState};
-use polyv_client::StreamName;
 use polyv_client::clock::Timestamp;
+use polyv_client::{Outcome, StreamName};
 
 /// A channel that is recorded.
 pub(super) struct TrackedChannel {
@@ -24,6 +27,10 @@ pub(super) struct TrackedChannel {
     /// Whether the periods changed since they were written.
     has_changed: bool,
     pub(super) last_used: Timestamp,
+    /// When to look for missing samples; `None` while the channel is not live.
+    look_at: Option<Timestamp>,
+    /// The longest range of missing samples to request, in milliseconds.
+    max_range: i64,
 }
 
 /// The samples that were written.
@@ -37,6 +44,16 @@ pub(super) struct WrittenCounts {
 const MINUTE_MILLIS: i64 = 60_000;
 /// Full minutes that are logged at once, at most: more have passed only after a suspend.
 const MAX_MINUTES: i64 = 15;
+
+/// How long a channel is live before its missing samples are requested, and after a call was put
+/// off.
+const SHORT_WAIT: Duration = Duration::from_secs(5);
+/// How often is looked for missing samples, and how long to wait after a failure.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// A range that was neither received nor failed by then was lost.
+const RANGE_TIMEOUT: Duration = LOOK_INTERVAL;
+/// The shortest range that is requested where longer ones fail.
+const MIN_RANGE_MILLIS: i64 = 10 * 60 * 1000;
 
 // === impl TrackedChannel ===
 
@@ -57,6 +74,8 @@ impl TrackedChannel {
             covered: None,
             has_changed: false,
             last_used: Timestamp::from_millis(0),
+            look_at: None,
+            max_range: MAX_RANGE_MILLIS,
         })
     }
 
@@ -100,6 +119,13 @@ impl TrackedChannel {
             // Also the first state after a start, if it is another one than before.
             self.enter(state, observation.time, store)?;
         }
+        match observation.state {
+            Some(LiveState::Live) => {
+                self.look_at.get_or_insert(observation.time + SHORT_WAIT);
+            }
+            Some(_) => self.look_at = None,
+            None => {}
+        }
         let Some(row) = self.row else {
             return Ok(WrittenCounts::default());
         };
@@ -116,6 +142,40 @@ impl TrackedChannel {
         self.enter(LiveState::Unknown, at, store)
     }
 
+    /// The newest range of missing samples, if it is time to request one of a live channel.
+    /// `backfill` is how far back the history is wanted.
+    pub(super) fn missing_range(
+        &mut self,
+        backfill: Duration,
+        store: &Store,
+    ) -> Result<Option<Period>, RecorderError> {
+        let now = self.last_used;
+        let (Some(row), Some(covered)) = (self.row, self.covered) else {
+            return Ok(None);
+        };
+        if self.look_at.is_none_or(|at| at > now) {
+            return Ok(None);
+        }
+        // Until the range was received, or longer than a request takes.
+        self.look_at = Some(now + RANGE_TIMEOUT);
+        self.write_periods(store)?;
+        let oldest = oldest_at_polyv(now);
+        let since = (!backfill.is_zero()).then(|| now - backfill);
+        store.newest_gap(row, since, oldest, covered.end, self.max_range)
+    }
+
+    /// Missing samples could not be received: they are requested again later, fewer at a time.
+    pub(super) fn not_filled(&mut self, outcome: Outcome) {
+        // A call that was not sent says nothing about the range.
+        let wait = if outcome == Outcome::Throttled {
+            SHORT_WAIT
+        } else {
+            self.max_range = (self.max_range / 2).max(MIN_RANGE_MILLIS);
+            LOOK_INTERVAL
+        };
+        self.look_at = self.look_at.map(|_| self.last_used + wait);
+    }
+
     /// Writes samples that were missing, and that all of the period are there.
     pub(super) fn fill(
         &mut self,
@@ -129,6 +189,8 @@ impl TrackedChannel {
         };
         let counts = self.write_samples(row, samples, store)?;
         store.add_period(PeriodTable::Covered, row, period)?;
+        self.max_range = MAX_RANGE_MILLIS;
+        self.look_at = self.look_at.map(|_| self.last_used);
         Ok(counts)
     }
 
@@ -233,6 +295,7 @@ impl TrackedChannel {
             covered => {
                 let period = Period { start, end };
                 if let Some(before) = covered.replace(period) {
+                    self.look_at = self.look_at.map(|_| self.last_used);
                     store.add_period(PeriodTable::Covered, row, before)?;
                 }
             }

@@ -13,21 +13,30 @@ use super::files::{RecordingFiles, RecordingLock};
 use super::log::{Lane, LogValue};
 use super::lost_samples::LostSamples;
 use super::message::{Message, Observation};
+use super::missing_ranges::MissingRanges;
 use super::store::{Store, StreamRow};
 use super::tracked_channel::{TrackedChannel, WrittenCounts};
+use crate::config::RecorderConfig;
 use crate::state::{ChannelKey, ChannelMeta};
 use crate::telemetry::RecorderMetrics;
 use polyv_client::clock::Timestamp;
 
-/// Writes the recording: one transaction a second.
-pub(super) struct Writer {
+/// What the writer works with.
+pub(super) struct WriterParts {
     pub(super) files: RecordingFiles,
     /// `None` where the directory could not be written at the start.
     pub(super) lock: Option<RecordingLock>,
+    pub(super) config: RecorderConfig,
     pub(super) metrics: RecorderMetrics,
     pub(super) lost: Arc<LostSamples>,
-    /// Counts commits that added to the log.
+    pub(super) missing: Arc<MissingRanges>,
+    /// Counts commits.
     pub(super) committed: watch::Sender<u64>,
+}
+
+/// Writes the recording: one transaction a second.
+pub(super) struct Writer {
+    parts: WriterParts,
     store: Option<Store>,
     /// When to try again, while nothing can be recorded.
     retry_at: Instant,
@@ -69,20 +78,10 @@ const FORGET_AFTER: Duration = Duration::from_secs(2 * 3600);
 // === impl Writer ===
 
 impl Writer {
-    pub(super) fn new(
-        files: RecordingFiles,
-        lock: Option<RecordingLock>,
-        metrics: RecorderMetrics,
-        lost: Arc<LostSamples>,
-        committed: watch::Sender<u64>,
-    ) -> Self {
+    pub(super) fn new(parts: WriterParts) -> Self {
         let start = Instant::now();
         Self {
-            files,
-            lock,
-            metrics,
-            lost,
-            committed,
+            parts,
             store: None,
             retry_at: start,
             failure_logged: false,
@@ -124,17 +123,17 @@ impl Writer {
     }
 
     fn try_open(&mut self) -> Result<(), RecorderError> {
-        if self.lock.is_none() {
-            self.lock = Some(self.files.lock()?);
+        if self.parts.lock.is_none() {
+            self.parts.lock = Some(self.parts.files.lock()?);
         }
-        let mut store = Store::open(&self.files)?;
+        let mut store = Store::open(&self.parts.files)?;
         // Also shows whether it can be written.
         store.transaction(|store| store.set_remotes(&self.remotes))?;
         if std::mem::take(&mut self.failure_logged) {
             info!("samples are recorded again");
         }
         self.store = Some(store);
-        self.metrics.set_up(true);
+        self.parts.metrics.set_up(true);
         self.cleaned_up = Instant::now();
         self.measure();
         Ok(())
@@ -142,13 +141,14 @@ impl Writer {
 
     /// Stops recording until it is tried again. A damaged file is set aside first.
     fn fail(&mut self, error: &RecorderError) {
-        self.metrics.count_error();
-        self.metrics.set_up(false);
+        self.parts.metrics.count_error();
+        self.parts.metrics.set_up(false);
         self.store = None;
         self.channels.clear();
+        self.parts.missing.clear();
         self.retry_at = Instant::now() + RETRY_INTERVAL;
         if error.is_damage() {
-            match self.files.set_aside(self.now_or_host()) {
+            match self.parts.files.set_aside(self.now_or_host()) {
                 Ok(aside) => {
                     error!(%error, file = %aside.display(), "the recording is damaged; it was set aside, and a new one begins");
                     self.retry_at = Instant::now();
@@ -186,6 +186,13 @@ impl Writer {
             Some(mut store) => {
                 let written = store.transaction(|store| {
                     let counts = self.apply(&batch, store)?;
+                    for (key, channel) in &mut self.channels {
+                        if let Some(range) =
+                            channel.missing_range(self.parts.config.backfill, store)?
+                        {
+                            self.parts.missing.push(*key, range);
+                        }
+                    }
                     if periods_due {
                         for channel in self.channels.values_mut() {
                             channel.write_periods(store)?;
@@ -199,12 +206,12 @@ impl Writer {
         };
         match result {
             Ok(counts) => {
-                self.metrics.count_samples(counts.new, counts.filled);
+                self.parts.metrics.count_samples(counts.new, counts.filled);
                 if periods_due {
                     self.periods_written = Instant::now();
                 }
                 if !batch.is_empty() {
-                    self.committed.send_modify(|commits| *commits += 1);
+                    self.parts.committed.send_modify(|commits| *commits += 1);
                 }
             }
             Err(error) => {
@@ -212,7 +219,7 @@ impl Writer {
                     if let Message::Observation(observation) = message
                         && let Some(newest) = observation.newest_sample()
                     {
-                        self.lost.add(observation.key, newest);
+                        self.parts.lost.add(observation.key, newest);
                     }
                 }
                 if let Some(error) = error {
@@ -255,8 +262,15 @@ impl Writer {
                 }
             }
             Message::Fill(fill) => {
-                let mut channel = TrackedChannel::load(fill.meta.clone(), store)?;
-                return channel.fill(&fill.samples, fill.period, store);
+                // A channel that was removed meanwhile needs nothing any more.
+                if let Some(channel) = self.channels.get_mut(&fill.key) {
+                    return channel.fill(&fill.samples, fill.period, store);
+                }
+            }
+            Message::NotFilled(key, outcome) => {
+                if let Some(channel) = self.channels.get_mut(key) {
+                    channel.not_filled(*outcome);
+                }
             }
             Message::Viewers(meta, viewers) => {
                 let row = self.row(meta, store)?;
@@ -283,7 +297,7 @@ impl Writer {
         store: &mut Store,
     ) -> Result<WrittenCounts, RecorderError> {
         self.now = observation.time;
-        let lost_until = self.lost.until(observation.key);
+        let lost_until = self.parts.lost.until(observation.key);
         let channel = match self.channels.entry(observation.key) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(new) => {
@@ -329,7 +343,7 @@ impl Writer {
             let oldest_use = self.now - FORGET_AFTER;
             self.channels
                 .retain(|_, channel| channel.last_used >= oldest_use);
-            self.lost.forget_before(oldest_use - FORGET_AFTER);
+            self.parts.lost.forget_before(oldest_use - FORGET_AFTER);
             self.measure();
         }
     }
@@ -353,9 +367,9 @@ impl Writer {
     }
 
     fn measure(&self) {
-        self.metrics.set_size(self.files.size());
+        self.parts.metrics.set_size(self.parts.files.size());
         if let Some(Ok(oldest)) = self.store.as_ref().map(Store::oldest_sample) {
-            self.metrics.set_oldest_sample(oldest);
+            self.parts.metrics.set_oldest_sample(oldest);
         }
     }
 

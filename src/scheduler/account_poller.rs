@@ -401,6 +401,8 @@ impl AccountPoller {
                     schedule.reschedule_unsent(virtual_now, interval.duration());
                 });
             }
+            // The caller reports that the range was not received.
+            PollRequest::MissingSamples { .. } => {}
             PollRequest::LiveStatus(batch) => {
                 if batch.isolated {
                     self.batch_status.isolated_done();

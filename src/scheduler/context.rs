@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::health::PollerHealth;
 use crate::config::Config;
-use crate::state::{ChannelStore, StateTransition, UpdateSubscriber};
+use crate::state::{ChannelStore, MissingSamples, StateTransition, UpdateSubscriber};
 use crate::telemetry::Metrics;
 use polyv_client::clock::TimeSnapshot;
 use polyv_client::{Limiter, ServerClock, Transport};
@@ -22,6 +22,8 @@ pub struct PollerContext {
     pub store: Arc<ChannelStore>,
     /// Receivers of every update of a channel.
     pub subscribers: Vec<Arc<dyn UpdateSubscriber>>,
+    /// Samples to request with calls that polls leave.
+    pub missing_samples: Option<Arc<dyn MissingSamples>>,
     /// The exporter's own metrics.
     pub metrics: Metrics,
     /// The health of the poller, for other parts of the exporter.

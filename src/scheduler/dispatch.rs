@@ -4,22 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account_poller::AccountPoller;
+use super::circuit_breaker::Permission;
 use super::in_flight::{InFlightRequest, send_request};
 use super::log_events;
 use super::poller::Poller;
 use super::request::{PollRequest, RequestKind};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
-use polyv_client::{Permit, Wait};
+use polyv_client::{Outcome, Permit, Wait};
 
 impl Poller {
     /// Sends every request that is due and allowed. Returns when to look again at the latest, or
     /// `None` if only a completion or a configuration can change anything.
     pub(super) fn dispatch(&mut self, now: TimeSnapshot) -> Option<MonotonicInstant> {
         loop {
-            let (due, index, kind) = self.next_request()?;
-            if due > now.monotonic {
-                return Some(due);
-            }
+            let next = self.next_request();
+            let Some((_, index, kind)) = next.filter(|(due, ..)| *due <= now.monotonic) else {
+                self.request_missing_samples(now);
+                return next.map(|(due, ..)| due);
+            };
             match self.context.limiter.try_acquire() {
                 Ok(permit) => self.start(index, kind, permit, now),
                 Err(Wait::Until(instant)) => {
@@ -29,6 +31,57 @@ impl Poller {
                 Err(Wait::UntilSlotFree) => return None,
             }
         }
+    }
+
+    /// Sends a request for missing samples, if polls leave calls for it. What is not sent now is
+    /// sent with a later tick.
+    fn request_missing_samples(&mut self, now: TimeSnapshot) {
+        let Some(missing) = self.context.missing_samples.clone() else {
+            return;
+        };
+        let is_due = self
+            .spare_calls
+            .next()
+            .is_some_and(|at| at <= now.monotonic);
+        let is_slow =
+            self.global_backoff.is_paused() || self.global_backoff.speed(now.monotonic) < 1.0;
+        if !is_due || is_slow {
+            return;
+        }
+        let Some((channel, range)) = missing.take_range() else {
+            return;
+        };
+        self.spare_calls.advance(now.monotonic);
+        let mut accounts = self.accounts.iter_mut();
+        let account = accounts.find(|account| account.queue.get(channel).is_some());
+        let account = account.filter(|a| matches!(a.breaker.permission(), Permission::Unlimited));
+        let permit = account.and_then(|account| {
+            let permit = self.context.limiter.try_acquire().ok()?;
+            Some((account, permit))
+        });
+        let Some((account, permit)) = permit else {
+            missing.range_failed(channel, range, Outcome::Throttled);
+            return;
+        };
+        let target = account.queue.get(channel);
+        let channel_ids = target.map(|target| Arc::clone(&target.channel.id));
+        let request = PollRequest::MissingSamples { channel, range };
+        let client = Arc::clone(&account.client);
+        let channel_ids = channel_ids.into_iter().collect();
+        let call = send_request(client, None, permit, request.clone(), channel_ids);
+        account.in_flight += 1;
+        self.spare_calls.in_flight += 1;
+        let in_flight = InFlightRequest {
+            account: account.id,
+            client_generation: account.client_generation,
+            request,
+            kind: RequestKind::Regular,
+            started: now.monotonic,
+            virtual_started: account.clock.now(now.monotonic),
+        };
+        let task = self.tasks.spawn(call);
+        self.in_flight.insert(task.id(), in_flight);
+        account.update_clock(now.monotonic);
     }
 
     /// Returns when the next request is due, or was, the account's index, and the kind of request.

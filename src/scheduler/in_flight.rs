@@ -137,7 +137,7 @@ pub(super) async fn send_request(
     let sent = Instant::now();
     let ids: Vec<&str> = channel_ids.iter().map(AsRef::as_ref).collect();
     let result = match request {
-        PollRequest::StreamInfo { range, .. } => {
+        PollRequest::StreamInfo { range, .. } | PollRequest::MissingSamples { range, .. } => {
             let id = ids.first().copied().unwrap_or_default();
             let response = client.stream_info(permit, id, range).await;
             response.map(Response::StreamInfo)

@@ -34,6 +34,7 @@ mod rate_budget;
 mod request;
 mod response;
 mod schedule;
+mod spare_calls;
 mod virtual_clock;
 
 pub use apply_config::freshness_policy;

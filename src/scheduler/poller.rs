@@ -16,6 +16,7 @@ use super::global_backoff::GlobalBackoff;
 use super::in_flight::{Completion, InFlightRequest};
 use super::log_events;
 use super::rate_budget::{Demand, RateSplit, capacity};
+use super::spare_calls::SpareCalls;
 use crate::config::Config;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 use polyv_client::{BadResponse, ClientSettings, Error, ServerClock, Transport};
@@ -32,6 +33,8 @@ pub struct Poller {
     pub(super) tasks: JoinSet<Completion>,
     pub(super) in_flight: HashMap<Id, InFlightRequest>,
     pub(super) next_account_id: u64,
+    /// Paces requests for missing samples.
+    pub(super) spare_calls: SpareCalls,
     /// When the exporter counts as ready, even if channels were not polled yet.
     ready_at: MonotonicInstant,
     /// Whether it was logged that the host's clock differs from Polyv's.
@@ -62,6 +65,7 @@ impl Poller {
             tasks: JoinSet::new(),
             in_flight: HashMap::new(),
             next_account_id: 0,
+            spare_calls: SpareCalls::new(now.monotonic),
             clock_skew_logged: false,
             wall_offset: wall_offset(&context.clock),
             context,
@@ -154,6 +158,7 @@ impl Poller {
         let latency = latency / demand.total().max(f64::EPSILON);
         let latency = Duration::from_secs_f64(latency.max(0.0));
         let capacity = capacity(self.context.limiter.sustained_rate(latency));
+        self.spare_calls.set_rate(capacity - demand.total());
         let split = RateSplit::new(demand, capacity);
         let slow_start = self.global_backoff.speed(now.monotonic);
         let store = &self.context.store;

@@ -17,6 +17,13 @@ pub(super) enum PollRequest {
         /// The requested samples, chosen when the request is sent.
         range: Range,
     },
+    /// Samples of one channel that are missing.
+    MissingSamples {
+        /// The channel.
+        channel: ChannelKey,
+        /// The missing samples.
+        range: Range,
+    },
     /// The live status of several channels.
     LiveStatus(ChannelBatch),
     /// One page of the account's channel list.
@@ -63,7 +70,9 @@ impl PollRequest {
     /// Returns the channels that the request is about; none for a page.
     pub(super) fn channels(&self) -> &[ChannelKey] {
         match self {
-            Self::StreamInfo { channel, .. } => std::slice::from_ref(channel),
+            Self::StreamInfo { channel, .. } | Self::MissingSamples { channel, .. } => {
+                std::slice::from_ref(channel)
+            }
             Self::LiveStatus(batch) => &batch.channels,
             Self::ChannelPage(_) => &[],
         }
@@ -72,7 +81,7 @@ impl PollRequest {
     /// Returns the endpoint, as a metric label.
     pub(super) const fn endpoint(&self) -> Endpoint {
         match self {
-            Self::StreamInfo { .. } => Endpoint::StreamInfo,
+            Self::StreamInfo { .. } | Self::MissingSamples { .. } => Endpoint::StreamInfo,
             Self::LiveStatus(_) => Endpoint::LiveStatus,
             Self::ChannelPage(_) => Endpoint::ChannelList,
         }

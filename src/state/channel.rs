@@ -6,6 +6,7 @@ use super::freshness::{FreshnessPolicy, IntervalScale};
 use super::history::StreamHistory;
 use super::liveness::{LiveState, Liveness};
 use super::poll_log::PollLog;
+use super::requested_samples::unique;
 use super::sample_validation::{DiscardCounts, DiscardReason, SampleValidator, ValidSample};
 use super::stream::{Ingested, Stream, StreamSnapshot};
 use super::update::{ChannelActivity, CorrectedSample, NewSample, NextRange, RANGE_OVERLAP};
@@ -185,18 +186,11 @@ impl ChannelState {
         let mut digest = UpdateSummary::default();
         self.validator
             .discard_unreadable(info.unreadable, &mut digest.discarded);
-        let mut samples: Vec<ValidSample> = info
-            .samples
-            .iter()
-            .filter_map(|raw| {
-                self.validator
-                    .validate(raw, now.server_time, &mut digest.discarded)
-            })
-            .collect();
-        samples.sort_unstable_by(|a, b| {
-            (&a.stream, a.time, a.values.rank()).cmp(&(&b.stream, b.time, b.values.rank()))
+        let samples = info.samples.iter().filter_map(|raw| {
+            self.validator
+                .validate(raw, now.server_time, &mut digest.discarded)
         });
-        samples.dedup_by(|later, first| later.stream == first.stream && later.time == first.time);
+        let samples = unique(samples.collect());
 
         let (mut known, mut unknown): (Vec<_>, Vec<_>) = samples
             .chunk_by(|a, b| a.stream == b.stream)

@@ -31,6 +31,7 @@ mod liveness;
 mod low_bitrate;
 mod past_samples;
 mod poll_log;
+mod requested_samples;
 mod sample_validation;
 mod sample_values;
 mod sample_window;
@@ -53,6 +54,7 @@ pub use history::{HISTORY_SPAN, HistoryPoint, StreamHistory};
 pub use likely_cause::{LikelyCause, UsualRates, likely_cause, likely_cause_of_silence};
 pub use liveness::LiveState;
 pub use past_samples::past_samples;
+pub use requested_samples::requested_samples;
 pub use sample_validation::{DiscardCounts, DiscardReason};
 pub use sample_values::{Measurement, SampleValues};
 pub use snapshot::{ChannelDetail, ChannelSnapshot, PollLogView};
@@ -61,5 +63,6 @@ pub use store::{ChangedChannels, ChannelStore};
 pub use stream::{StreamAggregates, StreamSnapshot};
 pub use transition::StateTransition;
 pub use update::{
-    ChannelActivity, ChannelUpdate, CorrectedSample, NewSample, NextRange, UpdateSubscriber,
+    ChannelActivity, ChannelUpdate, CorrectedSample, MissingSamples, NewSample, NextRange,
+    UpdateSubscriber,
 };

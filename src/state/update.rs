@@ -9,7 +9,7 @@ use super::sample_values::SampleValues;
 use super::transition::StateTransition;
 use crate::plan::PlannedBroadcast;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
-use polyv_client::{Range, StreamName};
+use polyv_client::{Outcome, Range, StreamName};
 
 /// The older part of the next range: late samples and corrections of known ones.
 pub(super) const RANGE_OVERLAP: Duration = Duration::from_secs(60);
@@ -24,6 +24,19 @@ pub trait UpdateSubscriber: Send + Sync {
 
     /// Channels changed without a response: by time, in these ways, or by configuration.
     fn channels_changed(&self, expired: &[StateTransition], now: TimeSnapshot);
+}
+
+/// Knows samples that are missing, and that Polyv still has. The scheduler requests them with
+/// calls that polls leave; they never change the state of a channel.
+pub trait MissingSamples: Send + Sync {
+    /// Takes the next range to request of a live channel, at most 2h55m long.
+    fn take_range(&self) -> Option<(ChannelKey, Range)>;
+
+    /// A range was received, with these valid samples.
+    fn range_received(&self, key: ChannelKey, range: Range, samples: Vec<CorrectedSample>);
+
+    /// A range could not be received.
+    fn range_failed(&self, key: ChannelKey, range: Range, outcome: Outcome);
 }
 
 /// What a response changed of a channel, and what follows for its next request.

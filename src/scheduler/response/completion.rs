@@ -2,13 +2,15 @@
 
 use super::handler::ResponseHandler;
 use crate::scheduler::account_poller::AccountPoller;
+use crate::scheduler::context::PollerContext;
 use crate::scheduler::failure_class::FailureClass;
 use crate::scheduler::in_flight::{Completion, InFlightRequest, Response};
 use crate::scheduler::log_events;
 use crate::scheduler::poller::Poller;
 use crate::scheduler::request::{CompletedCall, PollRequest};
+use crate::state::{ChannelKey, requested_samples};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
-use polyv_client::{Error, Outcome};
+use polyv_client::{Error, Outcome, Range, StreamInfo};
 
 impl Poller {
     /// Applies the result of a request.
@@ -23,6 +25,9 @@ impl Poller {
         let mut accounts = self.accounts.iter_mut().enumerate();
         let account = accounts.find(|(_, account)| account.id == in_flight.account);
         self.global_backoff.end_probe(in_flight.kind);
+        if matches!(in_flight.request, PollRequest::MissingSamples { .. }) {
+            self.spare_calls.in_flight = self.spare_calls.in_flight.saturating_sub(1);
+        }
         let Some((index, account)) = account else {
             return;
         };
@@ -34,6 +39,10 @@ impl Poller {
         // present ones.
         if in_flight.client_generation != account.client_generation {
             account.requeue_request(&in_flight.request, now.monotonic);
+            if let PollRequest::MissingSamples { channel, range } = &in_flight.request {
+                let failed = Err(Error::NotLive);
+                report_missing_samples(&self.context, *channel, *range, failed);
+            }
             return;
         }
         if !matches!(outcome, Outcome::Timeout | Outcome::ConnectionFailed) {
@@ -72,6 +81,10 @@ impl Poller {
                 let result = result.and_then(Response::into_stream_info);
                 handler.stream_info(*channel, *range, &result);
             }
+            PollRequest::MissingSamples { channel, range } => {
+                let result = result.and_then(Response::into_stream_info);
+                report_missing_samples(&self.context, *channel, *range, result);
+            }
             PollRequest::LiveStatus(batch) => {
                 let result = result.and_then(Response::into_live_status);
                 handler.live_status(batch, result);
@@ -94,6 +107,25 @@ impl Poller {
             }
         }
         self.context.channels_changed(&expired, now);
+    }
+}
+
+/// Passes the result of a request for missing samples on.
+fn report_missing_samples(
+    context: &PollerContext,
+    channel: ChannelKey,
+    range: Range,
+    result: Result<StreamInfo, Error>,
+) {
+    let Some(missing) = &context.missing_samples else {
+        return;
+    };
+    match (result, range.end) {
+        (Ok(info), Some(end)) => {
+            missing.range_received(channel, range, requested_samples(&info, end));
+        }
+        (Ok(_), None) => missing.range_failed(channel, range, Outcome::BadResponse),
+        (Err(error), _) => missing.range_failed(channel, range, error.outcome()),
     }
 }
 

@@ -97,6 +97,7 @@ impl TestEnv {
             limiter: Limiter::new(scheduler::rate_limit_from_config(&config)),
             store,
             subscribers: vec![Arc::clone(&rendered) as _],
+            missing_samples: None,
             metrics: Metrics::new().unwrap(),
             health: Arc::new(PollerHealth::default()),
             clock,

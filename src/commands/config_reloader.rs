@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
 
 use super::load_config::{build_transport, log_warnings};
 use super::shard;
@@ -102,6 +103,9 @@ impl ConfigReloader {
             return Ok(SwapResult::Unchanged);
         }
         log_warnings(&config);
+        if config.recorder != self.config().recorder {
+            warn!("changes of `recorder` take effect at the next start");
+        }
         shard::announce(&config);
         let transport = Arc::clone(&self.in_force.transport);
         let mut update = ConfigUpdate { config, transport };

@@ -23,7 +23,7 @@ pub(super) fn open_to_write(files: &RecordingFiles) -> Result<Connection, Record
     // A commit survives the end of the process at once, and that of the host after a checkpoint;
     // the database stays whole either way.
     connection.pragma_update(None, "synchronous", "normal")?;
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "journal_size_limit", 8 << 20)?;
     connection.pragma_update(None, "cache_size", -8192)?;
     connection.set_prepared_statement_cache_capacity(64);
     schema::migrate(&connection)?;

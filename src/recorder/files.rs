@@ -1,6 +1,7 @@
 //! The files of a recording.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::error::RecorderError;
@@ -10,6 +11,8 @@ use polyv_client::clock::Timestamp;
 const DATABASE: &str = "recorder.db";
 /// Held by the process that records.
 const LOCK: &str = "recorder.lock";
+/// Who watched what and when is not for everyone.
+const DIRECTORY_MODE: u32 = 0o750;
 /// What SQLite appends to the name of a database for its own files.
 const SIDE_FILES: [&str; 2] = ["-wal", "-shm"];
 
@@ -51,7 +54,11 @@ impl RecordingFiles {
             let path = path.to_owned();
             move |source| RecorderError::Io { path, source }
         };
-        std::fs::create_dir_all(&self.directory).map_err(io(&self.directory))?;
+        let mut builder = DirBuilder::new();
+        let builder = builder.recursive(true).mode(DIRECTORY_MODE);
+        builder
+            .create(&self.directory)
+            .map_err(io(&self.directory))?;
         let path = self.directory.join(LOCK);
         let mut options = File::options();
         let options = options.create(true).truncate(false).write(true);

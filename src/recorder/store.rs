@@ -404,16 +404,17 @@ impl Store {
         Ok(())
     }
 
-    /// Removes entries of the log that every remote write has sent, at most `limit` of each lane.
-    pub(super) fn prune_log(&self, limit: i64) -> Result<(), RecorderError> {
+    /// Removes entries of the log that every remote write has sent, and those that are older than
+    /// `before`: at most `limit` of each lane.
+    pub(super) fn prune_log(&self, before: Timestamp, limit: i64) -> Result<(), RecorderError> {
         let mut statement = self.connection.prepare_cached(
-            "DELETE FROM log WHERE lane = ?1 AND sequence <= min(
-                 coalesce((SELECT min(sequence) FROM position WHERE lane = ?1), 0),
-                 coalesce((SELECT min(sequence) FROM log WHERE lane = ?1), 0) + ?2
-             )",
+            "DELETE FROM log WHERE lane = ?1
+                 AND sequence <= (SELECT min(sequence) FROM log WHERE lane = ?1) + ?2
+                 AND (time < ?3 OR sequence <=
+                     coalesce((SELECT min(sequence) FROM position WHERE lane = ?1), 0))",
         )?;
         for lane in Lane::ALL {
-            statement.execute(params![lane.number(), limit])?;
+            statement.execute([lane.number(), limit, before.as_millis()])?;
         }
         Ok(())
     }
@@ -469,6 +470,49 @@ impl Store {
         let mut delete = self.connection.prepare_cached(sql)?;
         delete.execute(params![stream.0, end])?;
         Ok(true)
+    }
+
+    /// Removes what is older than `before` of a stream and of its channel.
+    pub(super) fn remove_before(
+        &self,
+        stream: StreamRow,
+        before: Timestamp,
+    ) -> Result<(), RecorderError> {
+        const OF_STREAM: [&str; 2] = [
+            "DELETE FROM sample_block WHERE stream = ?1 AND start + 3600000 <= ?2",
+            "DELETE FROM sample WHERE stream = ?1 AND time < ?2",
+        ];
+        // The newest state before says what the state was then.
+        const OF_CHANNEL: [&str; 5] = [
+            "DELETE FROM state WHERE channel = (SELECT channel FROM stream WHERE id = ?1)
+             AND time < (SELECT max(time) FROM state AS newest
+                         WHERE newest.channel = state.channel AND newest.time <= ?2)",
+            "DELETE FROM viewers WHERE channel = (SELECT channel FROM stream WHERE id = ?1)
+             AND time < ?2",
+            "DELETE FROM plan WHERE channel = (SELECT channel FROM stream WHERE id = ?1)
+             AND coalesce(end, start) < ?2",
+            "DELETE FROM covered WHERE channel = (SELECT channel FROM stream WHERE id = ?1)
+             AND end < ?2",
+            "DELETE FROM observed WHERE channel = (SELECT channel FROM stream WHERE id = ?1)
+             AND end < ?2",
+        ];
+        for sql in OF_STREAM.into_iter().chain(OF_CHANNEL) {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.execute([stream.0, before.as_millis()])?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of the pages that are in use.
+    pub(super) fn used_bytes(&self) -> Result<u64, RecorderError> {
+        let pragma = |name| -> Result<u64, RecorderError> {
+            let number: i64 = self
+                .connection
+                .pragma_query_value(None, name, |row| row.get(0))?;
+            Ok(number.unsigned_abs())
+        };
+        let pages = pragma("page_count")?.saturating_sub(pragma("freelist_count")?);
+        Ok(pages * pragma("page_size")?)
     }
 
     /// Gives up to `pages` unused pages back to the file system.

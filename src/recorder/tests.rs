@@ -5,10 +5,13 @@ use std::time::Duration;
 use super::{Lane, LogReader, LogValue, Period, Reader, Recorder, RecorderError, RecorderThread};
 use crate::config::{Channel, RecorderConfig, Source};
 use crate::scheduler::freshness_policy;
-use crate::state::{ChannelKey, ChannelMeta, ChannelStore, Exposure, LiveState, UpdateSubscriber};
+use crate::state::{
+    ChannelKey, ChannelMeta, ChannelStore, CorrectedSample, Exposure, LiveState, MissingSamples,
+    SampleValues, UpdateSubscriber,
+};
 use crate::telemetry::Metrics;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
-use polyv_client::{NumericField, Range, RawSample, SampleTime, StreamInfo, StreamName};
+use polyv_client::{NumericField, Outcome, Range, RawSample, SampleTime, StreamInfo, StreamName};
 
 /// 2026-11-21T00:00:00Z.
 const START: i64 = 1_795_219_200_000;
@@ -207,5 +210,127 @@ fn log_has_what_was_recorded_in_order_once_a_remote_write_is_configured() {
     assert_eq!(log.position("a", Lane::Filled).unwrap(), Some(0));
     assert_eq!(log.last_sequence(Lane::New).unwrap(), 3);
     assert_eq!(log.read(Lane::New, 2, 100).unwrap(), entries[2..]);
+    recorded.stop();
+}
+
+#[test]
+fn what_was_missed_while_the_exporter_was_down_is_requested_newest_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let before = Recorded::start(directory.path());
+    before.live(600, 0, [(590, 1e6)]);
+    for seconds in (700..=10_000).step_by(60) {
+        before.not_live(seconds);
+    }
+    before.stop();
+
+    // Live again after a time that was not observed.
+    let after = Recorded::start(directory.path());
+    after.live(30_000, 29_940, [(29_990, 1e6)]);
+    after.live(30_015, 29_930, [(30_005, 1e6)]);
+    after.recorder.flush();
+    let (key, range) = after.recorder.take_range().unwrap();
+    assert_eq!(
+        (range.end, range.start),
+        (Some(at(29_930)), Some(at(19_430)))
+    );
+    assert_eq!(after.recorder.take_range(), None);
+    let sample = CorrectedSample {
+        stream: StreamName::new("main"),
+        time: at(20_000),
+        values: SampleValues {
+            video_bitrate: Some(5e5).into(),
+            ..SampleValues::NONE
+        },
+    };
+    after.recorder.range_received(key, range, vec![sample]);
+    after.recorder.flush();
+    let (_, range) = after.recorder.take_range().unwrap();
+    // The time off air that was observed has no samples, but for its beginning and end.
+    assert_eq!(
+        (range.start, range.end),
+        (Some(at(9_820)), Some(at(19_430)))
+    );
+    // A failure is no reason to give up.
+    after.recorder.range_failed(key, range, Outcome::Timeout);
+    after.live(30_400, 29_990, [(30_395, 1e6)]);
+    after.recorder.flush();
+    let (_, range) = after.recorder.take_range().unwrap();
+    assert_eq!(range.end, Some(at(19_430)));
+    after.recorder.range_received(key, range, Vec::new());
+    after.recorder.flush();
+    let (_, range) = after.recorder.take_range().unwrap();
+    after.recorder.range_received(key, range, Vec::new());
+    after.recorder.flush();
+    // What the end of the broadcast took away.
+    let (_, range) = after.recorder.take_range().unwrap();
+    let newest = at(590).plus_millis(1);
+    assert_eq!(range.start, Some(newest.plus_millis(-60_000)));
+    assert_eq!(range.end, Some(at(760)));
+    after.recorder.range_received(key, range, Vec::new());
+    after.recorder.flush();
+    assert_eq!(after.recorder.take_range(), None);
+
+    let reader = Reader::open(directory.path()).unwrap();
+    let recording = reader
+        .recording("main", "1", period(0, 40_000))
+        .unwrap()
+        .unwrap();
+    let times: Vec<_> = recording.streams[0]
+        .samples
+        .iter()
+        .map(|s| s.time)
+        .collect();
+    let expected = [590, 20_000, 29_990, 30_005, 30_395].map(at);
+    assert_eq!(times, expected);
+    after.stop();
+}
+
+#[test]
+fn finished_hours_are_compacted_and_can_still_be_corrected() {
+    let directory = tempfile::tempdir().unwrap();
+    let recorded = Recorded::start(directory.path());
+    let samples = (0..720).map(|n| (n * 5, 1e6 + f64::from(i32::try_from(n).unwrap())));
+    recorded.live(3_600, 0, samples);
+    recorded.live(9_000, 3_500, [(8_990, 1e6)]);
+    recorded.recorder.flush();
+    let blocks = || {
+        let database = directory.path().join("recorder.db");
+        let connection = rusqlite::Connection::open(database).unwrap();
+        let sql = "SELECT coalesce(sum(count), 0) FROM sample_block";
+        connection
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    let until = |count| {
+        let begin = std::time::Instant::now();
+        while blocks() != count {
+            assert!(begin.elapsed() < Duration::from_secs(30), "{}", blocks());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    until(720);
+    let range = Range {
+        start: Some(at(0)),
+        end: Some(at(3_600)),
+    };
+    let sample = CorrectedSample {
+        stream: StreamName::new("main"),
+        time: at(5),
+        values: SampleValues::NONE,
+    };
+    recorded
+        .recorder
+        .range_received(recorded.key, range, vec![sample]);
+    recorded.recorder.flush();
+    let reader = Reader::open(directory.path()).unwrap();
+    let recording = reader
+        .recording("main", "1", period(0, 9_000))
+        .unwrap()
+        .unwrap();
+    let samples = &recording.streams[0].samples;
+    assert_eq!(samples.len(), 721);
+    assert_eq!(samples[1].values, SampleValues::NONE);
+    assert_eq!(samples[2].values.video_bitrate.get(), Some(1_000_002.0));
+    until(720);
     recorded.stop();
 }

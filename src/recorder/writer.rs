@@ -14,6 +14,7 @@ use super::log::{Lane, LogValue};
 use super::lost_samples::LostSamples;
 use super::message::{Message, Observation};
 use super::missing_ranges::MissingRanges;
+use super::sample_block::{BLOCK_MILLIS, block_start};
 use super::store::{Store, StreamRow};
 use super::tracked_channel::{TrackedChannel, WrittenCounts};
 use crate::config::RecorderConfig;
@@ -51,6 +52,10 @@ pub(super) struct Writer {
     cleaned_up: Instant,
     /// The last stream whose samples were compacted.
     compacted: StreamRow,
+    /// What is older is removed, since the recording is too large.
+    size_cutoff: Timestamp,
+    /// Whether all streams were looked at since that changed.
+    is_cut: bool,
 }
 
 /// How long samples are collected before they are written.
@@ -91,6 +96,8 @@ impl Writer {
             periods_written: start,
             cleaned_up: start,
             compacted: StreamRow(0),
+            size_cutoff: Timestamp::from_millis(0),
+            is_cut: true,
         }
     }
 
@@ -323,13 +330,15 @@ impl Writer {
         let Some(mut store) = self.store.take() else {
             return;
         };
+        let cutoff = self.cutoff();
         let clean_up = self.cleaned_up.elapsed() >= CLEAN_UP_INTERVAL;
         let result = store
             .transaction(|store| self.compact(store))
             .and_then(|()| {
                 if clean_up {
-                    store.transaction(|store| store.prune_log(MAX_PRUNED))?;
+                    store.transaction(|store| store.prune_log(cutoff, MAX_PRUNED))?;
                     store.release_pages(RELEASED_PAGES)?;
+                    self.limit_size(&store)?;
                 }
                 Ok(())
             });
@@ -352,16 +361,38 @@ impl Writer {
         let streams = store.streams_after(self.compacted, STREAMS_PER_TURN)?;
         if streams.is_empty() {
             self.compacted = StreamRow(0);
+            self.is_cut = true;
         }
+        let cutoff = self.cutoff();
         let mut blocks = 0;
         for stream in streams {
             self.compacted = stream;
+            store.remove_before(stream, cutoff)?;
             if store.compact_oldest(stream, self.now - COMPACT_AFTER)? {
                 blocks += 1;
             }
             if blocks == BLOCKS_PER_TURN {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// What is older is removed. A clock that is wrong must not remove what is not old, so both
+    /// have to agree.
+    fn cutoff(&self) -> Timestamp {
+        let now = self.now.min(std::time::SystemTime::now().into());
+        (now - self.parts.config.retention).max(self.size_cutoff)
+    }
+
+    /// Has the oldest hour removed if the recording is too large.
+    fn limit_size(&mut self, store: &Store) -> Result<(), RecorderError> {
+        if self.is_cut
+            && store.used_bytes()? > self.parts.config.max_size
+            && let Some(oldest) = store.oldest_sample()?
+        {
+            self.size_cutoff = block_start(oldest).plus_millis(BLOCK_MILLIS);
+            self.is_cut = false;
         }
         Ok(())
     }

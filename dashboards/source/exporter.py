@@ -327,7 +327,54 @@ def itself(board: build.Dashboard) -> build.Dashboard:
     )
     versions = parts.column(versions, "Running for", unit="dtdurations", decimals=0)
     versions = parts.column(versions, "Configured for", unit="dtdurations", decimals=0)
-    for panel in (lag, scrape, series, cpu, memory, files, dropped, versions):
+    recorded = parts.lines(
+        "Recording",
+        "Samples a minute that are recorded, those of them that had been missing, attempts that failed, and on the"
+        " right whether recording works: 1 is right. No data means that no recorder is configured.",
+        [
+            parts.query(
+                f"60 * sum {BY} (rate(polyv_recorder_samples_total{{{OF}}}[$__rate_interval]))",
+                "{{instance}} recorded",
+                "A",
+            ),
+            parts.query(
+                f"60 * sum {BY} (rate(polyv_recorder_filled_samples_total{{{OF}}}[$__rate_interval]))",
+                "{{instance}} had been missing",
+                "B",
+            ),
+            parts.query(
+                f"60 * sum {BY} (rate(polyv_recorder_errors_total{{{OF}}}[$__rate_interval]))",
+                "{{instance}} failed",
+                "C",
+            ),
+            parts.query(f"max {BY} (polyv_recorder_up{{{OF}}})", "{{instance}} works", "D"),
+        ],
+        unit="short",
+    ).override_by_regexp(
+        "/.*works/",
+        [models.DynamicConfigValue("custom.axisPlacement", "right")],
+    )
+    kept = parts.lines(
+        "What the recording holds",
+        "The size of the recording on disk, and on the right how far back it reaches. No data means that no"
+        " recorder is configured.",
+        [
+            parts.query(f"max {BY} (polyv_recorder_size_bytes{{{OF}}})", "{{instance}} size", "A"),
+            parts.query(
+                f"time() - max {BY} (polyv_recorder_oldest_sample_timestamp_seconds{{{OF}}})",
+                "{{instance}} reaches back",
+                "B",
+            ),
+        ],
+        unit="bytes",
+    ).override_by_regexp(
+        "/.*back/",
+        [
+            models.DynamicConfigValue("unit", "dtdurations"),
+            models.DynamicConfigValue("custom.axisPlacement", "right"),
+        ],
+    )
+    for panel in (lag, scrape, series, cpu, memory, files, dropped, recorded, kept, versions):
         board = board.with_panel(panel)
     return board
 
@@ -354,6 +401,6 @@ def dashboard() -> build.Dashboard:
             )
         )
     )
-    board = board.annotation(parts.alerts('alertname=~"Polyv(Api|Exporter|Poller|Config|Clock).*"'))
+    board = board.annotation(parts.alerts('alertname=~"Polyv(Api|Exporter|Poller|Recorder|Config|Clock).*"'))
     board = board.annotation(parts.changes('account=~"$account",channel_id=~"$channel"', shown=False))
     return itself(calls(figures(board)))

@@ -24,6 +24,7 @@ mod cli;
 mod docs;
 mod e2e;
 mod http;
+mod recorder;
 mod reload;
 mod scheduling;
 mod shards;

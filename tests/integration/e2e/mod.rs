@@ -18,5 +18,6 @@ mod prometheus_docs;
 mod prometheus_rules;
 mod prometheus_tls;
 mod python;
+mod recorder_export;
 mod victoria;
 mod workflows;

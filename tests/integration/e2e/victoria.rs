@@ -33,7 +33,7 @@ async fn rules_fire_alike_in_old_and_new_prometheus_and_vmalert() {
 }
 
 /// Starts a program that listens on an address of its own, and waits until it answers there.
-async fn start(name: &str, arguments: &[String]) -> (Program, String) {
+pub(super) async fn start(name: &str, arguments: &[String]) -> (Program, String) {
     let (held, address) = unused_address();
     drop(held);
     let mut command = Command::new(name);

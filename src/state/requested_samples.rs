@@ -1,18 +1,20 @@
 //! The valid samples of a range that was requested for its own sake.
 
-use super::sample_validation::{DiscardCounts, SampleValidator, ValidSample};
+use super::past_samples::past_samples;
+use super::sample_validation::ValidSample;
 use super::update::CorrectedSample;
 use polyv_client::StreamInfo;
 use polyv_client::clock::Timestamp;
 
-/// The valid samples of a response, sorted by stream and time, one for each time. Those that are
-/// long before or after `end`, the end of the requested range, are invalid.
+/// The valid samples of a response to a request for the samples until `end`, sorted by stream and
+/// time, one for each time.
 #[must_use]
 pub fn requested_samples(info: &StreamInfo, end: Timestamp) -> Vec<CorrectedSample> {
-    let mut validator = SampleValidator::default();
-    let mut discarded = DiscardCounts::default();
-    let raw = info.samples.iter();
-    let samples = raw.filter_map(|raw| validator.validate(raw, end, &mut discarded));
+    let samples = past_samples(info, end).map(|(stream, time, values)| ValidSample {
+        stream: stream.clone(),
+        time,
+        values,
+    });
     unique(samples.collect())
         .into_iter()
         .map(|sample| CorrectedSample {

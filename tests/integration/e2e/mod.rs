@@ -11,6 +11,7 @@ mod kubernetes_helm_page;
 mod kubernetes_page;
 mod kubernetes_pods;
 mod kubernetes_prometheus;
+mod outage;
 mod prometheus;
 mod prometheus_channels;
 mod prometheus_dashboards;

@@ -209,6 +209,14 @@ def over_time(board: build.Dashboard) -> build.Dashboard:
         ],
         unit="s",
     )
+    viewers = parts.lines(
+        "Viewers",
+        "How many people watch, by Polyv's newest count. A gap means that the channel is not live,"
+        " or that Polyv has no count.",
+        [parts.query(of_channel("polyv_channel_viewers"), "viewers")],
+        unit="short",
+        width=24,
+    )
     return (
         board.with_panel(
             parts.states(
@@ -221,6 +229,7 @@ def over_time(board: build.Dashboard) -> build.Dashboard:
             )
         )
         .with_panel(bitrate)
+        .with_panel(viewers)
         .with_panel(parts.dashed(parts.dashed(video, "expected", GOOD), "/.*usual rate/", OFF))
         .with_panel(parts.dashed(audio, "expected", GOOD))
         .with_panel(age)

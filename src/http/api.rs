@@ -182,6 +182,7 @@ impl WriteJson for ChannelSnapshot {
         object.known_time("last_new_sample_timestamp_seconds", self.last_new_sample)?;
         object.known_time("last_sample_timestamp_seconds", self.last_sample)?;
         object.field("expected", Json(&channel.expect))?;
+        object.known("viewers", self.viewers)?;
         object.known("expected_live", self.is_expected_live())?;
         let planned = self.plan.and_then(|plan| plan.broadcast);
         let (start, end) = (planned.map(|p| p.start), planned.and_then(|p| p.end));

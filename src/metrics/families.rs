@@ -101,6 +101,8 @@ families! {
         "The start of the planned broadcast that is running, or was running and the channel is still live; else of the next one within 24 hours. Absent if there is none.";
     CHANNEL_PLANNED_END = "polyv_channel_planned_end_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,
         "The end of that planned broadcast; absent if only its start is known.";
+    CHANNEL_VIEWERS = "polyv_channel_viewers", Gauge, None, Channel, CHANNEL,
+        "How many people watch a live channel, by Polyv's newest count; absent if that is older than 2 minutes.";
     CHANNEL_EXPECTED_CONTENT = "polyv_channel_expected_content", Gauge, None, Channel,
         &["account", "channel_id", "content"],
         "Always 1; the label is what the configuration says the channel shows: camera or screen. Absent if it says neither.";

@@ -56,6 +56,7 @@ generators! {
     CHANNEL_EXPECTED_LIVE => One(|c| Some(f64::from(c.is_expected_live()?)));
     CHANNEL_PLANNED_START => One(|c| Some(c.plan?.broadcast?.start.as_seconds()));
     CHANNEL_PLANNED_END => One(|c| Some(c.plan?.broadcast?.end?.as_seconds()));
+    CHANNEL_VIEWERS => One(|c| Some(count(c.viewers?)));
     CHANNEL_EXPECTED_CONTENT => Labelled(write_expected_content);
     CHANNEL_EXPECTED_VIDEO_BITRATE => One(|c| expect(c).video_bitrate_bps);
     CHANNEL_EXPECTED_VIDEO_FRAMERATE => One(|c| expect(c).video_framerate_fps);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config::Expect;
 pub use crate::plan::PlannedBroadcast;
 use crate::state::{LiveState, SampleValues};
+pub use polyv_client::ViewerCount;
 use polyv_client::clock::Timestamp;
 
 /// A time span, its end excluded.
@@ -70,13 +71,4 @@ pub struct RecordedState {
     pub time: Timestamp,
     /// The state.
     pub state: LiveState,
-}
-
-/// How many people were watching.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ViewerCount {
-    /// The count's own time.
-    pub time: Timestamp,
-    /// The number of viewers.
-    pub count: u64,
 }

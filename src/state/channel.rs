@@ -10,8 +10,9 @@ use super::requested_samples::unique;
 use super::sample_validation::{DiscardCounts, DiscardReason, SampleValidator, ValidSample};
 use super::stream::{Ingested, Stream, StreamSnapshot};
 use super::update::{ChannelActivity, CorrectedSample, NewSample, NextRange, RANGE_OVERLAP};
+use super::viewers::Viewers;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
-use polyv_client::{LiveStatus, Outcome, Range, StreamInfo, StreamName};
+use polyv_client::{LiveStatus, Outcome, Range, StreamInfo, StreamName, ViewerCount};
 
 /// The state of one channel: its liveness, its streams and its latest polls.
 #[derive(Debug, Clone)]
@@ -40,6 +41,7 @@ pub(super) struct ChannelState {
     first_response_at: Option<Timestamp>,
     /// Sorted by name.
     streams: Vec<Stream>,
+    viewers: Viewers,
     validator: SampleValidator,
     /// The longest range to request, after a response that was too large.
     max_range: Option<Duration>,
@@ -58,6 +60,8 @@ pub(super) struct UpdateSummary {
     pub(super) corrected_samples: Vec<CorrectedSample>,
     /// The samples and fields that were discarded.
     pub(super) discarded: DiscardCounts,
+    /// The counts of viewers that were not known before.
+    pub(super) viewers: Vec<ViewerCount>,
 }
 
 /// The streams of a channel at most; samples of further ones are discarded.
@@ -88,6 +92,7 @@ impl ChannelState {
             sample_delay: Duration::ZERO,
             first_response_at: None,
             streams: Vec::new(),
+            viewers: Viewers::default(),
             validator: SampleValidator::default(),
             max_range: None,
             next_look_back: None,
@@ -250,6 +255,25 @@ impl ChannelState {
         self.reported = Some((status, now.monotonic));
     }
 
+    /// Applies counts of viewers, oldest first.
+    pub(super) fn apply_viewers(
+        &mut self,
+        counts: &[ViewerCount],
+        now: TimeSnapshot,
+    ) -> UpdateSummary {
+        UpdateSummary {
+            viewers: self.viewers.ingest(counts, now.server_time),
+            ..UpdateSummary::default()
+        }
+    }
+
+    /// How many people watch the channel; `None` while it is not live, and where that is not
+    /// known.
+    pub(super) fn viewers(&self, now: TimeSnapshot) -> Option<u64> {
+        let is_live = self.liveness.state == LiveState::Live;
+        self.viewers.current(now.server_time).filter(|_| is_live)
+    }
+
     /// Applies a failed poll; `message` is the error's.
     pub(super) fn apply_error(&mut self, outcome: Outcome, message: &str, now: MonotonicInstant) {
         self.last_outcome = Some(outcome);
@@ -290,7 +314,9 @@ impl ChannelState {
             .filter_map(|stream| self.visible_until(stream, now, policy, scale))
             .filter(|until| *until > now.monotonic);
         let missed_from = self.missed_from();
-        let later = [missed_from, self.reported_until(policy, scale)];
+        let viewers = self.viewers.fresh_for(now.server_time);
+        let viewers = viewers.map(|left| now.monotonic + left);
+        let later = [missed_from, self.reported_until(policy, scale), viewers];
         let later = later.into_iter().flatten().filter(|at| *at > now.monotonic);
         valid_until.into_iter().chain(later).chain(streams).min()
     }

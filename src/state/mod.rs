@@ -44,6 +44,7 @@ mod stream;
 mod tests;
 mod transition;
 mod update;
+mod viewers;
 
 pub use baseline_course::{BaselinePoint, baseline_course};
 pub use channel_key::ChannelKey;

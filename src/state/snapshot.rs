@@ -47,6 +47,8 @@ pub struct ChannelSnapshot {
     pub problems: Vec<HealthIssue>,
     /// Whether a newest sample shows what would be a problem if it lasted.
     pub has_transient_issue: bool,
+    /// How many people are watching, where the channel is live and that is known.
+    pub viewers: Option<u64>,
     /// What the channel's plan says, where it has one.
     pub plan: Option<PlanStatus>,
 }
@@ -127,6 +129,7 @@ impl ChannelSnapshot {
                 now,
             ),
             streams,
+            viewers: channel.viewers(now),
             plan,
             meta,
         }

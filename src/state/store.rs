@@ -16,7 +16,7 @@ use super::transition::StateTransition;
 use super::update::ChannelUpdate;
 use crate::plan::Schedule;
 use polyv_client::clock::{TimeSnapshot, Timestamp};
-use polyv_client::{BadResponse, Error, LiveStatus, Range, StreamInfo};
+use polyv_client::{BadResponse, Error, LiveStatus, Range, StreamInfo, ViewerCount};
 
 /// All channels: changed by responses and by time, read as snapshots.
 ///
@@ -182,6 +182,18 @@ impl ChannelStore {
         })
     }
 
+    /// Applies counts of viewers, oldest first.
+    pub fn apply_viewers(
+        &self,
+        key: ChannelKey,
+        counts: &[ViewerCount],
+        now: TimeSnapshot,
+    ) -> Option<ChannelUpdate> {
+        self.apply(key, None, now, |channel, _, now| {
+            channel.apply_viewers(counts, now)
+        })
+    }
+
     fn apply(
         &self,
         key: ChannelKey,
@@ -200,6 +212,7 @@ impl ChannelStore {
             observed,
             received: None,
             discarded: digest.discarded,
+            viewers: digest.viewers,
             transitions,
             planned: entry.plan().and_then(|plan| plan.broadcast),
             activity: entry

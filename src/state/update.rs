@@ -9,7 +9,7 @@ use super::sample_values::SampleValues;
 use super::transition::StateTransition;
 use crate::plan::PlannedBroadcast;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
-use polyv_client::{Outcome, Range, StreamName};
+use polyv_client::{Outcome, Range, StreamName, ViewerCount};
 
 /// The older part of the next range: late samples and corrections of known ones.
 pub(super) const RANGE_OVERLAP: Duration = Duration::from_secs(60);
@@ -55,6 +55,8 @@ pub struct ChannelUpdate {
     pub received: Option<Range>,
     /// The samples and values that could not be used.
     pub discarded: DiscardCounts,
+    /// The counts of viewers that were not known before, oldest first.
+    pub viewers: Vec<ViewerCount>,
     /// The changes of the channel's state since its last update, oldest first: by the response,
     /// and by silence before it.
     pub transitions: Vec<StateTransition>,

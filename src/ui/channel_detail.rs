@@ -75,6 +75,9 @@ fn facts(detail: &ChannelDetail, context: RenderContext) -> Markup {
             @if let Some(last) = channel.last_sample {
                 (fact(messages.newest_sample, context.ago(context.host_time(last))))
             }
+            @if let Some(viewers) = channel.viewers {
+                (fact(messages.viewers, html! { (text::grouped(viewers)) }))
+            }
             (fact(messages.changes, html! { (channel.transitions) }))
             @if let Some(planned) = planned(channel, context) { (fact(messages.plan, planned)) }
             @if config.expect.live { (fact(messages.expected_live, html! { "✓" })) }

@@ -35,6 +35,7 @@ messages! {
     not_live: "Not live" | "未直播",
     unknown: "Unknown" | "未知",
     not_polled_yet: "Not polled yet" | "尚未查询",
+    watching: "{} watching" | "{} 人观看",
     /// `{t}` is a time of day, and `{d}` a duration.
     planned_in: "planned for {t}, in {d}" | "计划 {t} 开播，还有 {d}",
     planned_late: "planned for {t}, {d} late" | "计划 {t} 开播，已迟 {d}",
@@ -125,6 +126,7 @@ messages! {
     last_response: "Last response from Polyv" | "保利威最近一次应答",
     labels: "Labels" | "标签",
     expected_live: "Expected to be live" | "预期正在直播",
+    viewers: "Viewers" | "观看人数",
     plan: "Planned broadcast" | "计划直播",
     broadcasts: "Recorded broadcasts" | "录制的直播",
     all_broadcasts: "All broadcasts" | "全部直播",

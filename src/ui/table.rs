@@ -168,6 +168,9 @@ pub(super) fn row(
                         }
                         td class={ "s " (channel.state.as_str()) } rowspan=[span] {
                             (state(channel, context))
+                            @if let Some(viewers) = channel.viewers {
+                                small.plan { (watching(viewers, context)) }
+                            }
                             @if let Some(planned) = planned(channel, context) {
                                 small.plan { (planned) }
                             }
@@ -281,6 +284,12 @@ pub(super) fn state(channel: &ChannelSnapshot, context: RenderContext) -> Markup
     html! {
         (context.language.state(channel.state)) " " small { (context.age(channel.since)) }
     }
+}
+
+/// How many people are watching: "2,340 watching".
+pub(super) fn watching(viewers: u64, context: RenderContext) -> String {
+    let number = text::grouped(viewers);
+    context.messages().watching.replace("{}", &number)
 }
 
 /// The problems of a channel in words.

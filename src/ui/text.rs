@@ -27,6 +27,19 @@ pub(super) fn duration(duration: Duration, messages: &Messages) -> String {
     }
 }
 
+/// A whole number with its thousands grouped: "2,340".
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// The time of day in a zone: "20:00".
 pub(super) fn clock_time(time: Timestamp, zone: chrono_tz::Tz) -> String {
     chrono::DateTime::from_timestamp_millis(time.as_millis())
@@ -45,6 +58,18 @@ pub(super) fn utc(time: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::display::Language;
+
+    #[test]
+    fn thousands_are_grouped() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (2340, "2,340"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+    }
 
     #[test]
     fn ages_have_one_unit() {

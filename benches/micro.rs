@@ -11,10 +11,17 @@ use polyv_client::{
     AppSecret, NumericField, RawSample, SampleTime, StreamInfo, StreamName, StreamNameHasher,
     envelope,
 };
-use polyv_exporter::config::Channel;
+use polyv_exporter::config::{Channel, Expect};
+use polyv_exporter::display::Language;
 use polyv_exporter::metrics::{Format, RenderedChannels, ScrapeWriter};
-use polyv_exporter::state::{ChannelKey, ChannelMeta, ChannelStore, Exposure};
-use polyv_exporter::state::{FreshnessPolicy, UpdateSubscriber};
+use polyv_exporter::recorder::{
+    ChannelRecording, Period, RecordedSample, RecordedState, StreamRecording,
+};
+use polyv_exporter::report::{self, BroadcastReport, Presentation};
+use polyv_exporter::state::{
+    ChannelKey, ChannelMeta, ChannelStore, Exposure, FreshnessPolicy, LiveState, SampleValues,
+    UpdateSubscriber,
+};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -43,6 +50,61 @@ fn three_hours() -> Vec<u8> {
         .collect();
     let samples = samples.join(",");
     format!(r#"{{"code":200,"status":"success","message":"","data":[{samples}]}}"#).into_bytes()
+}
+
+/// 12 hours of three streams.
+fn twelve_hours() -> ChannelRecording {
+    let end = 12 * 3600;
+    let time = |seconds: i64| Timestamp::from_millis(1_796_126_403_000 + seconds * 1000);
+    let whole = Period {
+        start: time(0),
+        end: time(end),
+    };
+    let streams = ["backup", "main", "screen"].map(|name| StreamRecording {
+        name: name.into(),
+        samples: (0..end)
+            .step_by(5)
+            .map(|second| RecordedSample {
+                time: time(second),
+                values: SampleValues {
+                    video_bitrate: Some(f64::from(1_157_120 + (second % 600) as u32 * 77)).into(),
+                    video_framerate: Some(25.0).into(),
+                    audio_framerate: Some(43.0).into(),
+                },
+            })
+            .collect(),
+        covered: vec![whole],
+    });
+    let state = |second, state| RecordedState {
+        time: time(second),
+        state,
+    };
+    ChannelRecording {
+        account: "main".into(),
+        channel_id: "3880533".into(),
+        channel_name: "Main stage".into(),
+        expect: Expect::default(),
+        period: whole,
+        streams: streams.into(),
+        states: vec![state(0, LiveState::Live)],
+        observed: vec![whole],
+        viewers: Vec::new(),
+        plan: None,
+    }
+}
+
+/// From a recording of 12 hours and 3 streams to HTML.
+#[divan::bench]
+fn report_on_twelve_hours(bencher: Bencher<'_, '_>) {
+    let recording = twelve_hours();
+    let shown = Presentation {
+        language: Language::English,
+        time_zone: chrono_tz::UTC,
+    };
+    bencher.bench_local(|| {
+        let report = BroadcastReport::new(&recording, false)?;
+        Some(report::html(&report, shown, &maud::Markup::default()))
+    });
 }
 
 /// From the bytes of a response to its samples.

@@ -17,7 +17,7 @@ pub use operations::{
     ChatCommand, ChatModerationArgs, LinkArgs, ModerationArgs, ModerationCommand, NotifyArg,
     OperationArgs, SendArgs, SessionCommand, SwitchArg,
 };
-pub use recording::{ReportArgs, ReportFormat};
+pub use recording::{ReplayArgs, ReportArgs, ReportFormat};
 pub use shard::ShardArgs;
 
 /// Where the exporter listens.
@@ -68,6 +68,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Writes recorded samples as OpenMetrics, JSON lines or CSV
     Export(ExportArgs),
+    /// Plays recorded samples again: which problems there would have been with this configuration
+    Replay(ReplayArgs),
     /// Tells by its exit status whether an exporter on this host works, for containers
     Healthcheck(HealthcheckArgs),
     /// Changes what Polyv knows of a channel's sessions

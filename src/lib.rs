@@ -13,6 +13,7 @@
 //! - [`state`]: what is known of channels; pure
 //! - [`metrics`]: metric families, and channels as text
 //! - [`recorder`]: what is kept of broadcasts on disk
+//! - [`replay`]: recorded samples played to the state machine again
 //! - [`report`]: one broadcast for people, from what was recorded
 //! - [`telemetry`]: the exporter's own metrics, and its log
 //! - [`http`]: the HTTP server: metrics, health checks, JSON
@@ -29,6 +30,7 @@ pub mod http;
 pub mod metrics;
 pub mod plan;
 pub mod recorder;
+pub mod replay;
 pub mod report;
 pub mod scheduler;
 pub mod state;

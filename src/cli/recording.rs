@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 
-use super::common::{ConfigArgs, LogArgs};
+use super::common::{ConfigArgs, LogArgs, Output};
 use crate::display::Language;
 use crate::report::{BroadcastChoice, parse_time};
 use polyv_client::clock::Timestamp;
@@ -26,7 +26,7 @@ pub struct ReportArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until: Option<Timestamp>,
     /// The format; without it, that of the output file's name, or HTML
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(id = "report_format", long = "format", value_name = "FORMAT")]
     pub format: Option<ReportFormat>,
     /// The file to write; without it, the report goes to standard output
     #[arg(long, value_name = "FILE")]
@@ -83,4 +83,30 @@ impl ReportArgs {
         };
         self.format.unwrap_or(by_name)
     }
+}
+
+/// Flags of `replay`.
+#[derive(Debug, Clone, Args)]
+pub struct ReplayArgs {
+    /// From when on: `2026-12-01T20:00:00+08:00`
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub since: Timestamp,
+    /// Until when
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until: Timestamp,
+    /// The channel to play; repeatable. Without it, all that are configured and were recorded
+    #[arg(long, value_name = "ID")]
+    pub channel: Vec<String>,
+    /// The configuration whose `recorder.path` is played, with its expectations and intervals.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The time zone of the times in text
+    #[arg(long, value_name = "ZONE", default_value = "Asia/Shanghai", value_parser = time_zone)]
+    pub time_zone: Tz,
+    /// How to show the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Output,
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogArgs,
 }

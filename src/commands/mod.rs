@@ -16,6 +16,7 @@ mod output;
 mod probe;
 mod proxy;
 mod reloader;
+mod replay;
 mod report;
 mod runtime;
 mod serve;
@@ -47,6 +48,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Session(SessionCommand::Link(arguments)) => operations::link(&arguments),
         Command::Moderation(ModerationCommand::Set(arguments)) => operations::moderate(&arguments),

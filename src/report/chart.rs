@@ -50,7 +50,7 @@ impl Chart<'_> {
         let (low, high) = ((self.write)(bounds.low), (self.write)(bounds.high));
         let label = fill(texts.chart_range, &[self.title, &low, &high]);
         html! {
-            figure.chart {
+            figure.course {
                 figcaption {
                     (self.title)
                     @if let Some(expected) = self.expected {

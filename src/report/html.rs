@@ -10,7 +10,10 @@ use super::summary::{self, Fact};
 use crate::display::{bitrate, display_text, framerate, isolated};
 
 /// The style, which is part of the file.
-const STYLE: &str = include_str!("assets/report.css");
+const STYLE: &str = concat!(
+    include_str!("assets/charts.css"),
+    include_str!("assets/report.css")
+);
 
 /// Writes a report as an HTML page. `links` are above it: where else it can be found, for a page
 /// that is not a file.
@@ -49,14 +52,7 @@ pub fn html(report: &BroadcastReport, shown: Presentation, links: &Markup) -> St
                     section {
                         h2 { (texts.overview) }
                         (chart::overview(report, shown))
-                        (Chart {
-                            title: texts.viewers,
-                            course: &report.viewer_course,
-                            expected: None,
-                            write: whole,
-                            class: "viewers",
-                            stream: None,
-                        }.render(report, shown))
+                        (viewers(report, shown))
                     }
                     @if !report.interruptions.is_empty() { (interruptions(report, shown)) }
                     @for stream in &report.streams { (stream_section(stream, report, shown)) }
@@ -144,33 +140,6 @@ fn interruption_row(
 
 fn stream_section(stream: &StreamSummary, report: &BroadcastReport, shown: Presentation) -> Markup {
     let texts = shown.texts();
-    let expect = &report.expect;
-    let charts = [
-        Chart {
-            title: texts.video_bitrate,
-            course: &stream.bitrate_course,
-            expected: expect.video_bitrate_bps,
-            write: bitrate,
-            class: "rate",
-            stream: Some(&stream.name),
-        },
-        Chart {
-            title: texts.video_framerate,
-            course: &stream.video_course,
-            expected: expect.video_framerate_fps,
-            write: framerate,
-            class: "frames",
-            stream: Some(&stream.name),
-        },
-        Chart {
-            title: texts.audio_framerate,
-            course: &stream.audio_course,
-            expected: expect.audio_framerate_fps,
-            write: framerate,
-            class: chart::AUDIO,
-            stream: Some(&stream.name),
-        },
-    ];
     let figures = [
         (
             texts.video_bitrate,
@@ -188,7 +157,7 @@ fn stream_section(stream: &StreamSummary, report: &BroadcastReport, shown: Prese
     html! {
         section.stream {
             h2 { (texts.stream) " " (isolated(&stream.name)) }
-            @for chart in &charts { (chart.render(report, shown)) }
+            (stream_charts(stream, report, shown))
             div.figures {
                 table {
                     thead {
@@ -225,6 +194,67 @@ fn stream_section(stream: &StreamSummary, report: &BroadcastReport, shown: Prese
             }
         }
     }
+}
+
+/// The charts of a stream.
+fn stream_charts(stream: &StreamSummary, report: &BroadcastReport, shown: Presentation) -> Markup {
+    let texts = shown.texts();
+    let expect = &report.expect;
+    let charts = [
+        Chart {
+            title: texts.video_bitrate,
+            course: &stream.bitrate_course,
+            expected: expect.video_bitrate_bps,
+            write: bitrate,
+            class: "rate",
+            stream: Some(&stream.name),
+        },
+        Chart {
+            title: texts.video_framerate,
+            course: &stream.video_course,
+            expected: expect.video_framerate_fps,
+            write: framerate,
+            class: "frames",
+            stream: Some(&stream.name),
+        },
+        Chart {
+            title: texts.audio_framerate,
+            course: &stream.audio_course,
+            expected: expect.audio_framerate_fps,
+            write: framerate,
+            class: chart::AUDIO,
+            stream: Some(&stream.name),
+        },
+    ];
+    html! {
+        @for chart in &charts { (chart.render(report, shown)) }
+    }
+}
+
+/// The whole broadcast in charts: interruptions, viewers, and each stream.
+#[must_use]
+pub fn charts(report: &BroadcastReport, shown: Presentation) -> Markup {
+    let texts = shown.texts();
+    html! {
+        (chart::overview(report, shown))
+        (viewers(report, shown))
+        @for stream in &report.streams {
+            @if report.streams.len() > 1 { h3 { (texts.stream) " " (isolated(&stream.name)) } }
+            (stream_charts(stream, report, shown))
+        }
+    }
+}
+
+fn viewers(report: &BroadcastReport, shown: Presentation) -> Markup {
+    let chart = Chart {
+        title: shown.texts().viewers,
+        course: &report.viewer_course,
+        expected: None,
+        write: whole,
+        class: "viewers",
+        stream: None,
+    };
+    chart.render(report, shown)
 }
 
 fn data(report: &BroadcastReport, shown: Presentation) -> Markup {

@@ -23,7 +23,10 @@ const ASSETS: [(&str, &str, &str); 3] = [
     (
         "page.css",
         "text/css; charset=utf-8",
-        include_str!("assets/page.css"),
+        concat!(
+            include_str!("assets/page.css"),
+            include_str!("../report/assets/charts.css")
+        ),
     ),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
 ];

@@ -12,6 +12,7 @@ use super::context::RenderContext;
 use super::layout::Layout;
 use super::page_params::PageParams;
 use super::text;
+use crate::http::AppState;
 use crate::http::pieces::Pieces;
 use crate::http::rejection::Rejection;
 use crate::http::request_context::RequestContext;
@@ -95,6 +96,36 @@ pub(super) async fn broadcast(
             Ok(with_format(format, text))
         })
         .await
+}
+
+/// The latest recorded broadcast in charts, for the page of a channel; `None` without a recorder.
+pub(super) fn latest(app: &AppState, id: &str, context: RenderContext) -> Option<Markup> {
+    let recording = app.deps.recording.as_ref()?;
+    let messages = context.messages();
+    let reports = ChannelReports::open(&recording.path, None, id, recording.broadcast_gap);
+    // What cannot be read yet is an error on the pages of broadcasts.
+    let reports = reports.ok().flatten();
+    let report = reports.and_then(|reports| {
+        let newest = reports.broadcasts.len().checked_sub(1)?;
+        reports.broadcast(newest).ok().flatten()
+    });
+    Some(html! {
+        section {
+            @if let Some(report) = report {
+                h2 { (messages.latest_broadcast) }
+                p {
+                    a href={ (id) "/broadcasts/" (path_time(report.start)) } {
+                        (messages.report) ": " (presentation(context).date_time(report.start))
+                    }
+                    " · "
+                    a href={ (id) "/broadcasts" } { (messages.broadcasts) }
+                }
+                (report::charts(&report, presentation(context)))
+            } @else {
+                p { a href={ (id) "/broadcasts" } { (messages.broadcasts) } }
+            }
+        }
+    })
 }
 
 /// Opens the recording of a channel.

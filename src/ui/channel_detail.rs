@@ -12,7 +12,7 @@ use crate::state::{ChannelDetail, FreshnessPolicy, PollLogView, StreamHistory, S
 pub(super) fn render(
     detail: &ChannelDetail,
     rules: &FreshnessPolicy,
-    is_recorded: bool,
+    recorded: Option<&Markup>,
     context: RenderContext,
 ) -> Markup {
     let channel = &detail.channel;
@@ -46,11 +46,8 @@ pub(super) fn render(
             }
         }
         (last_polls(&detail.poll_log, context))
+        @if let Some(recorded) = recorded { (recorded) }
         p {
-            @if is_recorded {
-                a href={ "../channels/" (channel.meta.channel.id) "/broadcasts" } { (messages.broadcasts) }
-                " · "
-            }
             a href={ "../api/v1/channels/" (channel.meta.channel.id) } { (messages.as_json) }
         }
     }

@@ -6,6 +6,7 @@ use axum::extract::rejection::PathRejection;
 use axum::http::{Response, StatusCode};
 use maud::{Markup, html};
 
+use super::broadcasts_page;
 use super::channel_detail;
 use super::context::RenderContext;
 use super::layout::Layout;
@@ -92,8 +93,8 @@ fn content(
 ) -> Markup {
     match detail {
         Some(detail) => {
-            let is_recorded = app.deps.recording.is_some();
-            channel_detail::render(detail, &app.deps.store.policy(), is_recorded, context)
+            let recorded = broadcasts_page::latest(app, id, context);
+            channel_detail::render(detail, &app.deps.store.policy(), recorded.as_ref(), context)
         }
         None => html! {
             p { (context.messages().no_such_channel) " " (text::isolated(id)) }

@@ -129,6 +129,8 @@ messages! {
     viewers: "Viewers" | "观看人数",
     plan: "Planned broadcast" | "计划直播",
     broadcasts: "Recorded broadcasts" | "录制的直播",
+    latest_broadcast: "The latest broadcast" | "最近一场直播",
+    report: "Report" | "报告",
     all_broadcasts: "All broadcasts" | "全部直播",
     no_broadcasts: "None so far." | "尚无。",
     start: "Start" | "开始",

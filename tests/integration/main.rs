@@ -26,6 +26,7 @@ mod e2e;
 mod http;
 mod recorder;
 mod reload;
+mod reports;
 mod scheduling;
 mod shards;
 mod state;

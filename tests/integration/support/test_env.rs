@@ -13,8 +13,9 @@ use polyv_client::{
 };
 use polyv_exporter::config::Source;
 use polyv_exporter::metrics::{self, Format, RenderedChannels};
+use polyv_exporter::recorder::{Recorder, RecorderThread};
 use polyv_exporter::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
-use polyv_exporter::state::ChannelStore;
+use polyv_exporter::state::{ChannelStore, HealthIssue, MissingSamples, UpdateSubscriber};
 use polyv_exporter::telemetry::Metrics;
 use polyv_simulator::{
     ChannelScript, ConnectionAction, Delivery, Fault, Request, Scenario, Simulator,
@@ -46,6 +47,7 @@ struct Exporter {
     orders: mpsc::Sender<(ConfigUpdate, oneshot::Sender<()>)>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
+    recording: Option<RecorderThread>,
 }
 
 /// Carries calls to a simulator without a network.
@@ -93,12 +95,24 @@ impl TestEnv {
             scheduler::wall_offset(&clock),
         ));
         let rendered = Arc::new(RenderedChannels::new(Arc::clone(&store)));
+        let metrics = Metrics::new().unwrap();
+        let mut subscribers: Vec<Arc<dyn UpdateSubscriber>> = vec![Arc::clone(&rendered) as _];
+        let mut missing_samples: Option<Arc<dyn MissingSamples>> = None;
+        let recording = config.recorder.as_ref().map(|recorder| {
+            let metrics = metrics.register_recorder().unwrap();
+            let started = Recorder::start(&recorder.path, Arc::clone(&store), metrics);
+            let (recorder, thread) = started.unwrap();
+            let recorder = Arc::new(recorder);
+            subscribers.push(Arc::clone(&recorder) as _);
+            missing_samples = Some(recorder);
+            thread
+        });
         let parts = PollerContext {
             limiter: Limiter::new(scheduler::rate_limit_from_config(&config)),
             store,
-            subscribers: vec![Arc::clone(&rendered) as _],
-            missing_samples: None,
-            metrics: Metrics::new().unwrap(),
+            subscribers,
+            missing_samples,
+            metrics,
             health: Arc::new(PollerHealth::default()),
             clock,
         };
@@ -117,6 +131,7 @@ impl TestEnv {
             orders: sender,
             shutdown,
             task,
+            recording,
         });
     }
 
@@ -125,6 +140,11 @@ impl TestEnv {
         let exporter = self.exporter.take().expect("an exporter runs");
         exporter.shutdown.cancel();
         exporter.task.await.unwrap();
+        // All that records is gone then, and what it recorded is written.
+        drop(exporter.parts);
+        if let Some(recording) = exporter.recording {
+            recording.join();
+        }
     }
 
     /// Gives the exporter another configuration.
@@ -183,6 +203,16 @@ impl TestEnv {
     /// What scrapes are made of, for those who look at some channels too often to scrape.
     pub fn store(&self) -> &ChannelStore {
         &self.context().store
+    }
+
+    /// The problems that a channel has now.
+    pub fn problems(&self, channel_id: &str) -> Vec<HealthIssue> {
+        let store = self.store();
+        let now = self.context().clock.now();
+        let snapshot = store
+            .find(channel_id)
+            .and_then(|key| store.snapshot(key, now));
+        snapshot.map_or_else(Vec::new, |snapshot| snapshot.problems)
     }
 
     fn context(&self) -> &PollerContext {

@@ -1,0 +1,6 @@
+//! Plays what was recorded to the state machine again: which health issues channels would have had,
+//! with these thresholds and expectations.
+
+mod player;
+
+pub use player::{ReplayedIssue, replay};

@@ -1,0 +1,4 @@
+//! Reports on broadcasts that an exporter recorded.
+
+mod pages;
+mod scripted;

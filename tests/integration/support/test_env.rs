@@ -100,7 +100,7 @@ impl TestEnv {
         let mut missing_samples: Option<Arc<dyn MissingSamples>> = None;
         let recording = config.recorder.as_ref().map(|recorder| {
             let metrics = metrics.register_recorder().unwrap();
-            let started = Recorder::start(&recorder.path, Arc::clone(&store), metrics);
+            let started = Recorder::start(recorder.clone(), Arc::clone(&store), metrics);
             let (recorder, thread) = started.unwrap();
             let recorder = Arc::new(recorder);
             subscribers.push(Arc::clone(&recorder) as _);

@@ -1,7 +1,7 @@
 //! The files of a recording.
 
 use std::fs::{DirBuilder, File, TryLockError};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::error::RecorderError;
@@ -70,6 +70,12 @@ impl RecordingFiles {
             }),
             Err(TryLockError::Error(source)) => Err(RecorderError::Io { path, source }),
         }
+    }
+
+    /// What tells this database file from one that replaces it. `None` if there is none.
+    pub(super) fn identity(&self) -> Option<(u64, u64)> {
+        let metadata = std::fs::metadata(self.database()).ok()?;
+        Some((metadata.dev(), metadata.ino()))
     }
 
     /// The bytes of the database's files.

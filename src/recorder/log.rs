@@ -30,6 +30,8 @@ pub enum Lane {
 pub struct LogEntry {
     /// The entry's number in its lane. Numbers grow by one.
     pub sequence: i64,
+    /// When it was recorded, by the host's clock.
+    pub recorded: Timestamp,
     /// What the entry is about.
     pub series: Arc<LogSeries>,
     /// The value's own time.
@@ -63,6 +65,8 @@ pub enum LogValue {
 /// Reads the log beside the process that writes it.
 pub struct LogReader {
     connection: Connection,
+    files: RecordingFiles,
+    identity: Option<(u64, u64)>,
     series: HashMap<(bool, i64), Arc<LogSeries>>,
 }
 
@@ -121,10 +125,21 @@ impl LogReader {
     /// # Errors
     /// There is no recording, or it cannot be read.
     pub fn open(path: &Path) -> Result<Self, RecorderError> {
+        let files = RecordingFiles::new(path);
+        // Before the file is opened: one that replaces it in between is noticed.
+        let identity = files.identity();
         Ok(Self {
-            connection: database::open_to_read(&RecordingFiles::new(path))?,
+            connection: database::open_to_read(&files)?,
+            files,
+            identity,
             series: HashMap::new(),
         })
+    }
+
+    /// Whether the file is still the one that is recorded to: a damaged one is replaced.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.identity == self.files.identity()
     }
 
     /// The first `limit` entries of a lane after a sequence number.
@@ -137,30 +152,38 @@ impl LogReader {
         after: i64,
         limit: usize,
     ) -> Result<Vec<LogEntry>, RecorderError> {
-        type Row = (i64, i64, i64, Timestamp, [Option<f64>; 3]);
+        type Row = (i64, Timestamp, i64, i64, Timestamp, [Option<f64>; 3]);
         let mut rows: Vec<Row> = Vec::new();
         {
             let mut statement = self.connection.prepare_cached(
-                "SELECT sequence, kind, series, time, value, video_framerate_fps,
+                "SELECT sequence, recorded, kind, series, time, value, video_framerate_fps,
                         audio_framerate_fps
                  FROM log WHERE lane = ? AND sequence > ? ORDER BY sequence LIMIT ?",
             )?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let mut found = statement.query(params![lane.number(), after, limit])?;
             while let Some(row) = found.next()? {
-                let time = Timestamp::from_millis(row.get(3)?);
-                let columns = [row.get(4)?, row.get(5)?, row.get(6)?];
-                rows.push((row.get(0)?, row.get(1)?, row.get(2)?, time, columns));
+                let [recorded, time] = [row.get(1)?, row.get(4)?].map(Timestamp::from_millis);
+                let columns = [row.get(5)?, row.get(6)?, row.get(7)?];
+                rows.push((
+                    row.get(0)?,
+                    recorded,
+                    row.get(2)?,
+                    row.get(3)?,
+                    time,
+                    columns,
+                ));
             }
         }
         let mut entries = Vec::with_capacity(rows.len());
-        for (sequence, kind, series, time, columns) in rows {
+        for (sequence, recorded, kind, series, time, columns) in rows {
             let value = LogValue::from_columns(kind, columns);
             let is_stream = matches!(value, LogValue::Sample(_));
             // Its stream is missing only in a damaged file.
             if let Some(series) = self.series(is_stream, series)? {
                 entries.push(LogEntry {
                     sequence,
+                    recorded,
                     series,
                     time,
                     value,

@@ -73,10 +73,12 @@ const MIGRATIONS: &[&str] = &["
         end INTEGER,
         PRIMARY KEY (channel, start)
     ) STRICT, WITHOUT ROWID;
-    -- What remote writes have still to send, in the order of recording.
+    -- What remote writes have still to send, in the order of recording. `recorded` is the time of
+    -- recording, by the host's clock.
     CREATE TABLE log (
         lane INTEGER NOT NULL,
         sequence INTEGER NOT NULL,
+        recorded INTEGER NOT NULL,
         kind INTEGER NOT NULL,
         series INTEGER NOT NULL,
         time INTEGER NOT NULL,

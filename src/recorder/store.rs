@@ -1,5 +1,7 @@
 //! The database as the one process that records changes it.
 
+use std::time::SystemTime;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::database;
@@ -342,13 +344,14 @@ impl Store {
         };
         *last += 1;
         let mut statement = self.connection.prepare_cached(
-            "INSERT INTO log (lane, sequence, kind, series, time, value, video_framerate_fps,
-                 audio_framerate_fps) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO log (lane, sequence, recorded, kind, series, time, value,
+                 video_framerate_fps, audio_framerate_fps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?;
         let [value_0, value_1, value_2] = value.columns();
         statement.execute(params![
             lane.number(),
             *last,
+            Timestamp::from(SystemTime::now()).as_millis(),
             value.kind(),
             series,
             time.as_millis(),

@@ -18,7 +18,7 @@ pub(super) struct TrackedChannel {
     meta: ChannelMeta,
     /// `None` until the channel was live: others have nothing worth recording.
     row: Option<ChannelRow>,
-    streams: Vec<(StreamName, StreamRow)>,
+    streams: Vec<TrackedStream>,
     state: Option<LiveState>,
     /// The period in which its state has been known until now.
     observed: Option<Period>,
@@ -31,6 +31,14 @@ pub(super) struct TrackedChannel {
     look_at: Option<Timestamp>,
     /// The longest range of missing samples to request, in milliseconds.
     max_range: i64,
+}
+
+/// A stream of the channel.
+struct TrackedStream {
+    name: StreamName,
+    row: StreamRow,
+    /// The time of the newest sample since the start.
+    newest: Option<Timestamp>,
 }
 
 /// The samples that were written.
@@ -312,7 +320,10 @@ impl TrackedChannel {
         let mut counts = WrittenCounts::default();
         let mut expanded = None;
         for sample in samples {
-            let stream = self.stream(row, &sample.stream, store)?;
+            let tracked = self.stream(row, &sample.stream, store)?;
+            let stream = tracked.row;
+            let is_late = tracked.newest >= Some(sample.time);
+            tracked.newest = tracked.newest.max(Some(sample.time));
             let block = (stream, block_start(sample.time));
             if expanded.replace(block) != Some(block) {
                 store.expand_block(stream, sample.time)?;
@@ -325,8 +336,10 @@ impl TrackedChannel {
                 counts.new += 1;
                 counts.filled += u64::from(sample.lane == Lane::Filled);
             }
+            // Receivers that take samples in order only must not refuse what is new for them.
+            let lane = if is_late { Lane::Filled } else { sample.lane };
             let value = LogValue::Sample(sample.values);
-            store.log(sample.lane, stream.0, sample.time, value)?;
+            store.log(lane, stream.0, sample.time, value)?;
         }
         Ok(counts)
     }
@@ -336,13 +349,21 @@ impl TrackedChannel {
         channel: ChannelRow,
         name: &StreamName,
         store: &Store,
-    ) -> Result<StreamRow, RecorderError> {
-        if let Some((_, row)) = self.streams.iter().find(|(known, _)| known == name) {
-            return Ok(*row);
-        }
-        let row = store.stream(channel, name.as_str())?;
-        self.streams.push((name.clone(), row));
-        Ok(row)
+    ) -> Result<&mut TrackedStream, RecorderError> {
+        let mut known = self.streams.iter();
+        let index = match known.position(|known| known.name == *name) {
+            Some(index) => index,
+            None => {
+                self.streams.push(TrackedStream {
+                    name: name.clone(),
+                    row: store.stream(channel, name.as_str())?,
+                    newest: None,
+                });
+                self.streams.len() - 1
+            }
+        };
+        let stream = self.streams.get_mut(index);
+        stream.ok_or_else(|| RecorderError::Damaged("a stream is missing".to_owned()))
     }
 }
 

@@ -15,6 +15,7 @@
 //! - [`recorder`]: what is kept of broadcasts on disk
 //! - [`replay`]: recorded samples played to the state machine again
 //! - [`report`]: one broadcast for people, from what was recorded
+//! - [`remote_write`]: what was recorded, sent to other stores of metrics
 //! - [`telemetry`]: the exporter's own metrics, and its log
 //! - [`http`]: the HTTP server: metrics, health checks, JSON
 //! - [`ui`]: the status page
@@ -30,6 +31,7 @@ pub mod http;
 pub mod metrics;
 pub mod plan;
 pub mod recorder;
+pub mod remote_write;
 pub mod replay;
 pub mod report;
 pub mod scheduler;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::Signal;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -15,10 +15,11 @@ use super::reloader::Reloader;
 use super::shard;
 use super::systemd::{ServiceNotifier, status_line};
 use super::web_config_reloader::WebConfigReloader;
-use crate::config::Config;
+use crate::config::{Config, RemoteWrite};
 use crate::http::{self, AppState, Listener, Server};
 use crate::metrics::RenderedChannels;
 use crate::recorder::{Recorder, RecorderThread};
+use crate::remote_write::{RecorderLog, RemoteWriters};
 use crate::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
 use crate::state::{ChannelStore, MissingSamples, UpdateSubscriber};
 use crate::telemetry::{BuildInfo, Metrics};
@@ -69,11 +70,14 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
     let mut subscribers: Vec<Arc<dyn UpdateSubscriber>> = vec![Arc::clone(&rendered) as _];
     let recorder = start_recorder(&config, &store, &metrics)?;
     let mut missing_samples: Option<Arc<dyn MissingSamples>> = None;
-    let recording = recorder.map(|(recorder, thread)| {
+    let (remote_write, endpoints) = watch::channel(config.remote_write.clone());
+    let (remote_writers, recording) = recorder.map_or((None, None), |(recorder, log, thread)| {
         let recorder = Arc::new(recorder);
         subscribers.push(Arc::clone(&recorder) as _);
         missing_samples = Some(recorder);
-        thread
+        let (metrics, clock) = (metrics.remote_write().clone(), clock.host().clone());
+        let writers = RemoteWriters::new(Arc::new(log), metrics, clock);
+        (Some(writers), Some(thread))
     });
     let context = PollerContext {
         limiter: Limiter::new(scheduler::rate_limit_from_config(&config)),
@@ -112,20 +116,21 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
     let watched = status_line(&update.config);
     let (updates_tx, updates) = mpsc::channel(1);
     let reloader = Reloader {
-        config: ConfigReloader::new(source, update, fingerprint, updates_tx),
+        config: ConfigReloader::new(source, update, fingerprint, updates_tx, remote_write),
         web_config: setup.web_config,
         metrics: metrics.reloads().clone(),
         clock: Arc::clone(&clock),
         notifier: notifier.clone(),
     };
     reloader.metrics.succeeded(clock.host().wall());
-    // Each of the four ends at the shutdown. If one ended earlier, the exporter would only look
+    // Each of the five ends at the shutdown. If one ended earlier, the exporter would only look
     // alive, so the first to end ends all.
     let serving =
         Server::new(http::router(app, ui::routes()), handle, shutdown.clone()).run(setup.listeners);
     let polling = poller.run(updates, shutdown.clone());
     let reloading = reloader.run(reload_receiver, setup.reload_signal, shutdown.clone());
     let accompanying = notifier.run(watched, health, clock, shutdown.clone());
+    let sending = send(remote_writers, endpoints, shutdown.clone());
     let ending = |name: &'static str, task: tokio::task::JoinHandle<()>| {
         let shutdown = shutdown.clone();
         async move {
@@ -148,15 +153,28 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
                 ending("poller", polling),
                 ending("reloader", tokio::spawn(reloading)),
                 ending("service notifier", tokio::spawn(accompanying)),
+                ending("remote write", tokio::spawn(sending)),
             )
         })
         .await;
-    // The poller is gone, and with it all that records.
+    // The poller and the remote writes are gone, and with them all that records.
     if let Some(recording) = recording {
         recording.join();
     }
     info!("stopped");
-    ends.0.and(ends.1).and(ends.2).and(ends.3)
+    ends.0.and(ends.1).and(ends.2).and(ends.3).and(ends.4)
+}
+
+/// Sends what is recorded to the endpoints of the newest configuration, if anything is recorded.
+async fn send(
+    writers: Option<RemoteWriters>,
+    endpoints: watch::Receiver<Vec<Arc<RemoteWrite>>>,
+    shutdown: CancellationToken,
+) {
+    match writers {
+        Some(writers) => writers.run(endpoints, shutdown).await,
+        None => shutdown.cancelled().await,
+    }
 }
 
 /// Starts to record, if that is configured.
@@ -164,12 +182,14 @@ fn start_recorder(
     config: &Config,
     store: &Arc<ChannelStore>,
     metrics: &Metrics,
-) -> anyhow::Result<Option<(Recorder, RecorderThread)>> {
+) -> anyhow::Result<Option<(Recorder, RecorderLog, RecorderThread)>> {
     let Some(recorder) = &config.recorder else {
         return Ok(None);
     };
     let metrics = metrics.register_recorder()?;
-    let started = Recorder::start(recorder.clone(), Arc::clone(store), metrics)?;
-    info!(path = %recorder.path.display(), "recording");
-    Ok(Some(started))
+    let path = recorder.path.clone();
+    let (recorder, thread) = Recorder::start(recorder.clone(), Arc::clone(store), metrics)?;
+    info!(path = %path.display(), "recording");
+    let log = RecorderLog::new(recorder.clone(), &path);
+    Ok(Some((recorder, log, thread)))
 }

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
 
 use super::load_config::{build_transport, log_warnings};
 use super::shard;
 use super::watched_source::WatchedSource;
-use crate::config::{Config, Diagnostics, Source, SourceFingerprint};
+use crate::config::{Config, Diagnostics, RemoteWrite, Source, SourceFingerprint};
 use crate::scheduler::ConfigUpdate;
 use web_config::SwapResult;
 
@@ -21,6 +21,8 @@ pub(super) struct ConfigReloader {
     fingerprint: SourceFingerprint,
     /// The poller, which applies each new configuration and says when it has.
     poller: mpsc::Sender<(ConfigUpdate, oneshot::Sender<()>)>,
+    /// The endpoints of remote write, for those who send to them.
+    remote_write: watch::Sender<Vec<Arc<RemoteWrite>>>,
     /// The channel files.
     pub(super) files: WatchedSource,
     /// Whether the last requested reload failed. A check of the channel files says nothing about
@@ -36,12 +38,14 @@ impl ConfigReloader {
         in_force: ConfigUpdate,
         fingerprint: SourceFingerprint,
         poller: mpsc::Sender<(ConfigUpdate, oneshot::Sender<()>)>,
+        remote_write: watch::Sender<Vec<Arc<RemoteWrite>>>,
     ) -> Self {
         let mut reloader = Self {
             source,
             in_force,
             fingerprint,
             poller,
+            remote_write,
             files: WatchedSource::new("configuration"),
             request_failed: false,
         };
@@ -118,6 +122,8 @@ impl ConfigReloader {
         if sent.is_err() || in_force.await.is_err() {
             return Err("the exporter is stopping".to_owned());
         }
+        // An error means that nothing is recorded, which a reload does not change.
+        _ = self.remote_write.send(update.config.remote_write.clone());
         self.source = source;
         self.in_force = update;
         self.fingerprint = fingerprint;

@@ -12,6 +12,7 @@ use super::diagnostic::Diagnostic;
 use super::discovery::DiscoveryConfig;
 use super::poll::Poll;
 use super::recorder::RecorderConfig;
+use super::remote_write::RemoteWrite;
 use super::secret::SecretSource;
 use super::shard::Shard;
 use crate::plan::Schedule;
@@ -25,6 +26,8 @@ pub struct Config {
     pub poll: Poll,
     /// What is recorded on disk; `None` if nothing is.
     pub recorder: Option<RecorderConfig>,
+    /// The endpoints that recorded samples are sent to.
+    pub remote_write: Vec<Arc<RemoteWrite>>,
     /// The accounts, with this shard's channels only.
     pub accounts: Vec<Account>,
     /// This exporter's share of the channels.
@@ -130,6 +133,7 @@ impl Config {
             api,
             poll,
             recorder: None,
+            remote_write: Vec::new(),
             accounts,
             shard,
             channels_of_other_shards,

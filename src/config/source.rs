@@ -14,6 +14,7 @@ use super::model::{Account, Config};
 use super::poll::{self, Poll};
 use super::rate_share;
 use super::recorder::{self, RecorderConfig};
+use super::remote_write::{self, RemoteWrite};
 use super::shard::Shard;
 use super::yaml;
 
@@ -36,6 +37,15 @@ struct Document {
     path: Option<PathBuf>,
     text: Arc<str>,
 }
+
+/// The sections of a configuration.
+type Sections = (
+    Api,
+    Poll,
+    Option<RecorderConfig>,
+    Vec<RemoteWrite>,
+    Vec<Account>,
+);
 
 // === impl Source ===
 
@@ -159,9 +169,10 @@ impl Document {
             }
         };
         let warnings = report.finish()?;
-        let (api, poll, recorder, accounts) = sections.unwrap_or_default();
+        let (api, poll, recorder, remote_write, accounts) = sections.unwrap_or_default();
         Ok(Config {
             recorder,
+            remote_write: remote_write.into_iter().map(Arc::new).collect(),
             ..Config::new(api, poll, accounts, shard, warnings)
         })
     }
@@ -173,7 +184,7 @@ fn decode(
     directory: &Path,
     shard: Shard,
     fingerprint: &mut SourceFingerprint,
-) -> Option<(Api, Poll, Option<RecorderConfig>, Vec<Account>)> {
+) -> Option<Sections> {
     let mut map = root.mapping()?;
     let (api, rate_limit) = map
         .get("api")
@@ -183,6 +194,10 @@ fn decode(
     let recorder = map
         .get("recorder")
         .and_then(|field| recorder::decode(field, directory));
+    let remote_write = map.get("remote_write");
+    let remote_write = remote_write
+        .map(|field| remote_write::decode_all(field, directory, recorder.is_some()))
+        .unwrap_or_default();
     let mut decoder = AccountDecoder {
         directory,
         live_interval: poll.live_interval,
@@ -214,5 +229,5 @@ fn decode(
              them found by `discover`",
         );
     }
-    Some((api, poll, recorder, accounts))
+    Some((api, poll, recorder, remote_write, accounts))
 }

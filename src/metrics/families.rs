@@ -21,6 +21,8 @@ pub enum LabelScope {
     Stream,
     /// The calls to Polyv.
     Api,
+    /// An endpoint of remote write.
+    RemoteWrite,
     /// The exporter itself.
     Exporter,
     /// The exporter's process.
@@ -45,6 +47,7 @@ pub struct Family {
 }
 
 const CHANNEL: &[&str] = &["account", "channel_id"];
+const REMOTE: &[&str] = &["remote_name"];
 const STREAM: &[&str] = &["account", "channel_id", "stream"];
 
 /// Declares families: a constant for each, and the list of all.
@@ -170,6 +173,17 @@ families! {
         "The age of a sample when the exporter first received it: Polyv's delay and the exporter's. Samples from before a channel's first response are left out.";
     SAMPLES_DISCARDED = "polyv_samples_discarded_total", Counter, None, Api, &["account", "reason"],
         "Samples that could not be used, each counted once: bad_time, bad_value (no valid field), future, too_old, too_many_streams.";
+
+    REMOTE_WRITE_SAMPLES = "polyv_remote_write_samples_total", Counter, None, RemoteWrite, REMOTE,
+        "Samples that the endpoint has accepted.";
+    REMOTE_WRITE_DROPPED = "polyv_remote_write_dropped_samples_total", Counter, None, RemoteWrite, &["remote_name", "reason"],
+        "Samples that were not sent: refused (the endpoint refused the single sample), abandoned (the rest of a request of which 16 single samples were refused).";
+    REMOTE_WRITE_FAILURES = "polyv_remote_write_failures_total", Counter, None, RemoteWrite, REMOTE,
+        "Requests that failed and are repeated: 5xx, 429, network failures.";
+    REMOTE_WRITE_POSITION = "polyv_remote_write_position_timestamp_seconds", Gauge, Some("seconds"), RemoteWrite, REMOTE,
+        "All new samples that were recorded until then were sent or dropped; now, if none is pending. Filled samples do not count.";
+    REMOTE_WRITE_PENDING = "polyv_remote_write_pending_samples", Gauge, None, RemoteWrite, REMOTE,
+        "Recorded samples, new and filled, that were neither sent nor dropped so far. Each has up to three values.";
 
     EXPORTER_POLL_LAG = "polyv_exporter_poll_lag_seconds", Gauge, Some("seconds"), Exporter, &[],
         "How late the most overdue poll is against its schedule, or for how long nothing was polled at all; back-off and pauses reschedule.";

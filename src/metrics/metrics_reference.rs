@@ -53,6 +53,7 @@ pub fn metrics_reference() -> String {
         (LabelScope::Channel, "Channels"),
         (LabelScope::Stream, "Streams"),
         (LabelScope::Api, "Polyv's API"),
+        (LabelScope::RemoteWrite, "Remote write"),
         (LabelScope::Exporter, "The exporter"),
         (LabelScope::Process, "The process"),
     ] {

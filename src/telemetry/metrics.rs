@@ -14,6 +14,7 @@ use super::recorder_metrics::RecorderMetrics;
 use super::registration::{
     counter_vec, gauge, gauge_vec, histogram, histogram_vec, int_counter, int_gauge, int_gauge_vec,
 };
+use super::remote_write::RemoteWriteMetrics;
 use super::stderr::Stderr;
 use crate::metrics::families as c;
 use crate::state::DiscardReason;
@@ -56,6 +57,7 @@ pub struct Metrics {
     pub(super) poll_stretch: Gauge,
     log_lines_dropped: IntCounter,
     pub(super) reloads: ReloadMetrics,
+    remote_write: RemoteWriteMetrics,
     process: ProcessCollector,
 }
 
@@ -124,6 +126,7 @@ impl Metrics {
                 successful: int_gauge(&registry, &c::EXPORTER_RELOAD_SUCCESSFUL)?,
                 success: gauge(&registry, &c::EXPORTER_RELOAD_SUCCESS)?,
             },
+            remote_write: RemoteWriteMetrics::new(&registry)?,
             process: ProcessCollector::new(&registry)?,
             registry,
         };
@@ -290,6 +293,12 @@ impl Metrics {
     #[must_use]
     pub fn reloads(&self) -> &ReloadMetrics {
         &self.reloads
+    }
+
+    /// The metrics of remote write.
+    #[must_use]
+    pub fn remote_write(&self) -> &RemoteWriteMetrics {
+        &self.remote_write
     }
 
     /// Counts lines that were dropped since the last time, each once, however many scrapes run at once.

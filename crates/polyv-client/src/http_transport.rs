@@ -67,7 +67,7 @@ impl HttpTransport {
         let uses_proxies = !is_loopback(base);
         let has_proxy = |uri| Matcher::from_system().intercept(&uri).is_some();
         let is_proxied = uses_proxies && base.as_str().parse().is_ok_and(has_proxy);
-        let client = new_client(&tls, uses_proxies).map_err(|error| describe(&error))?;
+        let client = new_client(&tls, uses_proxies).map_err(|error| describe_http_error(&error))?;
         Ok(Self {
             tls,
             uses_proxies,
@@ -190,8 +190,10 @@ fn tls_config(needs_roots: bool) -> Result<rustls::ClientConfig, String> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Returns how long not to call again: a number of seconds, or a date.
-fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+/// How long a `Retry-After` header asks not to call again: a number of seconds, or a date. 10 minutes
+/// at most.
+#[must_use]
+pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     let wait = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
@@ -206,7 +208,7 @@ fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 /// Classifies reqwest's errors, and removes the signed address from them.
 fn classify(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
-    let text = describe(&error);
+    let text = describe_http_error(&error);
     // Only while connecting it is certain that nothing was sent: the system can report a
     // time-out of an established connection as well.
     if error.is_connect() {
@@ -231,7 +233,8 @@ fn classify(error: reqwest::Error) -> TransportError {
 
 /// The causes of an error, such as "tcp connect error: Connection refused (os error 111)". The
 /// outermost ones only say that a request failed; some repeat their own cause.
-fn describe(error: &reqwest::Error) -> String {
+#[must_use]
+pub fn describe_http_error(error: &reqwest::Error) -> String {
     let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
     texts.dedup_by(|cause, text| text.contains(cause.as_str()));
     let mut causes = texts

@@ -99,7 +99,7 @@ pub use client::{Client, ClientSettings};
 pub use credentials::{AppSecret, Credentials, EmptySecret};
 pub use error::{ApiRejection, BadResponse, Error, Outcome};
 pub use field_limits::InvalidField;
-pub use http_transport::{HttpTransport, is_loopback};
+pub use http_transport::{HttpTransport, describe_http_error, is_loopback, parse_retry_after};
 pub use limiter::{Limiter, Permit, RateLimit, Wait};
 pub use live_status::{ChannelLiveStatus, LiveStatus, MAX_CHANNELS_PER_CALL};
 pub use numeric_field::NumericField;

@@ -46,6 +46,11 @@ const KINDS: &[Kind] = &[
     ("yaml", |block| has(block, "basic_auth_users"), WEB),
     ("yaml", |block| has(block, "scrape_configs"), PROMETHEUS),
     ("yaml", |block| has(block, "rule_files"), PROMETHEUS),
+    (
+        "yaml",
+        |block| has(block, "storage"),
+        Check::Tests("e2e/victoria_remote_write"),
+    ),
     ("yaml", is_of_our_rules, Check::Here(part_of_our_rules)),
     // Grafana's own format; the stack's file is checked with the dashboards.
     ("yaml", |block| has(block, "providers"), Check::Nothing),

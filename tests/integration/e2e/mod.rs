@@ -21,4 +21,5 @@ mod prometheus_tls;
 mod python;
 mod recorder_export;
 mod victoria;
+mod victoria_remote_write;
 mod workflows;

@@ -4,7 +4,7 @@
 //! so.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use polyv_exporter::metrics::families;
@@ -163,14 +163,17 @@ troubles:
     .await
 }
 
-fn config(polyv: &SimulatorServer) -> String {
+fn config(polyv: &SimulatorServer, recordings: &Path) -> String {
     let expect = "{live: true, video_bitrate_bps: 1200000, video_framerate_fps: 15, audio_framerate_fps: 43}";
     let of_main = format!(
         "[{{id: 1, expect: {{content: camera}}}}, {{id: 2, expect: {{live: true}}}}, {{id: 3}}, {{id: 4}}, {{id: 5, expect: {expect}}}, {{id: 6}}, {{id: 7}}, \
          {{id: 8}}, {{id: 9}}, {{id: 10, expect: {expect}}}]"
     );
     format!(
-        "{}- {{name: refused, app_id: simulated, app_secret: wrong, channels: [{{id: 90}}]}}\n",
+        "recorder: {{path: {}}}
+remote_write: [{{name: nowhere, url: 'http://127.0.0.1:1/api/v1/write'}}]
+{}- {{name: refused, app_id: simulated, app_secret: wrong, channels: [{{id: 90}}]}}\n",
+        recordings.display(),
         quick_config(polyv.address, &of_main).replace("channels:", "discover: {}, channels:")
     )
 }
@@ -178,7 +181,8 @@ fn config(polyv: &SimulatorServer) -> String {
 #[tokio::test]
 async fn queries_and_rules_use_existing_metrics_and_return_data() {
     let polyv = start_faulty_polyv().await;
-    let exporter = Exporter::start(&config(&polyv)).await;
+    let recordings = tempfile::tempdir().unwrap();
+    let exporter = Exporter::start(&config(&polyv, recordings.path())).await;
     let prometheus = Prometheus::start(&[exporter.address], "1s", None).await;
     // These two were well before, which is what makes it a loss.
     prometheus
@@ -297,7 +301,7 @@ fn every_alert_has_a_runbook_a_firing_and_a_silent_test() {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("- alert: "))
         .collect();
-    assert_eq!(alerts.len(), 19);
+    assert_eq!(alerts.len(), 21);
     let tests: String = std::fs::read_dir(root().join("alerts/tests"))
         .unwrap()
         .map(|entry| read(entry.unwrap().path()))

@@ -3,6 +3,7 @@
 //! Needs `victoria-metrics`, `vmalert` and `vmalert-tool` in the path beside what
 //! `e2e::alertmanager` needs: `make test` sees to it, or leaves these tests out and says so.
 
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,11 @@ async fn rules_fire_alike_in_old_and_new_prometheus_and_vmalert() {
 pub(super) async fn start(name: &str, arguments: &[String]) -> (Program, String) {
     let (held, address) = unused_address();
     drop(held);
+    start_at(name, arguments, address).await
+}
+
+/// The same at an address.
+pub async fn start_at(name: &str, arguments: &[String], address: SocketAddr) -> (Program, String) {
     let mut command = Command::new(name);
     command
         .args(arguments)

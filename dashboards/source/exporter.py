@@ -218,6 +218,75 @@ def calls(board: build.Dashboard) -> build.Dashboard:
     )
 
 
+def remote_write(board: build.Dashboard) -> build.Dashboard:
+    """What is sent to other stores of metrics."""
+    endpoint = "by (instance, remote_name)"
+    behind = parts.lines(
+        "Remote write: behind",
+        "How long ago the oldest new sample was recorded that an endpoint has not got so far. A few seconds are right;"
+        " above the dashed line a warning fires. No data means that no remote write is configured.",
+        [
+            parts.query(
+                f"time() - min {endpoint} (polyv_remote_write_position_timestamp_seconds{{{OF}}})",
+                "{{instance}} {{remote_name}}",
+                "A",
+            ),
+            parts.query(
+                'max(fleet:polyv_threshold:value{threshold="remote_write_behind_seconds"})',
+                "warning above",
+                "B",
+            ),
+        ],
+        unit="s",
+    )
+    pending = parts.lines(
+        "Remote write: samples that wait",
+        "How many recorded samples, new and filled, an endpoint has not got so far. It rises while a"
+        " receiver is away. No data means that no remote write is configured.",
+        [
+            parts.query(
+                f"max {endpoint} (polyv_remote_write_pending_samples{{{OF}}})",
+                "{{instance}} {{remote_name}}",
+            )
+        ],
+        unit="short",
+    )
+    sent = parts.lines(
+        "Remote write: samples",
+        "Samples a second that endpoints accepted, and those that were dropped because an endpoint"
+        " refused them: zero is right. No data means that no remote write is configured.",
+        [
+            parts.query(
+                f"sum {endpoint} (rate(polyv_remote_write_samples_total{{{OF}}}[$__rate_interval]))",
+                "{{instance}} {{remote_name}}",
+                "A",
+            ),
+            parts.query(
+                "sum by (instance, remote_name, reason)"
+                f" (rate(polyv_remote_write_dropped_samples_total{{{OF}}}[$__rate_interval]))",
+                "{{instance}} {{remote_name}} dropped: {{reason}}",
+                "B",
+            ),
+        ],
+        unit="short",
+    )
+    failed = parts.lines(
+        "Remote write: requests that fail",
+        "Requests a second that failed and are repeated. Nothing is lost by it. No data means that"
+        " no remote write is configured.",
+        [
+            parts.query(
+                f"sum {endpoint} (rate(polyv_remote_write_failures_total{{{OF}}}[$__rate_interval]))",
+                "{{instance}} {{remote_name}}",
+            )
+        ],
+        unit="reqps",
+    )
+    for panel in (parts.dashed(behind, "warning above", MEDIOCRE), pending, sent, failed):
+        board = board.with_panel(panel)
+    return board
+
+
 def itself(board: build.Dashboard) -> build.Dashboard:
     """The exporter's own work and what it takes."""
     lag = parts.lines(
@@ -401,6 +470,8 @@ def dashboard() -> build.Dashboard:
             )
         )
     )
-    board = board.annotation(parts.alerts('alertname=~"Polyv(Api|Exporter|Poller|Recorder|Config|Clock).*"'))
+    board = board.annotation(
+        parts.alerts('alertname=~"Polyv(Api|Exporter|Poller|Recorder|Config|Clock|RemoteWrite).*"')
+    )
     board = board.annotation(parts.changes('account=~"$account",channel_id=~"$channel"', shown=False))
-    return itself(calls(figures(board)))
+    return itself(remote_write(calls(figures(board))))

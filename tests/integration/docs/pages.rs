@@ -78,6 +78,35 @@ accounts: [{app_id: a, app_secret: s, zzzzzzzz: 1, discover: {zzzzzzzz: 1}, chan
 }
 
 #[test]
+fn every_remote_write_key_is_documented() {
+    let text = read("docs/remote-write.md");
+    let mut keys = 0;
+    for (section, before) in [
+        ("zzzzzzzz: 1", ""),
+        ("basic_auth: {zzzzzzzz: 1}", "basic_auth."),
+        ("authorization: {zzzzzzzz: 1}", "authorization."),
+        ("tls_config: {zzzzzzzz: 1}", "tls_config."),
+        ("queue_config: {zzzzzzzz: 1}", "queue_config."),
+    ] {
+        let probe = format!("remote_write: [{{url: 'http://h/w', {section}}}]");
+        let faults = Source::text("probe", &probe)
+            .load()
+            .unwrap_err()
+            .to_string();
+        let known = faults
+            .lines()
+            .find_map(|line| line.split_once("known here: "));
+        for key in known.unwrap().1.split(", ") {
+            let is_explained = text.contains(&format!("`{before}{key}`"))
+                || text.contains(&format!("`{before}{key}."));
+            assert!(is_explained, "`{before}{key}` is not explained");
+            keys += 1;
+        }
+    }
+    assert!(keys > 20, "{keys}");
+}
+
+#[test]
 fn documented_defaults_are_the_defaults() {
     let shown = blocks(&read("docs/configuration.md"), "yaml")
         .into_iter()

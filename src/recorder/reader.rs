@@ -119,6 +119,21 @@ impl Reader {
         Ok(find_broadcasts(&times, &live, still_live, gap))
     }
 
+    /// The planned broadcast of a channel that overlaps a period most.
+    ///
+    /// # Errors
+    /// The recording cannot be read.
+    pub fn planned(
+        &self,
+        account: &str,
+        channel_id: &str,
+        period: Period,
+    ) -> Result<Option<PlannedBroadcast>, RecorderError> {
+        let channel = self.channel(account, channel_id)?;
+        let plan = channel.map(|channel| self.plan(channel.row, period));
+        Ok(plan.transpose()?.flatten())
+    }
+
     /// What was recorded of a channel in a period; `None` of a channel that was not recorded.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ impl BroadcastReport {
     #[must_use]
     pub fn new(recording: &ChannelRecording, is_running: bool) -> Option<Self> {
         let streams = recording.streams.iter();
-        let streams = streams.filter_map(|s| StreamTimeline::new(s, recording.period));
+        let streams = streams.filter_map(|s| StreamTimeline::new(s, recording));
         let mut streams: Vec<_> = streams.collect();
         let broadcast = extent(recording, &streams)?;
         let off_air = off_air::find(recording, &streams, broadcast);

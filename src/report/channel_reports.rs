@@ -65,7 +65,7 @@ impl ChannelReports {
             start: broadcast.start,
             end: next.map_or(END_OF_TIME, |next| next.start),
         };
-        self.report(period, broadcast.is_live)
+        self.report(period, broadcast.period(), broadcast.is_live)
     }
 
     /// The report on a period; `None` where the channel was not live in it.
@@ -84,12 +84,14 @@ impl ChannelReports {
         let is_running = self.broadcasts.last().is_some_and(|broadcast| {
             broadcast.is_live && broadcast.start < period.end && broadcast.end < period.end
         });
-        self.report(period, is_running)
+        self.report(period, period, is_running)
     }
 
+    /// The report on a period. Its plan is the one that overlaps `of_plan` most.
     fn report(
         &self,
         period: Period,
+        of_plan: Period,
         is_running: bool,
     ) -> Result<Option<BroadcastReport>, RecorderError> {
         let RecordedChannel {
@@ -97,7 +99,10 @@ impl ChannelReports {
             channel_id,
             ..
         } = &self.channel;
-        let recording = self.reader.recording(account, channel_id, period)?;
-        Ok(recording.and_then(|recording| BroadcastReport::new(&recording, is_running)))
+        let Some(mut recording) = self.reader.recording(account, channel_id, period)? else {
+            return Ok(None);
+        };
+        recording.plan = self.reader.planned(account, channel_id, of_plan)?;
+        Ok(BroadcastReport::new(&recording, is_running))
     }
 }

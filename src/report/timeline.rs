@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::spans::{Spans, length};
-use crate::recorder::{Period, RecordedSample, StreamRecording};
+use crate::recorder::{ChannelRecording, Period, RecordedSample, StreamRecording};
 use crate::state::{BaselinePoint, Measurement, SampleValues, baseline_course};
 use polyv_client::clock::Timestamp;
 
@@ -13,6 +13,8 @@ const MIN_GAP_MS: i64 = 20_000;
 const MIN_GAP_INTERVALS: i64 = 4;
 /// The interval of a stream with less than two samples.
 const DEFAULT_INTERVAL_MS: i64 = 5000;
+/// The stream of snapshots.
+const SNAPSHOT_STREAM: &str = "ingest";
 /// A longer time off air begins a session: the baseline is learnt again.
 const SESSION_GAP_MS: i64 = 75_000;
 
@@ -35,8 +37,9 @@ pub(super) type Field = fn(&SampleValues) -> Measurement;
 // === impl StreamTimeline ===
 
 impl<'a> StreamTimeline<'a> {
-    /// The part of a stream in a period; `None` without samples.
-    pub(super) fn new(stream: &'a StreamRecording, period: Period) -> Option<Self> {
+    /// The part of a stream in a recording's period; `None` without samples.
+    pub(super) fn new(stream: &'a StreamRecording, recording: &ChannelRecording) -> Option<Self> {
+        let period = recording.period;
         let samples = &stream.samples;
         let first = samples.partition_point(|sample| sample.time < period.start);
         let end = samples.partition_point(|sample| sample.time < period.end);
@@ -46,7 +49,7 @@ impl<'a> StreamTimeline<'a> {
             samples,
             interval: usual_interval(samples),
             usual_audio_framerate: usual_audio_framerate(samples),
-            covered: stream.covered.iter().copied().collect(),
+            covered: received(stream, recording),
             baselines: Vec::new(),
         })
     }
@@ -121,6 +124,14 @@ impl<'a> StreamTimeline<'a> {
     pub(super) fn count_until(&self, time: Timestamp) -> usize {
         self.samples.partition_point(|sample| sample.time <= time)
     }
+}
+
+/// The periods whose samples were received. Snapshots have no history: whatever a poll did not
+/// bring will never be there.
+fn received(stream: &StreamRecording, recording: &ChannelRecording) -> Spans {
+    let polls = recording.observed.iter();
+    let polls = polls.filter(|_| &*stream.name == SNAPSHOT_STREAM);
+    stream.covered.iter().chain(polls).copied().collect()
 }
 
 fn gap(pair: &[RecordedSample]) -> Option<Period> {

@@ -17,7 +17,7 @@ use crate::http::pieces::Pieces;
 use crate::http::rejection::Rejection;
 use crate::http::request_context::RequestContext;
 use crate::http::respond;
-use crate::recorder::Broadcast;
+use crate::recorder::{Broadcast, RecorderError};
 use crate::report::{self, BroadcastChoice, ChannelReports, Presentation, path_time};
 
 /// The zone of all times on pages of broadcasts.
@@ -136,12 +136,16 @@ fn open(request: &RequestContext, id: &str) -> Result<ChannelReports, Rejection>
         ));
     };
     let reports = ChannelReports::open(&recording.path, None, id, recording.broadcast_gap);
-    let reports = reports.map_err(|error| unreadable(&error))?;
+    let reports = match reports {
+        // Nothing was written yet.
+        Err(RecorderError::NotFound { .. }) => None,
+        other => other.map_err(|error| unreadable(&error))?,
+    };
     reports.ok_or_else(|| Rejection::not_found("Nothing was recorded of this channel; see /"))
 }
 
 /// A recording that cannot be read: the log says why.
-fn unreadable(error: &crate::recorder::RecorderError) -> Rejection {
+fn unreadable(error: &RecorderError) -> Rejection {
     std::io::Error::other(error.to_string()).into()
 }
 

@@ -145,7 +145,8 @@ async fn broadcasts_are_listed_and_reported_in_every_format() {
     }
 }
 
-#[tokio::test]
+// The command runs while this thread waits for it, and calls the simulator.
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_recorder_history_is_requested_and_pages_say_so() {
     let polyv = SimulatorServer::start(
         "channels:

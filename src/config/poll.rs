@@ -32,6 +32,18 @@ pub struct Poll {
     pub sustain: Duration,
     /// Time zone of sample times that carry none.
     pub time_zone: FixedOffset,
+    /// Where stream data comes from.
+    pub sources: Sources,
+}
+
+/// Where the stream data of live channels comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sources {
+    /// From the call that has data of the channel.
+    #[default]
+    Auto,
+    /// From the call for channels on Tencent's CDN and from no other.
+    Tencent,
 }
 
 /// How channels that are not live are polled for their status.
@@ -58,6 +70,7 @@ impl Default for Poll {
             window: Duration::from_secs(90),
             sustain: Duration::from_secs(30),
             time_zone: beijing_offset(),
+            sources: Sources::default(),
         }
     }
 }
@@ -84,6 +97,8 @@ pub(super) fn decode(field: Field<'_>) -> Poll {
     map.set("window", &mut poll.window, half_hour());
     map.set("sustain", &mut poll.sustain, half_hour());
     map.set("time_zone", &mut poll.time_zone, time_zone);
+    let sources = [("auto", Sources::Auto), ("tencent", Sources::Tencent)];
+    map.set("sources", &mut poll.sources, choice(&sources));
     map.deny_unknown();
     poll
 }

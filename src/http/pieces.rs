@@ -229,6 +229,7 @@ mod tests {
             max_sample_age: Duration::from_secs(900),
             window: Duration::from_secs(90),
             sustain: Duration::from_secs(30),
+            sources: config::Sources::Auto,
         };
         let store = ChannelStore::new(rules, 0);
         for id in 0..count {

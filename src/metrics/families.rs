@@ -98,6 +98,16 @@ families! {
     CHANNEL_PROBLEM = "polyv_channel_problem", Gauge, None, Channel,
         &["account", "channel_id", "problem", "severity", "likely_cause"],
         "Always 1; one series for each problem that the channel has now, by the alert rules' default thresholds and without their waiting times. Absent while it has none.";
+    CHANNEL_SOURCE = "polyv_channel_source", Gauge, None, Channel,
+        &["account", "channel_id", "source"],
+        "Always 1; the label is where the channel's samples come from: tencent, list_stream_info or snapshot. Absent while it is not live.";
+    CHANNEL_PUSHING = "polyv_channel_pushing", Gauge, None, Channel, CHANNEL,
+        "Whether a stream is pushed to the live channel, by Polyv's get-streams; absent while it is not live, and where Polyv does not say.";
+    CHANNEL_INGEST_LOST_FRAMES = "polyv_channel_ingest_lost_frames", Gauge, None, Channel, CHANNEL,
+        "The share of lost frames of the pushed stream as Polyv reports it; whether of 1 or of 100 is undocumented. Absent where the CDN reports none.";
+    CHANNEL_INGEST_INFO = "polyv_channel_ingest_info", Gauge, None, Channel,
+        &["account", "channel_id", "ingest_node"],
+        "Always 1; the label is the address of the CDN's node that receives the pushed stream. Absent where the CDN reports none.";
     CHANNEL_EXPECTED_LIVE = "polyv_channel_expected_live", Gauge, None, Channel, CHANNEL,
         "1 while the channel should be live: always with expect.live, and from a planned start until 10 minutes before the planned end. 0 outside of planned broadcasts; absent if nothing says when it should be live.";
     CHANNEL_PLANNED_START = "polyv_channel_planned_start_timestamp_seconds", Gauge, Some("seconds"), Channel, CHANNEL,

@@ -59,6 +59,7 @@ mod tests {
             max_sample_age: SECOND,
             window: SECOND,
             sustain: SECOND,
+            sources: config::Sources::Auto,
         };
         ChannelStore::new(rules, 0)
     }

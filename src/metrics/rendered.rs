@@ -53,6 +53,10 @@ generators! {
     CHANNEL_LAST_NEW_SAMPLE => One(|c| Some(c.last_new_sample?.as_seconds()));
     CHANNEL_LAST_SAMPLE => One(|c| Some(c.last_sample?.as_seconds()));
     CHANNEL_PROBLEM => Labelled(write_problems);
+    CHANNEL_SOURCE => Labelled(write_source);
+    CHANNEL_PUSHING => One(|c| Some(f64::from(c.push.as_ref()?.is_pushing?)));
+    CHANNEL_INGEST_LOST_FRAMES => One(|c| c.push.as_ref()?.lost_frames);
+    CHANNEL_INGEST_INFO => Labelled(write_ingest);
     CHANNEL_EXPECTED_LIVE => One(|c| Some(f64::from(c.is_expected_live()?)));
     CHANNEL_PLANNED_START => One(|c| Some(c.plan?.broadcast?.start.as_seconds()));
     CHANNEL_PLANNED_END => One(|c| Some(c.plan?.broadcast?.end?.as_seconds()));
@@ -127,6 +131,19 @@ fn write_problems(channel: &ChannelSnapshot, writer: &mut SampleWriter) {
             ];
             writer.write(labels, 1.0);
         }
+    }
+}
+
+fn write_source(channel: &ChannelSnapshot, writer: &mut SampleWriter) {
+    if let Some(choice) = channel.sources {
+        writer.write([("source", choice.source.as_str())], 1.0);
+    }
+}
+
+fn write_ingest(channel: &ChannelSnapshot, writer: &mut SampleWriter) {
+    let push = channel.push.as_ref();
+    if let Some(node) = push.and_then(|push| push.ingest_node.as_deref()) {
+        writer.write([("ingest_node", node)], 1.0);
     }
 }
 

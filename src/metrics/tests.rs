@@ -30,6 +30,7 @@ fn policy() -> FreshnessPolicy {
         max_sample_age: Duration::from_secs(15 * 60),
         window: Duration::from_secs(90),
         sustain: Duration::from_secs(30),
+        sources: config::Sources::Auto,
     }
 }
 

@@ -8,6 +8,8 @@ use super::batch_endpoint::BatchEndpoint;
 use super::circuit_breaker::{CircuitBreaker, OpenReason, Permission};
 use super::discovery::ChannelDiscovery;
 use super::in_flight::ReloadableSecret;
+use super::live_call::LiveCall;
+use super::live_calls::LiveCalls;
 use super::poll_queue::PollQueue;
 use super::poll_target::{ChannelSource, PollInterval, PollTarget, discovered_channel};
 use super::rate_budget::{Demand, EXPECTED_LATENCY, RateSplit};
@@ -16,7 +18,7 @@ use super::virtual_clock::{VirtualClock, VirtualInstant};
 use crate::config::{self, Expose};
 use crate::state::{ChannelKey, ChannelMeta, ChannelStore, Exposure, IntervalScale};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
-use polyv_client::{Client, Error};
+use polyv_client::{Client, Error, Range};
 
 /// An account with its channels.
 #[allow(clippy::struct_excessive_bools)] // independent facts, not the states of one machine
@@ -32,6 +34,7 @@ pub(super) struct AccountPoller {
     pub(super) clock: VirtualClock,
     pub(super) breaker: CircuitBreaker,
     pub(super) batch_status: BatchEndpoint,
+    pub(super) live_calls: LiveCalls,
     /// Whether an exclusion from batches was logged.
     pub(super) exclusion_logged: bool,
     pub(super) queue: PollQueue,
@@ -68,8 +71,12 @@ enum NextCall {
     Batch,
     /// The stream information of a channel.
     Stream,
+    /// A call about live channels beside the polls of their streams.
+    Live(LiveCall),
     /// The stream information of a channel that has no guaranteed interval.
     BestEffort,
+    /// Such a call with what other calls leave of the rate limit.
+    LiveBestEffort(LiveCall),
 }
 
 /// The weight of one call in the average latency.
@@ -97,6 +104,7 @@ impl AccountPoller {
             clock: VirtualClock::new(now),
             breaker: CircuitBreaker::new(),
             batch_status: BatchEndpoint::new(false),
+            live_calls: LiveCalls::new(),
             exclusion_logged: false,
             queue: PollQueue::new(idle_interval),
             discovery: None,
@@ -182,6 +190,7 @@ impl AccountPoller {
             self.discovered.remove(&target.channel.id);
         }
         self.batch_status.drop_channel(key);
+        self.live_calls.drop_channel(key);
         self.queue.remove(key);
         store.remove(key);
     }
@@ -222,7 +231,7 @@ impl AccountPoller {
     /// open.
     pub(super) fn demand(&self) -> Demand {
         if self.breaker.is_closed() {
-            self.queue.demand()
+            self.queue.demand() + self.live_calls.demand()
         } else {
             Demand::default()
         }
@@ -247,7 +256,7 @@ impl AccountPoller {
         now: MonotonicInstant,
     ) -> f64 {
         let calls_flow = if self.is_running() { slow_start } else { 0.0 };
-        let best_effort = self.queue.demand().best_effort;
+        let best_effort = (self.queue.demand() + self.live_calls.demand()).best_effort;
         self.clock.set_speed(calls_flow * split.speed, now);
         let pace = calls_flow * split.best_effort * best_effort;
         self.best_effort_clock.set_speed(pace, now);
@@ -314,19 +323,25 @@ impl AccountPoller {
         let real_time = |due: Option<VirtualInstant>| self.clock.real_time(due?);
         let page = self.discovery.as_ref().and_then(ChannelDiscovery::due);
         let allowed = self.best_effort_clock.real_time(self.next_best_effort);
-        let best_effort = real_time(self.queue.best_effort_due()).zip(allowed);
+        let paced = move |due| real_time(due).zip(allowed).map(|(due, at)| due.max(at));
+        let live = LiveCall::ALL.into_iter().map(move |call| {
+            let due = self.live_calls.get(call).next_due();
+            if call.is_best_effort() {
+                (paced(due), NextCall::LiveBestEffort(call))
+            } else {
+                (real_time(due), NextCall::Live(call))
+            }
+        });
         let calls = [
             (page.filter(|_| self.clock.speed() > 0.0), NextCall::Page),
             (real_time(self.batch_status.due()), NextCall::IsolatedBatch),
             (real_time(self.queue.status_due()), NextCall::Batch),
             (real_time(self.queue.stream_due()), NextCall::Stream),
-            (
-                best_effort.map(|(due, allowed)| due.max(allowed)),
-                NextCall::BestEffort,
-            ),
+            (paced(self.queue.best_effort_due()), NextCall::BestEffort),
         ];
         calls
             .into_iter()
+            .chain(live)
             .filter_map(|(due, call)| Some((due?, call)))
     }
 
@@ -354,14 +369,30 @@ impl AccountPoller {
                 self.queue.pop_status_batch(now).map(Into::into)
             }
             NextCall::Stream => self.queue.pop_stream().map(Into::into),
+            NextCall::Live(call) => self.pop_live(call, now),
             NextCall::BestEffort => {
-                let one_call = Duration::from_secs(1);
-                let now = self.best_effort_clock.now(now);
-                // A late call is caught up on, a second one is not.
-                self.next_best_effort = self.next_best_effort.max(now - one_call) + one_call;
+                self.pace_best_effort(now);
                 self.queue.pop_best_effort().map(Into::into)
             }
+            NextCall::LiveBestEffort(call) => {
+                self.pace_best_effort(now);
+                self.pop_live(call, now)
+            }
         }
+    }
+
+    /// Counts a best-effort call.
+    fn pace_best_effort(&mut self, now: MonotonicInstant) {
+        let one_call = Duration::from_secs(1);
+        let now = self.best_effort_clock.now(now);
+        // A late call is caught up on, a second one is not.
+        self.next_best_effort = self.next_best_effort.max(now - one_call) + one_call;
+    }
+
+    fn pop_live(&mut self, call: LiveCall, now: MonotonicInstant) -> Option<PollRequest> {
+        let batch = self.live_calls.get_mut(call).pop(self.clock.now(now))?;
+        let range = Range::default();
+        Some(PollRequest::Live { call, batch, range })
     }
 
     /// Takes a call for a probe. During a fault, streams and statuses take turns: either endpoint
@@ -414,6 +445,11 @@ impl AccountPoller {
                 if let Some(discovery) = discovery.filter(|d| d.expects(*page)) {
                     discovery.reschedule_unsent(now);
                 }
+            }
+            PollRequest::Live { call, batch, .. } => {
+                let calls = self.live_calls.get_mut(*call);
+                calls.completed(batch);
+                calls.requeue(batch, virtual_now);
             }
         }
     }
@@ -494,6 +530,7 @@ impl AccountPoller {
         if self.batch_status.is_available() {
             self.enable_batching(now);
         }
+        self.live_calls.reset(virtual_now);
         if let Some(discovery) = &mut self.discovery {
             discovery.reset(now);
         }

@@ -9,10 +9,11 @@ use super::account_poller::AccountPoller;
 use super::context::{ConfigUpdate, PollerContext};
 use super::discovery::ChannelDiscovery;
 use super::in_flight::ReloadableSecret;
+use super::live_call::LiveCall;
 use super::poll_target::{ChannelSource, PollInterval, discovered_channel};
 use super::poller::{Poller, client_settings};
 use super::rate_budget::{capacity_warning, rate_limit_from_config};
-use crate::config::{self, Config, StatusMode};
+use crate::config::{self, Config, Sources, StatusMode};
 use crate::state::{ChannelKey, FreshnessPolicy, IntervalScale};
 use crate::telemetry::Endpoint;
 use polyv_client::Client;
@@ -123,6 +124,17 @@ impl Poller {
         if batch {
             let metrics = &self.context.metrics;
             metrics.begin_endpoint(&account.name, Endpoint::LiveStatus);
+        }
+        let uses_others = poll.sources == Sources::Auto;
+        if !uses_others {
+            account.use_tencent_only(now.monotonic);
+        }
+        for call in LiveCall::ALL {
+            account.live_calls.get_mut(call).set_enabled(uses_others);
+            if uses_others {
+                let metrics = &self.context.metrics;
+                metrics.begin_endpoint(&account.name, call.endpoint());
+            }
         }
     }
 
@@ -252,5 +264,6 @@ pub fn freshness_policy(config: &Config) -> FreshnessPolicy {
         max_sample_age: poll.max_sample_age,
         window: poll.window,
         sustain: poll.sustain,
+        sources: poll.sources,
     }
 }

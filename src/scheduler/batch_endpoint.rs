@@ -171,6 +171,13 @@ impl BatchEndpoint {
         self.exclusions.remove(&channel).is_some()
     }
 
+    /// Returns the channels whose exclusion lasted long enough.
+    pub(super) fn excluded_since(&self, now: MonotonicInstant) -> Vec<ChannelKey> {
+        let exclusions = self.exclusions.iter();
+        let over = exclusions.filter(|(_, exclusion)| exclusion.until <= now);
+        over.map(|(key, _)| *key).collect()
+    }
+
     /// Returns whether a channel whose exclusion lasted long enough may be part of batches again.
     /// A refused one is first sent alone: it must not fail the other channels of a batch.
     pub(super) fn readmit(
@@ -285,7 +292,7 @@ impl BatchEndpoint {
     }
 
     /// Records a failure that is not about channels.
-    fn record_failure(&mut self, now: MonotonicInstant) -> Option<BatchTransition> {
+    pub(super) fn record_failure(&mut self, now: MonotonicInstant) -> Option<BatchTransition> {
         if self.failures == 0 {
             self.other_succeeded = false;
         }

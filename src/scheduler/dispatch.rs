@@ -7,10 +7,12 @@ use super::account_poller::AccountPoller;
 use super::circuit_breaker::Permission;
 use super::in_flight::{InFlightRequest, send_request};
 use super::log_events;
+use super::poll_target::PollTarget;
 use super::poller::Poller;
 use super::request::{PollRequest, RequestKind};
+use crate::state::{NextRange, StreamSource};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
-use polyv_client::{Outcome, Permit, Wait};
+use polyv_client::{Outcome, Permit, Range, Wait};
 
 impl Poller {
     /// Sends every request that is due and allowed. Returns when to look again at the latest, or
@@ -140,7 +142,18 @@ impl Poller {
         if let PollRequest::StreamInfo { channel, range } = &mut request
             && let Some(target) = account.queue.get(*channel)
         {
-            *range = target.next_range.at(now, self.config.poll.lookback);
+            *range = range_of(
+                target,
+                StreamSource::Tencent,
+                now,
+                self.config.poll.lookback,
+            );
+        }
+        if let PollRequest::Live { batch, range, .. } = &mut request
+            && let Some(target) = batch.channels.first().and_then(|k| account.queue.get(*k))
+        {
+            let v4 = StreamSource::ListStreamInfo;
+            *range = range_of(target, v4, now, self.config.poll.lookback);
         }
         let channels = request.channels().iter();
         let targets = channels.filter_map(|key| account.queue.get(*key));
@@ -179,4 +192,20 @@ impl Poller {
         self.in_flight.insert(task.id(), in_flight);
         account.update_clock(now.monotonic);
     }
+}
+
+/// Returns the samples to request from a source: where the known samples are another source's,
+/// the whole of `lookback`.
+fn range_of(
+    target: &PollTarget,
+    source: StreamSource,
+    now: TimeSnapshot,
+    lookback: Duration,
+) -> Range {
+    let range = if target.sources.source == source {
+        target.next_range
+    } else {
+        NextRange::default()
+    };
+    range.at(now, lookback)
 }

@@ -7,12 +7,14 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::live_call::LiveCall;
 use super::request::{PollRequest, RequestKind};
 use super::virtual_clock::VirtualInstant;
 use crate::config::SecretSource;
 use polyv_client::clock::MonotonicInstant;
 use polyv_client::{
-    BadResponse, ChannelLiveStatus, ChannelPage, Client, Credentials, Error, Permit, StreamInfo,
+    BadResponse, ChannelLiveStatus, ChannelPage, ChannelPush, Client, Credentials, Error, Permit,
+    StreamInfo,
 };
 
 /// How long a secret file may take to read.
@@ -44,6 +46,7 @@ pub(super) enum Response {
     StreamInfo(StreamInfo),
     LiveStatus(Vec<ChannelLiveStatus>),
     ChannelPage(ChannelPage),
+    Streams(Vec<ChannelPush>),
 }
 
 // === impl Response ===
@@ -52,21 +55,28 @@ impl Response {
     pub(super) fn into_stream_info(self) -> Result<StreamInfo, Error> {
         match self {
             Self::StreamInfo(info) => Ok(info),
-            Self::LiveStatus(_) | Self::ChannelPage(_) => Err(mismatch()),
+            _ => Err(mismatch()),
         }
     }
 
     pub(super) fn into_live_status(self) -> Result<Vec<ChannelLiveStatus>, Error> {
         match self {
             Self::LiveStatus(statuses) => Ok(statuses),
-            Self::StreamInfo(_) | Self::ChannelPage(_) => Err(mismatch()),
+            _ => Err(mismatch()),
         }
     }
 
     pub(super) fn into_channel_page(self) -> Result<ChannelPage, Error> {
         match self {
             Self::ChannelPage(page) => Ok(page),
-            Self::StreamInfo(_) | Self::LiveStatus(_) => Err(mismatch()),
+            _ => Err(mismatch()),
+        }
+    }
+
+    pub(super) fn into_streams(self) -> Result<Vec<ChannelPush>, Error> {
+        match self {
+            Self::Streams(pushes) => Ok(pushes),
+            _ => Err(mismatch()),
         }
     }
 }
@@ -149,6 +159,22 @@ pub(super) async fn send_request(
         PollRequest::ChannelPage(page) => {
             let response = client.channel_list(permit, page).await;
             response.map(Response::ChannelPage)
+        }
+        PollRequest::Live {
+            call: LiveCall::Streams,
+            ..
+        } => {
+            let response = client.get_streams(permit, &ids).await;
+            response.map(Response::Streams)
+        }
+        PollRequest::Live {
+            call: LiveCall::StreamInfoV4,
+            range,
+            ..
+        } => {
+            let id = ids.first().copied().unwrap_or_default();
+            let response = client.list_stream_info(permit, id, range).await;
+            response.map(Response::StreamInfo)
         }
     };
     Completion {

@@ -9,9 +9,10 @@ use super::circuit_breaker::{OpenReason, Outage};
 use super::failure_class::FailureClass;
 use super::global_backoff::BackoffTransition;
 use super::in_flight::InFlightRequest;
+use super::live_call::LiveCall;
 use super::poll_target::{LoggedFailure, PollTarget};
 use super::request::{ChannelBatch, RequestKind};
-use crate::state::{ChannelKey, DiscardCounts, LiveState, StateTransition};
+use crate::state::{ChannelKey, DiscardCounts, LiveState, SourceChoice, StateTransition};
 use polyv_client::clock::MonotonicInstant;
 use polyv_client::{ClockSkew, Error, Outcome};
 
@@ -227,6 +228,40 @@ pub(super) fn state_changed(account: &str, target: &PollTarget, transition: &Sta
             channel, name, from, to, "the channel's state changed"
         );
     }
+}
+
+/// Logs that a channel's samples come from another source.
+pub(super) fn source_changed(account: &str, target: &PollTarget, choice: SourceChoice) {
+    let before = target.sources;
+    if (before.source, before.reason) != (choice.source, choice.reason) {
+        debug!(
+            account, channel = %target.channel.id, name = %target.channel.name,
+            source = choice.source.as_str(), reason = choice.reason.as_str(),
+            "the source of the channel's samples"
+        );
+    }
+}
+
+/// Logs a failed call about live channels.
+pub(super) fn live_call_failed(account: &str, call: LiveCall, batch: &ChannelBatch, error: &Error) {
+    let (endpoint, channels) = (call.endpoint().as_str(), batch.channels.len());
+    debug!(account, endpoint, channels, %error, "a call about live channels failed");
+}
+
+/// Logs that a call about live channels is not offered, or does not work.
+pub(super) fn live_call_unavailable(account: &str, call: LiveCall, error: &Error) {
+    let endpoint = call.endpoint().as_str();
+    info!(
+        account, endpoint, %error,
+        "Polyv does not offer this call for the account, or it fails: it is tried every 10 minutes, \
+         and everything else goes on without it"
+    );
+}
+
+/// Logs that a call about live channels works again.
+pub(super) fn live_call_available(account: &str, call: LiveCall) {
+    let endpoint = call.endpoint().as_str();
+    info!(account, endpoint, "Polyv offers this call again");
 }
 
 /// Logs that channels cannot be polled in batches.

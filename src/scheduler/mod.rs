@@ -5,7 +5,8 @@
 //! request runs in a task of its own, and is cancelled when the poller ends.
 //!
 //! Live channels are polled individually for their stream information. Other channels are polled
-//! for their status [in batches](batch_endpoint) while Polyv allows it. Accounts with `discover`
+//! for their status [in batches](batch_endpoint) while Polyv allows it. Further calls about live
+//! channels, many in one where Polyv takes many, [supplement](live_batches) that. Accounts with `discover`
 //! have their channels [listed](discovery). Each of these is a [request] of an account.
 //!
 //! From the inside out, a request waits for its channel's [schedule] (phase and back-off), its
@@ -26,6 +27,9 @@ mod failure_streak;
 mod global_backoff;
 mod health;
 mod in_flight;
+mod live_batches;
+mod live_call;
+mod live_calls;
 mod log_events;
 mod poll_queue;
 mod poll_target;
@@ -34,6 +38,7 @@ mod rate_budget;
 mod request;
 mod response;
 mod schedule;
+mod sources;
 mod spare_calls;
 mod virtual_clock;
 

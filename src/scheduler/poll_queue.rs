@@ -363,10 +363,16 @@ impl PollQueue {
         now: VirtualInstant,
     ) {
         let targets = self.channels.iter();
-        let intervals = targets.map(|(key, target)| (*key, interval(target)));
-        for (key, interval) in intervals.collect::<Vec<_>>() {
+        let intervals = targets.map(|(key, target)| {
+            // The samples of a channel with another source say as well whether it is live.
+            let has_other_source = target.live && !target.sources.uses_tencent();
+            (*key, interval(target), has_other_source)
+        });
+        for (key, interval, has_other_source) in intervals.collect::<Vec<_>>() {
             self.dequeue_status(key);
-            self.enqueue_stream(key, interval, now);
+            if !has_other_source {
+                self.enqueue_stream(key, interval, now);
+            }
         }
     }
 
@@ -374,6 +380,13 @@ impl PollQueue {
     pub(super) fn enable_batching(&mut self, endpoint: &BatchEndpoint, now: VirtualInstant) {
         for key in self.idle(endpoint).collect::<Vec<_>>() {
             self.dequeue_stream(key);
+            self.enqueue_status_also(key, now);
+        }
+        let targets = self.channels.iter();
+        let other_source = targets.filter(|(key, target)| {
+            target.live && !target.sources.uses_tencent() && !endpoint.is_excluded(**key)
+        });
+        for key in other_source.map(|(key, _)| *key).collect::<Vec<_>>() {
             self.enqueue_status_also(key, now);
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::schedule::{PollSchedule, next_slot};
 use super::virtual_clock::VirtualInstant;
 use crate::config;
-use crate::state::{ChannelKey, NextRange};
+use crate::state::{ChannelKey, NextRange, SourceChoice};
 use polyv_client::clock::MonotonicInstant;
 
 /// Consecutive failures of a live channel's stream information before its status is used instead.
@@ -56,6 +56,8 @@ pub(super) struct PollTarget {
     pub(super) next_range: NextRange,
     /// Whether it was expected to be live at its last update, by its plan for example.
     pub(super) expected_live: bool,
+    /// Where its samples come from.
+    pub(super) sources: SourceChoice,
     /// Boxed, since few channels have one.
     pub(super) failure: Option<Box<LoggedFailure>>,
     /// Whether ignored values were logged.
@@ -129,6 +131,7 @@ impl PollTarget {
             clock_retried: false,
             next_range: NextRange::default(),
             expected_live: false,
+            sources: SourceChoice::default(),
             failure: None,
             discard_logged: false,
         }

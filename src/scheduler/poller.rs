@@ -132,6 +132,8 @@ impl Poller {
         }
         for account in &mut self.accounts {
             account.try_batch_status(now.monotonic);
+            let virtual_now = account.clock.now(now.monotonic);
+            account.live_calls.tick(virtual_now, now.monotonic);
             let fallback = account.fallback_channels();
             let metrics = &self.context.metrics;
             metrics.set_status_fallback(&account.name, fallback);

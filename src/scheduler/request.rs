@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::live_call::LiveCall;
 use crate::state::ChannelKey;
 use crate::telemetry::Endpoint;
 use polyv_client::clock::MonotonicInstant;
@@ -28,6 +29,15 @@ pub(super) enum PollRequest {
     LiveStatus(ChannelBatch),
     /// One page of the account's channel list.
     ChannelPage(ChannelPageRequest),
+    /// A call about live channels beside the polls of their streams.
+    Live {
+        /// The kind of call.
+        call: LiveCall,
+        /// Its channels.
+        batch: ChannelBatch,
+        /// The requested samples, where it is about samples; chosen when the request is sent.
+        range: Range,
+    },
 }
 
 /// The channels of one call.
@@ -73,7 +83,7 @@ impl PollRequest {
             Self::StreamInfo { channel, .. } | Self::MissingSamples { channel, .. } => {
                 std::slice::from_ref(channel)
             }
-            Self::LiveStatus(batch) => &batch.channels,
+            Self::LiveStatus(batch) | Self::Live { batch, .. } => &batch.channels,
             Self::ChannelPage(_) => &[],
         }
     }
@@ -84,6 +94,7 @@ impl PollRequest {
             Self::StreamInfo { .. } | Self::MissingSamples { .. } => Endpoint::StreamInfo,
             Self::LiveStatus(_) => Endpoint::LiveStatus,
             Self::ChannelPage(_) => Endpoint::ChannelList,
+            Self::Live { call, .. } => call.endpoint(),
         }
     }
 }

@@ -6,13 +6,16 @@ use super::freshness::{FreshnessPolicy, IntervalScale};
 use super::history::StreamHistory;
 use super::liveness::{LiveState, Liveness};
 use super::poll_log::PollLog;
+use super::push::{self, Push, PushState};
 use super::requested_samples::unique;
 use super::sample_validation::{DiscardCounts, DiscardReason, SampleValidator, ValidSample};
+use super::source::{SourceChoice, SourceSelection, StreamSource, V4_INTERVAL};
 use super::stream::{Ingested, Stream, StreamSnapshot};
 use super::update::{ChannelActivity, CorrectedSample, NewSample, NextRange, RANGE_OVERLAP};
 use super::viewers::Viewers;
+use crate::config::Sources;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
-use polyv_client::{LiveStatus, Outcome, Range, StreamInfo, StreamName, ViewerCount};
+use polyv_client::{ChannelPush, LiveStatus, Outcome, Range, StreamInfo, StreamName, ViewerCount};
 
 /// The state of one channel: its liveness, its streams and its latest polls.
 #[derive(Debug, Clone)]
@@ -49,6 +52,10 @@ pub(super) struct ChannelState {
     next_look_back: Option<MonotonicInstant>,
     /// Whether the next request does.
     looks_back: bool,
+    /// The choice of the call that samples come from.
+    sources: SourceSelection,
+    /// What is pushed, as Polyv said last. Boxed, since most channels are not live.
+    push: Option<Box<PushState>>,
 }
 
 /// What a response changed: the samples that it added and those that were discarded.
@@ -73,6 +80,8 @@ const MAX_STREAM_LAG: Duration = Duration::from_secs(5 * 60);
 const REPLACEABLE_AFTER: Duration = Duration::from_secs(30);
 /// How long a channel counts as recently live after its session has ended.
 const RECENTLY_LIVE_SPAN: Duration = Duration::from_secs(3600);
+/// The longest interval of snapshots.
+const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(30);
 
 // === impl ChannelState ===
 
@@ -97,6 +106,8 @@ impl ChannelState {
             max_range: None,
             next_look_back: None,
             looks_back: false,
+            sources: SourceSelection::default(),
+            push: None,
         }
     }
 
@@ -121,7 +132,11 @@ impl ChannelState {
     /// The poll interval in the channel's present state.
     pub(super) fn interval(&self, policy: &FreshnessPolicy) -> Duration {
         match self.liveness.state {
-            LiveState::Live => self.live_interval,
+            LiveState::Live => match self.source(policy) {
+                StreamSource::Tencent => self.live_interval,
+                StreamSource::ListStreamInfo => self.live_interval.max(V4_INTERVAL),
+                StreamSource::Snapshot => self.live_interval.min(SNAPSHOT_INTERVAL),
+            },
             LiveState::NotLive | LiveState::Unknown => policy.idle_interval,
         }
     }
@@ -170,32 +185,178 @@ impl ChannelState {
             recently_live_until: self.recently_live_until(),
             reported_live_until: reported_live
                 .and_then(|_| self.reported_until(policy, IntervalScale::NONE)),
+            sources: self.source_choice(policy),
         }
     }
 
-    /// Applies the stream information of a channel that is live.
+    /// The call that samples come from.
+    pub(super) fn source(&self, policy: &FreshnessPolicy) -> StreamSource {
+        self.source_choice(policy).source
+    }
+
+    /// The choice of the call that samples come from.
+    pub(super) fn source_choice(&self, policy: &FreshnessPolicy) -> SourceChoice {
+        match policy.sources {
+            Sources::Tencent => SourceChoice::TENCENT_ONLY,
+            Sources::Auto => {
+                let is_live = self.liveness.state == LiveState::Live;
+                self.sources.choice(is_live, self.liveness.session_began)
+            }
+        }
+    }
+
+    /// What is pushed to the channel, while it is live and that is known.
+    pub(super) fn push(&self, now: TimeSnapshot) -> Option<&Push> {
+        let push = self
+            .push
+            .as_ref()
+            .filter(|push| push.is_valid(now.monotonic))?;
+        (self.liveness.state == LiveState::Live).then_some(&push.push)
+    }
+
+    /// Applies the stream information of a channel that is live, by the Tencent call.
     pub(super) fn apply_stream_info(
         &mut self,
         now: TimeSnapshot,
         info: &StreamInfo,
         policy: &FreshnessPolicy,
     ) -> UpdateSummary {
+        self.apply_samples(StreamSource::Tencent, now, info, policy)
+    }
+
+    /// Applies the stream information of a channel that is live, from one of the two calls for
+    /// it. The samples count where that call is the channel's source.
+    pub(super) fn apply_samples(
+        &mut self,
+        source: StreamSource,
+        now: TimeSnapshot,
+        info: &StreamInfo,
+        policy: &FreshnessPolicy,
+    ) -> UpdateSummary {
         let pause = self.last_success.map(|last| now.monotonic.since(last));
-        self.record_success(Outcome::Ok, now);
+        if source == StreamSource::Tencent || source == self.source(policy) {
+            self.observe_live(now);
+        }
+        let mut digest = UpdateSummary::default();
+        self.validator
+            .discard_unreadable(info.unreadable, &mut digest.discarded);
+        let valid = info.samples.iter().filter_map(|raw| {
+            self.validator
+                .validate(raw, now.server_time, &mut digest.discarded)
+        });
+        let mut samples: Vec<ValidSample> = valid.collect();
+        let not_before = self.liveness.not_before;
+        let of_session = |time: Timestamp| not_before.is_none_or(|before| time > before);
+        let has_samples = samples.iter().any(|sample| of_session(sample.time));
+        match source {
+            StreamSource::Tencent if has_samples => self.sources.observe_tencent_samples(),
+            StreamSource::ListStreamInfo => self.sources.observe_v4(has_samples),
+            StreamSource::Tencent | StreamSource::Snapshot => {}
+        }
+        self.decide_source(now, policy);
+        if source != self.source(policy) {
+            samples.clear();
+        } else {
+            self.record_success(Outcome::Ok, now);
+        }
+        self.ingest_response(samples, pause, now, policy, &mut digest);
+        if source == self.source(policy) {
+            let new_samples = u64::try_from(digest.new_samples.len()).unwrap_or(u64::MAX);
+            self.poll_log
+                .push(Outcome::Ok, None, new_samples, now.monotonic);
+        }
+        digest
+    }
+
+    /// Applies what is pushed to the channel. A stream is a sample where snapshots are the
+    /// channel's source; the response says that the channel is live where the Tencent call is not
+    /// made or fails.
+    pub(super) fn apply_push(
+        &mut self,
+        push: &ChannelPush,
+        now: TimeSnapshot,
+        policy: &FreshnessPolicy,
+    ) -> UpdateSummary {
+        let pause = self.last_success.map(|last| now.monotonic.since(last));
+        self.push = Some(Box::new(PushState::new(push, now)));
+        let mut digest = UpdateSummary::default();
+        let choice = self.source_choice(policy);
+        let in_session = self.liveness.state == LiveState::Live || self.liveness.is_lost_session();
+        let may_be_live = if choice.uses_tencent() {
+            let fails = self.last_outcome.is_some_and(|last| !last.is_success());
+            fails && !(in_session && choice.is_settled)
+        } else {
+            in_session
+        };
+        if push.live && may_be_live {
+            self.observe_live(now);
+        }
+        self.decide_source(now, policy);
+        let is_source = self.source(policy) == StreamSource::Snapshot;
+        if is_source && push.live && self.liveness.state == LiveState::Live {
+            self.record_success(Outcome::Ok, now);
+            let sample = push::sample(push, now).into_iter().collect();
+            self.ingest_response(sample, pause, now, policy, &mut digest);
+            let new_samples = u64::try_from(digest.new_samples.len()).unwrap_or(u64::MAX);
+            self.poll_log
+                .push(Outcome::Ok, None, new_samples, now.monotonic);
+        }
+        digest
+    }
+
+    /// Records that a source is not offered for the channel any more.
+    pub(super) fn give_up_source(
+        &mut self,
+        source: StreamSource,
+        now: TimeSnapshot,
+        policy: &FreshnessPolicy,
+    ) {
+        if source == StreamSource::Snapshot {
+            self.push = None;
+        }
+        self.sources.give_up(source);
+        self.decide_source(now, policy);
+    }
+
+    /// Makes the choice of the source if its time has come.
+    fn decide_source(&mut self, now: TimeSnapshot, policy: &FreshnessPolicy) {
+        if policy.sources == Sources::Tencent || self.liveness.state != LiveState::Live {
+            return;
+        }
+        let live_for = now.monotonic.since(self.liveness.session_began);
+        let push = self
+            .push
+            .as_ref()
+            .filter(|push| push.is_valid(now.monotonic));
+        let is_pushing = push.is_some_and(|push| push.push.is_pushing == Some(true));
+        self.sources.decide(live_for, is_pushing);
+        // What the first guess brought is not continued.
+        if self.source(policy) != StreamSource::Snapshot {
+            self.streams
+                .retain(|stream| !push::is_snapshot(&stream.name));
+        }
+    }
+
+    fn observe_live(&mut self, now: TimeSnapshot) {
         if self.liveness.observe_live(now) {
             for stream in &mut self.streams {
                 stream.begin_session(self.liveness.not_before);
             }
+            self.sources.begin_session();
         }
         self.last_live = Some(now.monotonic);
-        let mut digest = UpdateSummary::default();
-        self.validator
-            .discard_unreadable(info.unreadable, &mut digest.discarded);
-        let samples = info.samples.iter().filter_map(|raw| {
-            self.validator
-                .validate(raw, now.server_time, &mut digest.discarded)
-        });
-        let samples = unique(samples.collect());
+    }
+
+    /// Adds the samples of a response.
+    fn ingest_response(
+        &mut self,
+        samples: Vec<ValidSample>,
+        pause: Option<Duration>,
+        now: TimeSnapshot,
+        policy: &FreshnessPolicy,
+        digest: &mut UpdateSummary,
+    ) {
+        let samples = unique(samples);
 
         let (mut known, mut unknown): (Vec<_>, Vec<_>) = samples
             .chunk_by(|a, b| a.stream == b.stream)
@@ -215,7 +376,7 @@ impl ChannelState {
                 .zip(newest(of_stream))
                 .map_or(Duration::ZERO, |(channel, stream)| channel.since(stream));
             let overdue = lag.min(pause.unwrap_or(lag));
-            self.ingest(of_stream, overdue, now, policy, &mut digest);
+            self.ingest(of_stream, overdue, now, policy, digest);
         }
         self.validator.finish_response();
         if !digest.new_samples.is_empty() {
@@ -228,10 +389,6 @@ impl ChannelState {
             self.next_look_back = Some(next_look_back);
         }
         self.compact(now);
-        let new_samples = u64::try_from(digest.new_samples.len()).unwrap_or(u64::MAX);
-        self.poll_log
-            .push(Outcome::Ok, None, new_samples, now.monotonic);
-        digest
     }
 
     /// Applies a response by which the channel is not live.
@@ -245,8 +402,48 @@ impl ChannelState {
         self.reported = self
             .reported
             .filter(|(status, _)| *status != LiveStatus::Live);
+        self.push = None;
         self.liveness.observe_not_live(now);
         self.compact(now);
+    }
+
+    /// Applies a failed call of a source that is not the Tencent call, or its response that
+    /// nothing is pushed: only the Tencent call and the status end a session.
+    pub(super) fn apply_source_error(
+        &mut self,
+        source: StreamSource,
+        outcome: Outcome,
+        message: &str,
+        now: TimeSnapshot,
+        policy: &FreshnessPolicy,
+    ) {
+        if source == self.source(policy) {
+            if outcome.is_success() {
+                self.record_success(outcome, now);
+            }
+            self.apply_error(outcome, message, now.monotonic);
+        }
+        if source == StreamSource::ListStreamInfo {
+            self.sources.observe_v4(false);
+        }
+        self.decide_source(now, policy);
+    }
+
+    /// Applies a failed Tencent call: of a channel with another source it tells nothing, unless
+    /// that says that the channel is not live any more.
+    pub(super) fn apply_tencent_error(
+        &mut self,
+        outcome: Outcome,
+        message: &str,
+        now: TimeSnapshot,
+        policy: &FreshnessPolicy,
+    ) {
+        if self.source(policy) == StreamSource::Tencent {
+            self.apply_error(outcome, message, now.monotonic);
+        } else if self.push.as_ref().is_some_and(|push| !push.is_live) {
+            self.apply_not_live(now);
+        }
+        self.decide_source(now, policy);
     }
 
     /// Applies the status that Polyv reports. Whether the channel is live depends on its stream
@@ -316,7 +513,9 @@ impl ChannelState {
         let missed_from = self.missed_from();
         let viewers = self.viewers.fresh_for(now.server_time);
         let viewers = viewers.map(|left| now.monotonic + left);
-        let later = [missed_from, self.reported_until(policy, scale), viewers];
+        let push = self.push.as_ref().map(|push| push.valid_until());
+        let reported = self.reported_until(policy, scale);
+        let later = [missed_from, push, reported, viewers];
         let later = later.into_iter().flatten().filter(|at| *at > now.monotonic);
         valid_until.into_iter().chain(later).chain(streams).min()
     }
@@ -373,6 +572,8 @@ impl ChannelState {
 
     fn staleness_timeout(&self, policy: &FreshnessPolicy, scale: IntervalScale) -> Duration {
         let scale = match self.liveness.state {
+            // These calls are made with what is left of the rate limit.
+            LiveState::Live if self.source(policy) == StreamSource::ListStreamInfo => scale.idle,
             LiveState::Live => scale.all,
             LiveState::NotLive | LiveState::Unknown => scale.idle,
         };

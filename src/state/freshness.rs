@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::Sources;
+
 /// The settings of the configuration's `poll` section that all channels share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FreshnessPolicy {
@@ -18,6 +20,8 @@ pub struct FreshnessPolicy {
     pub window: Duration,
     /// The span of the maxima.
     pub sustain: Duration,
+    /// Where samples come from.
+    pub sources: Sources,
 }
 
 /// The ratio of present to configured poll intervals, 1 or more.

@@ -121,6 +121,11 @@ impl Liveness {
         self.record_response(LiveState::NotLive, now.monotonic);
     }
 
+    /// Whether a session was going on when its state became unknown.
+    pub(super) fn is_lost_session(&self) -> bool {
+        self.state == LiveState::Unknown && matches!(self.known, Some(Observation::Live))
+    }
+
     /// Until when the state is valid, if no further poll succeeds.
     pub(super) fn valid_until(&self, staleness_timeout: Duration) -> Option<MonotonicInstant> {
         match self.state {

@@ -11,6 +11,8 @@ use super::freshness::{FreshnessPolicy, IntervalScale};
 use super::health::{HealthIssue, has_transient_issue};
 use super::history::StreamHistory;
 use super::liveness::LiveState;
+use super::push::Push;
+use super::source::SourceChoice;
 use super::stream::StreamSnapshot;
 use crate::plan::PlanStatus;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
@@ -41,6 +43,10 @@ pub struct ChannelSnapshot {
     pub last_new_sample: Option<Timestamp>,
     /// The newest sample of any stream, by its own time.
     pub last_sample: Option<Timestamp>,
+    /// Where the samples of a live channel come from; `None` while it is not live.
+    pub sources: Option<SourceChoice>,
+    /// What is pushed to a live channel, where that is known.
+    pub push: Option<Push>,
     /// The streams whose samples are current.
     pub streams: Vec<StreamSnapshot>,
     /// The channel's problems, the worst first.
@@ -107,6 +113,7 @@ impl ChannelSnapshot {
         } = context;
         let streams = channel.visible_streams(now, policy, scale);
         let expect = &meta.channel.expect;
+        let is_live = channel.liveness.state == LiveState::Live;
         let timestamp =
             |moment: Option<MonotonicInstant>| moment.map(|moment| context.timestamp(moment));
         Self {
@@ -120,6 +127,8 @@ impl ChannelSnapshot {
             last_success: timestamp(channel.last_success),
             last_new_sample: timestamp(channel.last_new_sample),
             last_sample: channel.last_sample,
+            sources: is_live.then(|| channel.source_choice(policy)),
+            push: channel.push(now).cloned(),
             has_transient_issue: has_transient_issue(&streams, expect),
             problems: channel.health_issues(
                 &streams,

@@ -10,13 +10,14 @@ use super::freshness::{FreshnessPolicy, IntervalScale};
 use super::history::StreamHistory;
 use super::liveness::LiveState;
 use super::snapshot::{ChannelDetail, ChannelSnapshot};
+use super::source::StreamSource;
 use super::status_counts::StatusCounts;
 use super::store_inner::{SLICE, StoreInner};
 use super::transition::StateTransition;
 use super::update::ChannelUpdate;
 use crate::plan::Schedule;
 use polyv_client::clock::{TimeSnapshot, Timestamp};
-use polyv_client::{BadResponse, Error, LiveStatus, Range, StreamInfo, ViewerCount};
+use polyv_client::{BadResponse, ChannelPush, Error, LiveStatus, Range, StreamInfo, ViewerCount};
 
 /// All channels: changed by responses and by time, read as snapshots.
 ///
@@ -132,6 +133,63 @@ impl ChannelStore {
         })
     }
 
+    /// Applies the samples of the v4 call for stream information.
+    pub fn apply_stream_info_v4(
+        &self,
+        key: ChannelKey,
+        info: &StreamInfo,
+        now: TimeSnapshot,
+    ) -> Option<ChannelUpdate> {
+        let update = self.apply(key, None, now, |channel, policy, now| {
+            channel.apply_samples(StreamSource::ListStreamInfo, now, info, policy)
+        })?;
+        Some(update.observed_by(StreamSource::ListStreamInfo))
+    }
+
+    /// Applies what is pushed to a channel.
+    pub fn apply_push(
+        &self,
+        key: ChannelKey,
+        push: &ChannelPush,
+        now: TimeSnapshot,
+    ) -> Option<ChannelUpdate> {
+        let update = self.apply(key, None, now, |channel, policy, now| {
+            channel.apply_push(push, now, policy)
+        })?;
+        if !push.live {
+            return Some(update);
+        }
+        Some(update.observed_by(StreamSource::Snapshot))
+    }
+
+    /// Applies a failed call of a source beside the Tencent call.
+    pub fn apply_source_error(
+        &self,
+        key: ChannelKey,
+        source: StreamSource,
+        error: &Error,
+        now: TimeSnapshot,
+    ) -> Option<ChannelUpdate> {
+        self.apply(key, None, now, |channel, policy, now| {
+            let message = error.to_string();
+            channel.apply_source_error(source, error.outcome(), &message, now, policy);
+            UpdateSummary::default()
+        })
+    }
+
+    /// Records that a source is not offered for a channel any more.
+    pub fn give_up_source(
+        &self,
+        key: ChannelKey,
+        source: StreamSource,
+        now: TimeSnapshot,
+    ) -> Option<ChannelUpdate> {
+        self.apply(key, None, now, |channel, policy, now| {
+            channel.give_up_source(source, now, policy);
+            UpdateSummary::default()
+        })
+    }
+
     /// Applies the response that a channel is not live.
     pub fn apply_not_live(&self, key: ChannelKey, now: TimeSnapshot) -> Option<ChannelUpdate> {
         self.apply(key, Some(LiveState::NotLive), now, |channel, _, now| {
@@ -140,7 +198,7 @@ impl ChannelStore {
         })
     }
 
-    /// Applies a failed poll; `requested` is the range of samples that it requested, if it did.
+    /// Applies a failed poll of a channel, by the Tencent call or by its status; `requested` is the range of samples that it requested, if it did.
     pub fn apply_error(
         &self,
         key: ChannelKey,
@@ -148,13 +206,13 @@ impl ChannelStore {
         requested: Option<Range>,
         now: TimeSnapshot,
     ) -> Option<ChannelUpdate> {
-        self.apply(key, None, now, |channel, _, now| {
+        self.apply(key, None, now, |channel, policy, now| {
             if let (Error::BadResponse(BadResponse::TooLarge { .. }), Some(range)) =
                 (error, requested)
             {
                 channel.shrink_query_range(range, now);
             }
-            channel.apply_error(error.outcome(), &error.to_string(), now.monotonic);
+            channel.apply_tencent_error(error.outcome(), &error.to_string(), now, policy);
             UpdateSummary::default()
         })
     }

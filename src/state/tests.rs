@@ -21,6 +21,7 @@ const POLICY: FreshnessPolicy = FreshnessPolicy {
     max_sample_age: Duration::from_secs(15 * 60),
     window: Duration::from_secs(90),
     sustain: Duration::from_secs(30),
+    sources: crate::config::Sources::Auto,
 };
 const INTERVAL: Duration = Duration::from_secs(15);
 const START: i64 = 1_700_000_000_000;

@@ -6,6 +6,7 @@ use super::channel_key::ChannelKey;
 use super::liveness::LiveState;
 use super::sample_validation::DiscardCounts;
 use super::sample_values::SampleValues;
+use super::source::{SourceChoice, StreamSource};
 use super::transition::StateTransition;
 use crate::plan::PlannedBroadcast;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
@@ -107,6 +108,8 @@ pub struct ChannelActivity {
     pub recently_live_until: Option<MonotonicInstant>,
     /// Until when the channel counts as live because Polyv last reported that status.
     pub reported_live_until: Option<MonotonicInstant>,
+    /// Where the channel's samples come from.
+    pub sources: SourceChoice,
 }
 
 /// The samples to request next: all that are not known yet, and a few that are.
@@ -118,18 +121,33 @@ pub struct NextRange {
     pub(super) limit: Option<Duration>,
 }
 
+// === impl ChannelUpdate ===
+
+impl ChannelUpdate {
+    /// The update by a response of a source: where it is the channel's, the response says that
+    /// the channel is live.
+    pub(super) fn observed_by(mut self, source: StreamSource) -> Self {
+        let is_source = self.activity.sources.source == source;
+        if is_source && self.activity.state == LiveState::Live {
+            self.observed = Some(LiveState::Live);
+        }
+        self
+    }
+}
+
 // === impl ChannelActivity ===
 
 impl ChannelActivity {
     /// The activity of a channel that was not polled yet.
     #[must_use]
-    pub const fn unknown(live_interval: Duration) -> Self {
+    pub fn unknown(live_interval: Duration) -> Self {
         Self {
             state: LiveState::Unknown,
             is_expected_live: false,
             live_interval,
             recently_live_until: None,
             reported_live_until: None,
+            sources: SourceChoice::default(),
         }
     }
 

@@ -30,6 +30,10 @@ pub enum Endpoint {
     LiveStatus,
     /// An account's channels.
     ChannelList,
+    /// What is pushed to live channels.
+    Streams,
+    /// A live channel's samples, on other CDNs than Tencent's as well.
+    StreamInfoV4,
 }
 
 const REQUEST_SECONDS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -322,13 +326,23 @@ impl Metrics {
 // === impl Endpoint ===
 
 impl Endpoint {
-    const ALL: [Self; 3] = [Self::StreamInfo, Self::LiveStatus, Self::ChannelList];
+    const ALL: [Self; 5] = [
+        Self::StreamInfo,
+        Self::LiveStatus,
+        Self::ChannelList,
+        Self::Streams,
+        Self::StreamInfoV4,
+    ];
 
-    const fn as_str(self) -> &'static str {
+    /// The label's value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::StreamInfo => "stream_info",
             Self::LiveStatus => "live_status",
             Self::ChannelList => "channel_list",
+            Self::Streams => "streams",
+            Self::StreamInfoV4 => "stream_info_v4",
         }
     }
 }

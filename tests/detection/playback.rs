@@ -100,6 +100,7 @@ impl Exporter {
             max_sample_age: Duration::from_secs(15 * 60),
             window: Duration::from_secs(90),
             sustain: Duration::from_secs(30),
+            sources: polyv_exporter::config::Sources::Auto,
         };
         let store = Arc::new(ChannelStore::new(policy, EPOCH));
         let metrics = Metrics::new().unwrap();

@@ -45,6 +45,18 @@ impl Poller {
             }
             return;
         }
+        if let PollRequest::Live { call, batch, .. } = &in_flight.request {
+            let mut handler = ResponseHandler {
+                virtual_now: account.clock.now(now.monotonic),
+                account,
+                context: &self.context,
+                in_flight,
+                class: FailureClass::new(outcome, true),
+                now,
+            };
+            handler.live_call(*call, batch, result);
+            return;
+        }
         if !matches!(outcome, Outcome::Timeout | Outcome::ConnectionFailed) {
             account.observe_latency(took);
         }
@@ -93,6 +105,8 @@ impl Poller {
                 let result = result.and_then(Response::into_channel_page);
                 self.handle_channel_page(index, *page, result, class, now);
             }
+            // Handled above.
+            PollRequest::Live { .. } => {}
         }
     }
 

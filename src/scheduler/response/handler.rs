@@ -34,10 +34,13 @@ impl ResponseHandler<'_> {
         if let Some(target) = account.queue.get_mut(update.key) {
             target.next_range = update.next_range;
             target.expected_live = update.activity.is_expected_live;
+            log_events::source_changed(&account.name, target, update.activity.sources);
             for transition in &update.transitions {
                 log_events::state_changed(&account.name, target, transition);
             }
         }
+        self.account
+            .apply_activity(update.key, update.activity, self.now.monotonic);
         for subscriber in &self.context.subscribers {
             subscriber.channel_updated(update, self.now);
         }

@@ -24,7 +24,12 @@ impl ResponseHandler<'_> {
         if batch.isolated {
             self.account.batch_status.isolated_done();
         }
-        match result.and_then(|statuses| self.check_coverage(batch, statuses)) {
+        let result = result.and_then(|statuses| {
+            let statuses = statuses.into_iter();
+            let by_id = statuses.map(|channel| (channel.channel_id, channel.status));
+            self.check_coverage(batch, by_id.collect(), "the status")
+        });
+        match result {
             Ok(statuses) => {
                 self.account.clock_retried = false;
                 let status = &mut self.account.batch_status;
@@ -59,25 +64,22 @@ impl ResponseHandler<'_> {
     }
 
     /// Checks that a response is about the requested channels, or most of them.
-    fn check_coverage(
+    pub(super) fn check_coverage<T>(
         &self,
         batch: &ChannelBatch,
-        statuses: Vec<ChannelLiveStatus>,
-    ) -> Result<Statuses, Error> {
-        let statuses: Statuses = statuses
-            .into_iter()
-            .map(|channel| (channel.channel_id, channel.status))
-            .collect();
+        by_id: HashMap<String, T>,
+        what: &str,
+    ) -> Result<HashMap<String, T>, Error> {
         let channels = batch.channels.iter();
         let targets = channels.filter_map(|key| self.account.queue.get(*key));
-        let is_present = targets.map(|target| statuses.contains_key(&*target.channel.id));
+        let is_present = targets.map(|target| by_id.contains_key(&*target.channel.id));
         let is_present: Vec<bool> = is_present.collect();
         let present = is_present.iter().filter(|is_present| **is_present).count();
         if 2 * present < is_present.len() {
-            let why = format!("the status of {present} channels of {}", is_present.len());
+            let why = format!("{what} of {present} channels of {}", is_present.len());
             return Err(Error::BadResponse(BadResponse::UnexpectedData(why)));
         }
-        Ok(statuses)
+        Ok(by_id)
     }
 
     /// Applies the status of one channel.
@@ -98,6 +100,7 @@ impl ResponseHandler<'_> {
             return;
         };
         let is_live = *status == LiveStatus::Live;
+        let has_other_source = target.live && !target.sources.uses_tencent();
         let was_excluded = account.batch_status.include(key) && !target.overrules_status();
         let ends_live = !is_live && (target.status_is_authoritative() || was_excluded);
         let store = &self.context.store;
@@ -123,7 +126,7 @@ impl ResponseHandler<'_> {
         }
         let starts_stream = target.overrules_status() && target.stream.is_none();
         let queue = &mut account.queue;
-        if is_live && !has_newer {
+        if is_live && !has_newer && !has_other_source {
             // Its stream information is polled instead: at once, unless many live channels are
             // found together at the start, or the rate budget does not suffice.
             queue.dequeue_status(key);
@@ -152,12 +155,13 @@ impl ResponseHandler<'_> {
             return;
         };
         let has_stream = target.stream.is_some();
+        let has_other_source = target.live && !target.sources.uses_tencent();
         account.queue.dequeue_status(key);
         let status = &mut account.batch_status;
         if status.exclude(key, refused, self.now.monotonic) {
             log_events::batch_exclusion(account, key);
         }
-        if !has_stream {
+        if !has_stream && !has_other_source {
             self.poll_stream_now(key);
         }
     }
@@ -179,8 +183,8 @@ impl ResponseHandler<'_> {
     fn requeue_failed(&mut self, batch: &ChannelBatch, error: &Error) {
         for key in &batch.channels {
             let target = self.account.queue.get(*key);
-            // The result of its stream information counts, where that is polled.
-            if target.is_some_and(|target| target.stream.is_none()) {
+            // The result of its stream information counts, where that is polled, or of its source.
+            if target.is_some_and(|target| target.stream.is_none() && !target.live) {
                 self.account.queue.mark_polled(*key);
                 let store = &self.context.store;
                 if let Some(update) = store.apply_error(*key, error, None, self.now) {

@@ -3,5 +3,6 @@
 mod channel_page;
 mod completion;
 mod handler;
+mod live_calls;
 mod live_status;
 mod stream_info;

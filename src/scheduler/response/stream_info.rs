@@ -34,12 +34,14 @@ impl ResponseHandler<'_> {
         let (account, class, virtual_now) = (&mut *self.account, self.class, self.virtual_now);
         if outcome.is_success() {
             account.batch_status.observe_other_success();
+            account.live_calls.observe_other_success();
         }
         account.queue.mark_polled(key);
         let Some(target) = account.queue.get_mut(key) else {
             return;
         };
         let was_live = target.live;
+        let uses_tencent = target.sources.uses_tencent();
         if class == FailureClass::Success {
             target.clock_retried = false;
             target.set_live(outcome == Outcome::Ok, now.monotonic);
@@ -49,7 +51,8 @@ impl ResponseHandler<'_> {
             outcome == Outcome::ClockSkew && !std::mem::replace(&mut target.clock_retried, true);
         let interval = account.interval_for(key, now.monotonic);
         match outcome {
-            Outcome::Ok => {
+            // Otherwise another source has its samples, and its status is polled.
+            Outcome::Ok if uses_tencent => {
                 account.queue.dequeue_status(key);
                 account.queue.enqueue_stream(key, interval, virtual_now);
             }

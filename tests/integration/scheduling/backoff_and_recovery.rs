@@ -399,7 +399,7 @@ async fn failure_of_a_third_of_calls_delays_no_channel_for_long() {
             .simulator
             .requests()
             .iter()
-            .filter(|call| call.monotonic_ms > since)
+            .filter(|call| call.monotonic_ms > since && call.endpoint != "streams")
             .count();
         // Without failures there are 1,800.
         assert!((1200..=2000).contains(&calls), "{fault}: {calls}");
@@ -421,7 +421,7 @@ async fn failure_of_a_third_of_calls_delays_no_channel_for_long() {
             .simulator
             .requests()
             .iter()
-            .filter(|call| call.monotonic_ms > back)
+            .filter(|call| call.monotonic_ms > back && call.endpoint != "streams")
             .count();
         // Channels that are not live are polled in batches, or individually if that failed.
         assert!((1600..=1810).contains(&calls), "{fault}: {calls}");

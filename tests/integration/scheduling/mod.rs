@@ -9,3 +9,4 @@ mod fleet;
 mod intervals;
 mod limiter;
 mod plans;
+mod sources;

@@ -263,6 +263,9 @@ impl TestEnv {
     pub fn received(&self) -> HashMap<String, Vec<u64>> {
         let mut by_channel: HashMap<String, Vec<u64>> = HashMap::new();
         for call in self.simulator.requests() {
+            if !matches!(&*call.endpoint, "stream_info" | "live_status") {
+                continue;
+            }
             let channels = call.channel_id.unwrap_or_default();
             for channel in channels.split(',') {
                 let calls = by_channel.entry(channel.to_owned()).or_default();

@@ -24,9 +24,9 @@ const MAX_RANGE_MS: i64 = 3 * 3_600_000;
 const MAX_AGE_MS: i64 = 7 * 24 * 3_600_000;
 
 /// The time between two samples of Alibaba's CDN, and how much later than others they appear: a
-/// reading of points that are a minute apart and 2 to 5 minutes late.
+/// reading of points that are a minute apart and minutes late.
 const ALIBABA_EVERY: Duration = Duration::from_secs(60);
-const ALIBABA_DELAY: Duration = Duration::from_secs(120);
+const ALIBABA_DELAY: Duration = Duration::from_secs(60);
 
 /// The samples of a channel on Tencent's CDN.
 pub(super) fn list(request: &SignedCall<'_>, channels: &mut Channels) -> OperationResult {

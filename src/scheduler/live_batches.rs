@@ -1,0 +1,293 @@
+//! Calls about live channels beside the polls of their streams, many channels in one call where
+//! Polyv takes many.
+//!
+//! Each kind of call has its channels, when they are due, and the state of its
+//! [endpoint](super::batch_endpoint). These calls supplement what is polled anyway: a failure of
+//! theirs opens no circuit breaker and pauses nothing else, and only a few are in flight.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use super::batch_endpoint::{BatchEndpoint, BatchTransition};
+use super::live_call::LiveCall;
+use super::rate_budget::rate;
+use super::request::ChannelBatch;
+use super::virtual_clock::VirtualInstant;
+use crate::state::ChannelKey;
+use polyv_client::Error;
+use polyv_client::clock::MonotonicInstant;
+
+/// One account's calls of one kind.
+#[derive(Debug)]
+pub(super) struct LiveBatches {
+    call: LiveCall,
+    endpoint: BatchEndpoint,
+    members: HashMap<ChannelKey, Member>,
+    due: BTreeSet<(VirtualInstant, ChannelKey)>,
+    in_flight: usize,
+    /// The sum of the members' rates, in channels per second.
+    rate: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Member {
+    interval: Duration,
+    /// The calls per second that it counts for.
+    rate: f64,
+    due: VirtualInstant,
+    /// Whether the channel waits for its call: it is neither in flight nor excluded.
+    waits: bool,
+}
+
+/// The most calls of one kind and account in flight: where they are slow, the others go on.
+const MAX_IN_FLIGHT: usize = 16;
+/// The channels of a canary: few, since each refusal of it costs a call.
+const CANARY_CHANNELS: usize = 2;
+/// The interval that a trial counts for.
+const TRIAL_INTERVAL: Duration = Duration::from_secs(600);
+
+// === impl LiveBatches ===
+
+impl LiveBatches {
+    pub(super) fn new(call: LiveCall) -> Self {
+        Self {
+            call,
+            endpoint: BatchEndpoint::new(false),
+            members: HashMap::new(),
+            due: BTreeSet::new(),
+            in_flight: 0,
+            rate: 0.0,
+        }
+    }
+
+    /// Turns the calls on or off.
+    pub(super) fn set_enabled(&mut self, enabled: bool) {
+        if self.endpoint.is_enabled() != enabled {
+            let in_flight = self.in_flight;
+            *self = Self::new(self.call);
+            self.endpoint = BatchEndpoint::new(enabled);
+            self.in_flight = in_flight;
+        }
+    }
+
+    pub(super) fn is_available(&self) -> bool {
+        self.endpoint.is_available()
+    }
+
+    /// Makes a channel part of the calls, every `interval` from `due` on, or changes its interval.
+    /// `lasts` says whether the calls count as demand: those that only try something do not.
+    pub(super) fn add(
+        &mut self,
+        key: ChannelKey,
+        interval: Duration,
+        lasts: bool,
+        due: VirtualInstant,
+    ) {
+        if !self.endpoint.is_enabled() {
+            return;
+        }
+        let rate = rate(if lasts { interval } else { TRIAL_INTERVAL });
+        if let Some(known) = self.members.get_mut(&key) {
+            self.rate += rate - known.rate;
+            known.rate = rate;
+            known.interval = interval;
+            return;
+        }
+        let waits = !self.endpoint.is_excluded(key);
+        let member = Member {
+            interval,
+            rate,
+            due,
+            waits,
+        };
+        self.members.insert(key, member);
+        self.rate += rate;
+        if waits {
+            self.due.insert((due, key));
+        }
+    }
+
+    /// Makes no more calls about a channel.
+    pub(super) fn remove(&mut self, key: ChannelKey) {
+        if let Some(member) = self.members.remove(&key) {
+            self.due.remove(&(member.due, key));
+            self.rate -= member.rate;
+            if self.members.is_empty() {
+                self.rate = 0.0;
+            }
+        }
+    }
+
+    /// Forgets a channel that was removed from the account.
+    pub(super) fn drop_channel(&mut self, key: ChannelKey) {
+        self.remove(key);
+        self.endpoint.drop_channel(key);
+    }
+
+    /// Returns the calls per second that the channels need.
+    #[allow(clippy::cast_precision_loss)] // channels are counted in thousands
+    pub(super) fn demand(&self) -> f64 {
+        if self.is_available() {
+            self.rate.max(0.0) / self.call.max_channels() as f64
+        } else {
+            0.0
+        }
+    }
+
+    /// Returns when the next call is due; `None` while as many as allowed are in flight.
+    pub(super) fn next_due(&self) -> Option<VirtualInstant> {
+        if self.in_flight >= MAX_IN_FLIGHT {
+            return None;
+        }
+        let regular = self.due.first().filter(|_| self.is_available());
+        let regular = regular.map(|(due, _)| *due);
+        self.endpoint.due().into_iter().chain(regular).min()
+    }
+
+    /// Takes the channels of the next call, including those that are due within half an interval:
+    /// channels come to share calls, and keep doing so.
+    pub(super) fn pop(&mut self, now: VirtualInstant) -> Option<ChannelBatch> {
+        if let Some(isolated) = self.endpoint.pop_isolated() {
+            self.in_flight += 1;
+            return Some(isolated);
+        }
+        let (first, key) = self.due.first().copied()?;
+        let interval = self.members.get(&key)?.interval;
+        let until = now.max(first) + interval / 2;
+        let mut channels = Vec::new();
+        while channels.len() < self.call.max_channels()
+            && let Some((due, key)) = self.due.first().copied()
+            && due <= until
+        {
+            self.set_waiting(key, false);
+            channels.push(key);
+        }
+        self.in_flight += 1;
+        Some(ChannelBatch {
+            channels,
+            isolated: false,
+        })
+    }
+
+    /// Records that a call is over, whatever its result.
+    pub(super) fn completed(&mut self, batch: &ChannelBatch) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if batch.isolated {
+            self.endpoint.isolated_done();
+        }
+    }
+
+    /// Makes a channel due one interval after `started`.
+    pub(super) fn reschedule(&mut self, key: ChannelKey, started: VirtualInstant) {
+        self.set_waiting(key, false);
+        if let Some(member) = self.members.get_mut(&key) {
+            member.due = started + member.interval;
+            self.set_waiting(key, true);
+        }
+    }
+
+    /// Makes the channels of a call due again whose result does not count.
+    pub(super) fn requeue(&mut self, batch: &ChannelBatch, due: VirtualInstant) {
+        for key in &batch.channels {
+            self.set_waiting(*key, false);
+            if let Some(member) = self.members.get_mut(key) {
+                member.due = due;
+                self.set_waiting(*key, true);
+            }
+        }
+    }
+
+    fn set_waiting(&mut self, key: ChannelKey, waits: bool) {
+        let excluded = self.endpoint.is_excluded(key);
+        if let Some(member) = self.members.get_mut(&key) {
+            member.waits = waits && !excluded;
+            if member.waits {
+                self.due.insert((member.due, key));
+            } else {
+                self.due.remove(&(member.due, key));
+            }
+        }
+    }
+
+    /// Records a response that contains this channel.
+    pub(super) fn include(&mut self, key: ChannelKey) {
+        self.endpoint.include(key);
+    }
+
+    /// Records a response that does not contain a channel, and returns whether the channel is
+    /// excluded for that.
+    pub(super) fn record_missing(&mut self, key: ChannelKey, now: MonotonicInstant) -> bool {
+        self.endpoint.record_missing(key) && {
+            self.exclude(key, false, now);
+            true
+        }
+    }
+
+    /// Excludes a channel from calls for an hour.
+    pub(super) fn exclude(&mut self, key: ChannelKey, refused: bool, now: MonotonicInstant) {
+        self.endpoint.exclude(key, refused, now);
+        self.set_waiting(key, false);
+    }
+
+    /// Records an accepted call.
+    pub(super) fn record_success(
+        &mut self,
+        batch: &ChannelBatch,
+        now: VirtualInstant,
+    ) -> Option<BatchTransition> {
+        let transition = self.endpoint.record_success(batch.isolated);
+        if transition == Some(BatchTransition::BecameAvailable) {
+            // Those of the batches that were refused wait for nothing.
+            for key in self.members.keys().copied().collect::<Vec<_>>() {
+                self.reschedule(key, now);
+            }
+        }
+        transition
+    }
+
+    /// Records a failed call. The parts of a refused batch are due at `due`.
+    pub(super) fn record_error(
+        &mut self,
+        batch: &ChannelBatch,
+        error: &Error,
+        due: VirtualInstant,
+        now: MonotonicInstant,
+    ) -> Option<BatchTransition> {
+        match error {
+            // Where other calls are not throttled, it is a fault of this endpoint.
+            Error::ClockSkew(_) | Error::Throttled(_) => self.endpoint.record_failure(now),
+            _ => self.endpoint.record_error(batch, error, due, now),
+        }
+    }
+
+    /// Records that a call to another endpoint succeeded.
+    pub(super) const fn observe_other_success(&mut self) {
+        self.endpoint.observe_other_success();
+    }
+
+    /// Does what is due by time alone: a canary for an unavailable endpoint, and excluded channels
+    /// that are tried again.
+    pub(super) fn tick(&mut self, virtual_now: VirtualInstant, now: MonotonicInstant) {
+        if self.endpoint.canary_due(now) && !self.members.is_empty() {
+            let count = CANARY_CHANNELS.min(self.call.max_channels());
+            let channels = self.members.keys().take(count).copied().collect();
+            self.endpoint.start_canary(channels, virtual_now, now);
+        }
+        if self.is_available() {
+            for key in self.endpoint.excluded_since(now) {
+                if self.endpoint.readmit(key, virtual_now, now) {
+                    self.reschedule(key, virtual_now);
+                }
+            }
+        }
+    }
+
+    /// Forgets all faults.
+    pub(super) fn reset(&mut self, now: VirtualInstant) {
+        let enabled = self.endpoint.is_enabled();
+        self.endpoint = BatchEndpoint::new(enabled);
+        for key in self.members.keys().copied().collect::<Vec<_>>() {
+            self.reschedule(key, now);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Which calls a channel needs, by where its samples come from.
+
+use std::time::Duration;
+
+use super::account_poller::AccountPoller;
+use super::live_call::LiveCall;
+use super::poll_target::PollInterval;
+use crate::state::{ChannelActivity, ChannelKey, LiveState, SourceChoice};
+use polyv_client::clock::MonotonicInstant;
+
+/// The longest interval of the calls for what is pushed.
+const MAX_STREAMS_INTERVAL: Duration = Duration::from_secs(30);
+
+impl AccountPoller {
+    /// Makes the calls that a channel needs from now on. What is pushed is requested of every
+    /// channel that is live or reported live. Where its samples do not come from the Tencent call,
+    /// that call is not made, and its status says when it ends.
+    pub(super) fn apply_activity(
+        &mut self,
+        key: ChannelKey,
+        activity: ChannelActivity,
+        now: MonotonicInstant,
+    ) {
+        let virtual_now = self.clock.now(now);
+        let Some(target) = self.queue.get_mut(key) else {
+            return;
+        };
+        let sources = activity.sources;
+        target.sources = sources;
+        let is_live = activity.state == LiveState::Live;
+        let live_interval = target.channel.live_interval;
+        let overrules_status = target.overrules_status();
+        let streams = self.live_calls.get_mut(LiveCall::Streams);
+        if is_live || activity.is_reported_live(now) {
+            let interval = live_interval.min(MAX_STREAMS_INTERVAL);
+            streams.add(key, interval, true, virtual_now);
+        } else {
+            streams.remove(key);
+        }
+        let v4 = self.live_calls.get_mut(LiveCall::StreamInfoV4);
+        match sources.v4_calls {
+            Some(calls) => {
+                let due = virtual_now + calls.from.since(now);
+                let interval = calls.interval.max(live_interval);
+                v4.add(key, interval, calls.is_source, due);
+            }
+            None => v4.remove(key),
+        }
+        if !is_live {
+            return;
+        }
+        if sources.uses_tencent() {
+            let has_stream = self.queue.get(key).is_some_and(|t| t.stream.is_some());
+            if !has_stream {
+                let interval = PollInterval::Guaranteed(live_interval);
+                self.queue.enqueue_stream(key, interval, virtual_now);
+            }
+            return;
+        }
+        if let Some(target) = self.queue.get_mut(key) {
+            target.set_live(true, now);
+        }
+        self.queue.dequeue_stream(key);
+        let status = &self.batch_status;
+        if status.is_available() && !status.is_excluded(key) && !overrules_status {
+            self.queue.enqueue_status_also(key, virtual_now);
+        }
+    }
+
+    /// Polls the streams of all live channels by the Tencent call from now on.
+    pub(super) fn use_tencent_only(&mut self, now: MonotonicInstant) {
+        let virtual_now = self.clock.now(now);
+        let targets = self.queue.iter();
+        let others = targets.filter(|(_, target)| !target.sources.uses_tencent());
+        for key in others.map(|(key, _)| key).collect::<Vec<_>>() {
+            if let Some(target) = self.queue.get_mut(key) {
+                target.sources = SourceChoice::default();
+                let interval = PollInterval::Guaranteed(target.channel.live_interval);
+                self.queue.enqueue_stream(key, interval, virtual_now);
+            }
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! Where the samples of live channels come from, on every CDN.
+
+use crate::support::scrape::Scrape;
+use crate::support::test_env::{TestEnv, advance};
+
+const NODE: &str = "203.0.113.7";
+
+/// A channel on each kind of CDN, and one that is live without a push.
+const CDNS: &str = "
+channels:
+  - {id: 1, life: offline}
+  - {id: 2, life: offline, cdn: alibaba}
+  - {id: 3, life: offline, cdn: other, ingest_node: 203.0.113.7, lost_frames: 0.05}
+  - {id: 4, life: offline}
+";
+
+fn config(poll: &str, channels: impl Iterator<Item = u32>) -> String {
+    let channels: Vec<_> = channels.map(|id| format!("{{id: {id}}}")).collect();
+    format!(
+        "poll: {poll}\naccounts:\n- app_id: simulated\n  app_secret: simulated-secret\n  channels: [{}]\n",
+        channels.join(", ")
+    )
+}
+
+fn source(scrape: &Scrape, channel: &str) -> Option<String> {
+    let series = scrape.all("polyv_channel_source", &[("channel_id", channel)]);
+    assert!(series.len() <= 1, "a channel has one source");
+    Some(series.first()?.label("source").unwrap().to_owned())
+}
+
+fn value(scrape: &Scrape, name: &str, channel: &str) -> Option<f64> {
+    scrape.get(name, &[("channel_id", channel)])
+}
+
+fn go_live(env: &TestEnv) {
+    for channel in ["1", "2", "3"] {
+        env.set_script(channel, "steady");
+    }
+    env.set_script("4", "empty");
+}
+
+fn go_offline(env: &TestEnv) {
+    for channel in ["1", "2", "3", "4"] {
+        env.set_script(channel, "offline");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn source_is_settled_within_two_and_a_half_minutes_and_at_once_in_the_next_session() {
+    let env = TestEnv::with_exporter(CDNS, &config("{}", 1..5));
+    advance(90.0).await;
+    let scrape = env.scrape();
+    assert_eq!(source(&scrape, "3"), None, "not live");
+    assert_eq!(value(&scrape, "polyv_channel_pushing", "3"), None);
+    go_live(&env);
+    // At most an idle interval until the status shows it.
+    advance(31.0).await;
+    let scrape = env.scrape();
+    for channel in ["1", "2", "3", "4"] {
+        assert_eq!(scrape.state(channel), "live", "{channel}");
+        assert_eq!(source(&scrape, channel).unwrap(), "tencent", "{channel}");
+    }
+    assert_eq!(value(&scrape, "polyv_channel_pushing", "3"), Some(1.0));
+    assert_eq!(value(&scrape, "polyv_channel_pushing", "4"), Some(0.0));
+    let lost = "polyv_channel_ingest_lost_frames";
+    assert_eq!(value(&scrape, lost, "3"), Some(0.05));
+    assert_eq!(value(&scrape, lost, "2"), None);
+    let node = scrape.all("polyv_channel_ingest_info", &[("channel_id", "3")]);
+    assert_eq!(node[0].label("ingest_node"), Some(NODE));
+
+    advance(150.0).await;
+    let settled = [
+        ("1", "tencent"),
+        ("2", "list_stream_info"),
+        ("3", "snapshot"),
+    ];
+    for _ in 0..30 {
+        let scrape = env.scrape();
+        for (channel, expected) in settled {
+            assert_eq!(source(&scrape, channel).unwrap(), expected, "{channel}");
+            assert_eq!(scrape.state(channel), "live", "{channel}");
+            let bitrate = value(&scrape, "polyv_stream_video_bitrate_bps", channel);
+            let bitrate = bitrate.unwrap_or_else(|| panic!("{channel} has a bitrate"));
+            assert!((1_100_000.0..1_300_000.0).contains(&bitrate), "{bitrate}");
+            assert_eq!(
+                value(&scrape, "polyv_channel_poll_success", channel),
+                Some(1.0)
+            );
+        }
+        assert_eq!(value(&scrape, "polyv_stream_video_bitrate_bps", "4"), None);
+        advance(10.0).await;
+    }
+    let scrape = env.scrape();
+    for (channel, _) in settled {
+        for name in [
+            "polyv_stream_video_bitrate_min_bps",
+            "polyv_stream_video_bitrate_max_bps",
+            "polyv_stream_video_bitrate_baseline_bps",
+            "polyv_stream_video_framerate_fps",
+            "polyv_stream_samples_total",
+        ] {
+            assert!(value(&scrape, name, channel).is_some(), "{channel}: {name}");
+        }
+    }
+    let audio = "polyv_stream_audio_framerate_fps";
+    assert!(value(&scrape, audio, "2").is_some());
+    assert_eq!(value(&scrape, audio, "3"), None, "a snapshot has none");
+    let stream = &scrape.all("polyv_stream_samples_total", &[("channel_id", "3")])[0];
+    assert_eq!(stream.label("stream"), Some("ingest"));
+
+    // Only the source's calls are made.
+    let before = env.received_for("3").len();
+    advance(600.0).await;
+    let calls = env.received_for("3").len() - before;
+    assert!((19..=21).contains(&calls), "only its status: {calls}");
+
+    go_offline(&env);
+    advance(46.0).await;
+    let scrape = env.scrape();
+    for channel in ["1", "2", "3", "4"] {
+        assert_eq!(scrape.state(channel), "not_live", "{channel}");
+        assert_eq!(source(&scrape, channel), None);
+        assert_eq!(
+            value(&scrape, "polyv_stream_video_bitrate_bps", channel),
+            None
+        );
+    }
+    advance(600.0).await;
+    go_live(&env);
+    advance(46.0).await;
+    let scrape = env.scrape();
+    for (channel, expected) in settled {
+        assert_eq!(source(&scrape, channel).unwrap(), expected, "{channel}");
+    }
+    assert!(
+        value(&scrape, "polyv_stream_video_bitrate_bps", "3").is_some(),
+        "at once"
+    );
+    for _ in 0..60 {
+        advance(10.0).await;
+        let scrape = env.scrape();
+        for (channel, expected) in settled {
+            assert_eq!(source(&scrape, channel).unwrap(), expected, "{channel}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn moved_channel_has_another_source_in_its_next_session() {
+    let env = TestEnv::with_exporter(
+        "channels: [{id: 1, cdn: other, life: steady}]",
+        &config("{}", 1..2),
+    );
+    advance(200.0).await;
+    assert_eq!(source(&env.scrape(), "1").unwrap(), "snapshot");
+    env.set_script("1", "offline");
+    advance(120.0).await;
+    env.simulator
+        .set_cdn("1", polyv_simulator::Cdn::Tencent)
+        .unwrap();
+    env.set_script("1", "steady");
+    advance(60.0).await;
+    let scrape = env.scrape();
+    assert_eq!(source(&scrape, "1").unwrap(), "tencent");
+    let streams = scrape.all("polyv_stream_samples_total", &[("channel_id", "1")]);
+    let names: Vec<_> = streams
+        .iter()
+        .map(|stream| stream.label("stream").unwrap())
+        .collect();
+    assert_eq!(names, ["recordf"]);
+}
+
+/// Whatever the new calls do, what the exporter shows without them stays as it is.
+#[tokio::test(start_paused = true)]
+async fn failing_calls_leave_everything_else_as_before() {
+    for fault in [
+        "{trouble: forbidden, endpoints: [streams, stream_info_v4]}",
+        "{trouble: rejected, endpoints: [streams, stream_info_v4]}",
+        "{trouble: throttled, endpoints: [streams, stream_info_v4]}",
+        "{trouble: html, endpoints: [streams, stream_info_v4]}",
+        "{trouble: hang, endpoints: [streams, stream_info_v4]}",
+        "{trouble: error_500, endpoints: [streams, stream_info_v4]}",
+        "{trouble: reset, endpoints: [streams, stream_info_v4]}",
+        "{trouble: invalid_signature, endpoints: [streams, stream_info_v4]}",
+        "{trouble: wrong_types, what: [data_text], endpoints: [streams, stream_info_v4]}",
+    ] {
+        let scenario = "
+channels:
+  - {id: 1000, count: 6, life: steady}
+  - {id: 2000, cdn: other}
+  - {id: 2001, count: 3, life: offline}
+";
+        let channels = || (1000..1006).chain(2000..2004);
+        let [without, with] = ["tencent", "auto"].map(|sources| {
+            let poll = format!("{{sources: {sources}}}");
+            TestEnv::with_exporter(scenario, &config(&poll, channels()))
+        });
+        with.inject_faults(&format!("[{fault}]"));
+        for _ in 0..3 {
+            advance(100.0).await;
+            let [expected, actual] = [&without, &with].map(TestEnv::scrape);
+            for name in [
+                "polyv_channel_state",
+                "polyv_channel_poll_success",
+                "polyv_channel_last_poll_outcome",
+                "polyv_stream_video_bitrate_bps",
+                "polyv_stream_samples_total",
+                "polyv_api_paused",
+                "polyv_account_auth_success",
+                "polyv_account_status_fallback_channels",
+                "polyv_exporter_poll_stretch_ratio",
+            ] {
+                let shown = |scrape: &Scrape| {
+                    let series = scrape.all(name, &[]);
+                    let shown = series.iter().map(|series| format!("{series:?}"));
+                    shown.collect::<Vec<_>>()
+                };
+                assert_eq!(shown(&actual), shown(&expected), "{fault}: {name}");
+            }
+        }
+        let received = |env: &TestEnv| {
+            let mut received = env.received();
+            (received.remove("1000"), received.remove("2002"))
+        };
+        assert_eq!(received(&with), received(&without), "{fault}");
+        assert!(with.received_at("streams").len() < 60, "{fault}: rarely");
+        assert!(without.received_at("streams").is_empty());
+        // And when they work again, they are used.
+        with.inject_faults("[]");
+        advance(1500.0).await;
+        assert_eq!(
+            source(&with.scrape(), "2000").unwrap(),
+            "snapshot",
+            "{fault}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn channel_at_fault_is_isolated_from_a_batch() {
+    let env = TestEnv::with_exporter(
+        "channels: [{id: 1000, count: 90, cdn: other}]
+troubles: [{trouble: rejected, channels: ['1044'], endpoints: [streams]}]",
+        &config("{}", 1000..1090),
+    );
+    advance(240.0).await;
+    let scrape = env.scrape();
+    for id in 1000..1090 {
+        let expected = if id == 1044 { "tencent" } else { "snapshot" };
+        assert_eq!(source(&scrape, &id.to_string()).unwrap(), expected, "{id}");
+    }
+    let begin = env.monotonic_ms();
+    advance(300.0).await;
+    let calls = env.received_at("streams");
+    let calls = calls.iter().filter(|at| **at > begin).count();
+    assert!((19..=42).contains(&calls), "{calls} calls in 20 intervals");
+}
+
+#[tokio::test(start_paused = true)]
+async fn channel_whose_tencent_call_is_refused_is_live_by_what_is_pushed() {
+    let env = TestEnv::with_exporter(
+        "{other_cdn_answers: refused, channels: [{id: 1, cdn: other, life: offline}]}",
+        &config("{}", 1..2),
+    );
+    advance(60.0).await;
+    env.set_script("1", "steady");
+    advance(60.0).await;
+    assert_eq!(env.scrape().state("1"), "live");
+    advance(160.0).await;
+    let scrape = env.scrape();
+    assert_eq!(source(&scrape, "1").unwrap(), "snapshot");
+    assert!(value(&scrape, "polyv_stream_video_bitrate_bps", "1").is_some());
+    env.set_script("1", "offline");
+    advance(46.0).await;
+    assert_eq!(env.scrape().state("1"), "not_live");
+}
+
+#[tokio::test(start_paused = true)]
+async fn snapshots_end_without_the_status_as_well() {
+    let env = TestEnv::with_exporter(
+        "channels: [{id: 1, cdn: other}]",
+        &config("{status: single}", 1..2),
+    );
+    advance(200.0).await;
+    assert_eq!(source(&env.scrape(), "1").unwrap(), "snapshot");
+    env.set_script("1", "offline");
+    advance(31.0).await;
+    assert_eq!(env.scrape().state("1"), "not_live");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reload_to_tencent_only_polls_all_channels_by_that_call() {
+    let mut env = TestEnv::with_exporter(
+        "channels: [{id: 1, cdn: other}, {id: 2, cdn: alibaba}]",
+        &config("{}", 1..3),
+    );
+    advance(200.0).await;
+    assert_eq!(source(&env.scrape(), "1").unwrap(), "snapshot");
+    env.reload(&config("{sources: tencent}", 1..3)).await;
+    let begin = env.monotonic_ms();
+    advance(300.0).await;
+    let scrape = env.scrape();
+    for channel in ["1", "2"] {
+        assert_eq!(scrape.state(channel), "live");
+        assert_eq!(source(&scrape, channel).unwrap(), "tencent");
+    }
+    for endpoint in ["streams", "stream_info_v4"] {
+        let calls = env.received_at(endpoint);
+        assert!(calls.iter().all(|at| *at <= begin), "{endpoint}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_hundred_live_channels_cost_four_calls_in_ten_seconds() {
+    let env = TestEnv::with_exporter(
+        "channels: [{id: 1000, count: 500, live_for: 1m}]",
+        &config("{lookback: 1m}", 1000..1500),
+    );
+    advance(60.0).await;
+    let begin = env.monotonic_ms();
+    advance(150.0).await;
+    let calls = env.received_at("streams");
+    let calls = calls.iter().filter(|at| **at > begin).count();
+    assert!((50..=60).contains(&calls), "{calls} calls in 150 seconds");
+    assert!(env.received_at("stream_info_v4").is_empty());
+}
+
+/// The publisher's address, the push name and the secret never show.
+#[tokio::test(start_paused = true)]
+async fn nothing_that_suffices_to_push_is_shown() {
+    let env = TestEnv::with_exporter(CDNS, &config("{}", 1..5));
+    go_live(&env);
+    advance(300.0).await;
+    let text = env.text();
+    assert!(text.contains(NODE));
+    for secret in ["203.0.113.", "videocc", "simulated-secret"] {
+        let shown = text.replace(NODE, "");
+        assert!(!shown.contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_that_is_offered_again_is_used_again() {
+    let env = TestEnv::with_exporter(
+        "channels: [{id: 1, cdn: other}, {id: 2}]",
+        &config("{}", 1..3),
+    );
+    env.inject_faults("[{trouble: error_500, endpoints: [streams, stream_info_v4]}]");
+    advance(300.0).await;
+    assert_eq!(source(&env.scrape(), "1").unwrap(), "tencent");
+    env.inject_faults("[]");
+    advance(700.0).await;
+    assert_eq!(source(&env.scrape(), "1").unwrap(), "snapshot");
+}

@@ -135,7 +135,7 @@ families! {
     STREAM_VIDEO_BITRATE_BASELINE = "polyv_stream_video_bitrate_baseline_bps", Gauge, Some("bps"), Stream, STREAM,
         "The stream's usual bitrate: the median video bitrate of the last 30 minutes live, held for at most 30 minutes while the bitrate is under half of it. Absent in the first 2 minutes.";
     STREAM_VIDEO_BITRATE_BASELINE_LOW = "polyv_stream_video_bitrate_baseline_low_bps", Gauge, Some("bps"), Stream, STREAM,
-        "What a low bitrate is for this stream: the 10th percentile of the session's samples (at most the last 3 hours; within 5 %). While the bitrate is under half of it, for at most 30 minutes, samples wait; they count when that is over, except those with lost frames. Absent in the first 2 minutes.";
+        "What a low bitrate is for this stream: the 10th percentile of the session's samples (at most the last 3 hours; within 5 %). While the bitrate is under half of it, for at most 30 minutes, samples wait; they count when that is over, except those with lost frames, and for 90 minutes what was low for a minute is low enough. Absent in the first 2 minutes.";
     STREAM_VIDEO_FRAMERATE = "polyv_stream_video_framerate_fps", Gauge, Some("fps"), Stream, STREAM,
         "The newest sample's video frame rate, in frames per second.";
     STREAM_VIDEO_FRAMERATE_MIN = "polyv_stream_video_framerate_min_fps", Gauge, Some("fps"), Stream, STREAM,

@@ -68,7 +68,7 @@ const OF_EXPECTED: (f64, f64) = (0.5, 0.75);
 const DROPPED_BELOW: f64 = 0.25;
 /// A bitrate under this share of the low baseline is low.
 const LOW_BELOW: f64 = 0.5;
-/// A frame rate under this share of the expected one is low.
+/// A frame rate under this share of the expected one, or else of the baseline, is low.
 const FRAMERATE_LOW_BELOW: f64 = 0.7;
 /// How far the last frame may be behind the newest sample.
 const MAX_FRAME_GAP: Duration = Duration::from_secs(20);
@@ -303,7 +303,7 @@ pub(super) fn has_transient_issue(streams: &[StreamSnapshot], expect: &Expect) -
         let stopped =
             |rate: Option<f64>, last: Option<Timestamp>| rate == Some(0.0) && last.is_some();
         bitrate(newest, aggregates, expect).is_some()
-            || framerate(newest.video_framerate.get(), expect).is_some()
+            || framerate(newest, aggregates, expect).is_some()
             || stopped(newest.video_framerate.get(), aggregates.last_video_frame)
             || stopped(newest.audio_framerate.get(), aggregates.last_audio_frame)
     })
@@ -317,7 +317,7 @@ fn of_stream(
 ) -> impl Iterator<Item = HealthIssueKind> {
     let highest = &aggregates.max;
     let bitrate = bitrate(highest, aggregates, expect);
-    let framerate = framerate(highest.video_framerate.get(), expect);
+    let framerate = framerate(highest, aggregates, expect);
     let interval = aggregates.sample_interval.unwrap_or_default();
     let max_frame_gap = MAX_FRAME_GAP.max(interval * MAX_FRAME_GAP_INTERVALS);
     let frames = |last: Option<Timestamp>, expected: Option<f64>| match last {
@@ -388,8 +388,22 @@ fn bitrate(
     }
 }
 
-fn framerate(value: Option<f64>, expect: &Expect) -> Option<HealthIssueKind> {
-    let share = share(value, expect.video_framerate_fps)?;
+/// Compares a frame rate with the expected one, or else with the stream's usual one. That of a
+/// shared screen may vary, and a bitrate that dropped has lost frames as well.
+fn framerate(
+    values: &SampleValues,
+    aggregates: &StreamAggregates,
+    expect: &Expect,
+) -> Option<HealthIssueKind> {
+    let is_screen = expect.content == Some(Content::Screen);
+    let bitrate = share(
+        values.video_bitrate.get(),
+        aggregates.video_bitrate_baseline,
+    );
+    let is_alone = !is_screen && bitrate.is_some_and(|share| share >= DROPPED_BELOW);
+    let usual = aggregates.video_framerate_baseline.filter(|_| is_alone);
+    let value = values.video_framerate.get();
+    let share = share(value, expect.video_framerate_fps.or(usual))?;
     // A frame rate of 0 is `NoVideo`.
     (share > 0.0 && share < FRAMERATE_LOW_BELOW).then_some(HealthIssueKind::FramerateLow)
 }

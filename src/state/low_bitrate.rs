@@ -10,6 +10,9 @@ use polyv_client::clock::Timestamp;
 /// Bitrates are counted on a logarithmic scale, in the order of their time. While they are under
 /// half of the percentile they wait: a fault is not learnt, but the slides of a lecture are once
 /// they are over. They count as well when they have waited as long as a baseline is held.
+///
+/// A tenth of an hour is six minutes, and slides of two are usual too. So what was low for a
+/// minute is usual for some time after it is over, however few bitrates that are: it warns once.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LowBitrate {
     bins: Vec<Bin>,
@@ -17,6 +20,8 @@ pub(super) struct LowBitrate {
     half_began: Option<Timestamp>,
     /// Boxed, since few streams have any.
     waiting: Option<Box<Waiting>>,
+    /// What was low before, if that is less than the percentile; and since when it is over.
+    known_low: Option<(Timestamp, f64)>,
 }
 
 /// Bitrates that are under half of the percentile.
@@ -36,7 +41,10 @@ struct Bin {
 
 const RATIO: f64 = 1.1;
 const SHARE: f64 = 0.1;
-/// Half of the span that is counted.
+const MEDIAN: f64 = 0.5;
+/// How long a bitrate has to be low to be usual for some time.
+const MIN_LOW: Duration = Duration::from_secs(60);
+/// Half of the span that is counted, and how long a low bitrate is usual after it is over.
 const HALF_SPAN: Duration = Duration::from_secs(90 * 60);
 
 // === impl LowBitrate ===
@@ -52,7 +60,7 @@ impl LowBitrate {
             || self.bins.iter().any(|bin| bin.older > 0);
         let low = self.value().filter(|_| is_known);
         if low.is_none_or(|low| bitrate >= low / 2.0) {
-            self.stop_waiting();
+            self.stop_waiting(time);
             count(&mut self.bins, Bin::with(exponent(bitrate)));
             return;
         }
@@ -66,20 +74,18 @@ impl LowBitrate {
             count(&mut waiting.bins, Bin::with(exponent(bitrate)));
         }
         if time.since(waiting.since) >= MAX_HOLD {
-            self.stop_waiting();
+            self.stop_waiting(time);
         }
     }
 
-    /// The 10th percentile, within 5 %; `None` before the first bitrate.
+    /// The 10th percentile within 5 %, or less where a bitrate was low before; `None` before the
+    /// first bitrate.
     pub(super) fn value(&self) -> Option<f64> {
-        let total: u32 = self.bins.iter().map(|bin| bin.total()).sum();
-        let rank = f64::from(total) * SHARE;
-        let mut counted = 0;
-        let bin = self.bins.iter().find(|bin| {
-            counted += bin.total();
-            f64::from(counted) >= rank
-        })?;
-        Some(bitrate(bin.exponent))
+        let percentile = quantile(&self.bins, SHARE)?;
+        Some(
+            self.known_low
+                .map_or(percentile, |(_, low)| low.min(percentile)),
+        )
     }
 
     /// Begins the next half of the span when its time has come.
@@ -92,14 +98,22 @@ impl LowBitrate {
             }
             self.bins.retain(|bin| bin.older > 0);
         }
+        self.known_low = self
+            .known_low
+            .filter(|(over, _)| time.since(*over) < HALF_SPAN);
     }
 
-    fn stop_waiting(&mut self) {
-        let waiting = self
-            .waiting
-            .take()
-            .map_or_else(Vec::new, |waiting| waiting.bins);
-        for bin in waiting {
+    fn stop_waiting(&mut self, time: Timestamp) {
+        let Some(waiting) = self.waiting.take() else {
+            return;
+        };
+        if time.since(waiting.since) >= MIN_LOW
+            && let Some(low) = quantile(&waiting.bins, MEDIAN)
+        {
+            let lower = self.known_low.map_or(low, |(_, known)| known.min(low));
+            self.known_low = Some((time, lower));
+        }
+        for bin in waiting.bins {
             count(&mut self.bins, bin);
         }
     }
@@ -120,6 +134,18 @@ impl Bin {
     fn total(self) -> u32 {
         u32::from(self.newer) + u32::from(self.older)
     }
+}
+
+/// The bitrate under or at which this share of all bitrates is, within 5 %.
+fn quantile(bins: &[Bin], share: f64) -> Option<f64> {
+    let total: u32 = bins.iter().map(|bin| bin.total()).sum();
+    let rank = f64::from(total) * share;
+    let mut counted = 0;
+    let bin = bins.iter().find(|bin| {
+        counted += bin.total();
+        f64::from(counted) >= rank
+    })?;
+    Some(bitrate(bin.exponent))
 }
 
 /// Adds a bin's bitrates to those of bins that are sorted by their exponents.
@@ -194,6 +220,23 @@ mod tests {
         assert_near(&low, 1e6);
         play(&mut low, 2400, 2405, 180e3);
         assert_near(&low, 180e3);
+    }
+
+    #[test]
+    fn what_was_low_for_a_minute_is_usual_for_a_while() {
+        let mut low = LowBitrate::default();
+        play(&mut low, 0, 3600, 1e6);
+        play(&mut low, 3600, 3655, 180e3);
+        play(&mut low, 3655, 3700, 1e6);
+        assert_near(&low, 1e6);
+        play(&mut low, 3700, 3800, 100e3);
+        assert_near(&low, 1e6);
+        play(&mut low, 3800, 3805, 1e6);
+        assert_near(&low, 100e3);
+        play(&mut low, 3805, 3800 + 5400, 1e6);
+        assert_near(&low, 100e3);
+        play(&mut low, 3800 + 5400, 3800 + 5405, 1e6);
+        assert_near(&low, 1e6);
     }
 
     #[test]

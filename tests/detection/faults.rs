@@ -181,6 +181,17 @@ impl Fault {
             alerts: &["PolyvStreamVideoFramerateLow"],
         },
         Self {
+            name: "half the frames, none expected",
+            effect: Effect::Drop {
+                bitrates: &[f64::INFINITY],
+                frames: 0.5,
+            },
+            lengths: &[90, 180, 300],
+            onset: Onset::Random,
+            expectation: Expectation::Nothing,
+            alerts: &["PolyvStreamVideoFramerateLow"],
+        },
+        Self {
             name: "a node's outage: bitrate and frames",
             effect: Effect::Drop {
                 bitrates: &[0.1],

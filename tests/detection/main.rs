@@ -22,6 +22,7 @@ mod broadcasts;
 mod expectation;
 mod faults;
 mod playback;
+mod problems;
 mod rules;
 mod study;
 mod table;

@@ -12,6 +12,7 @@ use polyv_exporter::state::{ChannelKey, ChannelMeta, ChannelStore, ChannelUpdate
 use polyv_exporter::state::{Exposure, FreshnessPolicy, NextRange};
 use polyv_exporter::telemetry::Metrics;
 
+use crate::problems::ProblemLog;
 use crate::rules::{Firing, Recording, SCRAPE_SECONDS};
 use crate::track::{Sample, Track};
 
@@ -58,7 +59,8 @@ const FIRST_CHANNEL: usize = 1_000_000;
 // === impl Playback ===
 
 impl Playback {
-    /// Plays it; the alerts that fire, each at every evaluation, and the index of its channel.
+    /// Plays it; the alerts that fire, each at every evaluation, and the index of its channel. Fails
+    /// where they disagree with the problems that the exporter shows.
     pub fn play(&self, rng: &mut Rng) -> Vec<(usize, Firing)> {
         let exporter = Exporter::new();
         let mut polled: Vec<Polled> = self
@@ -69,6 +71,7 @@ impl Playback {
             .collect();
         let lead = rng.usize(0..MAX_SCRAPE_LEAD);
         let mut recording = Recording::new();
+        let mut problems = ProblemLog::default();
         for second in 0..self.seconds {
             let time = second as i64 * 1000;
             for (polled, channel) in polled.iter_mut().zip(&self.channels) {
@@ -77,10 +80,14 @@ impl Playback {
                 }
             }
             if second == 0 || (second + lead).is_multiple_of(SCRAPE_SECONDS) {
-                recording.add(&exporter.scrape(time));
+                let scrape = exporter.scrape(time);
+                // As promtool has it: scrapes are on the grid.
+                problems.add(recording.seconds(), &scrape);
+                recording.add(&scrape);
             }
         }
         let firing = recording.firing();
+        problems.assert_agreement(&firing);
         let index = |id: &str| id.parse::<usize>().ok()?.checked_sub(FIRST_CHANNEL);
         firing
             .into_iter()

@@ -50,6 +50,11 @@ impl Recording {
         }
     }
 
+    /// The seconds from the first scrape to the next one.
+    pub const fn seconds(&self) -> i64 {
+        (self.scrapes * SCRAPE_SECONDS) as i64
+    }
+
     /// Takes the next scrape, in the text format.
     pub fn add(&mut self, scrape: &str) {
         for line in scrape.lines() {

@@ -155,7 +155,7 @@ fn missing_frames_are_an_issue_where_there_were_some_or_some_are_expected() {
         (15.0, 43.0, vec![], vec![]),
         (0.0, 43.0, vec![NoVideo], vec![NoVideo]),
         (15.0, 0.0, vec![NoAudio], vec![NoAudio]),
-        (10.0, 43.0, vec![FramerateLow], vec![]),
+        (10.0, 43.0, vec![FramerateLow], vec![FramerateLow]),
         (11.0, 43.0, vec![], vec![]),
     ] {
         let (channel, seconds) = after(600, |seconds| frames(seconds, video, audio));

@@ -41,6 +41,14 @@ deny: ## Checks the dependencies' licences, sources and duplicates (needs cargo-
 advisories: ## Checks the dependencies against published advisories (needs cargo-deny, network)
 	cargo deny --locked check advisories
 
+.PHONY: bench-recorder
+bench-recorder: ## Measures what recording costs: processor, memory, disk (4 minutes)
+	cargo bench --locked --bench recorder
+
+.PHONY: recorder-kill
+recorder-kill: ## Kills a recording exporter 200 times in a broadcast and compares what it has (25 minutes)
+	POLYV_KILL_ROUNDS=200 cargo test --locked --test integration killed_exporter -- --nocapture
+
 .PHONY: docs
 docs: ## Generates docs/metrics.md from the metric families
 	UPDATE_DOCS=1 cargo test --locked --test integration metrics_page_equals_the_metric_families

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, NaiveDateTime};
 use clap::{Args, ValueEnum};
 
 use super::common::ConfigArgs;
+use crate::report::parse_time;
 use polyv_client::clock::Timestamp;
 
 /// Flags of `export`.
@@ -56,16 +56,4 @@ pub enum ExportFormatArg {
 pub enum SplitArg {
     /// one file for each day
     Day,
-}
-
-/// RFC 3339, or its form without separators in UTC.
-fn parse_time(text: &str) -> Result<Timestamp, String> {
-    let time = DateTime::parse_from_rfc3339(text).map(|time| time.timestamp_millis());
-    let compact = || {
-        let time = NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%SZ");
-        time.map(|time| time.and_utc().timestamp_millis())
-    };
-    time.or_else(|_| compact())
-        .map(Timestamp::from_millis)
-        .map_err(|_| "a time is written as 2026-12-01T20:00:00+08:00".to_owned())
 }

@@ -20,8 +20,6 @@ pub(super) enum Message {
     NotFilled(ChannelKey, Outcome),
     /// How many people are watching a channel.
     Viewers(ChannelMeta, ViewerCount),
-    /// When a broadcast of a channel is planned.
-    Plan(ChannelMeta, PlannedBroadcast),
     /// The names of all remote writes.
     Remotes(Vec<String>),
     /// Up to which entry of the log a remote write has sent all.
@@ -41,6 +39,8 @@ pub(super) struct Observation {
     /// Changes of the channel's state, oldest first.
     pub(super) transitions: Vec<(Timestamp, LiveState)>,
     pub(super) samples: Vec<ObservedSample>,
+    /// The planned broadcast that is running or comes next.
+    pub(super) planned: Option<PlannedBroadcast>,
     /// From when on the response contained all samples.
     pub(super) received_since: Option<Timestamp>,
 }

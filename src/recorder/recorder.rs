@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tracing::{debug, warn};
@@ -16,7 +16,7 @@ use super::log::Lane;
 use super::lost_samples::LostSamples;
 use super::message::{Fill, Message, Observation, ObservedSample};
 use super::missing_ranges::MissingRanges;
-use super::recording::{Period, PlannedBroadcast, ViewerCount};
+use super::recording::{Period, ViewerCount};
 use super::writer::{Writer, WriterParts};
 use crate::config::RecorderConfig;
 use crate::state::{
@@ -54,14 +54,26 @@ pub struct RecorderThread(JoinHandle<()>);
 
 /// The messages that may wait: more than ten seconds of 10,000 live channels.
 const QUEUE_LENGTH: usize = 16_384;
+/// How long the end of the process waits for the disk.
+const END_TIMEOUT: Duration = Duration::from_secs(3);
+const END_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 /// How often a channel that is not live is recorded as such.
 const IDLE_INTERVAL: Duration = Duration::from_secs(60);
 
 // === impl RecorderThread ===
 
 impl RecorderThread {
-    /// Waits until everything is written.
+    /// Waits until everything is written, for 3 seconds at most: the disk may hang, and what is
+    /// not written is requested again at the next start.
     pub fn join(self) {
+        let begin = Instant::now();
+        while !self.0.is_finished() {
+            if begin.elapsed() > END_TIMEOUT {
+                warn!("the recording could not be finished in time");
+                return;
+            }
+            std::thread::sleep(END_CHECK_INTERVAL);
+        }
         if self.0.join().is_err() {
             warn!("the recorder ended unexpectedly");
         }
@@ -128,11 +140,6 @@ impl Recorder {
     /// Records how many people are watching a channel.
     pub fn record_viewers(&self, channel: ChannelMeta, viewers: ViewerCount) {
         self.send(Message::Viewers(channel, viewers));
-    }
-
-    /// Records when a broadcast of a channel is planned.
-    pub fn record_plan(&self, channel: ChannelMeta, plan: PlannedBroadcast) {
-        self.send(Message::Plan(channel, plan));
     }
 
     /// Keeps the log for these remote writes, and for none other. One that is new begins at the
@@ -303,6 +310,7 @@ impl UpdateSubscriber for Recorder {
                 .map(|transition| (server_time(transition.at, now), transition.to))
                 .collect(),
             samples: new.chain(corrected).collect(),
+            planned: update.planned,
             received_since: update.received.and_then(|range| range.start),
         })));
     }

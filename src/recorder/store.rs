@@ -9,7 +9,7 @@ use super::error::RecorderError;
 use super::files::RecordingFiles;
 use super::log::{Lane, LogValue};
 use super::missing_ranges::{newest_gap, without_samples};
-use super::recording::{Period, RecordedSample};
+use super::recording::{Period, PlannedBroadcast, RecordedSample};
 use super::sample_block::{self, BLOCK_MILLIS, block_start};
 use crate::config::Content;
 use crate::state::{ChannelMeta, LiveState, SampleValues};
@@ -319,13 +319,24 @@ impl Store {
     pub(super) fn write_plan(
         &self,
         channel: ChannelRow,
-        start: Timestamp,
-        end: Option<Timestamp>,
+        plan: PlannedBroadcast,
     ) -> Result<(), RecorderError> {
         let sql = "INSERT OR REPLACE INTO plan (channel, start, end) VALUES (?, ?, ?)";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let end = end.map(Timestamp::as_millis);
-        statement.execute(params![channel.0, start.as_millis(), end])?;
+        let end = plan.end.map(Timestamp::as_millis);
+        statement.execute(params![channel.0, plan.start.as_millis(), end])?;
+        Ok(())
+    }
+
+    /// Removes the planned broadcast with this start.
+    pub(super) fn remove_plan(
+        &self,
+        channel: ChannelRow,
+        start: Timestamp,
+    ) -> Result<(), RecorderError> {
+        let sql = "DELETE FROM plan WHERE channel = ? AND start = ?";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        statement.execute([channel.0, start.as_millis()])?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use super::error::RecorderError;
 use super::log::{Lane, LogValue};
 use super::message::{Observation, ObservedSample};
 use super::missing_ranges::{MAX_RANGE_MILLIS, oldest_at_polyv};
-use super::recording::Period;
+use super::recording::{Period, PlannedBroadcast};
 use super::sample_block::block_start;
 use super::store::{ChannelRow, PeriodTable, Store, StreamRow, Written};
 use crate::state::{ChannelMeta, LiveState};
@@ -20,6 +20,8 @@ pub(super) struct TrackedChannel {
     row: Option<ChannelRow>,
     streams: Vec<TrackedStream>,
     state: Option<LiveState>,
+    /// The planned broadcast that was recorded last.
+    planned: Option<PlannedBroadcast>,
     /// The period in which its state has been known until now.
     observed: Option<Period>,
     /// The period whose samples were received until now.
@@ -78,6 +80,7 @@ impl TrackedChannel {
             row,
             streams: Vec::new(),
             state,
+            planned: None,
             observed: None,
             covered: None,
             has_changed: false,
@@ -137,6 +140,7 @@ impl TrackedChannel {
         let Some(row) = self.row else {
             return Ok(WrittenCounts::default());
         };
+        self.plan(row, observation, store)?;
         let counts = self.write_samples(row, &observation.samples, store)?;
         if let Some((since, newest)) = observation.received_since.zip(observation.newest_sample()) {
             let since = lost_until.map_or(since, |lost| since.max(lost.plus_millis(1)));
@@ -307,6 +311,26 @@ impl TrackedChannel {
                     store.add_period(PeriodTable::Covered, row, before)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Records when a broadcast is planned. A plan that was changed before its start is replaced.
+    fn plan(
+        &mut self,
+        row: ChannelRow,
+        observation: &Observation,
+        store: &Store,
+    ) -> Result<(), RecorderError> {
+        if self.planned == observation.planned {
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut self.planned, observation.planned);
+        if let Some(before) = before.filter(|before| before.start > observation.time) {
+            store.remove_plan(row, before.start)?;
+        }
+        if let Some(planned) = self.planned {
+            store.write_plan(row, planned)?;
         }
         Ok(())
     }

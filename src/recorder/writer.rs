@@ -285,10 +285,6 @@ impl Writer {
                 let value = LogValue::Viewers(viewers.count);
                 store.log(Lane::New, row.0, viewers.time, value)?;
             }
-            Message::Plan(meta, plan) => {
-                let row = self.row(meta, store)?;
-                store.write_plan(row, plan.start, plan.end)?;
-            }
             Message::Remotes(remotes) => store.set_remotes(remotes)?,
             Message::Position(remote, lane, sequence) => {
                 store.write_position(remote, *lane, *sequence)?;

@@ -10,6 +10,7 @@ mod error;
 mod export;
 mod export_format;
 mod files;
+mod filling;
 mod log;
 mod lost_samples;
 mod message;

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use tracing::info;
+
 use super::error::RecorderError;
+use super::filling::Filling;
 use super::log::{Lane, LogValue};
 use super::message::{Observation, ObservedSample};
-use super::missing_ranges::{MAX_RANGE_MILLIS, oldest_at_polyv};
+use super::missing_ranges::oldest_at_polyv;
 use super::recording::{Period, PlannedBroadcast};
 use super::sample_block::block_start;
 use super::store::{ChannelRow, PeriodTable, Store, StreamRow, Written};
@@ -29,10 +32,7 @@ pub(super) struct TrackedChannel {
     /// Whether the periods changed since they were written.
     has_changed: bool,
     pub(super) last_used: Timestamp,
-    /// When to look for missing samples; `None` while the channel is not live.
-    look_at: Option<Timestamp>,
-    /// The longest range of missing samples to request, in milliseconds.
-    max_range: i64,
+    filling: Filling,
 }
 
 /// A stream of the channel.
@@ -55,15 +55,8 @@ const MINUTE_MILLIS: i64 = 60_000;
 /// Full minutes that are logged at once, at most: more have passed only after a suspend.
 const MAX_MINUTES: i64 = 15;
 
-/// How long a channel is live before its missing samples are requested, and after a call was put
-/// off.
-const SHORT_WAIT: Duration = Duration::from_secs(5);
-/// How often is looked for missing samples, and how long to wait after a failure.
-const LOOK_INTERVAL: Duration = Duration::from_secs(5 * 60);
-/// A range that was neither received nor failed by then was lost.
-const RANGE_TIMEOUT: Duration = LOOK_INTERVAL;
-/// The shortest range that is requested where longer ones fail.
-const MIN_RANGE_MILLIS: i64 = 10 * 60 * 1000;
+/// How far a live stream may be behind the channel's others.
+const MAX_STREAM_LAG: Duration = Duration::from_secs(5 * 60);
 
 // === impl TrackedChannel ===
 
@@ -85,8 +78,7 @@ impl TrackedChannel {
             covered: None,
             has_changed: false,
             last_used: Timestamp::from_millis(0),
-            look_at: None,
-            max_range: MAX_RANGE_MILLIS,
+            filling: Filling::new(),
         })
     }
 
@@ -132,9 +124,9 @@ impl TrackedChannel {
         }
         match observation.state {
             Some(LiveState::Live) => {
-                self.look_at.get_or_insert(observation.time + SHORT_WAIT);
+                self.filling.begin(observation.time);
             }
-            Some(_) => self.look_at = None,
+            Some(_) => self.filling.pause(),
             None => {}
         }
         let Some(row) = self.row else {
@@ -142,7 +134,10 @@ impl TrackedChannel {
         };
         self.plan(row, observation, store)?;
         let counts = self.write_samples(row, &observation.samples, store)?;
-        if let Some((since, newest)) = observation.received_since.zip(observation.newest_sample()) {
+        if let Some(since) = observation.received_since
+            && !observation.samples.is_empty()
+            && let Some(newest) = self.received_until()
+        {
             let since = lost_until.map_or(since, |lost| since.max(lost.plus_millis(1)));
             self.cover(row, since, newest.plus_millis(1), store)?;
         }
@@ -165,27 +160,30 @@ impl TrackedChannel {
         let (Some(row), Some(covered)) = (self.row, self.covered) else {
             return Ok(None);
         };
-        if self.look_at.is_none_or(|at| at > now) {
+        if !self.filling.take_turn(now) {
             return Ok(None);
         }
-        // Until the range was received, or longer than a request takes.
-        self.look_at = Some(now + RANGE_TIMEOUT);
         self.write_periods(store)?;
         let oldest = oldest_at_polyv(now);
         let since = (!backfill.is_zero()).then(|| now - backfill);
-        store.newest_gap(row, since, oldest, covered.end, self.max_range)
+        let max_range = self.filling.max_range;
+        let gap = store.newest_gap(row, since, oldest, covered.end, max_range)?;
+        if gap.is_none()
+            && let Some(samples) = self.filling.finish()
+        {
+            let ChannelMeta { account, channel } = &self.meta;
+            info!(%account, channel = %channel.id, samples, "recorded what was missing");
+        }
+        Ok(gap)
     }
 
     /// Missing samples could not be received: they are requested again later, fewer at a time.
     pub(super) fn not_filled(&mut self, outcome: Outcome) {
-        // A call that was not sent says nothing about the range.
-        let wait = if outcome == Outcome::Throttled {
-            SHORT_WAIT
-        } else {
-            self.max_range = (self.max_range / 2).max(MIN_RANGE_MILLIS);
-            LOOK_INTERVAL
-        };
-        self.look_at = self.look_at.map(|_| self.last_used + wait);
+        if self.filling.failed(outcome, self.last_used) {
+            let ChannelMeta { account, channel } = &self.meta;
+            let outcome = outcome.as_str();
+            info!(%account, channel = %channel.id, outcome, "samples that are missing were not received");
+        }
     }
 
     /// Writes samples that were missing, and that all of the period are there.
@@ -201,8 +199,7 @@ impl TrackedChannel {
         };
         let counts = self.write_samples(row, samples, store)?;
         store.add_period(PeriodTable::Covered, row, period)?;
-        self.max_range = MAX_RANGE_MILLIS;
-        self.look_at = self.look_at.map(|_| self.last_used);
+        self.filling.received(counts.new, self.last_used);
         Ok(counts)
     }
 
@@ -307,7 +304,7 @@ impl TrackedChannel {
             covered => {
                 let period = Period { start, end };
                 if let Some(before) = covered.replace(period) {
-                    self.look_at = self.look_at.map(|_| self.last_used);
+                    self.filling.look_soon(self.last_used);
                     store.add_period(PeriodTable::Covered, row, before)?;
                 }
             }
@@ -388,6 +385,13 @@ impl TrackedChannel {
         };
         let stream = self.streams.get_mut(index);
         stream.ok_or_else(|| RecorderError::Damaged("a stream is missing".to_owned()))
+    }
+
+    /// Until when all streams were received: the newest sample of the slowest one that is live.
+    fn received_until(&self) -> Option<Timestamp> {
+        let newest = || self.streams.iter().filter_map(|stream| stream.newest);
+        let live_since = newest().max()? - MAX_STREAM_LAG;
+        newest().filter(|newest| *newest >= live_since).min()
     }
 }
 

@@ -14,7 +14,7 @@ const BROADCAST: &str = "
 sample_delay: 2s
 channels:
   - id: 1
-    streams: [{name: camera}, {name: screen, lag: 4s}]
+    streams: [{name: camera}, {name: screen, lag: 40s}]
 ";
 
 /// Rounds of `make recorder-kill`; a few in all tests.

@@ -37,7 +37,8 @@ RUN touch build.rs src/lib.rs src/main.rs \
       /image/usr/local/bin/polyv-exporter \
  && install -D --mode=644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
  && mkdir -p /image/usr/share && cp -r /usr/share/zoneinfo /image/usr/share/ \
- && rm -rf /image/usr/share/zoneinfo/right /image/usr/share/zoneinfo/posix
+ && rm -rf /image/usr/share/zoneinfo/right /image/usr/share/zoneinfo/posix \
+ && mkdir /recording
 
 FROM scratch
 ARG REVISION=unknown
@@ -51,6 +52,8 @@ LABEL org.opencontainers.image.title="polyv-exporter" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
 COPY --from=build /image/ /
+# A volume here belongs to whom the directory belongs to, so the recorder can write it.
+COPY --from=build --chown=65532:65532 /recording /var/lib/polyv-exporter
 # No name: there is no /etc/passwd here, and Kubernetes wants a number to see that it is not root.
 USER 65532:65532
 EXPOSE 9847

@@ -532,7 +532,11 @@ impl Store {
     /// Gives up to `pages` unused pages back to the file system.
     pub(super) fn release_pages(&self, pages: u32) -> Result<(), RecorderError> {
         let sql = format!("PRAGMA incremental_vacuum({pages})");
-        Ok(self.connection.execute_batch(&sql)?)
+        let mut statement = self.connection.prepare(&sql)?;
+        // Each step gives back a page.
+        let mut steps = statement.query([])?;
+        while steps.next()?.is_some() {}
+        Ok(())
     }
 
     /// Moves what was committed to the database file.

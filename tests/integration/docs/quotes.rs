@@ -47,7 +47,7 @@ fn every_mentioned_metric_exists() {
     let mut mentioned = BTreeSet::new();
     for page in pages() {
         for group in [
-            "channel", "stream", "api", "account", "sample", "samples", "exporter",
+            "channel", "stream", "api", "account", "sample", "samples", "exporter", "recorder",
         ] {
             for (name, behind) in names(&page.text, &format!("polyv_{group}_")) {
                 // `polyv_stream_*` stands for many, and this is a cookie.
@@ -74,7 +74,7 @@ fn every_mentioned_alert_exists() {
     let mut mentioned = BTreeSet::new();
     for page in pages() {
         for group in [
-            "Api", "Channel", "Clock", "Config", "Exporter", "Poller", "Stream",
+            "Api", "Channel", "Clock", "Config", "Exporter", "Poller", "Recorder", "Stream",
         ] {
             for (name, _) in names(&page.text, &format!("Polyv{group}")) {
                 assert!(

@@ -294,7 +294,10 @@ fn stack_runs_on_a_real_account_with_two_variables_and_channels() {
 #[test]
 fn stack_plays_the_scenario_of_the_demo() {
     let demo = root().join("src/commands/demo");
-    let played = yaml(&stack().join("polyv/simulated.yml"));
+    let mut played = yaml(&stack().join("polyv/simulated.yml"));
+    // The demonstration leaves nothing on the disk.
+    let recorder = played.as_object_mut().unwrap().remove("recorder");
+    assert_eq!(recorder, Some(json!({"path": "/var/lib/polyv-exporter"})));
     let text = read(demo.join("config.yml"));
     let file = tempfile::NamedTempFile::new().unwrap();
     let text = replaced(&text, &[("{base_url}", "http://simulator:8899")]);
@@ -475,7 +478,12 @@ async fn stack_on_the_simulator_sends_an_alert_to_alertmanager() {
     let service = &services["exporter"];
     let variables = environment(service);
     let text = read(host_path(service, &variables[0].1));
-    std::fs::write(&config, replaced(&text, &[("simulator:8899", &polyv)])).unwrap();
+    let recording = directory.path().join("recording");
+    let table = [
+        ("simulator:8899", polyv.as_str()),
+        ("/var/lib/polyv-exporter", utf8(&recording)),
+    ];
+    std::fs::write(&config, replaced(&text, &table)).unwrap();
     let mut exporter = start_program(service, &[], &[(CONFIG_FILE, utf8(&config))]);
     let line = exporter.logged(&["listening", "address"]).await;
     let exporter_address = address_in(&line).to_string();

@@ -43,8 +43,6 @@ struct Shared {
     missing: Arc<MissingRanges>,
     /// When a channel that is not live was last recorded as such.
     idle: Mutex<HashMap<ChannelKey, MonotonicInstant>>,
-    /// The planned broadcast that was last recorded of each channel.
-    plans: Mutex<HashMap<ChannelKey, PlannedBroadcast>>,
     /// Whether it is logged that the queue is full.
     full_logged: AtomicBool,
 }
@@ -126,7 +124,6 @@ impl Recorder {
             lost,
             missing,
             idle: Mutex::default(),
-            plans: Mutex::default(),
             full_logged: AtomicBool::new(false),
         });
         let recorder = Self {
@@ -189,15 +186,9 @@ impl Recorder {
         }
     }
 
-    /// Records new counts of viewers, and a planned broadcast that differs from the last one.
-    fn record_audience_and_plan(&self, update: &ChannelUpdate) {
-        let plans = &self.shared.plans;
-        let mut plans = plans.lock().unwrap_or_else(PoisonError::into_inner);
-        let plan = update
-            .planned
-            .filter(|plan| plans.insert(update.key, *plan) != Some(*plan));
-        drop(plans);
-        if update.viewers.is_empty() && plan.is_none() {
+    /// Records new counts of viewers.
+    fn record_audience(&self, update: &ChannelUpdate) {
+        if update.viewers.is_empty() {
             return;
         }
         let Some(meta) = self.shared.store.metadata(update.key) else {
@@ -205,9 +196,6 @@ impl Recorder {
         };
         for viewers in &update.viewers {
             self.record_viewers(meta.clone(), *viewers);
-        }
-        if let Some(plan) = plan {
-            self.record_plan(meta, plan);
         }
     }
 
@@ -271,7 +259,7 @@ impl MissingSamples for Recorder {
 
 impl UpdateSubscriber for Recorder {
     fn channel_updated(&self, update: &ChannelUpdate, now: TimeSnapshot) {
-        self.record_audience_and_plan(update);
+        self.record_audience(update);
         if update.observed.is_none() && update.transitions.is_empty()
             || self.is_idle_repetition(update, now.monotonic)
         {

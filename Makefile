@@ -54,8 +54,10 @@ docs: ## Generates docs/metrics.md from the metric families
 	UPDATE_DOCS=1 cargo test --locked --test integration metrics_page_equals_the_metric_families
 
 .PHONY: sample-report
-sample-report: ## Writes the sample reports in docs/
+sample-report: ## Writes the sample reports in docs/ and the picture of one (needs Chromium)
 	UPDATE_DOCS=1 cargo test --locked --lib sample_report_in_the_documents
+	chromium --headless --no-sandbox --hide-scrollbars --window-size=980,1130 \
+		--screenshot=docs/report.png file://$(CURDIR)/docs/sample-report.html
 
 .PHONY: picture
 picture: ## Makes the picture of the status page from the demonstration (needs Chromium)

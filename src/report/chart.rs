@@ -211,16 +211,20 @@ fn column(report: &BroadcastReport, time: Timestamp) -> f64 {
     share.clamp(0.0, 1.0) * COLUMNS as f64
 }
 
-/// The labels below a chart.
+/// The labels below a chart. Their places are attributes: the exporter's pages allow no styles in
+/// elements.
 fn axis(report: &BroadcastReport, shown: Presentation) -> Markup {
     html! {
-        div.axis aria-hidden="true" {
+        svg.axis aria-hidden="true" {
             @for tick in ticks(report, shown) {
                 @let local = shown.local(tick);
-                @let format = if local.num_seconds_from_midnight() == 0 { "%m-%d" } else { "%H:%M" };
+                @let is_midnight = local.num_seconds_from_midnight() == 0;
+                @let format = if is_midnight { "%m-%d" } else { "%H:%M" };
                 @let left = column(report, tick) * 100.0 / column(report, report.last).max(1.0);
-                @let edge = match left { ..3.0 => Some("first"), 97.0.. => Some("last"), _ => None };
-                span class=[edge] style={ "left:" (format!("{left:.2}")) "%" } { (local.format(format)) }
+                @let anchor = match left { ..3.0 => "start", 97.0.. => "end", _ => "middle" };
+                text x={ (format!("{left:.2}")) "%" } y="13" text-anchor=(anchor) {
+                    (local.format(format))
+                }
             }
         }
     }

@@ -9,8 +9,8 @@ use super::presentation::{Presentation, grouped, whole};
 use super::summary::{self, Fact};
 use crate::display::{bitrate, display_text, framerate, isolated};
 
-/// The style, which is part of the file.
-const STYLE: &str = concat!(
+/// The style, which is part of the file: a content security policy may name its hash.
+pub const STYLE: &str = concat!(
     include_str!("assets/charts.css"),
     include_str!("assets/report.css")
 );

@@ -30,7 +30,7 @@ pub use channel_reports::ChannelReports;
 pub use choice::{BroadcastChoice, parse_time, path_time};
 pub use course::{Bounds, COLUMNS, Course};
 pub use csv::csv;
-pub use html::{charts, html};
+pub use html::{STYLE, charts, html};
 pub use json::json;
 pub use markdown::markdown;
 pub use model::{

@@ -1,12 +1,17 @@
 //! The pages of a channel's recorded broadcasts, and the same for programs.
 
+use std::sync::LazyLock;
+
 use axum::body::Body;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
+use axum::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 use axum::http::{Response, StatusCode};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chrono_tz::Tz;
 use maud::{Markup, html};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use super::context::RenderContext;
 use super::layout::Layout;
@@ -28,6 +33,16 @@ const ENDINGS: [(&str, Format); 3] = [
     (".csv", Format::Csv),
     (".json", Format::Json),
 ];
+
+/// The content security policy of a report, which is one file with its style: nothing else is
+/// loaded or run.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let hash = BASE64_STANDARD.encode(Sha256::digest(report::STYLE));
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
+    )
+});
 
 /// The format that a path requests.
 #[derive(Clone, Copy)]
@@ -87,7 +102,13 @@ pub(super) async fn broadcast(
                 Format::Html => {
                     let page =
                         report::html(&report, shown, &links(&path_time(report.start), context));
-                    return Ok(params.response(StatusCode::OK, maud::PreEscaped(page)));
+                    let page = maud::PreEscaped(page);
+                    let mut response = params.response(StatusCode::OK, page);
+                    let policy = HeaderValue::from_static(&POLICY);
+                    response
+                        .headers_mut()
+                        .insert(CONTENT_SECURITY_POLICY, policy);
+                    return Ok(response);
                 }
                 Format::Markdown => report::markdown(&report, shown),
                 Format::Csv => report::csv(&report),

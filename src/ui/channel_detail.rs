@@ -45,8 +45,8 @@ pub(super) fn render(
                 }
             }
         }
-        (last_polls(&detail.poll_log, context))
         @if let Some(recorded) = recorded { (recorded) }
+        (last_polls(&detail.poll_log, context))
         p {
             a href={ "../api/v1/channels/" (channel.meta.channel.id) } { (messages.as_json) }
         }

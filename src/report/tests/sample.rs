@@ -7,7 +7,7 @@ use crate::display::Language;
 use chrono_tz::Tz;
 
 /// A lecture of an hour and a half with a fault of each kind.
-fn lecture() -> ChannelRecording {
+fn lecture(name: &str) -> ChannelRecording {
     let end = 5405;
     let mut main = stream("recordf", end, 5, |second| {
         Some(match second {
@@ -34,7 +34,7 @@ fn lecture() -> ChannelRecording {
             .into();
     }
     let mut recording = recording(end, vec![main]);
-    recording.channel_name = "Autumn lecture 秋季公开课".into();
+    recording.channel_name = name.into();
     recording.plan = Some(PlannedBroadcast {
         start: at(-3),
         end: Some(at(5397)),
@@ -69,7 +69,8 @@ fn lecture() -> ChannelRecording {
 /// `make sample-report` writes the files, with `UPDATE_DOCS=1`.
 #[test]
 fn sample_report_in_the_documents_is_what_the_program_writes() {
-    let report = report(&lecture());
+    let english_report = report(&lecture("Autumn lecture"));
+    let chinese_report = report(&lecture("秋季公开课"));
     let shown = |language| Presentation {
         language,
         time_zone: Tz::Asia__Shanghai,
@@ -77,9 +78,15 @@ fn sample_report_in_the_documents_is_what_the_program_writes() {
     let nothing = Markup::default();
     let (english, chinese) = (shown(Language::English), shown(Language::Chinese));
     for (name, text) in [
-        ("sample-report.html", html(&report, english, &nothing)),
-        ("zh/sample-report.html", html(&report, chinese, &nothing)),
-        ("sample-report.md", markdown(&report, english)),
+        (
+            "sample-report.html",
+            html(&english_report, english, &nothing),
+        ),
+        (
+            "zh/sample-report.html",
+            html(&chinese_report, chinese, &nothing),
+        ),
+        ("sample-report.md", markdown(&english_report, english)),
     ] {
         let path = format!("{}/docs/{name}", env!("CARGO_MANIFEST_DIR"));
         if std::env::var_os("UPDATE_DOCS").is_some() {

@@ -88,8 +88,16 @@ async fn broadcasts_are_listed_and_reported_in_every_format() {
         let response = exporter.get(path).await;
         assert_eq!(response.status(), 200, "{path}");
         assert_eq!(response.headers()["content-type"], content_type, "{path}");
+        let policy = response.headers()["content-security-policy"]
+            .to_str()
+            .unwrap();
+        let policy = policy.to_owned();
         let text = response.text().await.unwrap();
         assert!(text.contains(part), "{path}: {text}");
+        // Styles that the policy does not allow would not be applied.
+        assert!(!text.contains(" style="), "{path}: {text}");
+        let allows = policy.contains("style-src 'sha256-");
+        assert_eq!(allows, text.contains("<style>"), "{path}: {policy}");
         let is_json = content_type == "application/json";
         assert!(is_json || !text.contains("<script>alert"), "{path}: {text}");
     }

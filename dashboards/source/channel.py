@@ -103,6 +103,39 @@ def figures(board: build.Dashboard) -> build.Dashboard:
         .text_mode(units.BigValueTextMode.NAME)
         .display_name("${__field.labels.status}"),
     ]
+    now += [
+        parts.number(
+            "Source",
+            "Where the channel's samples come from. No data means that it is not live.",
+            f"group by (source) (polyv_channel_source{{{OF}}})",
+            width=4,
+        )
+        .text_mode(units.BigValueTextMode.NAME)
+        .display_name("${__field.labels.source}"),
+        parts.number(
+            "Pushed",
+            "Whether a stream is pushed to the live channel: 1, or 0 where its status was set without one."
+            " No data means that it is not live, or that Polyv does not say.",
+            of_channel("polyv_channel_pushing"),
+            width=4,
+        ).thresholds(parts.steps((None, BAD), (1, GOOD))),
+        parts.number(
+            "Lost frames at the ingest node",
+            "The share of lost frames as Polyv reports it; whether of 1 or of 100 is undocumented. Zero"
+            " means that none is lost. No data means that it is not live, or that the CDN does not report it.",
+            of_channel("polyv_channel_ingest_lost_frames"),
+            width=8,
+        ).thresholds(parts.steps((None, "text"))),
+        parts.number(
+            "Ingest node",
+            "The address of the CDN's node that receives the stream. No data means that it is not live,"
+            " or that the CDN does not report it.",
+            f"group by (ingest_node) (polyv_channel_ingest_info{{{OF}}})",
+            width=8,
+        )
+        .text_mode(units.BigValueTextMode.NAME)
+        .display_name("${__field.labels.ingest_node}"),
+    ]
     for panel in now:
         board = board.with_panel(panel)
     return board

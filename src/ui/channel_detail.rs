@@ -72,6 +72,22 @@ fn facts(detail: &ChannelDetail, context: RenderContext) -> Markup {
             @if let Some(last) = channel.last_sample {
                 (fact(messages.newest_sample, context.ago(context.host_time(last))))
             }
+            @if let Some(choice) = channel.sources {
+                (fact(messages.source, html! {
+                    (messages.of_source(choice.source)) ": " (messages.of_source_reason(choice.reason))
+                }))
+            }
+            @if let Some(push) = &channel.push {
+                @if push.is_pushing == Some(false) {
+                    (fact(messages.push, html! { (messages.nothing_pushed) }))
+                }
+                @if let Some(lost) = push.lost_frames {
+                    (fact(messages.lost_frames, html! { (lost) }))
+                }
+                @if let Some(node) = &push.ingest_node {
+                    (fact(messages.ingest_node, html! { code { (text::isolated(node)) } }))
+                }
+            }
             @if let Some(viewers) = channel.viewers {
                 (fact(messages.viewers, html! { (text::grouped(viewers)) }))
             }

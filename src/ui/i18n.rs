@@ -1,7 +1,7 @@
 //! The texts of the page in each of its languages.
 
 use super::language::Language;
-use crate::state::{HealthIssueKind, LikelyCause, LiveState};
+use crate::state::{HealthIssueKind, LikelyCause, LiveState, SourceReason, StreamSource};
 use polyv_client::Outcome;
 
 /// Declares the texts, each in English and in Chinese.
@@ -126,6 +126,20 @@ messages! {
     last_response: "Last response from Polyv" | "保利威最近一次应答",
     labels: "Labels" | "标签",
     expected_live: "Expected to be live" | "预期正在直播",
+    source: "Source" | "数据来源",
+    source_tencent: "stream information" | "流信息接口",
+    source_v4: "stream information (v4)" | "流信息接口（v4）",
+    source_snapshot: "snapshots of what is pushed" | "推流快照",
+    reason_configured: "as configured" | "按配置",
+    reason_undecided: "no source has brought a sample yet" | "尚无来源给出采样",
+    reason_last_session: "as in the last broadcast" | "与上一场直播相同",
+    reason_tencent: "it brings samples" | "它有采样",
+    reason_v4: "only it brings samples" | "只有它有采样",
+    reason_push: "nothing else brings samples" | "其他来源都没有采样",
+    push: "Push" | "推流",
+    nothing_pushed: "nothing is pushed" | "没有推流",
+    lost_frames: "Lost frames" | "丢帧",
+    ingest_node: "Ingest node" | "接入节点",
     viewers: "Viewers" | "观看人数",
     plan: "Planned broadcast" | "计划直播",
     broadcasts: "Recorded broadcasts" | "录制的直播",
@@ -157,6 +171,27 @@ messages! {
 // === impl Messages ===
 
 impl Messages {
+    /// Where a channel's samples come from.
+    pub(super) const fn of_source(&self, source: StreamSource) -> &'static str {
+        match source {
+            StreamSource::Tencent => self.source_tencent,
+            StreamSource::ListStreamInfo => self.source_v4,
+            StreamSource::Snapshot => self.source_snapshot,
+        }
+    }
+
+    /// Why they come from there.
+    pub(super) const fn of_source_reason(&self, reason: SourceReason) -> &'static str {
+        match reason {
+            SourceReason::Configured => self.reason_configured,
+            SourceReason::Undecided => self.reason_undecided,
+            SourceReason::LastSession => self.reason_last_session,
+            SourceReason::TencentSamples => self.reason_tencent,
+            SourceReason::V4Samples => self.reason_v4,
+            SourceReason::OnlyPush => self.reason_push,
+        }
+    }
+
     /// The word for a number of channels.
     pub(super) fn channels(&self, count: usize) -> &'static str {
         if count == 1 {

@@ -182,11 +182,17 @@ impl WriteJson for ChannelSnapshot {
         object.known_time("last_new_sample_timestamp_seconds", self.last_new_sample)?;
         object.known_time("last_sample_timestamp_seconds", self.last_sample)?;
         object.known("source", self.sources.map(|choice| choice.source.as_str()))?;
-        object.known("source_reason", self.sources.map(|choice| choice.reason.as_str()))?;
+        object.known(
+            "source_reason",
+            self.sources.map(|choice| choice.reason.as_str()),
+        )?;
         let push = self.push.as_ref();
         object.known("pushing", push.and_then(|push| push.is_pushing))?;
         object.known("ingest_lost_frames", push.and_then(|push| push.lost_frames))?;
-        object.known("ingest_node", push.and_then(|push| push.ingest_node.as_deref()))?;
+        object.known(
+            "ingest_node",
+            push.and_then(|push| push.ingest_node.as_deref()),
+        )?;
         object.field("expected", Json(&channel.expect))?;
         object.known("viewers", self.viewers)?;
         object.known("expected_live", self.is_expected_live())?;

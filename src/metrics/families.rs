@@ -187,7 +187,7 @@ families! {
     REMOTE_WRITE_SAMPLES = "polyv_remote_write_samples_total", Counter, None, RemoteWrite, REMOTE,
         "Samples that the endpoint has accepted.";
     REMOTE_WRITE_DROPPED = "polyv_remote_write_dropped_samples_total", Counter, None, RemoteWrite, &["remote_name", "reason"],
-        "Samples that were not sent: refused (the endpoint refused the single sample), abandoned (the rest of a request of which 16 single samples were refused).";
+        "Samples that were not sent: refused (the endpoint refused the single sample), abandoned (the rest of a request of which 16 single samples were refused), expired (the recorder did not keep it until then; counted once, whatever values it has).";
     REMOTE_WRITE_FAILURES = "polyv_remote_write_failures_total", Counter, None, RemoteWrite, REMOTE,
         "Requests that failed and are repeated: 5xx, 429, network failures.";
     REMOTE_WRITE_POSITION = "polyv_remote_write_position_timestamp_seconds", Gauge, Some("seconds"), RemoteWrite, REMOTE,

@@ -99,6 +99,7 @@ impl Endpoint {
         let mut entries = self
             .queue
             .read(lane, self.position(lane), self.chunk_size())?;
+        self.skip_expired(lane, entries.first());
         if lane == Lane::Filled && !entries.is_empty() {
             let unsent = self.queue.read(Lane::New, self.position(Lane::New), 1)?;
             if let Some(unsent) = unsent.first() {
@@ -107,6 +108,24 @@ impl Endpoint {
             }
         }
         Ok(entries)
+    }
+
+    /// Counts the entries that were removed before they were sent, and begins after them.
+    fn skip_expired(&self, lane: Lane, first: Option<&LogEntry>) {
+        let Some(before) = first.map(|first| first.sequence - 1) else {
+            return;
+        };
+        let expired = usize::try_from(before - self.position(lane)).unwrap_or(0);
+        if expired > 0 {
+            self.lane(lane).store(before, Ordering::Relaxed);
+            self.metrics.count_dropped(DropReason::Expired, expired);
+            let remote_name = &self.config.name;
+            warn!(
+                remote_name,
+                expired,
+                "the recorder could not keep samples until the remote write endpoint took them"
+            );
+        }
     }
 
     fn lane(&self, lane: Lane) -> &AtomicI64 {

@@ -18,8 +18,9 @@ use polyv_client::clock::Clock;
 
 /// How often the metrics of positions are brought up to date.
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
-/// How often an endpoint is tried whose positions can't be read.
-const OPEN_RETRY_INTERVAL: Duration = Duration::from_secs(5);
+/// How often an endpoint is tried whose positions are not known: those of a new one are with the
+/// recorder's next commit.
+const OPEN_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Sends what is recorded to all endpoints.
 pub struct RemoteWriters {

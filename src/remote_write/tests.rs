@@ -465,6 +465,25 @@ async fn samples_at_fault_are_skipped_and_counted() {
 }
 
 #[tokio::test]
+async fn samples_that_the_recorder_did_not_keep_are_counted() {
+    let queue = Arc::new(MemoryQueue::default());
+    let receiver = Receiver::start(Reaction::Accept).await;
+    let configured = format!("[{{name: a, url: '{}'}}]", receiver.url);
+    let running = Running::start(&queue, &configured);
+    until_open(&queue, "a").await;
+    running.stop().await;
+    for second in 0..10 {
+        queue.record(Lane::New, "1", second, 1.0);
+    }
+    queue.entries.lock().unwrap()[Lane::New as usize].drain(..7);
+    let running = Running::start(&queue, &configured);
+    let received = receiver.received(3).await;
+    assert_eq!(received[0].1, 7);
+    assert_eq!(running.count(DROPPED, &["a", "expired"]), 7);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn endpoint_that_hangs_delays_no_other_and_no_shutdown() {
     let queue = Arc::new(MemoryQueue::default());
     let hanging = Receiver::start(Reaction::Hang).await;

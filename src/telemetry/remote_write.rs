@@ -1,6 +1,6 @@
 //! The metrics of remote write.
 
-use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Registry};
 
 use super::registration::{counter_vec, gauge_vec, int_gauge_vec};
 use crate::metrics::families as c;
@@ -13,6 +13,8 @@ pub enum DropReason {
     Refused,
     /// The endpoint refused too many single samples of the same request.
     Abandoned,
+    /// The recorder did not keep the sample until it could be sent.
+    Expired,
 }
 
 /// The metrics of all endpoints. Clones share them.
@@ -28,23 +30,26 @@ pub struct RemoteWriteMetrics {
 /// The metrics of one endpoint.
 #[derive(Debug, Clone)]
 pub struct EndpointMetrics {
+    name: String,
     samples: IntCounter,
     refused: IntCounter,
     abandoned: IntCounter,
+    expired: IntCounter,
     failures: IntCounter,
-    position: Gauge,
-    pending: IntGauge,
+    position: GaugeVec,
+    pending: IntGaugeVec,
 }
 
 // === impl DropReason ===
 
 impl DropReason {
-    const ALL: [Self; 2] = [Self::Refused, Self::Abandoned];
+    const ALL: [Self; 3] = [Self::Refused, Self::Abandoned, Self::Expired];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Refused => "refused",
             Self::Abandoned => "abandoned",
+            Self::Expired => "expired",
         }
     }
 }
@@ -62,7 +67,7 @@ impl RemoteWriteMetrics {
         })
     }
 
-    /// Begins an endpoint: all its metrics exist. One that was there goes on.
+    /// Begins an endpoint: all its counters exist. One that was there goes on.
     #[must_use]
     pub fn init_endpoint(&self, name: &str) -> EndpointMetrics {
         let dropped = |reason: DropReason| {
@@ -70,12 +75,15 @@ impl RemoteWriteMetrics {
             self.dropped.with_label_values(&labels)
         };
         EndpointMetrics {
+            name: name.to_owned(),
             samples: self.samples.with_label_values(&[name]),
             refused: dropped(DropReason::Refused),
             abandoned: dropped(DropReason::Abandoned),
+            expired: dropped(DropReason::Expired),
             failures: self.failures.with_label_values(&[name]),
-            position: self.position.with_label_values(&[name]),
-            pending: self.pending.with_label_values(&[name]),
+            // Not there until they are known.
+            position: self.position.clone(),
+            pending: self.pending.clone(),
         }
     }
 
@@ -105,6 +113,7 @@ impl EndpointMetrics {
         let counter = match reason {
             DropReason::Refused => &self.refused,
             DropReason::Abandoned => &self.abandoned,
+            DropReason::Expired => &self.expired,
         };
         counter.inc_by(to_u64(count));
     }
@@ -116,12 +125,13 @@ impl EndpointMetrics {
 
     /// Sets until when everything that was recorded was sent or dropped.
     pub fn set_position(&self, until: Timestamp) {
-        self.position.set(until.as_seconds());
+        let position = self.position.with_label_values(&[&self.name]);
+        position.set(until.as_seconds());
     }
 
     /// Sets how many samples wait.
     pub fn set_pending(&self, count: i64) {
-        self.pending.set(count);
+        self.pending.with_label_values(&[&self.name]).set(count);
     }
 }
 

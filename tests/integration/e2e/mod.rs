@@ -16,6 +16,7 @@ mod prometheus;
 mod prometheus_channels;
 mod prometheus_dashboards;
 mod prometheus_docs;
+mod prometheus_remote_write;
 mod prometheus_rules;
 mod prometheus_tls;
 mod python;

@@ -67,7 +67,7 @@ fn twelve_hours() -> ChannelRecording {
             .map(|second| RecordedSample {
                 time: time(second),
                 values: SampleValues {
-                    video_bitrate: Some(f64::from(1_157_120 + (second % 600) as u32 * 77)).into(),
+                    video_bitrate: Some(1_157_120.0).into(),
                     video_framerate: Some(25.0).into(),
                     audio_framerate: Some(43.0).into(),
                 },

@@ -17,6 +17,7 @@ use crate::report::{Presentation, utc};
 use crate::scheduler::freshness_policy;
 use crate::state::ChannelMeta;
 use crate::telemetry::init_tracing;
+use polyv_client::StreamName;
 
 /// A channel and the issues that it would have had.
 struct Replayed {
@@ -61,7 +62,7 @@ pub(super) fn run(arguments: &ReplayArgs) -> Result<(), CommandError> {
         start: arguments.since,
         end: arguments.until,
     };
-    let replayed = replay_all(&config, channels, period, || {
+    let replayed = replay_all(&config, &channels, period, || {
         Ok(Reader::open(&recorder.path)?)
     })?;
     if replayed.is_empty() {
@@ -96,7 +97,7 @@ fn channels(config: &Config, arguments: &ReplayArgs) -> Vec<ChannelMeta> {
 /// Plays all channels, on all cores. Channels of which nothing was recorded are left out.
 fn replay_all(
     config: &Config,
-    channels: Vec<ChannelMeta>,
+    channels: &[ChannelMeta],
     period: Period,
     open: impl Fn() -> anyhow::Result<Reader> + Sync,
 ) -> anyhow::Result<Vec<Replayed>> {
@@ -186,7 +187,7 @@ fn json(replayed: &[Replayed]) -> Vec<IssueJson<'_>> {
             account: &channel.meta.account,
             channel_id: &channel.meta.channel.id,
             channel_name: &channel.meta.channel.name,
-            stream: replayed.issue.stream.as_ref().map(|name| name.as_str()),
+            stream: replayed.issue.stream.as_ref().map(StreamName::as_str),
             problem: replayed.issue.kind.as_str(),
             severity: replayed.issue.kind.severity().as_str(),
             start: utc(replayed.period.start),

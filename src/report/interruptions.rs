@@ -132,18 +132,18 @@ impl Detector<'_> {
     ) -> impl Iterator<Item = Found> + use<'s, '_> {
         let runs = runs.into_iter();
         runs.filter(|run| run.samples.len() >= MIN_SAMPLES_WITHOUT_FRAMES)
-            .filter_map(move |run| self.found(kind, run))
+            .filter_map(move |run| self.found(kind, &run))
     }
 
     fn drops<'s>(&self, runs: Vec<Run<'s>>) -> impl Iterator<Item = Found> + use<'s, '_> {
         let shortest = MIN_DROP_MS.max(self.stream.interval * MIN_DROP_INTERVALS);
         let found = runs
             .into_iter()
-            .filter_map(|run| self.found(InterruptionKind::BitrateDropped, run));
+            .filter_map(|run| self.found(InterruptionKind::BitrateDropped, &run));
         found.filter(move |found| length(found.period) >= shortest)
     }
 
-    fn found(&self, kind: InterruptionKind, run: Run<'_>) -> Option<Found> {
+    fn found(&self, kind: InterruptionKind, run: &Run<'_>) -> Option<Found> {
         let (first, last) = (run.samples.first()?, run.samples.last()?);
         let period = Period {
             start: first.time,

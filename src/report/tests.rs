@@ -1,5 +1,7 @@
 //! Reports on recordings that are made here.
 
+#![allow(clippy::cast_precision_loss)] // seconds of hours, and thousands of viewers
+
 mod any_recording;
 mod sample;
 

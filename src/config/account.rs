@@ -12,9 +12,9 @@ use super::decoder::{Field, Mapping, Report};
 use super::diagnostic::{Diagnostic, Location};
 use super::discovery;
 use super::fingerprint::SourceFingerprint;
-use super::model::{Account, Channel};
+use super::model::{Account, Channel, ScheduleSource};
 use super::secret::{self, SecretSource};
-use super::values::non_blank;
+use super::values::{choice, non_blank};
 use super::yaml;
 
 /// The name of an account without a configured name.
@@ -53,6 +53,11 @@ impl AccountDecoder<'_> {
             self.channel_files(pattern, &mut channels, &mut watched_directories);
         }
         let discover = map.get("discover").and_then(discovery::decode);
+        let sources = [
+            ("none", ScheduleSource::None),
+            ("polyv", ScheduleSource::Polyv),
+        ];
+        let schedule_from = map.parse("schedule_from", choice(&sources));
         map.deny_unknown();
         let (secret, app_secret) = secret?;
         Some(Account {
@@ -65,6 +70,7 @@ impl AccountDecoder<'_> {
             channels,
             watched_directories,
             discover,
+            schedule_from: schedule_from.unwrap_or_default(),
         })
     }
 

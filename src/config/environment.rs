@@ -11,7 +11,7 @@ use super::credential_text::{clean, doubt};
 use super::decoder::Report;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::fingerprint::SourceFingerprint;
-use super::model::{Account, Channel, Config};
+use super::model::{Account, Channel, Config, ScheduleSource};
 use super::poll::Poll;
 use super::rate_share::over_ceiling;
 use super::secret::{self, SecretSource};
@@ -112,6 +112,7 @@ pub(super) fn load(
             channels,
             watched_directories: Vec::new(),
             discover: None,
+            schedule_from: ScheduleSource::default(),
         });
     let warnings = report.finish()?;
     let accounts = account.into_iter().collect();

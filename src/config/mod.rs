@@ -37,7 +37,7 @@ pub use discovery::{DiscoveryConfig, Expose, Pattern};
 pub use duration::{format_duration, parse_duration};
 pub use fingerprint::SourceFingerprint;
 pub use http_client::{Authentication, Credential, HttpClientConfig, Secret, TlsConfig};
-pub use model::{Account, Channel, Config, Content, Expect};
+pub use model::{Account, Channel, Config, Content, Expect, ScheduleSource};
 pub use poll::{Poll, Sources, StatusMode};
 pub use recorder::RecorderConfig;
 pub use remote_write::RemoteWrite;

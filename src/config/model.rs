@@ -53,6 +53,18 @@ pub struct Account {
     pub watched_directories: Vec<PathBuf>,
     /// Which of the account's channels are discovered.
     pub discover: Option<DiscoveryConfig>,
+    /// Where the plan of channels without a schedule of their own comes from.
+    pub schedule_from: ScheduleSource,
+}
+
+/// Where the plan of channels without a schedule of their own comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ScheduleSource {
+    /// They have none.
+    #[default]
+    None,
+    /// Polyv's planned sessions, or else the channels' start times.
+    Polyv,
 }
 
 /// A channel of an account.

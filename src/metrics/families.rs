@@ -179,6 +179,12 @@ families! {
         "Channels that are polled individually because Polyv does not report their status in batches; absent unless poll.status is batch.";
     ACCOUNT_LISTED = "polyv_account_last_listing_success_timestamp_seconds", Gauge, Some("seconds"), Api, &["account"],
         "When the account's channels were last listed completely; absent before the first time, and without discover.";
+    ACCOUNT_SCHEDULE_READ = "polyv_account_schedule_last_success_timestamp_seconds", Gauge, Some("seconds"), Api, &["account"],
+        "When Polyv's plan of the account's broadcasts was last read; before the first time, when the exporter began to read it. Absent without schedule_from.";
+    ACCOUNT_MINUTES_AVAILABLE = "polyv_account_minutes_available", Gauge, None, Api, &["account"],
+        "Minutes of viewing that the account has left; at 0 its streams stop. Absent if Polyv does not say.";
+    ACCOUNT_MINUTES_USED = "polyv_account_minutes_used", Gauge, None, Api, &["account"],
+        "Minutes of viewing that the account has used; absent if Polyv does not say.";
     SAMPLE_DELAY = "polyv_sample_delay_seconds", Histogram, Some("seconds"), Api, &["account"],
         "The age of a sample when the exporter first received it: Polyv's delay and the exporter's. Samples from before a channel's first response are left out.";
     SAMPLES_DISCARDED = "polyv_samples_discarded_total", Counter, None, Api, &["account", "reason"],

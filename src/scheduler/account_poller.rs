@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::account_calls::AccountCalls;
 use super::batch_endpoint::BatchEndpoint;
 use super::circuit_breaker::{CircuitBreaker, OpenReason, Permission};
 use super::discovery::ChannelDiscovery;
@@ -42,6 +43,8 @@ pub(super) struct AccountPoller {
     pub(super) discovery: Option<ChannelDiscovery>,
     /// The discovered channels by their ids.
     pub(super) discovered: HashMap<Arc<str>, ChannelKey>,
+    /// The calls about the account as a whole.
+    pub(super) calls: AccountCalls,
     pub(super) in_flight: usize,
     /// Whether the present outage was logged.
     pub(super) outage_logged: bool,
@@ -109,6 +112,7 @@ impl AccountPoller {
             queue: PollQueue::new(idle_interval),
             discovery: None,
             discovered: HashMap::new(),
+            calls: AccountCalls::new(now),
             in_flight: 0,
             outage_logged: false,
             last_error: None,
@@ -451,6 +455,7 @@ impl AccountPoller {
                 calls.completed(batch);
                 calls.requeue(batch, virtual_now);
             }
+            PollRequest::Account(_) => self.calls.completed(),
         }
     }
 
@@ -531,6 +536,7 @@ impl AccountPoller {
             self.enable_batching(now);
         }
         self.live_calls.reset(virtual_now);
+        self.calls.reset(now);
         if let Some(discovery) = &mut self.discovery {
             discovery.reset(now);
         }

@@ -10,10 +10,11 @@ use super::context::{ConfigUpdate, PollerContext};
 use super::discovery::ChannelDiscovery;
 use super::in_flight::ReloadableSecret;
 use super::live_call::LiveCall;
+use super::plan_reader::PlanReader;
 use super::poll_target::{ChannelSource, PollInterval, discovered_channel};
 use super::poller::{Poller, client_settings};
 use super::rate_budget::{capacity_warning, rate_limit_from_config};
-use crate::config::{self, Config, Sources, StatusMode};
+use crate::config::{self, Config, ScheduleSource, Sources, StatusMode};
 use crate::state::{ChannelKey, FreshnessPolicy, IntervalScale};
 use crate::telemetry::Endpoint;
 use polyv_client::Client;
@@ -80,6 +81,7 @@ impl Poller {
             self.apply_poll(account, now);
             self.apply_channels(account, wanted, now);
             self.apply_discover(account, wanted, now);
+            self.apply_schedule_source(account, wanted, now);
         }
         self.accounts = accounts;
         self.context.channels_changed(&[], now);
@@ -208,6 +210,35 @@ impl Poller {
             PollInterval::Guaranteed(channel.live_interval)
         };
         account.queue.set_interval(key, interval, virtual_now);
+    }
+
+    /// Starts or stops reading Polyv's plan.
+    fn apply_schedule_source(
+        &self,
+        account: &mut AccountPoller,
+        wanted: &config::Account,
+        now: TimeSnapshot,
+    ) {
+        let PollerContext { store, metrics, .. } = &self.context;
+        metrics.begin_endpoint(&account.name, Endpoint::Minutes);
+        match (&account.calls.plans, wanted.schedule_from) {
+            (None, ScheduleSource::Polyv) => {
+                for endpoint in [Endpoint::Sessions, Endpoint::ChannelPlans] {
+                    metrics.begin_endpoint(&account.name, endpoint);
+                }
+                let wall = self.context.clock.host().wall();
+                metrics.set_schedule_read(&account.name, wall);
+                account.calls.plans = Some(PlanReader::new(now.monotonic));
+            }
+            (Some(plans), ScheduleSource::None) => {
+                for key in plans.channels().filter_map(|id| store.find(id)) {
+                    store.set_polyv_schedule(key, None, now);
+                }
+                metrics.forget_schedule(&account.name);
+                account.calls.plans = None;
+            }
+            (None, ScheduleSource::None) | (Some(_), ScheduleSource::Polyv) => {}
+        }
     }
 
     /// Starts, changes or stops the discovery of an account's channels.

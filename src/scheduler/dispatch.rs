@@ -86,6 +86,38 @@ impl Poller {
         account.update_clock(now.monotonic);
     }
 
+    /// Sends due calls about accounts, one an account, where calls flow.
+    pub(super) fn request_account_data(&mut self, now: TimeSnapshot) {
+        if self.global_backoff.is_paused() {
+            return;
+        }
+        for account in &mut self.accounts {
+            if !matches!(account.breaker.permission(), Permission::Unlimited) {
+                continue;
+            }
+            let Ok(permit) = self.context.limiter.try_acquire() else {
+                return;
+            };
+            let Some(call) = account.calls.pop(now) else {
+                continue;
+            };
+            let request = PollRequest::Account(call);
+            let client = Arc::clone(&account.client);
+            let call = send_request(client, None, permit, request.clone(), Vec::new());
+            account.in_flight += 1;
+            let in_flight = InFlightRequest {
+                account: account.id,
+                client_generation: account.client_generation,
+                request,
+                kind: RequestKind::Regular,
+                started: now.monotonic,
+                virtual_started: account.clock.now(now.monotonic),
+            };
+            let task = self.tasks.spawn(call);
+            self.in_flight.insert(task.id(), in_flight);
+        }
+    }
+
     /// Returns when the next request is due, or was, the account's index, and the kind of request.
     fn next_request(&self) -> Option<(MonotonicInstant, usize, RequestKind)> {
         let accounts = self.accounts.iter().enumerate();

@@ -7,14 +7,15 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::account_calls::AccountCall;
 use super::live_call::LiveCall;
 use super::request::{PollRequest, RequestKind};
 use super::virtual_clock::VirtualInstant;
 use crate::config::SecretSource;
 use polyv_client::clock::MonotonicInstant;
 use polyv_client::{
-    BadResponse, ChannelLiveStatus, ChannelPage, ChannelPush, Client, Credentials, Error, Permit,
-    StreamInfo,
+    AccountMinutes, BadResponse, ChannelLiveStatus, ChannelPage, ChannelPush, Client, Credentials,
+    Error, Permit, PlanPage, StreamInfo,
 };
 
 /// How long a secret file may take to read.
@@ -47,6 +48,8 @@ pub(super) enum Response {
     LiveStatus(Vec<ChannelLiveStatus>),
     ChannelPage(ChannelPage),
     Streams(Vec<ChannelPush>),
+    Plans(PlanPage),
+    Minutes(AccountMinutes),
 }
 
 // === impl Response ===
@@ -82,7 +85,7 @@ impl Response {
 }
 
 /// Returns the error of a response to another call, which is an internal fault.
-fn mismatch() -> Error {
+pub(super) fn mismatch() -> Error {
     Error::BadResponse(BadResponse::Garbled(
         "a response to another call".to_owned(),
     ))
@@ -131,6 +134,25 @@ impl ReloadableSecret {
     }
 }
 
+/// Sends a call about the account.
+async fn account_call(
+    client: &Client,
+    permit: Permit,
+    call: AccountCall,
+) -> Result<Response, Error> {
+    match call {
+        AccountCall::PlannedSessions { page } => {
+            let response = client.planned_sessions(permit, page).await;
+            response.map(Response::Plans)
+        }
+        AccountCall::StartTimes { from, until, page } => {
+            let response = client.start_times(permit, from, until, page).await;
+            response.map(Response::Plans)
+        }
+        AccountCall::Minutes => client.minutes(permit).await.map(Response::Minutes),
+    }
+}
+
 /// Sends a call. A secret that may have been replaced is read again first.
 pub(super) async fn send_request(
     client: Arc<Client>,
@@ -176,6 +198,7 @@ pub(super) async fn send_request(
             let response = client.list_stream_info(permit, id, range).await;
             response.map(Response::StreamInfo)
         }
+        PollRequest::Account(call) => account_call(&client, permit, call).await,
     };
     Completion {
         took: sent.elapsed(),

@@ -315,6 +315,26 @@ pub(super) fn discovery_failed(account: &str, error: &Error, is_first: bool) {
     }
 }
 
+/// Logs that Polyv's plan of an account's broadcasts could not be read.
+pub(super) fn plan_failed(account: &str, error: &Error, is_first: bool) {
+    if is_first {
+        warn!(
+            account, %error,
+            "cannot read the planned broadcasts of this account: the last plan stays in force"
+        );
+    } else {
+        debug!(account, %error, "still cannot read the planned broadcasts of this account");
+    }
+}
+
+/// Logs that Polyv's plan of an account's broadcasts was read after failures.
+pub(super) fn plan_read_again(account: &str, failures: u32) {
+    info!(
+        account,
+        failures, "the planned broadcasts of this account are read again"
+    );
+}
+
 /// Logs that a list of an account's channels ended too early.
 pub(super) fn discovery_incomplete(account: &str, listed: u64, total: u64, is_first: bool) {
     if is_first {

@@ -15,6 +15,7 @@
 //! limiter act on the [virtual clock](virtual_clock) of the schedules, so that nothing has to be
 //! scheduled again when they let calls flow.
 
+mod account_calls;
 mod account_poller;
 mod apply_config;
 mod batch_endpoint;
@@ -31,6 +32,7 @@ mod live_batches;
 mod live_call;
 mod live_calls;
 mod log_events;
+mod plan_reader;
 mod poll_queue;
 mod poll_target;
 mod poller;

@@ -147,6 +147,7 @@ impl Poller {
         let skew = self.context.clock.skew(self.config.poll.stale_after);
         log_events::clock_skew(skew, &mut self.clock_skew_logged);
         self.log_transitions(now);
+        self.request_account_data(now);
     }
 
     /// Sets the speed of every account's clock, so that scheduled calls fit into the capacity.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::account_calls::AccountCall;
 use super::live_call::LiveCall;
 use crate::state::ChannelKey;
 use crate::telemetry::Endpoint;
@@ -38,6 +39,8 @@ pub(super) enum PollRequest {
         /// The requested samples, where it is about samples; chosen when the request is sent.
         range: Range,
     },
+    /// A call about the account.
+    Account(AccountCall),
 }
 
 /// The channels of one call.
@@ -84,7 +87,7 @@ impl PollRequest {
                 std::slice::from_ref(channel)
             }
             Self::LiveStatus(batch) | Self::Live { batch, .. } => &batch.channels,
-            Self::ChannelPage(_) => &[],
+            Self::ChannelPage(_) | Self::Account(_) => &[],
         }
     }
 
@@ -95,6 +98,7 @@ impl PollRequest {
             Self::LiveStatus(_) => Endpoint::LiveStatus,
             Self::ChannelPage(_) => Endpoint::ChannelList,
             Self::Live { call, .. } => call.endpoint(),
+            Self::Account(call) => call.endpoint(),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::stderr::Stderr;
 use crate::metrics::families as c;
 use crate::state::DiscardReason;
 use polyv_client::clock::Timestamp;
-use polyv_client::{ClockSkew, Outcome};
+use polyv_client::{AccountMinutes, ClockSkew, Outcome};
 
 /// A call that is polled: the label `endpoint`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,14 @@ pub enum Endpoint {
     Streams,
     /// A live channel's samples, on other CDNs than Tencent's as well.
     StreamInfoV4,
+    /// The viewers of live channels.
+    Viewers,
+    /// An account's planned sessions.
+    Sessions,
+    /// The start times of an account's channels.
+    ChannelPlans,
+    /// An account's minutes of viewing.
+    Minutes,
 }
 
 const REQUEST_SECONDS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -55,6 +63,9 @@ pub struct Metrics {
     pub(super) auth_success: IntGaugeVec,
     status_fallback: IntGaugeVec,
     listed: GaugeVec,
+    schedule_read: GaugeVec,
+    minutes_available: GaugeVec,
+    minutes_used: GaugeVec,
     sample_delay: HistogramVec,
     samples_discarded: IntCounterVec,
     pub(super) poll_lag: Gauge,
@@ -121,6 +132,9 @@ impl Metrics {
             auth_success: int_gauge_vec(&registry, &c::ACCOUNT_AUTH_SUCCESS)?,
             status_fallback: int_gauge_vec(&registry, &c::ACCOUNT_STATUS_FALLBACK)?,
             listed: gauge_vec(&registry, &c::ACCOUNT_LISTED)?,
+            schedule_read: gauge_vec(&registry, &c::ACCOUNT_SCHEDULE_READ)?,
+            minutes_available: gauge_vec(&registry, &c::ACCOUNT_MINUTES_AVAILABLE)?,
+            minutes_used: gauge_vec(&registry, &c::ACCOUNT_MINUTES_USED)?,
             sample_delay: histogram_vec(&registry, &c::SAMPLE_DELAY, &DELAY_SECONDS)?,
             samples_discarded: counter_vec(&registry, &c::SAMPLES_DISCARDED)?,
             poll_lag: gauge(&registry, &c::EXPORTER_POLL_LAG)?,
@@ -179,6 +193,8 @@ impl Metrics {
         _ = self.auth_success.remove_label_values(&[account]);
         self.set_status_fallback(account, None);
         self.forget_listing(account);
+        self.forget_schedule(account);
+        self.set_minutes(account, None);
     }
 
     /// Counts a call.
@@ -219,6 +235,30 @@ impl Metrics {
     /// An account's channels are not listed any more.
     pub fn forget_listing(&self, account: &str) {
         _ = self.listed.remove_label_values(&[account]);
+    }
+
+    /// Sets when Polyv's plan of an account was last read, or when its reading began.
+    pub fn set_schedule_read(&self, account: &str, at: Timestamp) {
+        self.schedule_read
+            .with_label_values(&[account])
+            .set(at.as_seconds());
+    }
+
+    /// Polyv's plan of an account is not read any more.
+    pub fn forget_schedule(&self, account: &str) {
+        _ = self.schedule_read.remove_label_values(&[account]);
+    }
+
+    /// Sets an account's minutes of viewing; `None` where Polyv does not say.
+    pub fn set_minutes(&self, account: &str, minutes: Option<AccountMinutes>) {
+        let gauges = [&self.minutes_available, &self.minutes_used];
+        let values = minutes.map(|minutes| [minutes.available, minutes.used]);
+        for (index, gauge) in gauges.into_iter().enumerate() {
+            match values.as_ref().and_then(|values| values.get(index)) {
+                Some(value) => gauge.with_label_values(&[account]).set(*value),
+                None => _ = gauge.remove_label_values(&[account]),
+            }
+        }
     }
 
     /// Counts how long a call waited for its turn.
@@ -326,12 +366,16 @@ impl Metrics {
 // === impl Endpoint ===
 
 impl Endpoint {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 9] = [
         Self::StreamInfo,
         Self::LiveStatus,
         Self::ChannelList,
         Self::Streams,
         Self::StreamInfoV4,
+        Self::Viewers,
+        Self::Sessions,
+        Self::ChannelPlans,
+        Self::Minutes,
     ];
 
     /// The label's value.
@@ -343,6 +387,10 @@ impl Endpoint {
             Self::ChannelList => "channel_list",
             Self::Streams => "streams",
             Self::StreamInfoV4 => "stream_info_v4",
+            Self::Viewers => "viewers",
+            Self::Sessions => "sessions",
+            Self::ChannelPlans => "channel_plans",
+            Self::Minutes => "minutes",
         }
     }
 }

@@ -57,6 +57,10 @@ impl Poller {
             handler.live_call(*call, batch, result);
             return;
         }
+        if let PollRequest::Account(call) = in_flight.request {
+            self.handle_account_call(index, call, result, now);
+            return;
+        }
         if !matches!(outcome, Outcome::Timeout | Outcome::ConnectionFailed) {
             account.observe_latency(took);
         }
@@ -106,7 +110,7 @@ impl Poller {
                 self.handle_channel_page(index, *page, result, class, now);
             }
             // Handled above.
-            PollRequest::Live { .. } => {}
+            PollRequest::Live { .. } | PollRequest::Account(_) => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! Applies the result of a request, one file per kind of request.
 
+mod account_call;
 mod channel_page;
 mod completion;
 mod handler;

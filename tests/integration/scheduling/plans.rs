@@ -78,3 +78,92 @@ async fn channel_is_expected_live_as_planned_and_shown_while_it_overruns() {
         (Some(0.0), Some(week + 10.0), Some(week + 40.0))
     );
 }
+
+/// An account whose channels get their plans from Polyv: one configured, the others discovered.
+const FROM_POLYV: &str = "accounts:
+- name: main
+  app_id: simulated
+  app_secret: simulated-secret
+  schedule_from: polyv
+  discover: {every: 30s}
+  channels: [{id: 1}]";
+
+#[tokio::test(start_paused = true)]
+async fn plans_of_polyv_are_read_and_kept_while_they_are_unreadable() {
+    let env = TestEnv::with_exporter(
+        "channels:
+- {id: 1, life: offline, planned: [{start: 20m, duration: 1h}]}
+- {id: 2, life: offline, start_time: 30m}
+- {id: 3, life: offline}",
+        FROM_POLYV,
+    );
+    advance(330.0).await;
+    assert_eq!(
+        (minute(&env, "start", "1"), minute(&env, "end", "1")),
+        (Some(20.0), Some(80.0))
+    );
+    // A discovered channel has series from ten minutes before.
+    assert_eq!(minute(&env, "start", "2"), None);
+    let age = || {
+        let name = "polyv_account_schedule_last_success_timestamp_seconds";
+        env.wall_seconds()
+            - env
+                .self_metrics()
+                .get(name, &[("account", "main")])
+                .unwrap()
+    };
+    assert!(age() < 60.0, "{}", age());
+    env.inject_faults("[{trouble: error_500, endpoints: [sessions]}, {trouble: hang, endpoints: [channel_plans]}]");
+    advance(20.0 * 60.0).await;
+    assert!(age() > 15.0 * 60.0, "{}", age());
+    let scrape = env.scrape();
+    assert_eq!(scrape.of("polyv_channel_expected_live", "1"), Some(1.0));
+    assert_eq!(minute(&env, "start", "2"), Some(30.0));
+    assert_eq!(minute(&env, "end", "2"), None);
+    assert_eq!(scrape.of("polyv_channel_info", "3"), None);
+    // What works without plans goes on: no breaker opens and nothing pauses.
+    assert_eq!(scrape.state("1"), "not_live");
+    assert_eq!(env.self_metrics().get("polyv_api_paused", &[]), Some(0.0));
+    // The start without an end is expected until the channel was live.
+    advance(10.0 * 60.0).await;
+    assert_eq!(
+        env.scrape().of("polyv_channel_expected_live", "2"),
+        Some(1.0)
+    );
+    env.set_script("2", "steady");
+    advance(60.0).await;
+    assert_eq!(
+        env.scrape().of("polyv_channel_expected_live", "2"),
+        Some(0.0)
+    );
+    // A plan that is withdrawn goes once Polyv says so.
+    env.inject_faults("[]");
+    env.simulator.set_planned("1", "[]").unwrap();
+    advance(330.0).await;
+    assert_eq!(env.scrape().of("polyv_channel_expected_live", "1"), None);
+    assert!(age() < 330.0, "{}", age());
+}
+
+fn minute(env: &TestEnv, end: &str, channel: &str) -> Option<f64> {
+    let name = format!("polyv_channel_planned_{end}_timestamp_seconds");
+    Some((env.scrape().of(&name, channel)? - NOON) / 60.0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn minutes_are_read_once_an_hour_and_absent_where_polyv_does_not_say() {
+    let scenario = "
+accounts: [{app_id: simulated, app_secret: simulated-secret, minutes_available: 900, minutes_used: 100}]
+channels: [{id: 1}]";
+    let config =
+        "accounts: [{app_id: simulated, app_secret: simulated-secret, channels: [{id: 1}]}]";
+    let env = TestEnv::with_exporter(scenario, config);
+    let minutes = |name: &str| env.self_metrics().get(name, &[]);
+    advance(30.0).await;
+    assert_eq!(minutes("polyv_account_minutes_available"), Some(900.0));
+    assert_eq!(minutes("polyv_account_minutes_used"), Some(100.0));
+    env.inject_faults("[{trouble: forbidden, endpoints: [minutes]}]");
+    advance(3600.0).await;
+    assert_eq!(minutes("polyv_account_minutes_available"), None);
+    assert_eq!(env.received_at("minutes").len(), 2);
+    assert_eq!(env.scrape().state("1"), "live");
+}

@@ -34,6 +34,8 @@ pub struct Poll {
     pub time_zone: FixedOffset,
     /// Where stream data comes from.
     pub sources: Sources,
+    /// Interval between requests for the viewers of a live channel. Zero turns them off.
+    pub viewers_interval: Duration,
 }
 
 /// Where the stream data of live channels comes from.
@@ -71,6 +73,7 @@ impl Default for Poll {
             sustain: Duration::from_secs(30),
             time_zone: beijing_offset(),
             sources: Sources::default(),
+            viewers_interval: Duration::from_secs(30),
         }
     }
 }
@@ -99,6 +102,11 @@ pub(super) fn decode(field: Field<'_>) -> Poll {
     map.set("time_zone", &mut poll.time_zone, time_zone);
     let sources = [("auto", Sources::Auto), ("tencent", Sources::Tencent)];
     map.set("sources", &mut poll.sources, choice(&sources));
+    let viewers_interval = map.parse("viewers_interval", |text| match text {
+        "0" | "0s" => Ok(Duration::ZERO),
+        text => interval(text),
+    });
+    poll.viewers_interval = viewers_interval.unwrap_or(poll.viewers_interval);
     map.deny_unknown();
     poll
 }

@@ -41,7 +41,7 @@ pub(super) struct AccountCalls {
     in_flight: bool,
 }
 
-const FIRST_MINUTES_DELAY: Duration = Duration::from_secs(10);
+const FIRST_MINUTES_DELAY: Duration = Duration::from_secs(60);
 const MINUTES_INTERVAL: Duration = Duration::from_secs(3600);
 const MINUTES_RETRY_INTERVAL: Duration = Duration::from_secs(300);
 /// Minutes that were read longer ago are not shown.

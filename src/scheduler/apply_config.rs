@@ -131,9 +131,15 @@ impl Poller {
         if !uses_others {
             account.use_tencent_only(now.monotonic);
         }
+        let viewers_interval = Some(poll.viewers_interval);
+        account.live_calls.viewers_interval = viewers_interval.filter(|i| !i.is_zero());
         for call in LiveCall::ALL {
-            account.live_calls.get_mut(call).set_enabled(uses_others);
-            if uses_others {
+            let is_enabled = match call {
+                LiveCall::Viewers => !poll.viewers_interval.is_zero(),
+                LiveCall::Streams | LiveCall::StreamInfoV4 => uses_others,
+            };
+            account.live_calls.get_mut(call).set_enabled(is_enabled);
+            if is_enabled {
                 let metrics = &self.context.metrics;
                 metrics.begin_endpoint(&account.name, call.endpoint());
             }

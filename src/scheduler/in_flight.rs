@@ -14,8 +14,8 @@ use super::virtual_clock::VirtualInstant;
 use crate::config::SecretSource;
 use polyv_client::clock::MonotonicInstant;
 use polyv_client::{
-    AccountMinutes, BadResponse, ChannelLiveStatus, ChannelPage, ChannelPush, Client, Credentials,
-    Error, Permit, PlanPage, StreamInfo,
+    AccountMinutes, BadResponse, ChannelLiveStatus, ChannelPage, ChannelPush, ChannelViewers,
+    Client, Credentials, Error, Permit, PlanPage, StreamInfo,
 };
 
 /// How long a secret file may take to read.
@@ -48,6 +48,7 @@ pub(super) enum Response {
     LiveStatus(Vec<ChannelLiveStatus>),
     ChannelPage(ChannelPage),
     Streams(Vec<ChannelPush>),
+    Viewers(Vec<ChannelViewers>),
     Plans(PlanPage),
     Minutes(AccountMinutes),
 }
@@ -72,6 +73,13 @@ impl Response {
     pub(super) fn into_channel_page(self) -> Result<ChannelPage, Error> {
         match self {
             Self::ChannelPage(page) => Ok(page),
+            _ => Err(mismatch()),
+        }
+    }
+
+    pub(super) fn into_viewers(self) -> Result<Vec<ChannelViewers>, Error> {
+        match self {
+            Self::Viewers(viewers) => Ok(viewers),
             _ => Err(mismatch()),
         }
     }
@@ -188,6 +196,13 @@ pub(super) async fn send_request(
         } => {
             let response = client.get_streams(permit, &ids).await;
             response.map(Response::Streams)
+        }
+        PollRequest::Live {
+            call: LiveCall::Viewers,
+            ..
+        } => {
+            let response = client.realtime_viewers(permit, &ids).await;
+            response.map(Response::Viewers)
         }
         PollRequest::Live {
             call: LiveCall::StreamInfoV4,

@@ -1,5 +1,7 @@
 //! One account's calls about live channels, of every kind.
 
+use std::time::Duration;
+
 use super::live_batches::LiveBatches;
 use super::live_call::LiveCall;
 use super::rate_budget::Demand;
@@ -11,6 +13,9 @@ use polyv_client::clock::MonotonicInstant;
 #[derive(Debug)]
 pub(super) struct LiveCalls {
     streams: LiveBatches,
+    viewers: LiveBatches,
+    /// How often the viewers of a live channel are requested; `None` where they are not.
+    pub(super) viewers_interval: Option<Duration>,
     stream_info_v4: LiveBatches,
 }
 
@@ -21,6 +26,8 @@ impl LiveCalls {
     pub(super) fn new() -> Self {
         Self {
             streams: LiveBatches::new(LiveCall::Streams),
+            viewers: LiveBatches::new(LiveCall::Viewers),
+            viewers_interval: None,
             stream_info_v4: LiveBatches::new(LiveCall::StreamInfoV4),
         }
     }
@@ -28,6 +35,7 @@ impl LiveCalls {
     pub(super) const fn get(&self, call: LiveCall) -> &LiveBatches {
         match call {
             LiveCall::Streams => &self.streams,
+            LiveCall::Viewers => &self.viewers,
             LiveCall::StreamInfoV4 => &self.stream_info_v4,
         }
     }
@@ -35,6 +43,7 @@ impl LiveCalls {
     pub(super) const fn get_mut(&mut self, call: LiveCall) -> &mut LiveBatches {
         match call {
             LiveCall::Streams => &mut self.streams,
+            LiveCall::Viewers => &mut self.viewers,
             LiveCall::StreamInfoV4 => &mut self.stream_info_v4,
         }
     }

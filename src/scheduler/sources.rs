@@ -37,6 +37,12 @@ impl AccountPoller {
         } else {
             streams.remove(key);
         }
+        let interval = self.live_calls.viewers_interval.filter(|_| is_live);
+        let viewers = self.live_calls.get_mut(LiveCall::Viewers);
+        match interval {
+            Some(interval) => viewers.add(key, interval, true, virtual_now),
+            None => viewers.remove(key),
+        }
         let v4 = self.live_calls.get_mut(LiveCall::StreamInfoV4);
         match sources.v4_calls {
             Some(calls) => {

@@ -10,7 +10,7 @@ use crate::scheduler::live_call::LiveCall;
 use crate::scheduler::log_events;
 use crate::scheduler::request::ChannelBatch;
 use crate::state::{ChannelKey, StreamSource};
-use polyv_client::{ChannelPush, Error, StreamInfo};
+use polyv_client::{ChannelPush, ChannelViewers, Error, StreamInfo};
 
 impl ResponseHandler<'_> {
     /// Applies the result of a call.
@@ -25,6 +25,10 @@ impl ResponseHandler<'_> {
             LiveCall::Streams => {
                 let pushes = result.and_then(Response::into_streams);
                 self.streams(batch, pushes);
+            }
+            LiveCall::Viewers => {
+                let viewers = result.and_then(Response::into_viewers);
+                self.viewers(batch, viewers);
             }
             LiveCall::StreamInfoV4 => {
                 let info = result.and_then(Response::into_stream_info);
@@ -72,6 +76,33 @@ impl ResponseHandler<'_> {
         if is_over {
             // The call that tells the end of every other channel confirms it.
             self.poll_stream_now(key);
+        }
+    }
+
+    /// Applies the viewers of several channels. One without a count is requested again with the
+    /// others: few people may have begun to watch.
+    fn viewers(&mut self, batch: &ChannelBatch, result: Result<Vec<ChannelViewers>, Error>) {
+        let viewers = match result {
+            Ok(viewers) => viewers,
+            Err(error) => return self.live_call_failed(LiveCall::Viewers, batch, &error),
+        };
+        self.live_call_succeeded(LiveCall::Viewers, batch);
+        let viewers = viewers.into_iter();
+        let viewers: HashMap<String, ChannelViewers> = viewers
+            .map(|channel| (channel.channel_id.clone(), channel))
+            .collect();
+        for key in &batch.channels {
+            let calls = self.account.live_calls.get_mut(LiveCall::Viewers);
+            calls.include(*key);
+            calls.reschedule(*key, self.in_flight.virtual_started);
+            let target = self.account.queue.get(*key);
+            let channel = target.and_then(|target| viewers.get(&*target.channel.id));
+            let store = &self.context.store;
+            let update =
+                channel.and_then(|channel| store.apply_viewers(*key, &channel.counts, self.now));
+            if let Some(update) = update {
+                self.accept_update(&update);
+            }
         }
     }
 
@@ -134,7 +165,9 @@ impl ResponseHandler<'_> {
         match transition {
             Some(BatchTransition::BecameUnavailable) => {
                 log_events::live_call_unavailable(&self.account.name, call, error);
-                let source = source_of(call);
+                let Some(source) = source_of(call) else {
+                    return;
+                };
                 let targets = self.account.queue.iter();
                 let affected = targets.filter(|(_, target)| target.sources.source == source);
                 for key in affected.map(|(key, _)| key).collect::<Vec<_>>() {
@@ -145,7 +178,9 @@ impl ResponseHandler<'_> {
                 let calls = self.account.live_calls.get_mut(call);
                 calls.exclude(key, true, now);
                 self.apply_source_error(key, call, error);
-                self.give_up_source(key, source_of(call));
+                if let Some(source) = source_of(call) {
+                    self.give_up_source(key, source);
+                }
             }
             Some(BatchTransition::BecameAvailable) | None => {}
         }
@@ -153,7 +188,9 @@ impl ResponseHandler<'_> {
 
     fn apply_source_error(&mut self, key: ChannelKey, call: LiveCall, error: &Error) {
         let store = &self.context.store;
-        let source = source_of(call);
+        let Some(source) = source_of(call) else {
+            return;
+        };
         if let Some(update) = store.apply_source_error(key, source, error, self.now) {
             self.accept_update(&update);
         }
@@ -169,10 +206,11 @@ impl ResponseHandler<'_> {
 /// How soon a failed call is made again.
 const FAILED_CALL_DELAY: Duration = Duration::from_secs(15);
 
-/// Returns the source to which a call belongs.
-const fn source_of(call: LiveCall) -> StreamSource {
+/// Returns the source to which a call belongs, if it is about samples.
+const fn source_of(call: LiveCall) -> Option<StreamSource> {
     match call {
-        LiveCall::Streams => StreamSource::Snapshot,
-        LiveCall::StreamInfoV4 => StreamSource::ListStreamInfo,
+        LiveCall::Streams => Some(StreamSource::Snapshot),
+        LiveCall::StreamInfoV4 => Some(StreamSource::ListStreamInfo),
+        LiveCall::Viewers => None,
     }
 }

@@ -158,7 +158,7 @@ channels: [{id: 1}]";
         "accounts: [{app_id: simulated, app_secret: simulated-secret, channels: [{id: 1}]}]";
     let env = TestEnv::with_exporter(scenario, config);
     let minutes = |name: &str| env.self_metrics().get(name, &[]);
-    advance(30.0).await;
+    advance(90.0).await;
     assert_eq!(minutes("polyv_account_minutes_available"), Some(900.0));
     assert_eq!(minutes("polyv_account_minutes_used"), Some(100.0));
     env.inject_faults("[{trouble: forbidden, endpoints: [minutes]}]");
@@ -166,4 +166,30 @@ channels: [{id: 1}]";
     assert_eq!(minutes("polyv_account_minutes_available"), None);
     assert_eq!(env.received_at("minutes").len(), 2);
     assert_eq!(env.scrape().state("1"), "live");
+}
+
+#[tokio::test(start_paused = true)]
+async fn viewers_of_live_channels_are_read_in_one_call_and_a_refusal_changes_nothing_else() {
+    let scenario = "noise: 0
+channels: [{id: 1, viewers: 2340}, {id: 2, viewers: 50, cdn: other}, {id: 3, life: offline}]";
+    let config = "accounts:
+- {app_id: simulated, app_secret: simulated-secret, channels: [{id: 1}, {id: 2}, {id: 3}]}";
+    let env = TestEnv::with_exporter(scenario, config);
+    advance(600.0).await;
+    let viewers = |channel: &str| env.scrape().of("polyv_channel_viewers", channel);
+    let first = viewers("1").unwrap();
+    assert!((2200.0..2500.0).contains(&first), "{first}");
+    assert!(viewers("2").is_some());
+    assert_eq!(viewers("3"), None);
+    let calls = env.received_at("viewers").len();
+    assert!((18..=26).contains(&calls), "{calls}");
+    env.inject_faults("[{trouble: forbidden, endpoints: [viewers]}]");
+    advance(200.0).await;
+    // Older than two minutes.
+    assert_eq!(viewers("1"), None);
+    assert_eq!(env.scrape().state("1"), "live");
+    assert_eq!(env.self_metrics().get("polyv_api_paused", &[]), Some(0.0));
+    env.inject_faults("[]");
+    advance(3700.0).await;
+    assert!(viewers("1").is_some());
 }

@@ -181,7 +181,6 @@ async fn failing_calls_leave_everything_else_as_before() {
         "{trouble: hang, endpoints: [streams, stream_info_v4]}",
         "{trouble: error_500, endpoints: [streams, stream_info_v4]}",
         "{trouble: reset, endpoints: [streams, stream_info_v4]}",
-        "{trouble: invalid_signature, endpoints: [streams, stream_info_v4]}",
         "{trouble: wrong_types, what: [data_text], endpoints: [streams, stream_info_v4]}",
     ] {
         let scenario = "

@@ -6,30 +6,9 @@
 
 use std::time::Duration;
 
+use super::account_call::AccountCall;
 use super::plan_reader::PlanReader;
-use crate::telemetry::Endpoint;
-use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
-
-/// A call about an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AccountCall {
-    /// A page of the planned sessions of all channels.
-    PlannedSessions {
-        /// The page's number, from 1.
-        page: u32,
-    },
-    /// A page of the channels that start in a period.
-    StartTimes {
-        /// The period's beginning.
-        from: Timestamp,
-        /// The period's end.
-        until: Timestamp,
-        /// The page's number, from 1.
-        page: u32,
-    },
-    /// The minutes of viewing.
-    Minutes,
-}
+use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
 
 /// One account's calls of this kind.
 #[derive(Debug)]
@@ -46,19 +25,6 @@ const MINUTES_INTERVAL: Duration = Duration::from_secs(3600);
 const MINUTES_RETRY_INTERVAL: Duration = Duration::from_secs(300);
 /// Minutes that were read longer ago are not shown.
 const MAX_MINUTES_AGE: Duration = Duration::from_secs(3 * 3600);
-
-// === impl AccountCall ===
-
-impl AccountCall {
-    /// Returns the endpoint, as a metric label.
-    pub(super) const fn endpoint(self) -> Endpoint {
-        match self {
-            Self::PlannedSessions { .. } => Endpoint::Sessions,
-            Self::StartTimes { .. } => Endpoint::ChannelPlans,
-            Self::Minutes => Endpoint::Minutes,
-        }
-    }
-}
 
 // === impl AccountCalls ===
 

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::account_calls::AccountCall;
+use super::account_call::AccountCall;
 use super::live_call::LiveCall;
 use super::request::{PollRequest, RequestKind};
 use super::virtual_clock::VirtualInstant;

@@ -15,6 +15,7 @@
 //! limiter act on the [virtual clock](virtual_clock) of the schedules, so that nothing has to be
 //! scheduled again when they let calls flow.
 
+mod account_call;
 mod account_calls;
 mod account_poller;
 mod apply_config;

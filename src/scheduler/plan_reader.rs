@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::account_calls::AccountCall;
+use super::account_call::AccountCall;
 use crate::plan::{PlannedBroadcast, Schedule};
 use polyv_client::PlanPage;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};

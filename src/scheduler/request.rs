@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::account_calls::AccountCall;
+use super::account_call::AccountCall;
 use super::live_call::LiveCall;
 use crate::state::ChannelKey;
 use crate::telemetry::Endpoint;

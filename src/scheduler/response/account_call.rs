@@ -1,6 +1,6 @@
 //! Applies the result of a call about an account.
 
-use crate::scheduler::account_calls::AccountCall;
+use crate::scheduler::account_call::AccountCall;
 use crate::scheduler::in_flight::{Response, mismatch};
 use crate::scheduler::log_events;
 use crate::scheduler::plan_reader::PlanProgress;

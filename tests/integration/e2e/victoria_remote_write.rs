@@ -262,14 +262,13 @@ async fn receivers_hold_every_sample_after_outages_and_a_crash() {
         })
         .await;
     }
-    // Without a window: the samples that came in order, and the others are counted.
+    // Without a window: what came in order. How much that is depends on which lane was first.
     let (recorded, in_order) = (recorded(directory), in_prometheus(&ordered).await);
     assert!(
         in_order.is_subset(&recorded) && in_order.len() > 30,
         "{}",
         in_order.len()
     );
-    assert!(in_order.len() < recorded.len());
     let live = prometheus.query("polyv_sample_live", None).await;
     assert_eq!(live.len(), 2);
     assert!(

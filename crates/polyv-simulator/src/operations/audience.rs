@@ -119,6 +119,7 @@ pub(super) fn basic_list(request: &SignedCall<'_>, channels: &mut Channels) -> O
 }
 
 /// The account's minutes of viewing: `get-user-durations`.
+#[allow(clippy::unnecessary_wraps)] // like every operation
 pub(super) fn minutes(request: &SignedCall<'_>, _: &mut Channels) -> OperationResult {
     let account = request.account;
     let minutes = json!({

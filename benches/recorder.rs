@@ -138,7 +138,8 @@ fn cost(channels: u32, with_log: bool) {
     let mut sent = 0_u64;
     let per_second = u64::from(channels) / 15;
     while begin.elapsed() < MEASURED {
-        let due = (begin.elapsed().as_secs_f64() * per_second as f64) as u64;
+        let elapsed = u64::try_from(begin.elapsed().as_millis()).unwrap();
+        let due = elapsed * per_second / 1000;
         while sent < due {
             let round = 1 + sent / u64::from(channels);
             let channel = usize::try_from(sent % u64::from(channels)).unwrap();
@@ -150,7 +151,7 @@ fn cost(channels: u32, with_log: bool) {
     }
     recorder.flush();
     let (after, memory) = usage();
-    let cores = (after - before).as_secs_f64() / begin.elapsed().as_secs_f64();
+    let cores = after.checked_sub(before).unwrap().as_secs_f64() / begin.elapsed().as_secs_f64();
     println!(
         "{channels} live channels{}: {} samples in {:.0} s, {:.1} % of a core, {:.1} MiB more, {:.1} MiB on disk",
         if with_log { ", a remote write" } else { "" },
@@ -180,7 +181,13 @@ fn cost(channels: u32, with_log: bool) {
                 for sample in 0..3 {
                     let stream = n % u64::from(channels);
                     let time = (n / u64::from(channels)) * 15_000 + sample * 5_000;
-                    let row = rusqlite::params![stream as i64, time as i64, 1.2e6, 25.0, 43.0];
+                    let row = rusqlite::params![
+                        stream.cast_signed(),
+                        time.cast_signed(),
+                        1.2e6,
+                        25.0,
+                        43.0
+                    ];
                     insert.execute(row).unwrap();
                 }
             }

@@ -215,12 +215,12 @@ fn steady(url: &str) {
         elapsed >= MEASURED
     });
     lags.sort_by(f64::total_cmp);
-    let share = |part: f64| lags[((lags.len() - 1) as f64 * part) as usize];
+    let share = |part: usize| lags.get((lags.len() - 1) * part / 100).copied().unwrap();
     println!(
         "10,000 live channels, 2,000 samples a second: behind by {:.1} s (median), {:.1} s (99 %), {:.1} s (most); sending takes {:.1} % of a core",
-        share(0.5),
-        share(0.99),
-        share(1.0),
+        share(50),
+        share(99),
+        share(100),
         (used() - before) / MEASURED.as_secs_f64() * 100.0,
     );
     shutdown.cancel();

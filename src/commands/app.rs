@@ -21,11 +21,12 @@ use crate::metrics::RenderedChannels;
 use crate::recorder::{Recorder, RecorderThread};
 use crate::remote_write::{RecorderLog, RemoteWriters};
 use crate::scheduler::{self, ConfigUpdate, Poller, PollerContext, PollerHealth};
-use crate::state::{ChannelStore, MissingSamples, UpdateSubscriber};
+use crate::state::{ChannelStore, UpdateSubscriber};
 use crate::telemetry::{BuildInfo, Metrics};
 use crate::ui;
 use polyv_client::clock::Clock;
 use polyv_client::{Limiter, ServerClock};
+use web_config::WebConfig;
 
 /// Reload requests over HTTP that may wait; all would bring the same.
 const MAX_WAITING_RELOADS: usize = 8;
@@ -67,23 +68,15 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
         scheduler::wall_offset(&clock),
     ));
     let rendered = Arc::new(RenderedChannels::new(Arc::clone(&store)));
+    let recording = start_recording(&config, &store, &metrics, &clock)?;
     let mut subscribers: Vec<Arc<dyn UpdateSubscriber>> = vec![Arc::clone(&rendered) as _];
-    let recorder = start_recorder(&config, &store, &metrics)?;
-    let mut missing_samples: Option<Arc<dyn MissingSamples>> = None;
+    subscribers.extend(recording.recorder.clone().map(|recorder| recorder as _));
     let (remote_write, endpoints) = watch::channel(config.remote_write.clone());
-    let (remote_writers, recording) = recorder.map_or((None, None), |(recorder, log, thread)| {
-        let recorder = Arc::new(recorder);
-        subscribers.push(Arc::clone(&recorder) as _);
-        missing_samples = Some(recorder);
-        let (metrics, clock) = (metrics.remote_write().clone(), clock.host().clone());
-        let writers = RemoteWriters::new(Arc::new(log), metrics, clock);
-        (Some(writers), Some(thread))
-    });
     let context = PollerContext {
         limiter: Limiter::new(scheduler::rate_limit_from_config(&config)),
         store,
         subscribers,
-        missing_samples,
+        missing_samples: recording.recorder.map(|recorder| recorder as _),
         health: Arc::clone(&health),
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
@@ -105,12 +98,7 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
     });
     let poller = Poller::new(context, update.clone());
     let handle = setup.web_config.handle().clone();
-    let web_config = handle.current();
-    for listener in &setup.listeners {
-        let (tls, passwords) = (web_config.has_tls(), web_config.requires_auth());
-        let client_certificates = web_config.verifies_clients();
-        info!(address = %listener.address, tls, passwords, client_certificates, "listening");
-    }
+    log_listeners(&setup.listeners, &handle.current());
 
     let notifier = ServiceNotifier::from_environment();
     let watched = status_line(&update.config);
@@ -130,7 +118,7 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
     let polling = poller.run(updates, shutdown.clone());
     let reloading = reloader.run(reload_receiver, setup.reload_signal, shutdown.clone());
     let accompanying = notifier.run(watched, health, clock, shutdown.clone());
-    let sending = send(remote_writers, endpoints, shutdown.clone());
+    let sending = send(recording.writers, endpoints, shutdown.clone());
     let ending = |name: &'static str, task: tokio::task::JoinHandle<()>| {
         let shutdown = shutdown.clone();
         async move {
@@ -158,8 +146,8 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
         })
         .await;
     // The poller and the remote writes are gone, and with them all that records.
-    if let Some(recording) = recording {
-        recording.join();
+    if let Some(thread) = recording.thread {
+        thread.join();
     }
     info!("stopped");
     ends.0.and(ends.1).and(ends.2).and(ends.3).and(ends.4)
@@ -177,19 +165,46 @@ async fn send(
     }
 }
 
+fn log_listeners(listeners: &[Listener], web_config: &WebConfig) {
+    for listener in listeners {
+        let (tls, passwords) = (web_config.has_tls(), web_config.requires_auth());
+        let client_certificates = web_config.verifies_clients();
+        info!(address = %listener.address, tls, passwords, client_certificates, "listening");
+    }
+}
+
+/// What records and sends samples; nothing where that is not configured.
+#[derive(Default)]
+struct Recording {
+    recorder: Option<Arc<Recorder>>,
+    writers: Option<RemoteWriters>,
+    thread: Option<RecorderThread>,
+}
+
 /// Starts to record, if that is configured.
-fn start_recorder(
+fn start_recording(
     config: &Config,
     store: &Arc<ChannelStore>,
     metrics: &Metrics,
-) -> anyhow::Result<Option<(Recorder, RecorderLog, RecorderThread)>> {
+    clock: &ServerClock,
+) -> anyhow::Result<Recording> {
     let Some(recorder) = &config.recorder else {
-        return Ok(None);
+        return Ok(Recording::default());
     };
-    let metrics = metrics.register_recorder()?;
     let path = recorder.path.clone();
-    let (recorder, thread) = Recorder::start(recorder.clone(), Arc::clone(store), metrics)?;
+    let recorder_metrics = metrics.register_recorder()?;
+    let (recorder, thread) =
+        Recorder::start(recorder.clone(), Arc::clone(store), recorder_metrics)?;
     info!(path = %path.display(), "recording");
-    let log = RecorderLog::new(recorder.clone(), &path);
-    Ok(Some((recorder, log, thread)))
+    let log = Arc::new(RecorderLog::new(recorder.clone(), &path));
+    let remote_metrics = metrics.remote_write().clone();
+    Ok(Recording {
+        recorder: Some(Arc::new(recorder)),
+        writers: Some(RemoteWriters::new(
+            log,
+            remote_metrics,
+            clock.host().clone(),
+        )),
+        thread: Some(thread),
+    })
 }

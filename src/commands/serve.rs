@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &ServeArgs) -> Result<(), CommandError> {
             enable_lifecycle: arguments.enable_lifecycle,
             reload_signal,
         };
-        Ok(app::run(setup, shutdown).await?)
+        Ok(Box::pin(app::run(setup, shutdown)).await?)
     })
 }
 

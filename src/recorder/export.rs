@@ -125,7 +125,7 @@ impl<'a> Export<'a> {
                 let points = match (family, &series.stream) {
                     (None, Some((row, _))) => {
                         let samples = self.reader.stream_samples_at_once(*row, day)?;
-                        self.format.rows(labels, &samples, out)?;
+                        ExportFormat::rows(labels, &samples, out)?;
                         samples.len()
                     }
                     (Some(family), _) => {

@@ -15,7 +15,7 @@ use polyv_client::clock::Timestamp;
 pub enum ExportFormat {
     /// As `promtool tsdb create-blocks-from openmetrics` reads it.
     OpenMetrics,
-    /// As VictoriaMetrics imports it: one JSON object a line.
+    /// As `VictoriaMetrics` imports it: one JSON object a line.
     JsonLines,
     /// One row for each sample.
     Csv,
@@ -116,7 +116,6 @@ impl ExportFormat {
 
     /// Writes the rows of a stream.
     pub(super) fn rows(
-        self,
         labels: SeriesLabels<'_>,
         samples: &[RecordedSample],
         out: &mut dyn Write,

@@ -13,7 +13,7 @@ const DATABASE: &str = "recorder.db";
 const LOCK: &str = "recorder.lock";
 /// Who watched what and when is not for everyone.
 const DIRECTORY_MODE: u32 = 0o750;
-/// What SQLite appends to the name of a database for its own files.
+/// What `SQLite` appends to the name of a database for its own files.
 const SIDE_FILES: [&str; 2] = ["-wal", "-shm"];
 
 /// The files of a recording, in one directory.

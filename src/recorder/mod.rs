@@ -1,7 +1,7 @@
 //! The flight recorder: what is kept of broadcasts on disk, and who reads it.
 //!
 //! The [`Recorder`] receives every update of a channel and queues it for a thread, which writes
-//! one transaction a second to an SQLite database. A [`Reader`] reads recordings beside it, and a
+//! one transaction a second to an `SQLite` database. A [`Reader`] reads recordings beside it, and a
 //! [`LogReader`] what was recorded since, for remote writes.
 
 mod broadcast;

@@ -49,8 +49,8 @@ pub(super) fn encode(samples: &[RecordedSample]) -> Result<Vec<u8>, RecorderErro
         put_column(&mut plain, &column);
     }
     let mut encoder = DeflateEncoder::new(vec![FORMAT], Compression::default());
-    let encoded = encoder.write_all(&plain).and_then(|()| encoder.finish());
-    encoded.map_err(|error| RecorderError::Damaged(error.to_string()))
+    let block = encoder.write_all(&plain).and_then(|()| encoder.finish());
+    block.map_err(|error| RecorderError::Damaged(error.to_string()))
 }
 
 /// Decodes a block.

@@ -18,7 +18,7 @@ use super::sample_block::{BLOCK_MILLIS, block_start};
 use super::store::{Store, StreamRow};
 use super::tracked_channel::{TrackedChannel, WrittenCounts};
 use crate::config::RecorderConfig;
-use crate::state::{ChannelKey, ChannelMeta};
+use crate::state::ChannelKey;
 use crate::telemetry::RecorderMetrics;
 use polyv_client::clock::Timestamp;
 
@@ -280,7 +280,10 @@ impl Writer {
                 }
             }
             Message::Viewers(meta, viewers) => {
-                let row = self.row(meta, store)?;
+                let row = match store.find_channel(meta)? {
+                    Some(row) => row,
+                    None => store.write_channel(meta)?,
+                };
                 store.write_viewers(row, viewers.time, viewers.count)?;
                 let value = LogValue::Viewers(viewers.count);
                 store.log(Lane::New, row.0, viewers.time, value)?;
@@ -308,17 +311,6 @@ impl Writer {
             }
         };
         channel.record(observation, lost_until, store)
-    }
-
-    fn row(
-        &self,
-        meta: &ChannelMeta,
-        store: &Store,
-    ) -> Result<super::store::ChannelRow, RecorderError> {
-        match store.find_channel(meta)? {
-            Some(row) => Ok(row),
-            None => store.write_channel(meta),
-        }
     }
 
     /// Compacts finished hours, and removes what is not needed any more.

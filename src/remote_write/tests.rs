@@ -125,12 +125,15 @@ struct Receiver {
     task: JoinHandle<()>,
 }
 
+/// A sample's labels, time and value.
+type ReceivedSample = (BTreeMap<String, String>, i64, f64);
+
 struct Received {
     reaction: Mutex<Reaction>,
     requests: AtomicUsize,
     headers: Mutex<HeaderMap>,
     /// The labels and samples of accepted requests, in order.
-    samples: Mutex<Vec<(BTreeMap<String, String>, i64, f64)>>,
+    samples: Mutex<Vec<ReceivedSample>>,
 }
 
 impl Receiver {
@@ -311,7 +314,7 @@ fn batch_has_sorted_labels_and_the_last_value_of_each_time() {
     let labels = [("b", "y"), ("zone", "z"), ("none", "")];
     let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let batch = SampleBatch::new(&queue.all(Lane::New), &external_labels(&labels.into()));
-    let body = snap::raw::Decoder::new().decompress_vec(&batch.encode(0..10_usize.min(4)).unwrap());
+    let body = snap::raw::Decoder::new().decompress_vec(&batch.encode(0..4).unwrap());
     let request = WriteRequest::decode(body.unwrap().as_slice()).unwrap();
     let shown = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
     let series: Vec<String> = request
@@ -400,8 +403,8 @@ async fn failures_are_repeated_until_the_samples_are_there() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(receiver.requests() <= before + 1, "Retry-After is obeyed");
     receiver.react(Reaction::Accept);
-    let received = receiver.received(10).await;
-    let seconds: Vec<_> = received.iter().map(|(_, second, _)| *second).collect();
+    let sent = receiver.received(10).await;
+    let seconds: Vec<_> = sent.iter().map(|(_, second, _)| *second).collect();
     assert_eq!(seconds, (0..10).collect::<Vec<_>>());
     until("nothing is pending", || {
         running.metric(PENDING, &["a"]) == Some(0.0)
@@ -477,8 +480,8 @@ async fn samples_that_the_recorder_did_not_keep_are_counted() {
     }
     queue.entries.lock().unwrap()[Lane::New as usize].drain(..7);
     let running = Running::start(&queue, &configured);
-    let received = receiver.received(3).await;
-    assert_eq!(received[0].1, 7);
+    let sent = receiver.received(3).await;
+    assert_eq!(sent[0].1, 7);
     assert_eq!(running.count(DROPPED, &["a", "expired"]), 7);
     running.stop().await;
 }

@@ -195,6 +195,7 @@ fn is_near(broadcast: PlannedBroadcast, now: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::Endpoint;
     use polyv_client::ChannelPlan;
 
     const HOUR: i64 = 3_600_000;
@@ -234,7 +235,7 @@ mod tests {
     fn plan_is_both_lists_page_by_page_and_sessions_win() {
         let mut reader = PlanReader::new(now(0).monotonic);
         let calls = |reader: &PlanReader| reader.next_call(now(0)).map(AccountCall::endpoint);
-        assert_eq!(calls(&reader).map(|e| e.as_str()), Some("sessions"));
+        assert_eq!(calls(&reader).map(Endpoint::as_str), Some("sessions"));
         // What is over or far away counts as nothing.
         let first = page(
             2,
@@ -243,7 +244,7 @@ mod tests {
         assert_eq!(reader.accept_page(first, now(0)), PlanProgress::MorePages);
         let second = page(2, &[("1", 3, Some(4))]);
         assert_eq!(reader.accept_page(second, now(0)), PlanProgress::MorePages);
-        assert_eq!(calls(&reader).map(|e| e.as_str()), Some("channel_plans"));
+        assert_eq!(calls(&reader).map(Endpoint::as_str), Some("channel_plans"));
         let starts = page(1, &[("1", 5, None), ("3", 6, None)]);
         let expected = [("1".to_owned(), 2), ("3".to_owned(), 1)];
         assert_eq!(changes(reader.accept_page(starts, now(0))), expected);
@@ -264,7 +265,7 @@ mod tests {
         assert_eq!(reader.channels().collect::<Vec<_>>(), ["3"]);
         // They are left out for an hour.
         let next = reader.next_call(now(5)).map(AccountCall::endpoint);
-        assert_eq!(next.map(|e| e.as_str()), Some("channel_plans"));
+        assert_eq!(next.map(Endpoint::as_str), Some("channel_plans"));
         assert_eq!(reader.record_failure(true, now(5).monotonic), Some(true));
         assert_eq!(reader.record_failure(false, now(10).monotonic), Some(false));
         assert_eq!(reader.channels().collect::<Vec<_>>(), ["3"]);

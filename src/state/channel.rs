@@ -254,10 +254,10 @@ impl ChannelState {
             StreamSource::Tencent | StreamSource::Snapshot => {}
         }
         self.decide_source(now, policy);
-        if source != self.source(policy) {
-            samples.clear();
-        } else {
+        if source == self.source(policy) {
             self.record_success(Outcome::Ok, now);
+        } else {
+            samples.clear();
         }
         self.ingest_response(samples, pause, now, policy, &mut digest);
         if source == self.source(policy) {

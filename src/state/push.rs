@@ -44,7 +44,7 @@ impl PushState {
         let lost_frames = stream.and_then(|stream| stream.lost_frames.number());
         Self {
             push: Push {
-                is_pushing: stream.map_or(Some(false), |stream| stream.is_pushing()),
+                is_pushing: stream.map_or(Some(false), polyv_client::PushedStream::is_pushing),
                 lost_frames: lost_frames.filter(|share| (0.0..=MAX_LOST_FRAMES).contains(share)),
                 ingest_node: stream.and_then(|s| s.ingest_node.as_deref().map(Into::into)),
             },

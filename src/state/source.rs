@@ -205,7 +205,7 @@ impl SourceSelection {
     }
 
     /// The choice of a channel whose session began at `began`; `is_live` says whether it lasts.
-    pub(super) fn choice(&self, is_live: bool, began: MonotonicInstant) -> SourceChoice {
+    pub(super) fn choice(self, is_live: bool, began: MonotonicInstant) -> SourceChoice {
         let from = match (self.source, self.is_settled) {
             (StreamSource::ListStreamInfo, _) => Some(began),
             (_, false) => Some(began + FIRST_CHOICE_TIMEOUT),
@@ -266,7 +266,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn chosen(selection: &SourceSelection) -> (StreamSource, bool) {
+    fn chosen(selection: SourceSelection) -> (StreamSource, bool) {
         (selection.source, selection.is_settled)
     }
 
@@ -275,13 +275,13 @@ mod tests {
         let mut selection = SourceSelection::default();
         selection.begin_session();
         selection.decide(seconds(5), true);
-        assert_eq!(chosen(&selection), (StreamSource::Tencent, false));
+        assert_eq!(chosen(selection), (StreamSource::Tencent, false));
         selection.observe_tencent_samples();
-        assert_eq!(chosen(&selection), (StreamSource::Tencent, true));
+        assert_eq!(chosen(selection), (StreamSource::Tencent, true));
         // Later silence changes nothing.
         selection.observe_v4(true);
         selection.decide(seconds(1000), true);
-        assert_eq!(chosen(&selection), (StreamSource::Tencent, true));
+        assert_eq!(chosen(selection), (StreamSource::Tencent, true));
     }
 
     #[test]
@@ -290,9 +290,9 @@ mod tests {
         selection.begin_session();
         selection.observe_v4(true);
         selection.decide(seconds(119), true);
-        assert_eq!(chosen(&selection), (StreamSource::Tencent, false));
+        assert_eq!(chosen(selection), (StreamSource::Tencent, false));
         selection.decide(seconds(120), true);
-        assert_eq!(chosen(&selection), (StreamSource::ListStreamInfo, true));
+        assert_eq!(chosen(selection), (StreamSource::ListStreamInfo, true));
     }
 
     #[test]
@@ -308,7 +308,7 @@ mod tests {
             selection.decide(seconds(at), false);
             assert!(!selection.is_settled, "nothing is pushed");
             selection.decide(seconds(at), true);
-            assert_eq!(chosen(&selection), (StreamSource::Snapshot, true));
+            assert_eq!(chosen(selection), (StreamSource::Snapshot, true));
         }
     }
 
@@ -321,7 +321,7 @@ mod tests {
         assert!(selection.choice(true, began).v4_calls.is_some());
         selection.observe_v4(true);
         selection.decide(seconds(400), true);
-        assert_eq!(chosen(&selection), (StreamSource::ListStreamInfo, true));
+        assert_eq!(chosen(selection), (StreamSource::ListStreamInfo, true));
     }
 
     #[test]
@@ -331,10 +331,10 @@ mod tests {
         selection.observe_v4(false);
         selection.decide(seconds(145), true);
         selection.begin_session();
-        assert_eq!(chosen(&selection), (StreamSource::Snapshot, false));
+        assert_eq!(chosen(selection), (StreamSource::Snapshot, false));
         assert_eq!(selection.reason, SourceReason::LastSession);
         selection.observe_tencent_samples();
-        assert_eq!(chosen(&selection), (StreamSource::Tencent, true));
+        assert_eq!(chosen(selection), (StreamSource::Tencent, true));
     }
 
     #[test]
@@ -344,10 +344,10 @@ mod tests {
         selection.observe_v4(true);
         selection.decide(seconds(130), true);
         selection.give_up(StreamSource::Snapshot);
-        assert_eq!(chosen(&selection), (StreamSource::ListStreamInfo, true));
+        assert_eq!(chosen(selection), (StreamSource::ListStreamInfo, true));
         selection.give_up(StreamSource::ListStreamInfo);
-        assert_eq!(chosen(&selection), (StreamSource::Tencent, false));
+        assert_eq!(chosen(selection), (StreamSource::Tencent, false));
         selection.decide(seconds(200), true);
-        assert_eq!(chosen(&selection), (StreamSource::Snapshot, true));
+        assert_eq!(chosen(selection), (StreamSource::Snapshot, true));
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), CommandError> {
             reload_signal,
         };
         let exporting = async {
-            let done = app::run(setup, shutdown.clone()).await;
+            let done = Box::pin(app::run(setup, shutdown.clone())).await;
             shutdown.cancel();
             done.map_err(CommandError::from)
         };

@@ -19,9 +19,12 @@ const AFFECTED: usize = 30;
 
 /// The alerts of the pages that began, in the order of their messages.
 fn pages(pager: &Pager) -> Vec<(String, String)> {
-    let messages = pager.messages().into_iter();
-    let pages = messages.filter(|message| message.path == "/pages" && message.is_firing());
-    pages.flat_map(|message| message.alerts()).collect()
+    pager
+        .messages()
+        .into_iter()
+        .filter(|message| message.path == "/pages" && message.is_firing())
+        .flat_map(|message| message.alerts())
+        .collect()
 }
 
 fn page(alert: &str, channel: usize) -> (String, String) {
@@ -96,9 +99,9 @@ accounts:
     }
     // There would be 30 others by now, and the slide's.
     tokio::time::sleep(GROUP_WAIT).await;
-    let mut sent = pages(&pager);
-    sent.sort();
-    assert_eq!(sent, [many.clone(), venue.clone()]);
+    let mut received = pages(&pager);
+    received.sort();
+    assert_eq!(received, [many.clone(), venue.clone()]);
 
     // All but one recover: its own page comes when the common one is over.
     for channel in FIRST + 1..FIRST + AFFECTED {
@@ -110,8 +113,8 @@ accounts:
     println!("the last one's after {:.0?}", begin.elapsed());
     let over = |message: &Message| !message.is_firing() && message.alerts().contains(&many);
     pager.message(MAX_WAIT, over).await;
-    let mut sent = pages(&pager);
-    sent.sort();
-    sent.dedup();
-    assert_eq!(sent, [many, left, venue]);
+    let mut received = pages(&pager);
+    received.sort();
+    received.dedup();
+    assert_eq!(received, [many, left, venue]);
 }

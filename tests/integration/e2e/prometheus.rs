@@ -46,7 +46,7 @@ channels:
     let counted = "polyv_api_requests_total{endpoint=\"live_status\",outcome=\"ok\"} > 0";
     prometheus.value(counted).await;
     let buckets = "count(polyv_api_request_duration_seconds_bucket{le=\"5.0\"})";
-    assert_eq!(prometheus.value(buckets).await, 2.0, "one an endpoint");
+    assert_eq!(prometheus.value(buckets).await, 6.0, "one an endpoint");
 
     polyv.control("PUT", "channels/1/life", "offline").await;
     let not_live = "polyv_channel_state{channel_id=\"1\",state=\"not_live\"}";

@@ -301,7 +301,7 @@ fn every_alert_has_a_runbook_a_firing_and_a_silent_test() {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("- alert: "))
         .collect();
-    assert_eq!(alerts.len(), 24);
+    assert_eq!(alerts.len(), 26);
     let tests: String = std::fs::read_dir(root().join("alerts/tests"))
         .unwrap()
         .map(|entry| read(entry.unwrap().path()))

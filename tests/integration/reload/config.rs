@@ -149,7 +149,7 @@ async fn counters_of_accounts_are_added_and_removed() {
     assert_eq!(exporter.reload().await.0, 200);
     let scrape = exporter.scrape().await;
     let of_second = [("account", "second")];
-    assert_eq!(scrape.all("polyv_api_requests_total", &of_second).len(), 44);
+    assert_eq!(scrape.all("polyv_api_requests_total", &of_second).len(), 66);
     assert_eq!(
         scrape
             .all("polyv_samples_discarded_total", &of_second)

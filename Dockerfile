@@ -23,7 +23,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY crates crates
 RUN mkdir -p src tests/integration benches/comparison \
  && for file in build.rs src/lib.rs src/main.rs tests/integration/main.rs \
-      benches/micro.rs benches/recorder.rs benches/comparison/main.rs; do \
+      benches/micro.rs benches/recorder.rs benches/remote_write.rs benches/comparison/main.rs; do \
       printf '%s\n' '//! Nothing yet.' '#[allow(dead_code)]' 'fn main() {}' >"$file"; \
     done \
  && scripts/static-build "$(scripts/static-target "$TARGETARCH")"

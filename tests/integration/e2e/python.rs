@@ -90,8 +90,8 @@ async fn strict_parser_accepts_openmetrics() {
         "counter polyv_channel_live_transitions  3",
         "counter polyv_stream_samples  2",
         "gauge polyv_stream_video_bitrate_bps bps 2",
-        "counter polyv_api_requests  22",
-        "histogram polyv_api_request_duration_seconds seconds 22",
+        "counter polyv_api_requests  66",
+        "histogram polyv_api_request_duration_seconds seconds 66",
         "gauge polyv_exporter_poll_stretch_ratio ratio 1",
         "counter process_cpu_seconds seconds 1",
     ] {

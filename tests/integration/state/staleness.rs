@@ -321,7 +321,7 @@ async fn channel_is_unknown_before_the_first_poll() {
         scrape.of("polyv_channel_live_transitions_total", "1"),
         Some(0.0)
     );
-    assert_eq!(scrape.all("polyv_api_requests_total", &[]).len(), 22);
+    assert_eq!(scrape.all("polyv_api_requests_total", &[]).len(), 66);
     assert_eq!(scrape.all("polyv_samples_discarded_total", &[]).len(), 5);
     assert!(!env.is_ready());
 }

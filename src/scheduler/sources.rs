@@ -5,11 +5,14 @@ use std::time::Duration;
 use super::account_poller::AccountPoller;
 use super::live_call::LiveCall;
 use super::poll_target::PollInterval;
+use super::schedule::next_slot;
 use crate::state::{ChannelActivity, ChannelKey, LiveState, SourceChoice};
 use polyv_client::clock::MonotonicInstant;
 
 /// The longest interval of the calls for what is pushed.
 const MAX_STREAMS_INTERVAL: Duration = Duration::from_secs(30);
+/// Channels that are found to be live within this time share their first call for viewers.
+const FIRST_VIEWERS_INTERVAL: Duration = Duration::from_secs(5);
 
 impl AccountPoller {
     /// Makes the calls that a channel needs from now on. What is pushed is requested of every
@@ -40,7 +43,10 @@ impl AccountPoller {
         let interval = self.live_calls.viewers_interval.filter(|_| is_live);
         let viewers = self.live_calls.get_mut(LiveCall::Viewers);
         match interval {
-            Some(interval) => viewers.add(key, interval, true, virtual_now),
+            Some(interval) => {
+                let due = next_slot(0.0, virtual_now, FIRST_VIEWERS_INTERVAL);
+                viewers.add(key, interval, true, due);
+            }
             None => viewers.remove(key),
         }
         let v4 = self.live_calls.get_mut(LiveCall::StreamInfoV4);

@@ -25,7 +25,8 @@ channels: [{id: 1}, {id: 2, life: offline}, {id: 3, streams: [a, b]}, {id: 4}]",
             let streams = scrape.all("polyv_stream_video_bitrate_baseline_bps", &[]);
             let polled = scrape.all("polyv_channel_last_poll_success_timestamp_seconds", &[]);
             let pushed = scrape.all("polyv_channel_pushing", &[]);
-            streams.len() == 4 && polled.len() == 4 && pushed.len() == 3
+            let watched = scrape.all("polyv_channel_viewers", &[]);
+            streams.len() == 4 && polled.len() == 4 && pushed.len() == 3 && watched.len() == 3
         })
         .await;
     let count = |channel: &str| {

@@ -76,19 +76,28 @@ async fn promtool_check_metrics_passes() {
     .await;
     let config = quick_config(
         polyv.address,
-        "[{id: 1, expect: {live: true, content: camera, video_bitrate_bps: 1, video_framerate_fps: 1, audio_framerate_fps: 1}}, {id: 2}, {id: 3}]",
+        "[{id: 1, expect: {live: true, content: camera, video_bitrate_bps: 1, video_framerate_fps: 1, audio_framerate_fps: 1}}, {id: 2, schedule: [{cron: \"0 * * * *\", duration: 30m}]}, {id: 3}]",
     )
-    .replace("channels:", "discover: {}, channels:");
+    .replace("channels:", "discover: {}, schedule_from: polyv, channels:");
+    let directory = tempfile::tempdir().unwrap();
+    let config = format!(
+        "recorder: {{path: {}}}\nremote_write: [{{url: 'http://127.0.0.1:9/'}}]\n{config}",
+        directory.path().display()
+    );
     let exporter = Exporter::start(&config).await;
     let scrape = exporter
         .until("everything is there", |s| {
             let listed = "polyv_account_last_listing_success_timestamp_seconds";
+            let planned = "polyv_account_schedule_last_success_timestamp_seconds";
             let known = s.state("1") == "live" && s.state("2") == "not_live";
-            known && s.outcome("3").is_some() && s.get(listed, &[]).is_some()
+            let viewers = s.of("polyv_channel_viewers", "1").is_some();
+            let read = s.get(listed, &[]).is_some() && s.get(planned, &[]).is_some();
+            known && s.outcome("3").is_some() && viewers && read
         })
         .await;
-    // Every family of the catalogue is among them.
-    for family in polyv_exporter::metrics::families::ALL {
+    // Every family of the catalogue is among them. Minutes are requested after a minute.
+    let families = polyv_exporter::metrics::families::ALL.iter();
+    for family in families.filter(|family| !family.name.starts_with("polyv_account_minutes_")) {
         let shown = scrape.text.contains(&format!("\n{}", family.name));
         assert!(shown, "{} is not there", family.name);
     }

@@ -151,7 +151,7 @@ const SLOW: &[Firing<'_>] = &[
     ("PolyvManyChannelsFailing", ""),
 ];
 pub const ALL: &str = "alertname=~\".+\"";
-const OF_CHANNELS: &str = "alertname=~\"PolyvStream.*|PolyvChannel.*\"";
+const OF_CHANNELS: &str = "alertname=~\"PolyvStream.*|PolyvChannel.*|PolyvMany.*\"";
 /// What always fires: for a channel that is live on another CDN, and for one that was deleted.
 const ALWAYS: &[Firing<'_>] = &[
     ("PolyvChannelWithoutSamples", "90"),

@@ -201,9 +201,8 @@ async fn api_keys_are_the_documented_ones() {
     let exporter = Exporter::start(&config).await;
     exporter
         .until("its highest bitrate is known", |scrape| {
-            !scrape
-                .all("polyv_stream_video_bitrate_max_bps", &[])
-                .is_empty()
+            let known = |name| !scrape.all(name, &[]).is_empty();
+            known("polyv_stream_video_bitrate_max_bps") && known("polyv_channel_viewers")
         })
         .await;
     polyv.inject_faults("{trouble: error_500}").await;

@@ -544,7 +544,7 @@ async fn channel_with_rejected_stream_calls_keeps_its_status() {
     let env = TestEnv::with_exporter(
         "channels: [{id: 1}, {id: 2, life: offline}]
 troubles: [{trouble: rejected, channels: ['1'], endpoints: [stream_info]}]",
-        &config("{}", 1..3),
+        &config("{sources: tencent}", 1..3),
     );
     advance(600.0).await;
     let scrape = env.scrape();

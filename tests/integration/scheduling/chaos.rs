@@ -4,7 +4,8 @@
 //! channels change, the host's clock is set and samples are late. Then Polyv is well again, and
 //! the exporter has to be as well: every channel polled at its interval, the states and values
 //! those of the scenario, as many series as an hour before, no more memory. The seed decides on
-//! everything, so that a failure can be repeated.
+//! everything, so that a failure can be repeated. Sources other than the Tencent call have tests of
+//! their own: here a channel without samples has to stay without.
 
 mod channels;
 mod faults;

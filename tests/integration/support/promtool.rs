@@ -96,7 +96,8 @@ impl Recording {
                 id => format!(",channel_id=\"{id}\""),
             };
             // One alert for a channel or an account, and one for each exporter.
-            let of_exporters = channel.is_empty() && *alert != "PolyvApiAuthFailed";
+            let of_accounts = ["PolyvApiAuthFailed", "PolyvManyChannelsFailing"];
+            let of_exporters = channel.is_empty() && !of_accounts.contains(alert);
             let value = if of_exporters { self.instances } else { 1 };
             let labels = format!("{{alertname=\"{alert}\"{channel}}}");
             writeln!(

@@ -125,7 +125,7 @@ channels: [{}]",
             )
         };
         format!(
-            "accounts:\n{}\n{}",
+            "poll: {{sources: tencent}}\naccounts:\n{}\n{}",
             account_config("first", "s1"),
             account_config("second", "s2")
         )

@@ -38,17 +38,20 @@ impl AccountCalls {
         }
     }
 
-    /// Takes the call that is due, if one is and none is in flight.
-    pub(super) fn pop(&mut self, now: TimeSnapshot) -> Option<AccountCall> {
+    /// Returns the call that is due, if one is and none is in flight.
+    pub(super) fn next(&self, now: TimeSnapshot) -> Option<AccountCall> {
         if self.in_flight {
             return None;
         }
         let plans = self.plans.as_ref();
         let plans = plans.and_then(|plans| plans.next_call(now));
         let minutes = (self.minutes_due <= now.monotonic).then_some(AccountCall::Minutes);
-        let call = plans.or(minutes)?;
+        plans.or(minutes)
+    }
+
+    /// Records that a call was sent.
+    pub(super) fn sent(&mut self) {
         self.in_flight = true;
-        Some(call)
     }
 
     /// Records that a call is over, whatever its result.

@@ -87,23 +87,6 @@ const LATENCY_EWMA_ALPHA: f64 = 0.1;
 /// The store learns an interval scale that differs by more than this share.
 const SCALE_TOLERANCE: f64 = 0.1;
 
-// === impl NextCall ===
-
-impl NextCall {
-    /// Returns the rank among calls that are due. Polls of streams and calls that supplement them
-    /// share one: the most overdue comes first, so that neither kind starves the other.
-    const fn priority(self) -> u8 {
-        match self {
-            Self::Page => 0,
-            Self::IsolatedBatch => 1,
-            Self::Batch => 2,
-            Self::Stream | Self::Live(_) => 3,
-            Self::BestEffort => 4,
-            Self::LiveBestEffort(_) => 5,
-        }
-    }
-}
-
 // === impl AccountPoller ===
 
 impl AccountPoller {
@@ -381,8 +364,7 @@ impl AccountPoller {
     /// Takes the due call with the highest priority, or the next one if none is due.
     pub(super) fn pop_due(&mut self, now: MonotonicInstant) -> Option<PollRequest> {
         let calls = self.next_calls();
-        let (_, call) =
-            calls.min_by_key(|(due, call)| ((*due).max(now), call.priority(), *due, *call))?;
+        let (_, call) = calls.min_by_key(|(due, call)| ((*due).max(now), *call))?;
         match call {
             NextCall::Page => self.discovery.as_mut().map(ChannelDiscovery::pop_page),
             NextCall::IsolatedBatch => self.batch_status.pop_isolated().map(Into::into),

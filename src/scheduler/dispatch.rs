@@ -95,12 +95,14 @@ impl Poller {
             if !matches!(account.breaker.permission(), Permission::Unlimited) {
                 continue;
             }
+            let Some(call) = account.calls.next(now) else {
+                continue;
+            };
+            // Only now: a permit counts against the limit, used or not.
             let Ok(permit) = self.context.limiter.try_acquire() else {
                 return;
             };
-            let Some(call) = account.calls.pop(now) else {
-                continue;
-            };
+            account.calls.sent();
             let request = PollRequest::Account(call);
             let client = Arc::clone(&account.client);
             let call = send_request(client, None, permit, request.clone(), Vec::new());

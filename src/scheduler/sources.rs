@@ -11,8 +11,8 @@ use polyv_client::clock::MonotonicInstant;
 
 /// The longest interval of the calls for what is pushed.
 const MAX_STREAMS_INTERVAL: Duration = Duration::from_secs(30);
-/// Channels that are found to be live within this time share their first call for viewers.
-const FIRST_VIEWERS_INTERVAL: Duration = Duration::from_secs(5);
+/// Channels that are found to be live within this time share their first calls.
+const SHARED_START_INTERVAL: Duration = Duration::from_secs(5);
 
 impl AccountPoller {
     /// Makes the calls that a channel needs from now on. What is pushed is requested of every
@@ -33,20 +33,18 @@ impl AccountPoller {
         let is_live = activity.state == LiveState::Live;
         let live_interval = target.channel.live_interval;
         let overrules_status = target.overrules_status();
+        let shared_start = next_slot(0.0, virtual_now, SHARED_START_INTERVAL);
         let streams = self.live_calls.get_mut(LiveCall::Streams);
         if is_live || activity.is_reported_live(now) {
             let interval = live_interval.min(MAX_STREAMS_INTERVAL);
-            streams.add(key, interval, true, virtual_now);
+            streams.add(key, interval, true, shared_start);
         } else {
             streams.remove(key);
         }
         let interval = self.live_calls.viewers_interval.filter(|_| is_live);
         let viewers = self.live_calls.get_mut(LiveCall::Viewers);
         match interval {
-            Some(interval) => {
-                let due = next_slot(0.0, virtual_now, FIRST_VIEWERS_INTERVAL);
-                viewers.add(key, interval, true, due);
-            }
+            Some(interval) => viewers.add(key, interval, true, shared_start),
             None => viewers.remove(key),
         }
         let v4 = self.live_calls.get_mut(LiveCall::StreamInfoV4);

@@ -51,9 +51,10 @@ async fn demand_over_the_limit_stretches_all_intervals_equally() {
         "{}",
         max_calls_in_window(&calls, 10_000)
     );
-    // The budget is used, and every channel gets an equal part.
+    // The budget is used, but for calls that several channels come to share, and every channel gets
+    // an equal part.
     let used = calls.len() as f64 / 600.0;
-    assert!((5.3..=6.0).contains(&used), "{used} calls a second");
+    assert!((5.2..=6.0).contains(&used), "{used} calls a second");
     let scrape = env.scrape();
     let stretch = scrape
         .get("polyv_exporter_poll_stretch_ratio", &[])

@@ -118,17 +118,17 @@ async fn killed_exporter_has_every_sample_that_polyv_sent() {
     let mut exporter = Exporter::start(&config).await;
     let begin = std::time::Instant::now();
     loop {
-        let (played, exported) = (sent(&polyv).await, exported(&recording));
+        let (served, exported) = (sent(&polyv).await, exported(&recording));
         let first = first.or_else(|| exported.iter().map(|row| row.1).min());
         let last = exported.iter().map(|row| row.1).max();
         let between = |row: &&Row| Some(row.1) >= first && Some(row.1) <= last;
         // What the newest poll has not brought yet is not missing.
-        let missing: Vec<_> = played
+        let missing: Vec<_> = served
             .iter()
             .filter(between)
             .filter(|r| !exported.contains(*r))
             .collect();
-        let unknown: Vec<_> = exported.iter().filter(|r| !played.contains(*r)).collect();
+        let unknown: Vec<_> = exported.iter().filter(|r| !served.contains(*r)).collect();
         assert!(unknown.is_empty(), "never sent: {unknown:?}");
         if missing.is_empty() && exported.len() > 2 {
             println!("{rounds} rounds, {} samples", exported.len());

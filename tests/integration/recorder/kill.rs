@@ -118,20 +118,20 @@ async fn killed_exporter_has_every_sample_that_polyv_sent() {
     let mut exporter = Exporter::start(&config).await;
     let begin = std::time::Instant::now();
     loop {
-        let (served, exported) = (sent(&polyv).await, exported(&recording));
-        let first = first.or_else(|| exported.iter().map(|row| row.1).min());
-        let last = exported.iter().map(|row| row.1).max();
+        let (served, rows) = (sent(&polyv).await, exported(&recording));
+        let first = first.or_else(|| rows.iter().map(|row| row.1).min());
+        let last = rows.iter().map(|row| row.1).max();
         let between = |row: &&Row| Some(row.1) >= first && Some(row.1) <= last;
         // What the newest poll has not brought yet is not missing.
         let missing: Vec<_> = served
             .iter()
             .filter(between)
-            .filter(|r| !exported.contains(*r))
+            .filter(|r| !rows.contains(*r))
             .collect();
-        let unknown: Vec<_> = exported.iter().filter(|r| !served.contains(*r)).collect();
+        let unknown: Vec<_> = rows.iter().filter(|r| !served.contains(*r)).collect();
         assert!(unknown.is_empty(), "never sent: {unknown:?}");
-        if missing.is_empty() && exported.len() > 2 {
-            println!("{rounds} rounds, {} samples", exported.len());
+        if missing.is_empty() && rows.len() > 2 {
+            println!("{rounds} rounds, {} samples", rows.len());
             break;
         }
         let scrape = exporter.scrape().await;

@@ -92,7 +92,9 @@ async fn promtool_check_metrics_passes() {
             let known = s.state("1") == "live" && s.state("2") == "not_live";
             let viewers = s.of("polyv_channel_viewers", "1").is_some();
             let read = s.get(listed, &[]).is_some() && s.get(planned, &[]).is_some();
-            known && s.outcome("3").is_some() && viewers && read
+            let oldest = "polyv_recorder_oldest_sample_timestamp_seconds";
+            let recorded = s.get(oldest, &[]).is_some();
+            known && s.outcome("3").is_some() && viewers && read && recorded
         })
         .await;
     // Every family of the catalogue is among them. Minutes are requested after a minute.

@@ -87,6 +87,16 @@ const LATENCY_EWMA_ALPHA: f64 = 0.1;
 /// The store learns an interval scale that differs by more than this share.
 const SCALE_TOLERANCE: f64 = 0.1;
 
+// === impl NextCall ===
+
+impl NextCall {
+    /// Returns whether the call supplements polls. It waits for them where the rate limit does not
+    /// suffice, which is no lag of a poll.
+    const fn is_supplement(self) -> bool {
+        matches!(self, Self::Live(_) | Self::LiveBestEffort(_))
+    }
+}
+
 // === impl AccountPoller ===
 
 impl AccountPoller {
@@ -352,6 +362,12 @@ impl AccountPoller {
     /// Returns when the next call is due, or was.
     pub(super) fn next_due(&self) -> Option<MonotonicInstant> {
         self.next_calls().map(|(due, _)| due).min()
+    }
+
+    /// Returns when the next poll is due, or was.
+    pub(super) fn next_poll_due(&self) -> Option<MonotonicInstant> {
+        let polls = self.next_calls().filter(|(_, call)| !call.is_supplement());
+        polls.map(|(due, _)| due).min()
     }
 
     /// Returns whether there is anything to poll, due or not.

@@ -187,7 +187,10 @@ impl Poller {
         if now.monotonic >= self.ready_at || self.accounts.iter().all(is_complete) {
             health.set_ready();
         }
-        let next = self.accounts.iter().filter_map(AccountPoller::next_due);
+        let next = self
+            .accounts
+            .iter()
+            .filter_map(AccountPoller::next_poll_due);
         health.set_next_due(next.min());
     }
 }

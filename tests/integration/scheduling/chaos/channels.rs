@@ -125,7 +125,7 @@ channels: [{}]",
             )
         };
         format!(
-            "poll: {{sources: tencent}}\naccounts:\n{}\n{}",
+            "poll: {{sources: tencent, viewers_interval: 0s}}\naccounts:\n{}\n{}",
             account_config("first", "s1"),
             account_config("second", "s2")
         )

@@ -143,7 +143,8 @@ async fn fleet_over_the_limit_is_late_by_the_stretch_only() {
         age <= stretched(LIVE_INTERVAL) + MARGIN + POLYVS_DELAY,
         "{age} ms"
     );
-    assert!(seen.lags.percentile(100) <= MARGIN, "{}", seen.lags);
+    // Calls that supplement polls take their part of the budget.
+    assert!(seen.lags.percentile(100) <= MARGIN + 1_000, "{}", seen.lags);
 }
 
 /// The size that is promised: `make fleet` runs it and shows what was seen.

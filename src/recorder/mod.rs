@@ -23,6 +23,8 @@ mod sample_block;
 mod sample_family;
 mod schema;
 mod store;
+mod store_cleanup;
+mod store_queries;
 #[cfg(test)]
 mod tests;
 mod tracked_channel;

@@ -8,16 +8,15 @@ use super::database;
 use super::error::RecorderError;
 use super::files::RecordingFiles;
 use super::log::{Lane, LogValue};
-use super::missing_ranges::{newest_gap, without_samples};
-use super::recording::{Period, PlannedBroadcast, RecordedSample};
-use super::sample_block::{self, BLOCK_MILLIS, block_start};
+use super::recording::{Period, PlannedBroadcast};
+use super::sample_block::{self, block_start};
 use crate::config::Content;
 use crate::state::{ChannelMeta, LiveState, SampleValues};
 use polyv_client::clock::Timestamp;
 
 /// The database, open for writing.
 pub(super) struct Store {
-    connection: Connection,
+    pub(super) connection: Connection,
     /// The number of the last entry of each lane, while the log is kept.
     sequences: Option<[i64; Lane::ALL.len()]>,
 }
@@ -100,17 +99,6 @@ impl Store {
             _ = self.connection.execute_batch("ROLLBACK");
         }
         result
-    }
-
-    /// The channel's number, if it was ever recorded.
-    pub(super) fn find_channel(
-        &self,
-        meta: &ChannelMeta,
-    ) -> Result<Option<ChannelRow>, RecorderError> {
-        let sql = "SELECT id FROM channel WHERE account = ? AND channel_id = ?";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let row = statement.query_row(params![meta.account, meta.channel.id], |row| row.get(0));
-        Ok(row.optional()?.map(ChannelRow))
     }
 
     /// Writes a channel's name and expectations, and returns its number.
@@ -226,66 +214,6 @@ impl Store {
         let mut insert = self.connection.prepare_cached(table.insert())?;
         insert.execute(params![channel.0, start, end])?;
         Ok(())
-    }
-
-    /// The newest range of samples of a channel that are missing since `since`, at most
-    /// `max_millis` long. `until` is covered. Times off air have no samples.
-    pub(super) fn newest_gap(
-        &self,
-        channel: ChannelRow,
-        since: Option<Timestamp>,
-        oldest: Timestamp,
-        until: Timestamp,
-        max_millis: i64,
-    ) -> Result<Option<Period>, RecorderError> {
-        let periods = |sql| -> Result<Vec<Period>, RecorderError> {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let bounds = [channel.0, oldest.as_millis(), until.as_millis()];
-            let periods = statement.query_map(bounds, |row| {
-                Ok(Period {
-                    start: Timestamp::from_millis(row.get(0)?),
-                    end: Timestamp::from_millis(row.get(1)?),
-                })
-            })?;
-            Ok(periods.collect::<Result<_, _>>()?)
-        };
-        let covered = periods(
-            "SELECT start, end FROM covered
-             WHERE channel = ?1 AND end > ?2 AND start < ?3 ORDER BY start",
-        )?;
-        let off_air = periods(
-            "SELECT max(changed, start), min(next, end) FROM observed JOIN (
-                 SELECT time AS changed, state,
-                     coalesce(lead(time) OVER (ORDER BY time), ?3) AS next
-                 FROM state WHERE channel = ?1
-             ) WHERE channel = ?1 AND state = 'not_live' AND changed < end AND next > start
-                 AND min(next, end) > ?2 AND max(changed, start) < ?3
-             ORDER BY 1",
-        )?;
-        let off_air = off_air.into_iter().filter_map(without_samples);
-        let off_air: Vec<Period> = off_air.collect();
-        // Nothing is missing from before the first sample, unless that is configured.
-        let first = covered.first().map(|first| first.start.max(oldest));
-        let start = match (since, first) {
-            (Some(since), Some(first)) => since.min(first).max(oldest),
-            (since, first) => match since.or(first) {
-                Some(start) => start.max(oldest),
-                None => return Ok(None),
-            },
-        };
-        let wanted = Period { start, end: until };
-        Ok(newest_gap(wanted, &covered, &off_air, max_millis))
-    }
-
-    /// The channel's newest recorded state.
-    pub(super) fn last_state(
-        &self,
-        channel: ChannelRow,
-    ) -> Result<Option<LiveState>, RecorderError> {
-        let sql = "SELECT state FROM state WHERE channel = ? ORDER BY time DESC LIMIT 1";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let name = statement.query_row([channel.0], |row| row.get::<_, String>(0));
-        Ok(name.optional()?.map(|name| database::live_state(&name)))
     }
 
     /// Records that a channel entered a state.
@@ -431,133 +359,5 @@ impl Store {
             statement.execute([lane.number(), limit, before.as_millis()])?;
         }
         Ok(())
-    }
-
-    /// Up to `limit` streams after one, to look at one after the other.
-    pub(super) fn streams_after(
-        &self,
-        after: StreamRow,
-        limit: i64,
-    ) -> Result<Vec<StreamRow>, RecorderError> {
-        let sql = "SELECT id FROM stream WHERE id > ? ORDER BY id LIMIT ?";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows =
-            statement.query_map(params![after.0, limit], |row| Ok(StreamRow(row.get(0)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Makes a block of the stream's oldest single samples, if their hour ended before `before`.
-    /// Returns whether there were such samples.
-    pub(super) fn compact_oldest(
-        &self,
-        stream: StreamRow,
-        before: Timestamp,
-    ) -> Result<bool, RecorderError> {
-        let sql = "SELECT min(time) FROM sample WHERE stream = ?";
-        let mut oldest = self.connection.prepare_cached(sql)?;
-        let oldest: Option<i64> = oldest.query_row([stream.0], |row| row.get(0))?;
-        let Some(oldest) = oldest else {
-            return Ok(false);
-        };
-        let start = block_start(Timestamp::from_millis(oldest)).as_millis();
-        let end = start + BLOCK_MILLIS;
-        if end > before.as_millis() {
-            return Ok(false);
-        }
-        let mut samples = self.connection.prepare_cached(
-            "SELECT time, video_bitrate_bps, video_framerate_fps, audio_framerate_fps
-             FROM sample WHERE stream = ? AND time < ? ORDER BY time",
-        )?;
-        let samples = samples.query_map(params![stream.0, end], |row| {
-            Ok(RecordedSample {
-                time: Timestamp::from_millis(row.get(0)?),
-                values: database::values([row.get(1)?, row.get(2)?, row.get(3)?]),
-            })
-        })?;
-        let samples: Vec<RecordedSample> = samples.collect::<Result<_, _>>()?;
-        let sql = "INSERT INTO sample_block (stream, start, count, data) VALUES (?, ?, ?, ?)";
-        let mut insert = self.connection.prepare_cached(sql)?;
-        let count = i64::try_from(samples.len()).unwrap_or(i64::MAX);
-        let data = sample_block::encode(&samples)?;
-        insert.execute(params![stream.0, start, count, data])?;
-        let sql = "DELETE FROM sample WHERE stream = ? AND time < ?";
-        let mut delete = self.connection.prepare_cached(sql)?;
-        delete.execute(params![stream.0, end])?;
-        Ok(true)
-    }
-
-    /// Removes what is older than `before` of a stream and of its channel.
-    pub(super) fn remove_before(
-        &self,
-        stream: StreamRow,
-        before: Timestamp,
-    ) -> Result<(), RecorderError> {
-        const OF_STREAM: [&str; 2] = [
-            "DELETE FROM sample_block WHERE stream = ?1 AND start + 3600000 <= ?2",
-            "DELETE FROM sample WHERE stream = ?1 AND time < ?2",
-        ];
-        // The newest state before says what the state was then.
-        const OF_CHANNEL: [&str; 5] = [
-            "DELETE FROM state WHERE channel = (SELECT channel FROM stream WHERE id = ?1)
-             AND time < (SELECT max(time) FROM state AS newest
-                         WHERE newest.channel = state.channel AND newest.time <= ?2)",
-            "DELETE FROM viewers WHERE channel = (SELECT channel FROM stream WHERE id = ?1)
-             AND time < ?2",
-            "DELETE FROM plan WHERE channel = (SELECT channel FROM stream WHERE id = ?1)
-             AND coalesce(end, start) < ?2",
-            "DELETE FROM covered WHERE channel = (SELECT channel FROM stream WHERE id = ?1)
-             AND end < ?2",
-            "DELETE FROM observed WHERE channel = (SELECT channel FROM stream WHERE id = ?1)
-             AND end < ?2",
-        ];
-        for sql in OF_STREAM.into_iter().chain(OF_CHANNEL) {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            statement.execute([stream.0, before.as_millis()])?;
-        }
-        Ok(())
-    }
-
-    /// The bytes of the pages that are in use.
-    pub(super) fn used_bytes(&self) -> Result<u64, RecorderError> {
-        let pragma = |name| -> Result<u64, RecorderError> {
-            let number: i64 = self
-                .connection
-                .pragma_query_value(None, name, |row| row.get(0))?;
-            Ok(number.unsigned_abs())
-        };
-        let pages = pragma("page_count")?.saturating_sub(pragma("freelist_count")?);
-        Ok(pages * pragma("page_size")?)
-    }
-
-    /// Gives up to `pages` unused pages back to the file system.
-    pub(super) fn release_pages(&self, pages: u32) -> Result<(), RecorderError> {
-        let sql = format!("PRAGMA incremental_vacuum({pages})");
-        let mut statement = self.connection.prepare(&sql)?;
-        // Each step gives back a page.
-        let mut steps = statement.query([])?;
-        while steps.next()?.is_some() {}
-        Ok(())
-    }
-
-    /// Moves what was committed to the database file.
-    pub(super) fn checkpoint(&self) -> Result<(), RecorderError> {
-        // The pragma returns a row.
-        self.connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        Ok(())
-    }
-
-    /// The time of the oldest sample.
-    pub(super) fn oldest_sample(&self) -> Result<Option<Timestamp>, RecorderError> {
-        let sql = "SELECT min(time) FROM (
-                       SELECT (SELECT min(time) FROM sample WHERE stream = stream.id) AS time
-                       FROM stream
-                       UNION ALL
-                       SELECT (SELECT min(start) FROM sample_block WHERE stream = stream.id)
-                       FROM stream
-                   )";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let oldest: Option<i64> = statement.query_row([], |row| row.get(0))?;
-        Ok(oldest.map(Timestamp::from_millis))
     }
 }

@@ -10,6 +10,7 @@ use super::files::RecordingFiles;
 use super::log::{Lane, LogValue};
 use super::recording::{Period, PlannedBroadcast};
 use super::sample_block::{self, block_start};
+use super::schema;
 use crate::config::Content;
 use crate::state::{ChannelMeta, LiveState, SampleValues};
 use polyv_client::clock::Timestamp;
@@ -82,6 +83,17 @@ impl Store {
             connection: database::open_to_write(files)?,
             sequences: None,
         })
+    }
+
+    /// Writes the schema's version again.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub(super) fn check_writable(&self) -> Result<(), RecorderError> {
+        let version = schema::check_version(&self.connection)?;
+        self.connection
+            .pragma_update(None, "user_version", version)?;
+        Ok(())
     }
 
     /// Changes the database in one transaction: all of `change`, or nothing.

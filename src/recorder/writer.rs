@@ -65,7 +65,11 @@ const MAX_BATCH: usize = 16_384;
 /// How often what grows with every response is written.
 const PERIODS_INTERVAL: Duration = Duration::from_secs(5);
 /// How often sizes are measured and what is not needed is removed.
-const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(10);
+const CLEAN_UP_INTERVAL: Duration = if cfg!(test) {
+    Duration::ZERO
+} else {
+    Duration::from_secs(10)
+};
 /// How long to wait after a failure.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 /// The hour of a sample is complete this long after its end, apart from what is filled.
@@ -134,13 +138,11 @@ impl Writer {
             self.parts.lock = Some(self.parts.files.lock()?);
         }
         let mut store = Store::open(&self.parts.files)?;
-        // Also shows whether it can be written.
-        store.transaction(|store| store.set_remotes(&self.remotes))?;
-        if std::mem::take(&mut self.failure_logged) {
-            info!("samples are recorded again");
-        }
+        store.transaction(|store| {
+            store.check_writable()?;
+            store.set_remotes(&self.remotes)
+        })?;
         self.store = Some(store);
-        self.parts.metrics.set_up(true);
         self.cleaned_up = Instant::now();
         self.measure();
         Ok(())
@@ -213,6 +215,13 @@ impl Writer {
         };
         match result {
             Ok(counts) => {
+                // After a failure, only a batch shows that recording works.
+                if !batch.is_empty() || !self.failure_logged {
+                    self.parts.metrics.set_up(true);
+                    if std::mem::take(&mut self.failure_logged) {
+                        info!("samples are recorded again");
+                    }
+                }
                 self.parts.metrics.count_samples(counts.new, counts.filled);
                 if periods_due {
                     self.periods_written = Instant::now();

@@ -78,10 +78,13 @@ fn info(samples: impl IntoIterator<Item = (i64, f64)>) -> StreamInfo {
 
 impl Recorded {
     fn start(directory: &Path) -> Self {
+        Self::start_with(config(directory))
+    }
+
+    fn start_with(config: RecorderConfig) -> Self {
         let store = channel_store();
         let metrics = Metrics::new().unwrap().register_recorder().unwrap();
-        let (recorder, thread) =
-            Recorder::start(config(directory), Arc::clone(&store), metrics).unwrap();
+        let (recorder, thread) = Recorder::start(config, Arc::clone(&store), metrics).unwrap();
         let meta = ChannelMeta {
             account: "main".into(),
             channel: Arc::new(Channel::new("1".into(), Duration::from_secs(15))),
@@ -97,7 +100,16 @@ impl Recorded {
 
     /// A response to a request for the samples since `since`.
     fn live(&self, seconds: i64, since: i64, samples: impl IntoIterator<Item = (i64, f64)>) {
-        let (time, info) = (now(seconds), info(samples));
+        self.live_at(now(seconds), since, samples);
+    }
+
+    fn live_at(
+        &self,
+        time: TimeSnapshot,
+        since: i64,
+        samples: impl IntoIterator<Item = (i64, f64)>,
+    ) {
+        let info = info(samples);
         let update = self.store.apply_stream_info(self.key, &info, false, time);
         let mut update = update.unwrap();
         update.received = Some(Range::since(at(since)));
@@ -109,10 +121,37 @@ impl Recorded {
         self.recorder.channel_updated(&update, now(seconds));
     }
 
+    /// The times of all recorded samples, in seconds, once `condition` holds for them.
+    fn times_once(&self, directory: &Path, condition: impl Fn(&[i64]) -> bool) -> Vec<i64> {
+        let begin = std::time::Instant::now();
+        loop {
+            // The recorder cleans up after each batch.
+            self.recorder.flush();
+            let times = times(directory);
+            if condition(&times) {
+                return times;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(60), "{times:?}");
+        }
+    }
+
     fn stop(self) {
         drop(self.recorder);
         self.thread.join();
     }
+}
+
+/// The times of all recorded samples, in seconds.
+fn times(directory: &Path) -> Vec<i64> {
+    let reader = Reader::open(directory).unwrap();
+    let always = period(-3600, i64::from(u32::MAX));
+    let Some(recording) = reader.recording("main", "1", always).unwrap() else {
+        return Vec::new();
+    };
+    let samples = recording.streams.iter().flat_map(|stream| &stream.samples);
+    samples
+        .map(|sample| (sample.time.as_millis() - START) / 1000)
+        .collect()
 }
 
 #[test]
@@ -335,4 +374,108 @@ fn finished_hours_are_compacted_and_can_still_be_corrected() {
     assert_eq!(samples[2].values.video_bitrate.get(), Some(1_000_002.0));
     until(720);
     recorded.stop();
+}
+
+#[test]
+fn samples_older_than_the_retention_are_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let retention = Duration::from_secs(2 * 3600);
+    let recorded = Recorded::start_with(RecorderConfig {
+        retention,
+        ..config(directory.path())
+    });
+    // Removing takes both clocks, so the samples have to be of today.
+    let today = Timestamp::from(std::time::SystemTime::now());
+    let today = (today.as_millis() - START) / 1000;
+    for hours_ago in (1..=5).rev() {
+        let time = today - hours_ago * 3600;
+        recorded.live(time, time - 60, [(time - 10, 1e6)]);
+    }
+    recorded.live(today, today - 60, [(today - 10, 1e6)]);
+    let kept = recorded.times_once(directory.path(), |times| times.len() < 4);
+    let expected = [1, 0].map(|hours_ago| today - hours_ago * 3600 - 10);
+    assert_eq!(kept, expected);
+    recorded.stop();
+}
+
+#[test]
+fn largest_size_is_kept_and_the_oldest_samples_go_first() {
+    const HOURS: i64 = 80;
+    let directory = tempfile::tempdir().unwrap();
+    let max_size = 256 << 10;
+    let recorded = Recorded::start_with(RecorderConfig {
+        max_size,
+        ..config(directory.path())
+    });
+    let all: Vec<i64> = (0..HOURS * 120).map(|n| n * 30).collect();
+    for hour in all.chunks(120) {
+        let samples = hour.iter().map(|time| (*time, 1e6 + rand(*time)));
+        recorded.live(hour[119] + 10, hour[0], samples);
+    }
+    let size = || {
+        let database = directory.path().join("recorder.db");
+        let connection = rusqlite::Connection::open(database).unwrap();
+        let sql = "SELECT (page_count - freelist_count) * page_size
+                   FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+        connection
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+            .unsigned_abs()
+    };
+    let kept = recorded.times_once(directory.path(), |times| times[0] > 0 && size() <= max_size);
+    assert!(all.ends_with(&kept) && kept.len() > 120, "{}", kept.len());
+    recorded.stop();
+}
+
+#[test]
+fn steps_of_the_clock_lose_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let recorded = Recorded::start_with(RecorderConfig {
+        retention: Duration::from_secs(3600),
+        ..config(directory.path())
+    });
+    recorded.recorder.set_remotes(vec!["a".into()]);
+    // The host's clock is behind, so that only Polyv's says that samples are old.
+    let begin = Timestamp::from(std::time::SystemTime::now());
+    let begin = (begin.as_millis() - START) / 1000 + 86_400;
+    let begin = begin - begin % 60 + 1;
+    // Seconds that pass, and by how many the clock is wrong meanwhile.
+    let steps = [
+        (0, 0),
+        (15, 7_200),
+        (30, 7_200),
+        (45, 0),
+        (60, -7_200),
+        (75, 0),
+    ];
+    for (seconds, step) in steps {
+        let correct = now(begin + seconds);
+        let time = TimeSnapshot {
+            server_time: correct.server_time.plus_millis(step * 1000),
+            ..correct
+        };
+        let newest = begin + seconds - 10;
+        let samples = (begin - 10..=newest).step_by(15);
+        recorded.live_at(time, newest - 60, samples.map(|time| (time, 1e6)));
+    }
+    recorded.live(begin + 120, begin + 40, [(begin + 110, 1e6)]);
+    let expected = [-10, 5, 20, 35, 50, 65, 110].map(|seconds| begin + seconds);
+    let times = recorded.times_once(directory.path(), |times| times.len() > 6);
+    assert_eq!(times, expected);
+    // Whether the channel is live is logged for the minutes since, not only once they are later
+    // than any before.
+    let mut log = LogReader::open(directory.path()).unwrap();
+    let entries = log.read(Lane::New, 0, 1000).unwrap();
+    let is_last_minute =
+        |entry: &&LogEntry| entry.value == LogValue::Live(true) && entry.time == at(begin + 119);
+    assert!(
+        entries.iter().any(|entry| is_last_minute(&entry)),
+        "{entries:?}"
+    );
+    recorded.stop();
+}
+
+/// Noise that no encoding makes small.
+fn rand(seed: i64) -> f64 {
+    f64::from(fastrand::Rng::with_seed(seed.unsigned_abs()).u32(0..1_000_000))
 }

@@ -54,6 +54,8 @@ pub(super) struct WrittenCounts {
 const MINUTE_MILLIS: i64 = 60_000;
 /// Full minutes that are logged at once, at most: more have passed only after a suspend.
 const MAX_MINUTES: i64 = 15;
+/// How far Polyv's clock, as it is known, may step back within one period.
+const MAX_STEP_BACK: Duration = Duration::from_secs(60);
 
 /// How far a live stream may be behind the channel's others.
 const MAX_STREAM_LAG: Duration = Duration::from_secs(5 * 60);
@@ -260,6 +262,14 @@ impl TrackedChannel {
         state: LiveState,
         store: &mut Store,
     ) -> Result<(), RecorderError> {
+        if self
+            .observed
+            .is_some_and(|known| time < known.end - MAX_STEP_BACK)
+        {
+            // Polyv's clock was wrong before.
+            self.write_periods(store)?;
+            self.observed = None;
+        }
         self.has_changed = true;
         let Some(observed) = &mut self.observed else {
             self.observed = Some(Period {

@@ -6,16 +6,14 @@ use super::freshness::{FreshnessPolicy, IntervalScale};
 use super::history::StreamHistory;
 use super::liveness::{LiveState, Liveness};
 use super::poll_log::PollLog;
-use super::push::{self, Push, PushState};
-use super::requested_samples::unique;
-use super::sample_validation::{DiscardCounts, DiscardReason, SampleValidator, ValidSample};
-use super::source::{SourceChoice, SourceSelection, StreamSource, V4_INTERVAL};
-use super::stream::{Ingested, Stream, StreamSnapshot};
+use super::push::PushState;
+use super::sample_validation::{DiscardCounts, SampleValidator};
+use super::source::{SourceSelection, StreamSource};
+use super::stream::{Stream, StreamSnapshot};
 use super::update::{ChannelActivity, CorrectedSample, NewSample, NextRange, RANGE_OVERLAP};
 use super::viewers::Viewers;
-use crate::config::Sources;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
-use polyv_client::{ChannelPush, LiveStatus, Outcome, Range, StreamInfo, StreamName, ViewerCount};
+use polyv_client::{LiveStatus, Outcome, Range, ViewerCount};
 
 /// The state of one channel: its liveness, its streams and its latest polls.
 #[derive(Debug, Clone)]
@@ -41,21 +39,21 @@ pub(super) struct ChannelState {
     /// The age of the newest sample when it was received; zero where that is not known.
     pub(super) sample_delay: Duration,
     /// The server time of the first successful poll.
-    first_response_at: Option<Timestamp>,
+    pub(super) first_response_at: Option<Timestamp>,
     /// Sorted by name.
-    streams: Vec<Stream>,
+    pub(super) streams: Vec<Stream>,
     viewers: Viewers,
-    validator: SampleValidator,
+    pub(super) validator: SampleValidator,
     /// The longest range to request, after a response that was too large.
-    max_range: Option<Duration>,
+    pub(super) max_range: Option<Duration>,
     /// When a request is next to look back for streams that have begun and are slow.
-    next_look_back: Option<MonotonicInstant>,
+    pub(super) next_look_back: Option<MonotonicInstant>,
     /// Whether the next request does.
-    looks_back: bool,
+    pub(super) looks_back: bool,
     /// The choice of the call that samples come from.
-    sources: SourceSelection,
+    pub(super) sources: SourceSelection,
     /// What is pushed, as Polyv said last. Boxed, since most channels are not live.
-    push: Option<Box<PushState>>,
+    pub(super) push: Option<Box<PushState>>,
 }
 
 /// What a response changed: the samples that it added and those that were discarded.
@@ -71,17 +69,11 @@ pub(super) struct UpdateSummary {
     pub(super) viewers: Vec<ViewerCount>,
 }
 
-/// The streams of a channel at most; samples of further ones are discarded.
-pub(super) const MAX_STREAMS: usize = 8;
 /// How far the samples of a live stream may be behind those of the channel's other streams, so
 /// that they are requested although nothing new was received of the stream for a while.
-const MAX_STREAM_LAG: Duration = Duration::from_secs(5 * 60);
-/// A stream without new samples makes way for one with samples that are newer by this.
-const REPLACEABLE_AFTER: Duration = Duration::from_secs(30);
+pub(super) const MAX_STREAM_LAG: Duration = Duration::from_secs(5 * 60);
 /// How long a channel counts as recently live after its session has ended.
 const RECENTLY_LIVE_SPAN: Duration = Duration::from_secs(3600);
-/// The longest interval of snapshots.
-const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(30);
 
 // === impl ChannelState ===
 
@@ -127,18 +119,6 @@ impl ChannelState {
     /// live. `None` where it never was.
     pub(super) fn recently_live_until(&self) -> Option<MonotonicInstant> {
         self.last_live.map(|last| last + RECENTLY_LIVE_SPAN)
-    }
-
-    /// The poll interval in the channel's present state.
-    pub(super) fn interval(&self, policy: &FreshnessPolicy) -> Duration {
-        match self.liveness.state {
-            LiveState::Live => match self.source(policy) {
-                StreamSource::Tencent => self.live_interval,
-                StreamSource::ListStreamInfo => self.live_interval.max(V4_INTERVAL),
-                StreamSource::Snapshot => self.live_interval.min(SNAPSHOT_INTERVAL),
-            },
-            LiveState::NotLive | LiveState::Unknown => policy.idle_interval,
-        }
     }
 
     /// Whether the channel is live, or was within the last hour.
@@ -189,155 +169,7 @@ impl ChannelState {
         }
     }
 
-    /// The call that samples come from.
-    pub(super) fn source(&self, policy: &FreshnessPolicy) -> StreamSource {
-        self.source_choice(policy).source
-    }
-
-    /// The choice of the call that samples come from.
-    pub(super) fn source_choice(&self, policy: &FreshnessPolicy) -> SourceChoice {
-        match policy.sources {
-            Sources::Tencent => SourceChoice::TENCENT_ONLY,
-            Sources::Auto => {
-                let is_live = self.liveness.state == LiveState::Live;
-                self.sources.choice(is_live, self.liveness.session_began)
-            }
-        }
-    }
-
-    /// What is pushed to the channel, while it is live and that is known.
-    pub(super) fn push(&self, now: TimeSnapshot) -> Option<&Push> {
-        let push = self
-            .push
-            .as_ref()
-            .filter(|push| push.is_valid(now.monotonic))?;
-        (self.liveness.state == LiveState::Live).then_some(&push.push)
-    }
-
-    /// Applies the stream information of a channel that is live, by the Tencent call.
-    pub(super) fn apply_stream_info(
-        &mut self,
-        now: TimeSnapshot,
-        info: &StreamInfo,
-        policy: &FreshnessPolicy,
-    ) -> UpdateSummary {
-        self.apply_samples(StreamSource::Tencent, now, info, policy)
-    }
-
-    /// Applies the stream information of a channel that is live, from one of the two calls for
-    /// it. The samples count where that call is the channel's source.
-    pub(super) fn apply_samples(
-        &mut self,
-        source: StreamSource,
-        now: TimeSnapshot,
-        info: &StreamInfo,
-        policy: &FreshnessPolicy,
-    ) -> UpdateSummary {
-        let pause = self.last_success.map(|last| now.monotonic.since(last));
-        if source == StreamSource::Tencent || source == self.source(policy) {
-            self.observe_live(now);
-        }
-        let mut digest = UpdateSummary::default();
-        self.validator
-            .discard_unreadable(info.unreadable, &mut digest.discarded);
-        let valid = info.samples.iter().filter_map(|raw| {
-            self.validator
-                .validate(raw, now.server_time, &mut digest.discarded)
-        });
-        let mut samples: Vec<ValidSample> = valid.collect();
-        let not_before = self.liveness.not_before;
-        let of_session = |time: Timestamp| not_before.is_none_or(|before| time > before);
-        let has_samples = samples.iter().any(|sample| of_session(sample.time));
-        match source {
-            StreamSource::Tencent if has_samples => self.sources.observe_tencent_samples(),
-            StreamSource::ListStreamInfo => self.sources.observe_v4(has_samples),
-            StreamSource::Tencent | StreamSource::Snapshot => {}
-        }
-        self.decide_source(now, policy);
-        if source == self.source(policy) {
-            self.record_success(Outcome::Ok, now);
-        } else {
-            samples.clear();
-        }
-        self.ingest_response(samples, pause, now, policy, &mut digest);
-        if source == self.source(policy) {
-            let new_samples = u64::try_from(digest.new_samples.len()).unwrap_or(u64::MAX);
-            self.poll_log
-                .push(Outcome::Ok, None, new_samples, now.monotonic);
-        }
-        digest
-    }
-
-    /// Applies what is pushed to the channel. A stream is a sample where snapshots are the
-    /// channel's source; the response says that the channel is live where the Tencent call is not
-    /// made or fails.
-    pub(super) fn apply_push(
-        &mut self,
-        push: &ChannelPush,
-        now: TimeSnapshot,
-        policy: &FreshnessPolicy,
-    ) -> UpdateSummary {
-        let pause = self.last_success.map(|last| now.monotonic.since(last));
-        self.push = Some(Box::new(PushState::new(push, now)));
-        let mut digest = UpdateSummary::default();
-        let choice = self.source_choice(policy);
-        let in_session = self.liveness.state == LiveState::Live || self.liveness.is_lost_session();
-        let may_be_live = if choice.uses_tencent() {
-            let fails = self.last_outcome.is_some_and(|last| !last.is_success());
-            fails && !(in_session && choice.is_settled)
-        } else {
-            in_session
-        };
-        if push.live && may_be_live {
-            self.observe_live(now);
-        }
-        self.decide_source(now, policy);
-        let is_source = self.source(policy) == StreamSource::Snapshot;
-        if is_source && push.live && self.liveness.state == LiveState::Live {
-            self.record_success(Outcome::Ok, now);
-            let sample = push::sample(push, now).into_iter().collect();
-            self.ingest_response(sample, pause, now, policy, &mut digest);
-            let new_samples = u64::try_from(digest.new_samples.len()).unwrap_or(u64::MAX);
-            self.poll_log
-                .push(Outcome::Ok, None, new_samples, now.monotonic);
-        }
-        digest
-    }
-
-    /// Records that a source is not offered for the channel any more.
-    pub(super) fn give_up_source(
-        &mut self,
-        source: StreamSource,
-        now: TimeSnapshot,
-        policy: &FreshnessPolicy,
-    ) {
-        if source == StreamSource::Snapshot {
-            self.push = None;
-        }
-        self.sources.give_up(source);
-        self.decide_source(now, policy);
-    }
-
-    /// Makes the choice of the source if its time has come.
-    fn decide_source(&mut self, now: TimeSnapshot, policy: &FreshnessPolicy) {
-        if policy.sources == Sources::Tencent || self.liveness.state != LiveState::Live {
-            return;
-        }
-        let live_for = now.monotonic.since(self.liveness.session_began);
-        let push = self
-            .push
-            .as_ref()
-            .filter(|push| push.is_valid(now.monotonic));
-        let is_pushing = push.is_some_and(|push| push.push.is_pushing == Some(true));
-        self.sources.decide(live_for, is_pushing);
-        // What the first guess brought is not continued.
-        if self.source(policy) != StreamSource::Snapshot {
-            self.streams
-                .retain(|stream| !push::is_snapshot(&stream.name));
-        }
-    }
-
-    fn observe_live(&mut self, now: TimeSnapshot) {
+    pub(super) fn observe_live(&mut self, now: TimeSnapshot) {
         if self.liveness.observe_live(now) {
             for stream in &mut self.streams {
                 stream.begin_session(self.liveness.not_before);
@@ -345,50 +177,6 @@ impl ChannelState {
             self.sources.begin_session();
         }
         self.last_live = Some(now.monotonic);
-    }
-
-    /// Adds the samples of a response.
-    fn ingest_response(
-        &mut self,
-        samples: Vec<ValidSample>,
-        pause: Option<Duration>,
-        now: TimeSnapshot,
-        policy: &FreshnessPolicy,
-        digest: &mut UpdateSummary,
-    ) {
-        let samples = unique(samples);
-
-        let (mut known, mut unknown): (Vec<_>, Vec<_>) = samples
-            .chunk_by(|a, b| a.stream == b.stream)
-            .partition(|of_stream| {
-                let name = of_stream.first().map(|sample| &sample.stream);
-                name.is_some_and(|name| self.position(name).is_ok())
-            });
-        // Known streams first, so that no new stream replaces one that has new samples in this
-        // response; then those with the newest samples.
-        let newest = |samples: &[ValidSample]| samples.last().map(|last| last.time);
-        unknown.sort_by_key(|samples| std::cmp::Reverse(newest(samples)));
-        known.append(&mut unknown);
-        let channel_newest = known.iter().filter_map(|samples| newest(samples)).max();
-        for of_stream in known {
-            // What polls missed may have ended long before the response.
-            let lag = channel_newest
-                .zip(newest(of_stream))
-                .map_or(Duration::ZERO, |(channel, stream)| channel.since(stream));
-            let overdue = lag.min(pause.unwrap_or(lag));
-            self.ingest(of_stream, overdue, now, policy, digest);
-        }
-        self.validator.finish_response();
-        if !digest.new_samples.is_empty() {
-            self.last_new_sample = Some(now.monotonic);
-            self.max_range = None;
-        }
-        let next_look_back = now.monotonic + MAX_STREAM_LAG;
-        self.looks_back = *self.next_look_back.get_or_insert(next_look_back) <= now.monotonic;
-        if self.looks_back {
-            self.next_look_back = Some(next_look_back);
-        }
-        self.compact(now);
     }
 
     /// Applies a response by which the channel is not live.
@@ -405,45 +193,6 @@ impl ChannelState {
         self.push = None;
         self.liveness.observe_not_live(now);
         self.compact(now);
-    }
-
-    /// Applies a failed call of a source that is not the Tencent call, or its response that
-    /// nothing is pushed: only the Tencent call and the status end a session.
-    pub(super) fn apply_source_error(
-        &mut self,
-        source: StreamSource,
-        outcome: Outcome,
-        message: &str,
-        now: TimeSnapshot,
-        policy: &FreshnessPolicy,
-    ) {
-        if source == self.source(policy) {
-            if outcome.is_success() {
-                self.record_success(outcome, now);
-            }
-            self.apply_error(outcome, message, now.monotonic);
-        }
-        if source == StreamSource::ListStreamInfo {
-            self.sources.observe_v4(false);
-        }
-        self.decide_source(now, policy);
-    }
-
-    /// Applies a failed Tencent call: of a channel with another source it tells nothing, unless
-    /// that says that the channel is not live any more.
-    pub(super) fn apply_tencent_error(
-        &mut self,
-        outcome: Outcome,
-        message: &str,
-        now: TimeSnapshot,
-        policy: &FreshnessPolicy,
-    ) {
-        if self.source(policy) == StreamSource::Tencent {
-            self.apply_error(outcome, message, now.monotonic);
-        } else if self.push.as_ref().is_some_and(|push| !push.is_live) {
-            self.apply_not_live(now);
-        }
-        self.decide_source(now, policy);
     }
 
     /// Applies the status that Polyv reports. Whether the channel is live depends on its stream
@@ -552,7 +301,7 @@ impl ChannelState {
         streams.map(|stream| stream.history(server_time)).collect()
     }
 
-    fn record_success(&mut self, outcome: Outcome, now: TimeSnapshot) {
+    pub(super) fn record_success(&mut self, outcome: Outcome, now: TimeSnapshot) {
         self.last_outcome = Some(outcome);
         self.last_success = Some(now.monotonic);
         self.first_response_at.get_or_insert(now.server_time);
@@ -600,108 +349,5 @@ impl ChannelState {
             Err(_) => now.monotonic,
         };
         Some(heard_until.min(young_until))
-    }
-
-    /// Adds the samples of one stream, sorted by time, the newest of which was `overdue`.
-    fn ingest(
-        &mut self,
-        samples: &[ValidSample],
-        overdue: Duration,
-        now: TimeSnapshot,
-        policy: &FreshnessPolicy,
-        digest: &mut UpdateSummary,
-    ) {
-        let Some(newest) = samples.last() else {
-            return;
-        };
-        let Some(index) = self.stream_for(newest, now) else {
-            for sample in samples {
-                self.validator.discard(
-                    DiscardReason::TooManyStreams,
-                    &sample.stream,
-                    sample.time,
-                    &mut digest.discarded,
-                );
-            }
-            return;
-        };
-        let Some(stream) = self.streams.get_mut(index) else {
-            return;
-        };
-        for sample in samples {
-            match stream.ingest(sample.time, sample.values, policy) {
-                Ingested::New => {}
-                Ingested::Repeated => continue,
-                Ingested::Corrected => {
-                    digest.corrected_samples.push(CorrectedSample {
-                        stream: sample.stream.clone(),
-                        time: sample.time,
-                        values: sample.values,
-                    });
-                    continue;
-                }
-            }
-            stream.record_new(now.monotonic, overdue);
-            let delay = self
-                .first_response_at
-                .filter(|since| sample.time > *since)
-                .map(|_| now.server_time.since(sample.time));
-            self.sample_delay = delay.unwrap_or(self.sample_delay);
-            digest.new_samples.push(NewSample {
-                stream: sample.stream.clone(),
-                time: sample.time,
-                values: sample.values,
-                delay,
-            });
-            self.last_sample = self.last_sample.max(Some(sample.time));
-        }
-    }
-
-    /// The index of the stream that a sample belongs to. A new one is inserted, or replaces the
-    /// stream that ended first; `None` where none has ended.
-    fn stream_for(&mut self, newest: &ValidSample, now: TimeSnapshot) -> Option<usize> {
-        let name = &newest.stream;
-        if let Ok(known) = self.position(name) {
-            return Some(known);
-        }
-        if self.streams.len() == MAX_STREAMS {
-            let streams = self.streams.iter().enumerate();
-            let silent = streams.filter(|(_, stream)| stream.last_new < now.monotonic);
-            let (ended, _) = silent
-                .filter_map(|(index, stream)| Some((index, stream.last_sample()?)))
-                .filter(|(_, last)| *last + REPLACEABLE_AFTER < newest.time)
-                .min_by_key(|(_, last)| *last)?;
-            self.streams.remove(ended);
-        }
-        let place = self.position(name).unwrap_or_else(|place| place);
-        let stream = Stream::new(name.clone(), self.liveness.not_before, now.monotonic);
-        // Most channels have one stream: a capacity of four would waste a kilobyte.
-        self.streams.reserve_exact(1);
-        self.streams.insert(place, stream);
-        Some(place)
-    }
-
-    /// The stream of that name.
-    pub(super) fn stream(&self, name: &StreamName) -> Option<&Stream> {
-        self.streams.get(self.position(name).ok()?)
-    }
-
-    /// The stream with the newest sample.
-    pub(super) fn newest_stream(&self) -> Option<&Stream> {
-        let streams = self.streams.iter();
-        streams.max_by_key(|stream| stream.last_sample())
-    }
-
-    fn position(&self, name: &StreamName) -> Result<usize, usize> {
-        self.streams
-            .binary_search_by(|stream| stream.name.cmp(name))
-    }
-
-    /// Compacts the streams, and removes expired ones.
-    fn compact(&mut self, now: TimeSnapshot) {
-        self.streams.retain_mut(|stream| {
-            stream.compact(now.server_time);
-            !stream.is_expired(now.server_time)
-        });
     }
 }

@@ -23,6 +23,8 @@ mod channel;
 mod channel_key;
 mod channel_meta;
 mod channel_plan;
+mod channel_samples;
+mod channel_source;
 mod freshness;
 mod health;
 mod history;

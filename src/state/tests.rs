@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::channel::{ChannelState, MAX_STREAMS, UpdateSummary};
+use super::channel::{ChannelState, UpdateSummary};
+use super::channel_samples::MAX_STREAMS;
 use super::*;
 
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};

@@ -2,6 +2,7 @@
 
 mod common;
 mod export;
+mod init;
 mod operations;
 mod recording;
 mod shard;
@@ -13,6 +14,7 @@ use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcomm
 
 pub use common::{AccountArgs, ConfigArgs, LogArgs, Output};
 pub use export::{ExportArgs, ExportFormatArg, SplitArg};
+pub use init::InitArgs;
 pub use operations::{
     ChatCommand, ChatModerationArgs, LinkArgs, ModerationArgs, ModerationCommand, NotifyArg,
     OperationArgs, SendArgs, SessionCommand, SwitchArg,
@@ -62,6 +64,8 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Validates a configuration and names every fault with its place
     CheckConfig(CheckConfigArgs),
+    /// Asks what a first configuration needs, checks it with Polyv, and writes it
+    Init(InitArgs),
     /// Asks Polyv once about a channel and shows what it said
     Probe(ProbeArgs),
     /// Writes a report on a broadcast, for people or programs

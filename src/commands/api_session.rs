@@ -41,7 +41,15 @@ pub(super) fn with_session<T>(
 // === impl ApiSession ===
 
 impl<'a> ApiSession<'a> {
-    fn new(config: &'a Config, account: &'a Account, channel_id: &'a str) -> anyhow::Result<Self> {
+    /// A client for `account`.
+    ///
+    /// # Errors
+    /// If TLS can't be set up.
+    pub(super) fn new(
+        config: &'a Config,
+        account: &'a Account,
+        channel_id: &'a str,
+    ) -> anyhow::Result<Self> {
         let clock = Arc::new(ServerClock::new(Clock::default()));
         let settings = ClientSettings {
             base_url: config.api.base_url.clone(),

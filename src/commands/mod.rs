@@ -10,6 +10,7 @@ mod demo;
 mod error;
 mod export;
 mod healthcheck;
+mod init;
 mod load_config;
 mod operations;
 mod output;
@@ -45,6 +46,7 @@ pub fn run(cli: Cli) -> ExitCode {
         #[cfg(feature = "simulator")]
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),

@@ -1,5 +1,7 @@
 //! Checks of credentials' texts, whose faults are hard to see.
 
+use polyv_client::AppSecret;
+
 /// The text without a byte order mark and white space around it.
 ///
 /// # Errors
@@ -21,6 +23,28 @@ pub(super) fn clean(text: &str) -> Result<&str, String> {
         return Err(format!("has {found} in it, as its character {place}"));
     }
     Ok(text)
+}
+
+/// The appId without white space around it.
+///
+/// # Errors
+/// A sentence about a text that can't be one.
+pub fn check_app_id(text: &str) -> Result<String, String> {
+    let app_id = clean(text).map_err(|why| format!("the appId {why}"))?;
+    Ok(app_id.to_owned())
+}
+
+/// Checks an appSecret.
+///
+/// # Errors
+/// A sentence about a text that can't be one, which does not contain it.
+pub fn check_app_secret(text: &str) -> Result<(), String> {
+    let secret = clean(text).map(AppSecret::new);
+    match secret {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(format!("the appSecret {error}")),
+        Err(why) => Err(format!("the appSecret {why}")),
+    }
 }
 
 /// The end of a sentence about a text that is valid and probably not what was meant.

@@ -21,8 +21,8 @@ const APP_ID: &str = "POLYV_APP_ID";
 const APP_SECRET: &str = "POLYV_APP_SECRET";
 const APP_SECRET_FILE: &str = "POLYV_APP_SECRET_FILE";
 const CHANNELS: &str = "POLYV_CHANNELS";
-/// For the simulator or a gateway.
-const BASE_URL: &str = "POLYV_API_BASE_URL";
+/// The variable with the address of Polyv's API: that of the simulator or a gateway.
+pub const BASE_URL: &str = "POLYV_API_BASE_URL";
 
 /// Loads the configuration from the variables that `variable` returns.
 pub(super) fn load(

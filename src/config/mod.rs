@@ -32,9 +32,11 @@ mod yaml;
 
 pub use api::Api;
 pub use channel::check_channel_id;
+pub use credential_text::{check_app_id, check_app_secret};
 pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use discovery::{DiscoveryConfig, Expose, Pattern};
 pub use duration::{format_duration, parse_duration};
+pub use environment::BASE_URL as BASE_URL_VARIABLE;
 pub use fingerprint::SourceFingerprint;
 pub use http_client::{Authentication, Credential, HttpClientConfig, Secret, TlsConfig};
 pub use model::{Account, Channel, Config, Content, Expect, ScheduleSource};

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::api_session::{ApiSession, with_session};
 use super::{CommandError, output};
 use crate::cli::ProbeArgs;
-use polyv_client::{Client, Error, Permit, Range};
-use related_lookups::RelatedLookups;
+use polyv_client::{Client, Error, Outcome, Permit, Range};
+use related_lookups::{RelatedLookups, Samples};
 use report::Report;
 
 /// How much is requested, and shown as a trend.
@@ -52,4 +52,9 @@ async fn probe(session: &ApiSession<'_>) -> Report {
         RelatedLookups::default()
     };
     Report::new(session, result, &related)
+}
+
+/// What to do about an outcome of the account's call, where nothing else is known.
+pub(super) fn advice(outcome: Outcome, account: &str) -> Vec<String> {
+    hints::for_outcome(outcome, account, Samples::Some, &RelatedLookups::default())
 }

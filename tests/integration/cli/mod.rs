@@ -2,6 +2,7 @@
 
 mod commands;
 mod environment;
+mod init;
 mod operations;
 mod secrets;
 mod systemd_and_healthcheck;

@@ -1,5 +1,6 @@
 //! The state of one channel, and how a response changes it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::freshness::{FreshnessPolicy, IntervalScale};
@@ -54,6 +55,8 @@ pub(super) struct ChannelState {
     pub(super) sources: SourceSelection,
     /// What is pushed, as Polyv said last. Boxed, since most channels are not live.
     pub(super) push: Option<Box<PushState>>,
+    /// The node that received the session's stream, as Polyv said last.
+    pub(super) ingest_node: Option<Arc<str>>,
 }
 
 /// What a response changed: the samples that it added and those that were discarded.
@@ -100,6 +103,7 @@ impl ChannelState {
             looks_back: false,
             sources: SourceSelection::default(),
             push: None,
+            ingest_node: None,
         }
     }
 
@@ -175,6 +179,7 @@ impl ChannelState {
                 stream.begin_session(self.liveness.not_before);
             }
             self.sources.begin_session();
+            self.ingest_node = None;
         }
         self.last_live = Some(now.monotonic);
     }

@@ -75,6 +75,11 @@ impl ChannelState {
         if push.live && may_be_live {
             self.observe_live(now);
         }
+        let node = self
+            .push
+            .as_ref()
+            .and_then(|push| push.push.ingest_node.clone());
+        self.ingest_node = node.or(self.ingest_node.take());
         self.decide_source(now, policy);
         let is_source = self.source(policy) == StreamSource::Snapshot;
         if is_source && push.live && self.liveness.state == LiveState::Live {

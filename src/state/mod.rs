@@ -20,6 +20,7 @@
 mod baseline;
 mod baseline_course;
 mod channel;
+mod channel_entry;
 mod channel_key;
 mod channel_meta;
 mod channel_plan;
@@ -28,6 +29,7 @@ mod channel_source;
 mod freshness;
 mod health;
 mod history;
+mod ingest_nodes;
 mod likely_cause;
 mod liveness;
 mod low_bitrate;

@@ -10,6 +10,7 @@ use super::channel_meta::ChannelMeta;
 use super::freshness::{FreshnessPolicy, IntervalScale};
 use super::health::{HealthIssue, has_transient_issue};
 use super::history::StreamHistory;
+use super::ingest_nodes::blame_node;
 use super::liveness::LiveState;
 use super::push::Push;
 use super::source::SourceChoice;
@@ -95,6 +96,8 @@ pub(super) struct SnapshotContext<'a> {
     /// The host's wall clock minus the monotonic one, in milliseconds.
     pub(super) wall_offset: i64,
     pub(super) now: TimeSnapshot,
+    /// Whether the node that receives the channel's stream is suspected of a fault.
+    pub(super) is_node_suspected: bool,
 }
 
 // === impl ChannelSnapshot ===
@@ -114,6 +117,11 @@ impl ChannelSnapshot {
         let streams = channel.visible_streams(now, policy, scale);
         let expect = &meta.channel.expect;
         let is_live = channel.liveness.state == LiveState::Live;
+        let should_be_live = expect.live || plan.is_some_and(|plan| plan.is_due);
+        let mut problems = channel.health_issues(&streams, expect, should_be_live, policy, now);
+        if context.is_node_suspected {
+            blame_node(&mut problems);
+        }
         let timestamp =
             |moment: Option<MonotonicInstant>| moment.map(|moment| context.timestamp(moment));
         Self {
@@ -130,13 +138,7 @@ impl ChannelSnapshot {
             sources: is_live.then(|| channel.source_choice(policy)),
             push: channel.push(now).cloned(),
             has_transient_issue: has_transient_issue(&streams, expect),
-            problems: channel.health_issues(
-                &streams,
-                expect,
-                expect.live || plan.is_some_and(|plan| plan.is_due),
-                policy,
-                now,
-            ),
+            problems,
             streams,
             viewers: channel.viewers(now),
             plan,

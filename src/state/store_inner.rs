@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::channel::ChannelState;
+use super::channel_entry::ChannelEntry;
 use super::channel_key::ChannelKey;
 use super::channel_meta::{ChannelMeta, Exposure};
-use super::channel_plan::ChannelPlan;
 use super::freshness::{FreshnessPolicy, IntervalScale};
+use super::ingest_nodes::IngestNodes;
 use super::liveness::LiveState;
 use super::snapshot::{ChannelSnapshot, SnapshotContext};
 use super::status_counts::{StatusCounts, StatusLabel};
 use super::transition::StateTransition;
-use crate::plan::{PlanStatus, Schedule};
+use crate::plan::Schedule;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 
 /// The most channels that are looked at under one lock.
@@ -44,83 +45,9 @@ pub(super) struct StoreInner {
     /// State changes that no caller has received yet, oldest first.
     pub(super) transitions: Vec<StateTransition>,
     pub(super) status_counts: StatusCounts,
-}
-
-/// A channel in the store.
-#[derive(Debug)]
-pub(super) struct ChannelEntry {
-    pub(super) meta: ChannelMeta,
-    pub(super) channel: ChannelState,
-    exposure: Exposure,
-    /// The broadcasts that Polyv has planned.
-    polyv_schedule: Option<Arc<Schedule>>,
-    /// Boxed, since few channels have one.
-    plan: Option<Box<ChannelPlan>>,
-    /// The interval scale when the channel's current values were learned.
-    pub(super) scale: IntervalScale,
-    /// The store's version when the channel last changed.
-    version: u64,
-    /// Whether the channel had series when it was last evaluated.
-    exposed: bool,
-    /// Its place in the expiry queue.
-    expires_at: Option<MonotonicInstant>,
-    /// Its place in the status counts.
-    counted_as: Option<StatusLabel>,
-}
-
-// === impl ChannelEntry ===
-
-impl ChannelEntry {
-    /// When time alone next changes what is shown of the channel.
-    fn next_expiry(&self, now: TimeSnapshot, policy: &FreshnessPolicy) -> Option<MonotonicInstant> {
-        let change = self.channel.next_expiry(now, policy, self.scale);
-        let hidden = match self.exposure {
-            Exposure::Always => None,
-            Exposure::WhileRecentlyLive => self.channel.recently_live_until(),
-        };
-        let hidden = hidden.filter(|at| *at > now.monotonic);
-        let plan = self.plan.as_ref().and_then(|plan| plan.next_change(now));
-        [change, hidden, plan].into_iter().flatten().min()
-    }
-
-    /// What the channel's plan says, where it has one.
-    pub(super) fn plan(&self) -> Option<PlanStatus> {
-        self.plan.as_ref().map(|plan| plan.status)
-    }
-
-    /// Whether the channel should be live.
-    pub(super) fn is_expected_live(&self) -> bool {
-        self.meta.channel.expect.live || self.plan().is_some_and(|plan| plan.is_expected_live)
-    }
-
-    /// Brings the plan up to date: a configured one, or else Polyv's; none where the channel is
-    /// expected to be live all the time.
-    fn refresh_plan(&mut self, now: TimeSnapshot) {
-        let config = &self.meta.channel;
-        let polyv_schedule = self.polyv_schedule.as_ref();
-        let schedule = config.schedule.as_ref().or(polyv_schedule);
-        let schedule = schedule.filter(|_| !config.expect.live);
-        match (&mut self.plan, schedule) {
-            (plan, None) => *plan = None,
-            (Some(plan), Some(schedule)) if Arc::ptr_eq(&plan.schedule, schedule) => {
-                plan.refresh(&self.channel, now);
-            }
-            (plan, Some(schedule)) => {
-                let schedule = Arc::clone(schedule);
-                *plan = Some(Box::new(ChannelPlan::new(schedule, &self.channel, now)));
-            }
-        }
-    }
-
-    /// Whether the channel has series.
-    pub(super) fn is_exposed(&self, now: TimeSnapshot) -> bool {
-        match self.exposure {
-            Exposure::Always => true,
-            Exposure::WhileRecentlyLive => {
-                self.channel.is_recently_live(now) || self.plan().is_some_and(|plan| plan.is_near)
-            }
-        }
-    }
+    ingest_nodes: IngestNodes,
+    /// Channels whose ingest node is judged in another way than when they were evaluated.
+    judged_again: BTreeSet<ChannelKey>,
 }
 
 // === impl StoreInner ===
@@ -144,6 +71,8 @@ impl StoreInner {
             changed: BTreeSet::new(),
             transitions: Vec::new(),
             status_counts: StatusCounts::default(),
+            ingest_nodes: IngestNodes::default(),
+            judged_again: BTreeSet::new(),
         }
     }
 
@@ -175,6 +104,7 @@ impl StoreInner {
             exposed: false,
             expires_at: None,
             counted_as: None,
+            node: None,
         };
         self.channels.insert(key, Box::new(entry));
         self.evaluate(key, now);
@@ -190,6 +120,9 @@ impl StoreInner {
         }
         if let Some(label) = entry.counted_as {
             self.status_counts.remove(&entry.meta.account, label);
+        }
+        if let Some(node) = &entry.node {
+            self.ingest_nodes.remove(key, node);
         }
         // Another account may have the same channel by now.
         let id = &entry.meta.channel.id;
@@ -310,6 +243,15 @@ impl StoreInner {
             }
         }
         for _ in 0..SLICE {
+            let Some(key) = self.judged_again.pop_first() else {
+                break;
+            };
+            self.evaluate(key, now);
+        }
+        if !self.judged_again.is_empty() {
+            return false;
+        }
+        for _ in 0..SLICE {
             match self.expiry.first() {
                 Some((at, key)) if *at <= now.monotonic => self.expire_if_due(*key, now),
                 _ => return true,
@@ -382,6 +324,24 @@ impl StoreInner {
             self.status_counts.add(account, label);
         }
 
+        let before = entry.node.take();
+        let node = entry.ingest_node(now);
+        if before.is_some() || node.is_some() {
+            let is_failing = node.is_some() && entry.counts_against_node(&self.policy, now);
+            let of_channel = (&entry.meta.account, key);
+            let before = before.map(|before| *before);
+            let (place, judged_again) = self.ingest_nodes.update(
+                of_channel,
+                before,
+                node.as_ref(),
+                is_failing,
+                now.monotonic,
+            );
+            entry.node = place.map(Box::new);
+            self.judged_again.extend(judged_again);
+            self.judged_again.remove(&key);
+        }
+
         // A channel that has no series, and had none, changes nothing that is rendered.
         let exposed = entry.is_exposed(now);
         if std::mem::replace(&mut entry.exposed, exposed) || exposed {
@@ -406,6 +366,10 @@ impl StoreInner {
             scale: entry.scale,
             wall_offset: self.wall_offset,
             now,
+            is_node_suspected: entry
+                .node
+                .as_ref()
+                .is_some_and(|node| self.ingest_nodes.is_suspected(node)),
         }
     }
 

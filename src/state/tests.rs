@@ -2,6 +2,7 @@
 
 mod baseline;
 mod health;
+mod nodes;
 mod streams;
 
 use std::time::Duration;

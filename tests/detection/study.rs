@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
@@ -41,7 +42,7 @@ pub struct Healthy {
 /// What the alerts made of one kind of fault.
 #[derive(Default)]
 pub struct Faulty {
-    /// From onset to alert without Polyv's delay, in seconds.
+    /// From onset to alert without Polyv's delay, in seconds, the shortest first.
     pub found: Vec<i64>,
     pub missed: usize,
     /// Pages beyond the first, and those before the fault or long after it.
@@ -75,6 +76,8 @@ const FAULTY_SECONDS: usize = 50 * 60;
 const ONSET_SECONDS: Range<i64> = 15 * 60..25 * 60;
 /// How long after its end a fault may still be found, beside Polyv's delay: rules look back.
 const AFTERMATH_SECONDS: i64 = 60;
+/// How often a long study shows what it has.
+const SHOWN_EVERY: Duration = Duration::from_secs(5 * 60);
 /// The channels that one Prometheus watches, at most.
 const BATCH_SIZE: usize = 60;
 
@@ -98,22 +101,27 @@ impl Study {
     pub fn run(scale: Scale) -> Self {
         let healthy = Case::all(Broadcast::ALL.len(), scale.healthy);
         let faulty = Case::all(Fault::ALL.len(), scale.faulty);
-        let batches: Vec<Batch> = healthy
-            .chunks(BATCH_SIZE)
-            .map(|cases| Batch::Healthy(cases.to_vec()))
-            .chain(
-                faulty
-                    .chunks(BATCH_SIZE)
-                    .map(|cases| Batch::Faulty(cases.to_vec())),
-            )
-            .collect();
+        let mut faulty = faulty.chunks(BATCH_SIZE);
+        let mut batches = Vec::new();
+        // Taking turns, so that what is shown meanwhile has both.
+        for cases in healthy.chunks(BATCH_SIZE) {
+            batches.push(Batch::Healthy(cases.to_vec()));
+            batches.extend(faulty.next().map(|cases| Batch::Faulty(cases.to_vec())));
+        }
+        batches.extend(faulty.map(|cases| Batch::Faulty(cases.to_vec())));
         let study = Mutex::new(Self::default());
         let next = AtomicUsize::new(0);
+        let last_shown = Mutex::new(Instant::now());
         let work = || {
             while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
                 match batch {
                     Batch::Healthy(cases) => play_healthy(cases, &study),
                     Batch::Faulty(cases) => play_faulty(cases, &study),
+                }
+                let mut last_shown = last_shown.lock().unwrap();
+                if last_shown.elapsed() >= SHOWN_EVERY {
+                    println!("so far:\n{}", study.lock().unwrap());
+                    *last_shown = Instant::now();
                 }
             }
         };
@@ -122,11 +130,7 @@ impl Study {
                 scope.spawn(work);
             }
         });
-        let mut study = study.into_inner().unwrap();
-        for fault in study.faulty.values_mut() {
-            fault.found.sort_unstable();
-        }
-        study
+        study.into_inner().unwrap()
     }
 
     /// Demands what is promised of the alerts.
@@ -252,7 +256,11 @@ impl Faulty {
         };
         let first = episodes.iter().position(finds);
         match first {
-            Some(first) => self.found.push(episodes[first].begin - visible.start),
+            Some(first) => {
+                let after = episodes[first].begin - visible.start;
+                let place = self.found.partition_point(|found| *found <= after);
+                self.found.insert(place, after);
+            }
             None => self.missed += 1,
         }
         for (n, episode) in episodes.iter().enumerate() {

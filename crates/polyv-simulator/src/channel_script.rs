@@ -33,6 +33,9 @@ enum AfterLast {
 #[error("a script that repeats needs a phase with a duration")]
 pub struct ZeroLengthLoop;
 
+/// The loops of a repeating script whose sessions are known.
+const MAX_LOOPS: i64 = 1_000;
+
 impl ChannelScript {
     /// One phase without end.
     #[must_use]
@@ -100,6 +103,31 @@ impl ChannelScript {
             // Unreachable: the phases add up to the total.
             AfterLast::Repeat { .. } => &Phase::Steady,
         }
+    }
+
+    /// The starts of phases up to that time, each with whether the channel is live in it. Of a
+    /// script that repeats, the newest [`MAX_LOOPS`] loops.
+    pub(crate) fn turns(&self, elapsed_ms: i64) -> Vec<(i64, bool)> {
+        let (first, last, total_ms) = match self.after_last {
+            AfterLast::Repeat { total_ms } => {
+                let last = elapsed_ms.max(0) / total_ms.max(1);
+                ((last - MAX_LOOPS).max(0), last, total_ms)
+            }
+            AfterLast::Stay(_) => (0, 0, 0),
+        };
+        let mut turns = Vec::new();
+        for number in first..=last {
+            let mut start_ms = number.saturating_mul(total_ms);
+            for (phase, duration) in &self.timed {
+                turns.push((start_ms, phase.is_live()));
+                start_ms = start_ms.saturating_add(signed_millis(*duration));
+            }
+            if let AfterLast::Stay(phase) = &self.after_last {
+                turns.push((start_ms, phase.is_live()));
+            }
+        }
+        turns.retain(|(start_ms, _)| *start_ms <= elapsed_ms);
+        turns
     }
 
     /// Whether any of the phases deletes the channel.

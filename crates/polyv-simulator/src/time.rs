@@ -7,7 +7,7 @@
 use std::fmt::Display;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use tokio::time::Instant;
 
 /// Beijing's offset from UTC. China has no daylight saving time.
@@ -36,6 +36,8 @@ pub(crate) struct TimePoint {
 impl MediaTime {
     /// Before everything.
     pub(crate) const MIN: Self = Self(i64::MIN);
+    /// After all others.
+    pub(crate) const MAX: Self = Self(i64::MAX);
 
     pub(crate) const fn from_millis(ms: i64) -> Self {
         Self(ms)
@@ -105,6 +107,13 @@ pub(crate) fn beijing_time_of_day(reported_ms: i64) -> String {
 /// A time as the page of planned sessions shows it: `2024-01-15 10:30`, in Beijing.
 pub(crate) fn beijing_minute(reported_ms: i64) -> String {
     beijing(reported_ms, "%Y-%m-%d %H:%M")
+}
+
+/// The day in Beijing.
+pub(crate) fn beijing_date(reported_ms: i64) -> NaiveDate {
+    let local_ms = reported_ms.saturating_add(BEIJING_OFFSET_MS);
+    let local = DateTime::from_timestamp_millis(local_ms).unwrap_or_default();
+    local.date_naive()
 }
 
 fn beijing(reported_ms: i64, format: &str) -> String {

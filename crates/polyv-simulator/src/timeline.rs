@@ -62,6 +62,26 @@ impl Timeline {
         self.scripts.first().map(|(start, _)| *start)
     }
 
+    /// The times live up to `time`, oldest first: each with its start and its end, which is absent
+    /// where the channel is live at `time`.
+    pub(crate) fn sessions(&self, time: MediaTime) -> Vec<(MediaTime, Option<MediaTime>)> {
+        let mut sessions: Vec<(MediaTime, Option<MediaTime>)> = Vec::new();
+        let mut next_starts = self.scripts.iter().map(|(start, _)| *start).skip(1);
+        for (start, script) in &self.scripts {
+            let end = next_starts.next().unwrap_or(MediaTime::MAX).min(time);
+            for (phase_start_ms, is_live) in script.turns(end.millis_after(*start)) {
+                let at = start.plus_millis(phase_start_ms);
+                let open = sessions.last_mut().filter(|(_, end)| end.is_none());
+                match (open, is_live) {
+                    (None, true) => sessions.push((at, None)),
+                    (Some((_, end)), false) => *end = Some(at),
+                    _ => {}
+                }
+            }
+        }
+        sessions
+    }
+
     /// Whether the channel was live at any time up to `time`.
     pub(crate) fn was_live_before(&self, time: MediaTime) -> bool {
         let mut next_starts = self.scripts.iter().map(|(start, _)| *start).skip(1);
@@ -126,6 +146,31 @@ mod tests {
                 "{at}"
             );
         }
+    }
+
+    #[test]
+    fn sessions_are_the_times_live() {
+        let seconds = |seconds: i64| T0.plus_millis(seconds * 1000);
+        let flapping = ChannelScript::repeating(vec![
+            (Phase::Steady, Duration::from_secs(20)),
+            (Phase::AudioLoss, Duration::from_secs(10)),
+            (offline(), Duration::from_secs(30)),
+        ]);
+        let mut timeline = Timeline::new(T0, Duration::from_secs(60), flapping.unwrap());
+        // Live before its script, and on with it.
+        let first = (seconds(-60), Some(seconds(30)));
+        assert_eq!(timeline.sessions(seconds(29)), [(seconds(-60), None)]);
+        assert_eq!(timeline.sessions(seconds(59)), [first]);
+        let second = (seconds(60), Some(seconds(90)));
+        assert_eq!(
+            timeline.sessions(seconds(120)),
+            [first, second, (seconds(120), None)]
+        );
+        timeline.begin(seconds(100), Phase::Steady.into());
+        assert_eq!(
+            timeline.sessions(seconds(500)),
+            [first, second, (seconds(100), None)]
+        );
     }
 
     #[test]

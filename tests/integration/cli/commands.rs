@@ -1,12 +1,13 @@
 //! The commands beside `serve`, as a person types them.
 
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::support::exporter_process::{
-    Program, address_in, client, polyv_exporter, quick_config, run, text_of,
+    DEADLINE, Program, address_in, client, polyv_exporter, quick_config, run, text_of,
 };
 use crate::support::scrape::Scrape;
 use crate::support::simulator_server::SimulatorServer;
@@ -389,6 +390,8 @@ async fn demo_has_metrics_within_five_seconds_and_plays_what_it_announces() {
         "/_simulator/",
         "1000002  Workshop                steady for 1m30s, bitrate_drop for 1m, and again",
         "1000007  Shaky uplink            steady for 20s, offline for 15s, and again",
+        "/_simulator/channels/1000001/life -d '{phase: uplink_loss, to: 0.2}'",
+        &format!("http://{address}/channels/1000006/broadcasts"),
     ] {
         assert!(output.contains(part), "{part}: {output}");
     }
@@ -401,8 +404,57 @@ async fn demo_has_metrics_within_five_seconds_and_plays_what_it_announces() {
     }
     let now = scrape().await;
     assert_eq!(now.state("1000012"), "not_live");
+    for planned in ["1000001", "1000012"] {
+        let start = "polyv_channel_planned_start_timestamp_seconds";
+        assert_eq!(now.all(start, &[("channel_id", planned)]).len(), 1);
+    }
+    let viewers = now.all("polyv_channel_viewers", &[("channel_id", "1000001")]);
+    assert_eq!(viewers.len(), 1);
     assert_eq!(now.outcome("1000013").as_deref(), Some("rejected"));
     assert!(!program.output().contains("demo-secret"));
+}
+
+/// `script` gives it a terminal, and types what it reads from its own standard input.
+#[test]
+fn demo_on_a_terminal_obeys_letters_and_leaves_nothing_behind() {
+    let temporary = tempfile::tempdir().unwrap();
+    let log = temporary.path().join("typescript");
+    let demo = format!(
+        "{} demo --web.listen-address 127.0.0.1:0",
+        env!("CARGO_BIN_EXE_polyv-exporter")
+    );
+    let recordings = temporary.path().join("recordings");
+    std::fs::create_dir(&recordings).unwrap();
+    let mut child = Command::new("script")
+        .args(["--quiet", "--flush", "--return", "--command", &demo])
+        .arg(&log)
+        .env("TMPDIR", &recordings)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut keyboard = child.stdin.take().unwrap();
+    let shows = |text: &str| {
+        let begin = Instant::now();
+        loop {
+            let screen = std::fs::read_to_string(&log).unwrap_or_default();
+            if screen.contains(text) {
+                break;
+            }
+            assert!(begin.elapsed() < DEADLINE, "{text}: {screen}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    shows("d  drop the bitrate of Main stage");
+    assert_eq!(std::fs::read_dir(&recordings).unwrap().count(), 1);
+    keyboard.write_all(b"x\n").unwrap();
+    shows("The letters are d, f, s, o, w and q.");
+    keyboard.write_all(b"f\n").unwrap();
+    shows("freeze its picture: watch http://127.0.0.1:");
+    keyboard.write_all(b"q\n").unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(std::fs::read_dir(&recordings).unwrap().count(), 0);
 }
 
 #[tokio::test]

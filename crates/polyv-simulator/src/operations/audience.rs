@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::channels::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, ORDERS, count};
+use super::channels::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, ORDERS, count, status_text};
 use super::json;
 use super::operation::{OperationResult, SignedCall, Success};
 use crate::audience::COUNT_INTERVAL;
@@ -89,10 +89,7 @@ pub(super) fn basic_list(request: &SignedCall<'_>, channels: &mut Channels) -> O
         )?),
         None => None,
     };
-    let start = |channel: &LiveChannel| {
-        let start = channel.plans.start_time();
-        start.map(|start| start.to_reported(request.skew_ms))
-    };
+    let start = |channel: &LiveChannel| planned_start(request, channel);
     let known = own_channels(request, channels);
     let entries: Vec<Value> = known
         .filter(|channel| from.is_none_or(|from| start(channel).is_some_and(|at| at >= from)))
@@ -102,20 +99,49 @@ pub(super) fn basic_list(request: &SignedCall<'_>, channels: &mut Channels) -> O
             let id = channel.spec.id().parse().unwrap_or_default();
             ids.as_ref().is_none_or(|ids| ids.contains(&id))
         })
-        .map(|channel| {
-            json!({
-                "channelId": channel.spec.id(),
-                "name": channel.spec.name(),
-                "startTime": start(channel).unwrap_or(0),
-                "watchStatus": channel.live_status(request.now),
-                "streamType": "client",
-                "scene": "topclass",
-                "newScene": "topclass",
-                "watchUrl": format!("https://live.polyv.cn/watch/{}", channel.spec.id()),
-            })
-        })
+        .map(|channel| basic_entry(request, channel))
         .collect();
     page(request, &entries)
+}
+
+/// One channel with its start time: `basic/get`.
+pub(super) fn basic(request: &SignedCall<'_>, channels: &mut Channels) -> OperationResult {
+    let channel = request.channel(channels)?;
+    Ok(Success::ok(basic_entry(request, channel).to_string()))
+}
+
+/// The members of a channel in `basic/list` and `basic/get` (public docs: a list of fields
+/// without a sample).
+fn basic_entry(request: &SignedCall<'_>, channel: &LiveChannel) -> Value {
+    let status = channel.live_status(request.now);
+    let viewers = channel.audience.count(channel.rng, request.now);
+    json!({
+        "channelId": channel.spec.id(),
+        "name": channel.spec.name(),
+        "publisher": "主持人",
+        "startTime": planned_start(request, channel).unwrap_or(0),
+        "pageView": 0,
+        "likes": 0,
+        "coverImg": "",
+        "splashImg": "",
+        "splashEnabled": "N",
+        "desc": "",
+        "maxViewer": 0,
+        "watchStatus": status,
+        "watchStatusText": status_text(status),
+        "onlineNum": if status == "live" { viewers } else { 0 },
+        "categoryId": 1,
+        "scene": "topclass",
+        "newScene": "topclass",
+        "streamType": "client",
+        "watchUrl": format!("https://live.polyv.cn/watch/{}", channel.spec.id()),
+    })
+}
+
+/// The start that viewers see as a countdown, in Polyv's milliseconds.
+fn planned_start(request: &SignedCall<'_>, channel: &LiveChannel) -> Option<i64> {
+    let start = channel.plans.start_time();
+    start.map(|start| start.to_reported(request.skew_ms))
 }
 
 /// The account's minutes of viewing: `get-user-durations`.

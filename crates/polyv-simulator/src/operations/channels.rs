@@ -131,16 +131,21 @@ fn list_entry(channel: &LiveChannel, status: &str) -> Value {
         "scene": "topclass",
         "sceneText": "三分屏",
         "watchStatus": status,
-        "watchStatusText": match status {
-            "live" => "直播中",
-            "end" => "已结束",
-            "waiting" => "等待中",
-            "playback" => "回放中",
-            "banpush" => "已禁播",
-            _ => "未开始",
-        },
+        "watchStatusText": status_text(status),
         "watchUrl": format!("https://live.polyv.cn/watch/{id}"),
     })
+}
+
+/// The words of the live status in Polyv's console.
+pub(super) fn status_text(status: &str) -> &'static str {
+    match status {
+        "live" => "直播中",
+        "end" => "已结束",
+        "waiting" => "等待中",
+        "playback" => "回放中",
+        "banpush" => "已禁播",
+        _ => "未开始",
+    }
 }
 
 /// Links the coming sessions to a caller's id: `session/relevance`.

@@ -6,6 +6,7 @@ mod chat;
 mod json;
 mod operation;
 mod registry;
+mod sessions;
 mod stream_info;
 mod streams;
 mod video_moderation;

@@ -3,7 +3,7 @@
 use hyper::Method;
 
 use super::operation::Operation;
-use super::{audience, channels, chat, stream_info, streams, video_moderation};
+use super::{audience, channels, chat, sessions, stream_info, streams, video_moderation};
 
 static OPERATIONS: &[Operation] = &[
     Operation {
@@ -28,6 +28,13 @@ static OPERATIONS: &[Operation] = &[
         perform: streams::list,
     },
     Operation {
+        endpoint: "stream",
+        method: Method::GET,
+        path: "/live/v3/channel/monitor/get-stream-info",
+        required: &["channelId"],
+        perform: streams::one,
+    },
+    Operation {
         endpoint: "status_valid",
         method: Method::GET,
         path: "/live/v4/channel/status-valid",
@@ -49,6 +56,13 @@ static OPERATIONS: &[Operation] = &[
         perform: channels::page,
     },
     Operation {
+        endpoint: "channel",
+        method: Method::GET,
+        path: "/live/v4/channel/basic/get",
+        required: &["channelId"],
+        perform: audience::basic,
+    },
+    Operation {
         endpoint: "viewers",
         method: Method::GET,
         path: "/live/v2/statistics/get-realtime-viewers",
@@ -61,6 +75,13 @@ static OPERATIONS: &[Operation] = &[
         path: "/live/v4/channel/session/new/list",
         required: &[],
         perform: audience::sessions,
+    },
+    Operation {
+        endpoint: "session_data",
+        method: Method::GET,
+        path: "/live/v3/channel/session/data/list",
+        required: &["channelId"],
+        perform: sessions::list,
     },
     Operation {
         endpoint: "channel_plans",

@@ -1,4 +1,5 @@
-//! What is pushed at this moment: `GET /live/v3/channel/monitor/get-streams`.
+//! What is pushed at this moment: `GET /live/v3/channel/monitor/get-streams`, and
+//! `get-stream-info` beside it for one channel.
 
 use serde_json::{Value, json};
 
@@ -36,6 +37,19 @@ pub(super) fn list(request: &SignedCall<'_>, channels: &mut Channels) -> Operati
         .map(|channel| entry(request, channel).to_string())
         .collect();
     Ok(Success::array(&entries))
+}
+
+/// The stream of one channel, on any CDN: `get-stream-info`.
+///
+/// The same values as in [`list`]; a channel that is not live is refused with `channel status not
+/// live` (public docs). The response for a channel that is live without a push is undocumented; a
+/// reading: the same refusal.
+pub(super) fn one(request: &SignedCall<'_>, channels: &mut Channels) -> OperationResult {
+    let channel = request.channel(channels)?;
+    match stream_info(request, channel) {
+        Value::Null => Err(Refusal::NotLive),
+        stream => Ok(Success::ok(stream.to_string())),
+    }
 }
 
 fn entry(request: &SignedCall<'_>, channel: &LiveChannel) -> Value {

@@ -8,6 +8,7 @@ mod limits;
 mod lists;
 mod messages;
 mod moderation;
+mod official_client;
 mod pages;
 mod proxies;
 mod responses;

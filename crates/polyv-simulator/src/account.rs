@@ -5,6 +5,11 @@ use serde::Deserialize;
 
 use super::fields::non_empty;
 
+/// The `appId` of the default account.
+const DEFAULT_APP_ID: &str = "simulated-app";
+/// What it was before: existing configurations have it.
+const FORMER_DEFAULT_APP_ID: &str = "simulated";
+
 /// An account of the simulated Polyv.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,11 +51,18 @@ impl Account {
             minutes_used: 0,
         }
     }
+
+    /// Whether a call with this `appId` is the account's.
+    pub(crate) fn is_called(&self, app_id: &str) -> bool {
+        let is_former = self.app_id == DEFAULT_APP_ID && app_id == FORMER_DEFAULT_APP_ID;
+        self.app_id == app_id || is_former
+    }
 }
 
 impl Default for Account {
-    /// The account of a scenario that lists none.
+    /// The account of a scenario that lists none. Polyv's command line refuses an appId under 10
+    /// and an appSecret under 16 characters.
     fn default() -> Self {
-        Self::new("simulated", "simulated-secret")
+        Self::new(DEFAULT_APP_ID, "simulated-secret")
     }
 }

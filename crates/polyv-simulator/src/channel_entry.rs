@@ -139,10 +139,10 @@ impl ChannelEntry {
             (None, Some(OtherAccount::Other)) => None,
             (None, None) => accounts.first().map(|account| account.app_id.clone()),
             (Some(app_id), None) => {
-                if accounts.iter().all(|account| account.app_id != app_id) {
-                    return Err(format!("there is no account with the app id `{app_id}`"));
-                }
-                Some(app_id)
+                let owner = accounts.iter().find(|account| account.is_called(&app_id));
+                let owner = owner
+                    .ok_or_else(|| format!("there is no account with the app id `{app_id}`"))?;
+                Some(owner.app_id.clone())
             }
         };
         let normal = DEFAULT_VALUES.with(

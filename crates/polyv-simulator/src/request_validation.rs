@@ -34,7 +34,7 @@ pub(crate) fn authenticate<'a>(
     }
     let account = accounts
         .iter()
-        .find(|account| account.app_id == app_id)
+        .find(|account| account.is_called(app_id))
         .ok_or(Refusal::ApplicationNotFound)?;
     if !is_current(timestamp, now_ms) {
         return Err(Refusal::InvalidTimestamp);

@@ -39,7 +39,7 @@ impl Scenario {
         let faults = parse_faults(document, take(&mut settings.troubles), |fault| {
             let account = fault.scope.account.as_ref();
             if let Some(app_id) = account
-                && accounts.iter().all(|known| known.app_id != app_id.0)
+                && !accounts.iter().any(|known| known.is_called(&app_id.0))
             {
                 return Err(format!(
                     "there is no account with the app id `{}`",

@@ -9,7 +9,7 @@ use crate::phase::Phase;
 #[test]
 fn default_scenario_is_valid() {
     let scenario = Scenario::parse("default", DEFAULT_SCENARIO).unwrap();
-    assert_eq!(scenario.accounts()[0].app_id, "simulated");
+    assert_eq!(scenario.accounts()[0].app_id, "simulated-app");
     assert!(scenario.channels().len() > 5);
     assert_eq!(Scenario::default().channels(), scenario.channels());
 }
@@ -17,7 +17,7 @@ fn default_scenario_is_valid() {
 #[test]
 fn omitted_keys_have_defaults() {
     let scenario = Scenario::parse("test", "channels: [{id: 3880533}]").unwrap();
-    assert_eq!(scenario.accounts()[0].app_id, "simulated");
+    assert_eq!(scenario.accounts()[0].app_id, "simulated-app");
     let channel = &scenario.channels()[0];
     assert_eq!(channel.id(), "3880533");
     assert_eq!(channel.name(), "channel 3880533");

@@ -1,5 +1,7 @@
 //! The calls behind `stream status` of Polyv's official command line, and the sessions of a channel.
 
+use secrecy::ExposeSecret as _;
+
 use super::*;
 
 const STREAM: &str = "/live/v3/channel/monitor/get-stream-info";
@@ -73,5 +75,20 @@ async fn sessions_of_a_channel_are_listed_newest_first() {
         "&pageSize=0",
     ] {
         assert_eq!(refused(&list(wrong)), "param validate error", "{wrong}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn default_account_suits_the_official_command_line_and_keeps_its_former_app_id() {
+    let simulator = simulator("channels: [{id: 1}, {id: 2, account: simulated}]");
+    let account = &simulator.accounts()[0];
+    assert!(account.app_id.len() >= 10);
+    assert!(account.app_secret.expose_secret().len() >= 16);
+    for app_id in ["simulated-app", "simulated"] {
+        for channel in ["channelId=1", "channelId=2"] {
+            let request = signed_by(&simulator, app_id, "simulated-secret", CHANNEL, channel);
+            let response = json_response(&simulator, &request);
+            assert_eq!(response["code"], 200, "{app_id} {channel}: {response}");
+        }
     }
 }

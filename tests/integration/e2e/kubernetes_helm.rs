@@ -15,7 +15,7 @@ use crate::support::helm::{Release, Rendered, chart, render, render_each, values
 use crate::support::kubernetes::{
     Objects, Shown, built, deploy, files as all_files, python, read, root, text, yaml,
 };
-use crate::support::pod::{Pod, secrets, simulated, start};
+use crate::support::pod::{Pod, secrets, simulated, start, start_as};
 use crate::support::scrape::Scrape;
 use crate::support::secured_exporter::until;
 use crate::support::simulator_server::SimulatorServer;
@@ -147,6 +147,7 @@ fn chart_equals_the_kustomization() {
         (deploy(), ""),
         (shown.path("two"), "replicaCount: 2"),
         (shown.path("shards"), "shards: 3"),
+        (shown.path("recorder"), "recorder: {enabled: true}"),
         (shown.path("web-config"), &files["web-config"]),
     ] {
         let theirs = built(&kustomization);
@@ -311,6 +312,22 @@ fn schema_refuses_secrets_and_wrong_values() {
         (
             beside("shards: 2\nreplicaCount: 2"),
             "replicaCount: leave it at 1",
+        ),
+        (
+            beside("replicaCount: 2\nrecorder: {enabled: true}"),
+            "replicaCount: leave it at 1 with recorder",
+        ),
+        (
+            beside("shards: 2\nrecorder: {enabled: true, persistence: {existingClaim: mine}}"),
+            "leave it out with shards",
+        ),
+        (
+            beside("remoteWrite: [{url: http://x}]"),
+            "set recorder.enabled",
+        ),
+        (
+            beside("remoteWrite: [{url: http://x, basic_auth: {username: a, password: b}}]"),
+            "invalid propertyName 'password'",
         ),
         (
             format!("accounts: [{{{ACCOUNT}}}, {{{ACCOUNT}}}]"),
@@ -556,6 +573,32 @@ async fn chart_container_runs() {
     let (program, address) = start(&pod).await;
     live_channels(&address, 2).await;
     assert!(!program.log().contains("level=error"), "{}", program.log());
+}
+
+#[tokio::test]
+async fn pods_record_on_their_claims() {
+    let polyv = SimulatorServer::start("channels: [{id: 3880533}, {id: 3880534}]").await;
+    let files = values_files();
+    let recorder = "recorder: {enabled: true}";
+    for (values, claims) in [
+        (vec![files["kustomize"].as_str(), recorder], 1),
+        (vec![files["kustomize"].as_str(), recorder, "shards: 2"], 0),
+    ] {
+        let objects = render(&values).unwrap().objects;
+        assert_eq!(objects.of_kind("PersistentVolumeClaim").len(), claims);
+        let pod = Pod::new(
+            &objects,
+            &secrets("simulated-secret\n"),
+            simulated(polyv.address),
+        );
+        let (_program, address) = start_as(&pod, "polyv-exporter-0").await;
+        let url = format!("http://{address}/metrics");
+        let response = client().get(url).send().await.unwrap();
+        let scrape = Scrape::parse(&response.text().await.unwrap());
+        assert_eq!(scrape.all("polyv_recorder_up", &[])[0].value, 1.0);
+        let recorded = std::fs::read_dir(pod.path("/var/lib/polyv-exporter"));
+        assert!(recorded.unwrap().count() > 0);
+    }
 }
 
 /// Waits until that many channels are live.

@@ -79,11 +79,21 @@ impl Pod {
         // The longest first, so that no path is rewritten twice.
         pod.mounts.sort_by_key(|path| std::cmp::Reverse(path.len()));
         for mount in mounts {
+            let claimed = objects.workload()["spec"]["volumeClaimTemplates"].as_array();
+            let mut claimed = claimed.into_iter().flatten();
+            if claimed.any(|claim| claim["metadata"]["name"] == mount["name"]) {
+                pod.add_empty(mount);
+                continue;
+            }
             let volumes = objects.pod()["spec"]["volumes"].as_array().unwrap();
             let volume = volumes
                 .iter()
                 .find(|volume| volume["name"] == mount["name"])
                 .unwrap();
+            if !volume["persistentVolumeClaim"].is_null() || !volume["emptyDir"].is_null() {
+                pod.add_empty(mount);
+                continue;
+            }
             let content = match volume["configMap"]["name"].as_str() {
                 Some(name) => objects.get("ConfigMap", name)["data"]
                     .as_object()
@@ -108,6 +118,11 @@ impl Pod {
             }
         }
         pod
+    }
+
+    /// A volume without files.
+    fn add_empty(&self, mount: &Value) {
+        std::fs::create_dir_all(self.path(mount["mountPath"].as_str().unwrap())).unwrap();
     }
 
     /// Where a path of the container is.

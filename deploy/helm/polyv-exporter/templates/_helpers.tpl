@@ -104,6 +104,9 @@ tolerations:
 {{/* The update strategy of the Deployment: never more than two exporters at a time. */}}
 {{- define "polyv-exporter.strategy" -}}
 {{- if .Values.updateStrategy }}{{ toYaml .Values.updateStrategy }}
+{{- else if .Values.recorder.enabled -}}
+# The new exporter can't record, and does not start, before the old one has ended.
+type: Recreate
 {{- else if gt (int .Values.replicaCount) 1 -}}
 type: RollingUpdate
 rollingUpdate: {maxSurge: 0, maxUnavailable: 1}
@@ -151,7 +154,29 @@ rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
 {{- end }}
 {{- $config := dict "api" $api "accounts" $accounts }}
 {{- with .Values.config.poll }}{{ $config = set $config "poll" . }}{{ end }}
+{{- with .Values.recorder }}
+{{- if .enabled }}
+{{- $recorder := dict "path" .path "retention" .retention "max_size" .maxSize }}
+{{- $config = set $config "recorder" (merge $recorder (deepCopy .extraConfig)) }}
+{{- end }}
+{{- end }}
+{{- with .Values.remoteWrite }}{{ $config = set $config "remote_write" . }}{{ end }}
 {{- toYaml $config }}
+{{- end }}
+
+{{/* What the claim of a recording asks for. */}}
+{{- define "polyv-exporter.claim" -}}
+{{- with .Values.recorder.persistence -}}
+accessModes:
+  {{- toYaml .accessModes | nindent 2 }}
+{{- if eq .storageClass "-" }}
+storageClassName: ""
+{{- else if .storageClass }}
+storageClassName: {{ .storageClass }}
+{{- end }}
+resources:
+  requests: {storage: {{ .size }}}
+{{- end }}
 {{- end }}
 
 {{/* The channel files, by name. */}}
@@ -174,6 +199,16 @@ rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
 {{- end }}
 {{- if and (gt (int .Values.shards) 1) (gt (int .Values.replicaCount) 1) }}
 {{- fail "replicaCount: leave it at 1 with shards, each of which watches other channels" }}
+{{- end }}
+{{- if .Values.recorder.enabled }}
+{{- if gt (int .Values.replicaCount) 1 }}
+{{- fail "replicaCount: leave it at 1 with recorder: one process records at a time" }}
+{{- end }}
+{{- if and .Values.recorder.persistence.existingClaim (gt (int .Values.shards) 1) }}
+{{- fail "recorder.persistence.existingClaim: leave it out with shards: each has a claim of its own" }}
+{{- end }}
+{{- else if .Values.remoteWrite }}
+{{- fail "remoteWrite: set recorder.enabled, which keeps what is to be sent" }}
 {{- end }}
 {{- $names := list }}
 {{- if not .Values.simulator.enabled }}

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::common::LogArgs;
 
-/// Flags of `init`. What they leave open is asked on the terminal.
+/// Flags of `init`. Prompts on the terminal ask for what they leave open.
 #[derive(Debug, Clone, Args)]
 pub struct InitArgs {
     /// The configuration file to write; an existing one is not replaced

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::Context;
 
-use super::answers::Channels;
+use super::inputs::Channels;
 use crate::commands::CommandError;
 use crate::commands::api_session::ApiSession;
 use crate::commands::probe;

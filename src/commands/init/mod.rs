@@ -1,9 +1,9 @@
 //! `init`: asks what a first configuration needs, checks it with Polyv, and writes it.
 
-mod answers;
 mod check;
+mod inputs;
 mod new_file;
-mod question;
+mod prompt;
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use super::{CommandError, output, proxy};
 use crate::cli::InitArgs;
 use crate::config::{BASE_URL_VARIABLE, Source};
 use crate::telemetry::init_tracing;
-use answers::{Answers, Channels};
+use inputs::{Channels, Inputs};
 use new_file::NewFile;
-use question::Terminal;
+use prompt::Terminal;
 
 const TEMPLATE: &str = include_str!("template.yml");
 
@@ -30,18 +30,18 @@ pub(super) fn run(arguments: &InitArgs) -> Result<(), CommandError> {
             file.display()
         )));
     }
-    let answers = Answers::collect(arguments, &mut Terminal::new())?;
-    let secret = answers.new_secret.as_ref().map(|secret| {
-        let path = answers.app_secret_file.clone();
+    let inputs = Inputs::collect(arguments, &mut Terminal::new())?;
+    let secret = inputs.new_secret.as_ref().map(|secret| {
+        let path = inputs.app_secret_file.clone();
         NewFile::write(path, 0o600, &format!("{secret}\n"))
     });
     let secret = secret.transpose()?;
-    let text = configuration(&answers);
+    let text = configuration(&inputs);
     let source = Source::text(&file.to_string_lossy(), &text);
     let config = source
         .load()
         .map_err(CommandError::faulty("configuration"))?;
-    let found = block_on(async { check::with_polyv(&config, &answers.channels).await })?;
+    let found = block_on(async { check::with_polyv(&config, &inputs.channels).await })?;
     let written = NewFile::write(file.clone(), 0o644, &text)?;
     output::show(&(found + &next_steps(file)))?;
     written.keep();
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &InitArgs) -> Result<(), CommandError> {
 }
 
 /// The text of the configuration.
-fn configuration(answers: &Answers) -> String {
+fn configuration(inputs: &Inputs) -> String {
     let base_url = std::env::var(BASE_URL_VARIABLE).unwrap_or_default();
     let api = match base_url.trim() {
         "" => String::new(),
@@ -60,12 +60,12 @@ fn configuration(answers: &Answers) -> String {
     };
     TEMPLATE
         .replace("{api}", &api)
-        .replace("{app_id}", &quoted(&answers.app_id))
+        .replace("{app_id}", &quoted(&inputs.app_id))
         .replace(
             "{app_secret_file}",
-            &quoted(&answers.app_secret_file.to_string_lossy()),
+            &quoted(&inputs.app_secret_file.to_string_lossy()),
         )
-        .replace("{channels}", &channels(&answers.channels))
+        .replace("{channels}", &channels(&inputs.channels))
 }
 
 fn channels(channels: &Channels) -> String {

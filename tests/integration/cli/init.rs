@@ -70,7 +70,7 @@ async fn init_writes_nothing_that_polyv_refuses() {
     let nothing = ["--channels", "3880533"];
     let (output, text) = init(&polyv, path, &nothing).await;
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("there is no terminal to ask on"), "{text}");
+    assert!(text.contains("there is no terminal to type on"), "{text}");
 
     std::fs::write(path.join("secret"), "simulated-secret\n").unwrap();
     let (output, text) = init(&polyv, path, &["--channels", "3880533,99"]).await;

@@ -6,18 +6,18 @@ use console::Term;
 
 use crate::commands::CommandError;
 
-/// Someone who answers questions.
-pub(super) trait Ask {
-    /// The answer, without white space around it.
+/// Someone who inputs questions.
+pub(super) trait Prompt {
+    /// The input, without white space around it.
     ///
     /// # Errors
-    /// There is no answer to be expected.
+    /// There is no terminal, or no more input.
     fn line(&mut self, question: &str) -> Result<String, CommandError>;
 
-    /// An answer that is not shown while it is typed.
+    /// Input that is not shown while it is typed.
     ///
     /// # Errors
-    /// There is no answer to be expected.
+    /// There is no terminal, or no more input.
     fn secret(&mut self, question: &str) -> Result<String, CommandError>;
 
     /// Says something.
@@ -41,7 +41,7 @@ impl Terminal {
     fn write(&self, question: &str) -> Result<(), CommandError> {
         if !self.0.is_term() || !io::stdin().is_terminal() {
             return Err(CommandError::Usage(
-                "there is no terminal to ask on: give --app-id, --app-secret-file (of a file that \
+                "there is no terminal to type on: give --app-id, --app-secret-file (of a file that \
                  exists), and --channels or --discover"
                     .to_owned(),
             ));
@@ -50,7 +50,7 @@ impl Terminal {
     }
 }
 
-impl Ask for Terminal {
+impl Prompt for Terminal {
     fn line(&mut self, question: &str) -> Result<String, CommandError> {
         self.write(question)?;
         let mut line = String::new();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::question::Ask;
+use super::prompt::Prompt;
 use crate::cli::InitArgs;
 use crate::commands::CommandError;
 use crate::config::{check_app_id, check_app_secret, check_channel_id};
@@ -12,7 +12,7 @@ const SECRET_FILE: &str = "polyv_app_secret";
 
 /// What a first configuration needs to know.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answers {
+pub(super) struct Inputs {
     pub(super) app_id: String,
     /// An absolute path.
     pub(super) app_secret_file: PathBuf,
@@ -30,17 +30,20 @@ pub(super) enum Channels {
     Discovered,
 }
 
-// === impl Answers ===
+// === impl Inputs ===
 
-impl Answers {
+impl Inputs {
     /// Takes the flags, and asks for what they leave open.
     ///
     /// # Errors
     /// A flag is wrong, or something is left open and there is no terminal.
-    pub(super) fn collect(arguments: &InitArgs, ask: &mut impl Ask) -> Result<Self, CommandError> {
+    pub(super) fn collect(
+        arguments: &InitArgs,
+        prompt: &mut impl Prompt,
+    ) -> Result<Self, CommandError> {
         let app_id = match &arguments.app_id {
             Some(app_id) => check_app_id(app_id).map_err(wrong("app-id"))?,
-            None => repeat(ask, "appId (Polyv's console shows it): ", |text| {
+            None => repeat(prompt, "appId (Polyv's console shows it): ", |text| {
                 check_app_id(text)
             })?,
         };
@@ -48,20 +51,20 @@ impl Answers {
             Some(path) => path.clone(),
             None => {
                 let question = format!("file with the appSecret [{SECRET_FILE}]: ");
-                let text = ask.line(&question)?;
+                let text = prompt.line(&question)?;
                 PathBuf::from(if text.is_empty() { SECRET_FILE } else { &text })
             }
         };
         let new_secret = if secret_file.exists() {
             None
         } else {
-            Some(ask_secret(&secret_file, ask)?)
+            Some(prompt_secret(&secret_file, prompt)?)
         };
         let channels = if arguments.discover {
             Channels::Discovered
         } else if arguments.channels.is_empty() {
             let question = "ids of channels (empty: discover all of the account): ";
-            repeat(ask, question, |text| channels(text))?
+            repeat(prompt, question, |text| channels(text))?
         } else {
             channels(&arguments.channels.join(",")).map_err(wrong("channels"))?
         };
@@ -74,30 +77,30 @@ impl Answers {
     }
 }
 
-/// Asks until the answer is valid.
+/// Prompts until the input is valid.
 fn repeat<T>(
-    ask: &mut impl Ask,
+    prompt: &mut impl Prompt,
     question: &str,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<T, CommandError> {
     loop {
-        match parse(&ask.line(question)?) {
-            Ok(answer) => return Ok(answer),
-            Err(why) => ask.say(&why)?,
+        match parse(&prompt.line(question)?) {
+            Ok(value) => return Ok(value),
+            Err(why) => prompt.say(&why)?,
         }
     }
 }
 
-fn ask_secret(path: &Path, ask: &mut impl Ask) -> Result<String, CommandError> {
+fn prompt_secret(path: &Path, prompt: &mut impl Prompt) -> Result<String, CommandError> {
     let question = format!(
         "There is no file {} yet. appSecret to write there, for your user alone (not shown): ",
         path.display()
     );
     loop {
-        let secret = ask.secret(&question)?;
+        let secret = prompt.secret(&question)?;
         match check_app_secret(&secret) {
             Ok(()) => return Ok(secret),
-            Err(why) => ask.say(&why)?,
+            Err(why) => prompt.say(&why)?,
         }
     }
 }
@@ -133,18 +136,18 @@ mod tests {
     use crate::cli::{Cli, Command};
     use clap::Parser;
 
-    /// A person with prepared answers, who remembers what was said.
+    /// A person with prepared inputs, who remembers what was said.
     #[derive(Default)]
     struct Person {
-        answers: VecDeque<&'static str>,
+        inputs: VecDeque<&'static str>,
         read: Vec<String>,
     }
 
-    impl Ask for Person {
+    impl Prompt for Person {
         fn line(&mut self, question: &str) -> Result<String, CommandError> {
             self.read.push(question.to_owned());
-            let answer = self.answers.pop_front();
-            Ok(answer
+            let input = self.inputs.pop_front();
+            Ok(input
                 .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?
                 .to_owned())
         }
@@ -167,18 +170,18 @@ mod tests {
         }
     }
 
-    fn collect(flags: &[&str], answers: &[&'static str]) -> (Result<Answers, String>, Person) {
+    fn collect(flags: &[&str], inputs: &[&'static str]) -> (Result<Inputs, String>, Person) {
         let mut person = Person {
-            answers: answers.iter().copied().collect(),
+            inputs: inputs.iter().copied().collect(),
             ..Person::default()
         };
-        let collected = Answers::collect(&arguments(flags), &mut person);
+        let collected = Inputs::collect(&arguments(flags), &mut person);
         (collected.map_err(|error| format!("{error:?}")), person)
     }
 
     #[test]
-    fn a_wrong_answer_is_explained_and_asked_again() {
-        let answers = [
+    fn invalid_input_is_explained_and_prompted_for_again() {
+        let inputs = [
             "",
             "frlr1zazn3",
             "/no/such/secret",
@@ -187,10 +190,10 @@ mod tests {
             "1，1",
             "1, 2",
         ];
-        let (collected, person) = collect(&[], &answers);
+        let (collected, person) = collect(&[], &inputs);
         assert_eq!(
             collected.unwrap(),
-            Answers {
+            Inputs {
                 app_id: "frlr1zazn3".to_owned(),
                 app_secret_file: "/no/such/secret".into(),
                 new_secret: Some("s3cret".to_owned()),
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_leave_nothing_to_ask() {
+    fn flags_leave_nothing_to_prompt_for() {
         let flags = [
             "--app-id",
             "a",

@@ -16,8 +16,8 @@ pub(super) struct MissingRanges {
 
 /// Polyv returns at most 3 hours of samples, by its own clock.
 pub(super) const MAX_RANGE_MILLIS: i64 = (2 * 60 + 55) * 60 * 1000;
-/// Samples may be late: the time before a gap is requested again.
-const OVERLAP_MILLIS: i64 = 60_000;
+/// Samples may be late or corrected: the time before a gap is requested again.
+pub(super) const OVERLAP_MILLIS: i64 = 60_000;
 
 // === impl MissingRanges ===
 

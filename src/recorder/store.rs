@@ -228,6 +228,22 @@ impl Store {
         Ok(())
     }
 
+    /// Takes the last `millis` from the newest covered period of a channel, so that they are
+    /// requested again, unless it ended before `oldest`.
+    pub(super) fn shorten_coverage(
+        &self,
+        channel: ChannelRow,
+        oldest: Timestamp,
+        millis: i64,
+    ) -> Result<(), RecorderError> {
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE covered SET end = max(start, end - ?3) WHERE channel = ?1 AND end > ?2
+                 AND end = (SELECT max(end) FROM covered WHERE channel = ?1)",
+        )?;
+        statement.execute([channel.0, oldest.as_millis(), millis])?;
+        Ok(())
+    }
+
     /// Records that a channel entered a state.
     pub(super) fn write_state(
         &self,

@@ -8,7 +8,7 @@ use super::error::RecorderError;
 use super::filling::Filling;
 use super::log::{Lane, LogValue};
 use super::message::{Observation, ObservedSample};
-use super::missing_ranges::oldest_at_polyv;
+use super::missing_ranges::{OVERLAP_MILLIS, oldest_at_polyv};
 use super::recording::{Period, PlannedBroadcast};
 use super::sample_block::block_start;
 use super::store::{ChannelRow, PeriodTable, Store, StreamRow, Written};
@@ -32,6 +32,9 @@ pub(super) struct TrackedChannel {
     /// Whether the periods changed since they were written.
     has_changed: bool,
     pub(super) last_used: Timestamp,
+    /// Whether the newest samples from before the start are requested again: they may have been
+    /// corrected since.
+    is_rechecked: bool,
     filling: Filling,
 }
 
@@ -80,6 +83,7 @@ impl TrackedChannel {
             covered: None,
             has_changed: false,
             last_used: Timestamp::from_millis(0),
+            is_rechecked: false,
             filling: Filling::new(),
         })
     }
@@ -127,6 +131,11 @@ impl TrackedChannel {
         match observation.state {
             Some(LiveState::Live) => {
                 self.filling.begin(observation.time);
+                if let Some(row) = self.row.filter(|_| !self.is_rechecked) {
+                    self.is_rechecked = true;
+                    let oldest = oldest_at_polyv(observation.time);
+                    store.shorten_coverage(row, oldest, OVERLAP_MILLIS)?;
+                }
             }
             Some(_) => self.filling.pause(),
             None => {}
@@ -317,6 +326,8 @@ impl TrackedChannel {
                     self.filling.look_soon(self.last_used);
                     store.add_period(PeriodTable::Covered, row, before)?;
                 }
+                // With its samples, so that what follows the first ones is known to be missing.
+                store.add_period(PeriodTable::Covered, row, period)?;
             }
         }
         Ok(())

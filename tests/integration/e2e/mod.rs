@@ -22,5 +22,6 @@ mod prometheus_tls;
 mod python;
 mod recorder_export;
 mod victoria;
+mod victoria_kill;
 mod victoria_remote_write;
 mod workflows;

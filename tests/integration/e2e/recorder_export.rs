@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::victoria::start;
-use crate::recorder::kill::{export, recording_config};
 use crate::support::exporter_process::{DEADLINE, Exporter, client, polyv_exporter, run, text_of};
+use crate::support::recording::{export, recording_config};
 use crate::support::simulator_server::SimulatorServer;
 
 const BITRATE: &str = "polyv_sample_video_bitrate_bps";

@@ -23,12 +23,12 @@ use crate::support::scrape::Scrape;
 use crate::support::simulator_server::SimulatorServer;
 
 /// A sample: metric, channel, stream, time in milliseconds, value's bits.
-type Sample = (String, String, String, i64, u64);
+pub(super) type Sample = (String, String, String, i64, u64);
 
 const SELECTOR: &str = r#"{__name__=~"polyv_sample_.*_(bps|fps)"}"#;
 
 /// A Prometheus that receives remote writes, with a configuration.
-async fn receiver(program: &Path, config: &str) -> Prometheus {
+pub(super) async fn receiver(program: &Path, config: &str) -> Prometheus {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("prometheus.yml");
     std::fs::write(&path, config).unwrap();
@@ -93,7 +93,7 @@ fn sample(labels: &Value, time: f64, value: f64) -> Sample {
     (metric, channel, stream, time, value.to_bits())
 }
 
-async fn in_prometheus(prometheus: &Prometheus) -> BTreeSet<Sample> {
+pub(super) async fn in_prometheus(prometheus: &Prometheus) -> BTreeSet<Sample> {
     let found = prometheus.query(&format!("{SELECTOR}[1h]"), None).await;
     let mut samples = BTreeSet::new();
     for series in &found {
@@ -106,7 +106,7 @@ async fn in_prometheus(prometheus: &Prometheus) -> BTreeSet<Sample> {
     samples
 }
 
-async fn in_victoria_metrics(url: &str) -> BTreeSet<Sample> {
+pub(super) async fn in_victoria_metrics(url: &str) -> BTreeSet<Sample> {
     let mut address = url::Url::parse(&format!("{url}/api/v1/export")).unwrap();
     address.query_pairs_mut().append_pair("match[]", SELECTOR);
     let text = client().get(address).send().await.unwrap().text().await;
@@ -124,18 +124,23 @@ async fn in_victoria_metrics(url: &str) -> BTreeSet<Sample> {
     samples
 }
 
-fn value(scrape: &Scrape, metric: &str, remote: &str) -> f64 {
+pub(super) fn value(scrape: &Scrape, metric: &str, remote: &str) -> f64 {
     let name = format!("polyv_remote_write_{metric}");
     scrape.get(&name, &[("remote_name", remote)]).unwrap()
 }
 
-/// Waits until a receiver holds what was recorded.
-async fn until_equal(what: &str, directory: &Path, held: impl AsyncFn() -> BTreeSet<Sample>) {
+/// Waits until a receiver holds what was recorded: more than `least` values.
+pub(super) async fn until_equal(
+    what: &str,
+    directory: &Path,
+    least: usize,
+    held: impl AsyncFn() -> BTreeSet<Sample>,
+) {
     let begin = Instant::now();
     loop {
         let (recorded, held) = (recorded(directory), held().await);
         if recorded == held {
-            assert!(held.len() > 1_000, "{what}: {}", held.len());
+            assert!(held.len() > least, "{what}: {}", held.len());
             return;
         }
         let missing: Vec<_> = recorded.difference(&held).take(3).collect();
@@ -248,16 +253,16 @@ async fn receivers_hold_every_sample_after_outages_and_a_crash() {
         })
         .await;
     let directory = directory.path();
-    until_equal("VictoriaMetrics", directory, async || {
+    until_equal("VictoriaMetrics", directory, 1_000, async || {
         in_victoria_metrics(&url).await
     })
     .await;
-    until_equal("Prometheus", directory, async || {
+    until_equal("Prometheus", directory, 1_000, async || {
         in_prometheus(&prometheus).await
     })
     .await;
     if let Some(oldest) = &oldest {
-        until_equal("the oldest Prometheus", directory, async || {
+        until_equal("the oldest Prometheus", directory, 1_000, async || {
             in_prometheus(oldest).await
         })
         .await;

@@ -1,4 +1,3 @@
 //! The recorder in a whole exporter: what survives its end, and what is exported.
 
 mod failures;
-pub mod kill;

@@ -10,6 +10,7 @@ pub mod markdown;
 pub mod pod;
 pub mod prometheus_stack;
 pub mod promtool;
+pub mod recording;
 pub mod scrape;
 pub mod secured_exporter;
 pub mod shell;

@@ -1,24 +1,13 @@
-//! An exporter that is killed in the middle of a broadcast.
+//! What an exporter recorded, beside what Polyv sent.
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::exporter_process::{Exporter, polyv_exporter, run, text_of};
-use crate::support::simulator_server::SimulatorServer;
-
-/// A second stream whose samples are late, and a delay for all.
-const BROADCAST: &str = "
-sample_delay: 2s
-channels:
-  - id: 1
-    streams: [{name: camera}, {name: screen, lag: 40s}]
-";
-
-/// Rounds of `make recorder-kill`; a few in all tests.
-const ROUNDS: &str = "POLYV_KILL_ROUNDS";
+use super::exporter_process::{Exporter, polyv_exporter, run, text_of};
+use super::simulator_server::SimulatorServer;
 
 /// The configuration of an exporter that records, and that has forgotten everything at its start:
 /// its first poll requests a second of history.
@@ -45,9 +34,10 @@ pub fn export(directory: &Path, arguments: &[&str]) -> String {
 }
 
 /// A row of the CSV: stream, time, and the values as Polyv sends them.
-type Row = (String, i64, [Option<String>; 3]);
+pub type Row = (String, i64, [Option<String>; 3]);
 
-fn exported(directory: &Path) -> BTreeSet<Row> {
+/// The samples of a recording.
+pub fn exported(directory: &Path) -> BTreeSet<Row> {
     let csv = export(directory, &["--format", "csv"]);
     let mut lines = csv.lines();
     let header =
@@ -68,6 +58,7 @@ fn number(text: &str) -> String {
     text.parse::<f64>().unwrap().to_string()
 }
 
+/// The samples that Polyv has sent.
 async fn sent(polyv: &SimulatorServer) -> BTreeSet<Row> {
     let response = polyv.stream_info_json("1").await;
     let samples = response["data"].as_array().unwrap().iter();
@@ -86,62 +77,39 @@ async fn sent(polyv: &SimulatorServer) -> BTreeSet<Row> {
         .collect()
 }
 
-#[tokio::test]
-async fn killed_exporter_has_every_sample_that_polyv_sent() {
-    let rounds = std::env::var(ROUNDS)
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let rounds: u32 = rounds.unwrap_or(3);
-    let polyv = SimulatorServer::start(BROADCAST).await;
-    let directory = tempfile::tempdir().unwrap();
-    let recording = directory.path().join("recording");
-    let config = recording_config(&polyv, &recording);
-    let mut rng = fastrand::Rng::with_seed(17);
-    let mut first = None;
-    for _ in 0..rounds {
-        let exporter = Exporter::start(&config).await;
-        let up = Duration::from_millis(rng.u64(1_500..5_000));
-        if rng.bool() {
-            polyv
-                .inject_faults("{trouble: answer, status: 500, for: 1s}")
-                .await;
-        }
-        tokio::time::sleep(up).await;
-        exporter.program.signal("KILL");
-        drop(exporter);
-        let down = Duration::from_millis(rng.u64(0..8_000));
-        tokio::time::sleep(down).await;
-        if first.is_none() && recording.join("recorder.db").exists() {
-            first = exported(&recording).into_iter().map(|row| row.1).min();
-        }
-    }
-    let mut exporter = Exporter::start(&config).await;
-    let begin = std::time::Instant::now();
+/// Waits until a recording has all that Polyv sent from its first sample to its last one, and
+/// nothing else. Returns how many samples these are.
+pub async fn until_complete(
+    polyv: &SimulatorServer,
+    recording: &Path,
+    first: Option<i64>,
+    exporter: &Exporter,
+) -> usize {
+    let begin = Instant::now();
     loop {
-        let (served, rows) = (sent(&polyv).await, exported(&recording));
+        let (served, rows) = (sent(polyv).await, exported(recording));
         let first = first.or_else(|| rows.iter().map(|row| row.1).min());
-        let last = rows.iter().map(|row| row.1).max();
-        let between = |row: &&Row| Some(row.1) >= first && Some(row.1) <= last;
-        // What the newest poll has not brought yet is not missing.
+        let last = |stream: &str| {
+            let of_stream = rows.iter().filter(|row| row.0 == stream);
+            of_stream.map(|row| row.1).max()
+        };
+        let between = |row: &&Row| Some(row.1) >= first && Some(row.1) <= last(&row.0);
+        // What the newest poll has not brought yet of a stream is not missing.
         let missing: Vec<_> = served
             .iter()
             .filter(between)
-            .filter(|r| !rows.contains(*r))
+            .filter(|row| !rows.contains(*row))
             .collect();
-        let unknown: Vec<_> = rows.iter().filter(|r| !served.contains(*r)).collect();
-        assert!(unknown.is_empty(), "never sent: {unknown:?}");
-        if missing.is_empty() && rows.len() > 2 {
-            println!("{rounds} rounds, {} samples", rows.len());
-            break;
+        let unknown: Vec<_> = rows.iter().filter(|row| !served.contains(*row)).collect();
+        if missing.is_empty() && unknown.is_empty() && rows.len() > 2 {
+            return rows.len();
         }
-        let scrape = exporter.scrape().await;
         assert!(
             begin.elapsed() < Duration::from_secs(60),
-            "missing: {missing:?}\n{scrape:?}\n{}",
+            "missing: {missing:?}\nnever sent: {unknown:?}\n{}\n{}",
+            exporter.scrape().await.text,
             exporter.program.log()
         );
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    exporter.program.signal("TERM");
-    assert!(exporter.program.ended().await.success());
 }

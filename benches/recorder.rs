@@ -208,11 +208,13 @@ fn size_of_a_day(channels: u32) {
     let mut fleet = Fleet::new(Arc::clone(&store), channels);
     let metrics = Metrics::new().unwrap().register_recorder().unwrap();
     let (recorder, thread) = Recorder::start(config, store, metrics).unwrap();
+    let mut peak = 0;
     for hour in 0..HOURS {
         for channel in 0..fleet.keys.len() {
             fleet.poll(channel, hour * 3600, (hour + 1) * 3600, &recorder);
         }
         recorder.flush();
+        peak = peak.max(size(directory.path()));
     }
     // So that the last hour is over.
     for channel in 0..fleet.keys.len() {
@@ -239,9 +241,10 @@ fn size_of_a_day(channels: u32) {
     let samples = u64::from(channels) * HOURS * 720;
     let bytes = size(directory.path());
     println!(
-        "a day of {channels} live channels: {samples} samples, {:.1} MiB, {:.2} bytes a sample; 500 channels: {:.0} MiB",
+        "a day of {channels} live channels: {samples} samples, {:.1} MiB, {:.2} bytes a sample, {:.1} MiB at most; 500 channels: {:.0} MiB",
         bytes as f64 / f64::from(1 << 20),
         bytes as f64 / samples as f64,
+        peak as f64 / f64::from(1 << 20),
         bytes as f64 / f64::from(1 << 20) / f64::from(channels) * 500.0,
     );
 }

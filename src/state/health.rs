@@ -202,7 +202,7 @@ impl ChannelState {
                 }
             }
             LiveState::Live => {
-                if let Some(kind) = self.stale_stream(streams) {
+                if let Some(kind) = self.stale_stream(streams, now) {
                     add(kind, None);
                 }
                 let began = now.server_time - now.monotonic.since(self.liveness.session_began);
@@ -274,7 +274,11 @@ impl ChannelState {
     }
 
     /// Whether a live channel's samples are missing, as of the last response.
-    fn stale_stream(&self, streams: &[StreamSnapshot]) -> Option<HealthIssueKind> {
+    fn stale_stream(
+        &self,
+        streams: &[StreamSnapshot],
+        now: TimeSnapshot,
+    ) -> Option<HealthIssueKind> {
         let Some(last) = self.last_new_sample else {
             return (self.sustained_for() >= FIRST_SAMPLE_TIMEOUT)
                 .then_some(HealthIssueKind::NeverASample);
@@ -289,7 +293,11 @@ impl ChannelState {
         });
         let longest = intervals.max().unwrap_or_default();
         let max_gap = MAX_SAMPLE_GAP.max(longest * MIN_INTERVALS);
-        (quiet > max_gap && (last > self.liveness.since || self.sustained_for() > allowed))
+        // After a time off air the samples of the time before still come for as long as Polyv's
+        // delay, and then there is a gap as long as the channel was off air.
+        let live_since = now.server_time - now.monotonic.since(self.liveness.since);
+        let has_own_samples = self.last_sample > Some(live_since);
+        (quiet > max_gap && (has_own_samples || self.sustained_for() > allowed))
             .then_some(HealthIssueKind::NoSamples)
     }
 }

@@ -485,3 +485,35 @@ fn poll_log_merges_equal_outcomes() {
         ]
     );
 }
+
+/// A live channel's response at `seconds`, whose samples Polyv has after two minutes.
+fn delayed(channel: &mut ChannelState, seconds: i64, is_on: impl Fn(i64) -> bool) {
+    let available = (seconds - 300..seconds - 120).filter(|at| at % 5 == 0 && is_on(*at));
+    let samples = available.filter(|at| *at >= 0).map(sample);
+    channel.apply_stream_info(now(seconds), &info(samples), &POLICY);
+}
+
+#[test]
+fn delayed_samples_of_the_time_before_a_pause_do_not_hide_that_the_next_are_due_later() {
+    let mut channel = channel();
+    // Off air from 900 to 990: so no samples come from 1020 to 1110.
+    let is_on = |at: i64| !(900..990).contains(&at);
+    let no_samples = |channel: &ChannelState, at: i64| {
+        kinds(channel, at, &NOTHING).contains(&HealthIssueKind::NoSamples)
+    };
+    for at in (15..=900).step_by(15) {
+        delayed(&mut channel, at, is_on);
+    }
+    for at in (915..990).step_by(15) {
+        channel.apply_not_live(now(at));
+    }
+    for at in (990..=1200).step_by(15) {
+        delayed(&mut channel, at, is_on);
+        assert!(!no_samples(&channel, at), "{at}");
+    }
+    // When they stop later on, it is a fault.
+    for at in (1215..=1260).step_by(15) {
+        channel.apply_stream_info(now(at), &info([]), &POLICY);
+    }
+    assert!(no_samples(&channel, 1260));
+}

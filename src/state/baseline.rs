@@ -1,5 +1,6 @@
 //! A stream's usual levels, by which a drop is detected where none are configured.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use polyv_client::clock::Timestamp;
@@ -64,13 +65,11 @@ impl Baseline {
         let count_until = |until| levels.partition_point(|(time, _)| Some(*time) <= until);
         let settled_before = count_until(self.settled_until);
         let settled = count_until(Some(settled_until));
-        for count in settled_before..settled {
-            self.settled.advance(levels.get(..=count), first);
-        }
+        self.settled
+            .advance_through(levels, settled_before..settled, first);
         self.newest = self.settled;
-        for count in settled.max(settled_before)..levels.len() {
-            self.newest.advance(levels.get(..=count), first);
-        }
+        let newer = settled.max(settled_before)..levels.len();
+        self.newest.advance_through(levels, newer, first);
         self.settled_until = self.settled_until.max(Some(settled_until));
     }
 }
@@ -78,35 +77,62 @@ impl Baseline {
 // === impl BaselineState ===
 
 impl BaselineState {
-    /// Advances to the last of these levels of a session that began at `first`.
-    pub(super) fn advance(&mut self, levels: Option<&[(Timestamp, Levels)]>, first: Timestamp) {
-        let Some((levels, (time, level))) = levels.and_then(|l| Some((l, *l.last()?))) else {
+    /// Advances through the levels with these indices, of a session that began at `first`.
+    pub(super) fn advance_through(
+        &mut self,
+        levels: &[(Timestamp, Levels)],
+        indices: Range<usize>,
+        first: Timestamp,
+    ) {
+        let windows =
+            indices.filter_map(|index| self.advance_bitrate(levels.get(..=index)?, first));
+        // Whether a level is held depends on bitrates alone, so the last frame rates suffice.
+        let (Some(window), Some(value)) = (windows.last(), &mut self.value) else {
             return;
         };
+        value.video_framerate = median_of(window, |level| level.video_framerate);
+        value.audio_framerate = median_of(window, |level| level.audio_framerate);
+    }
+
+    /// Advances the bitrate to the last of these levels. Returns those that count for its median,
+    /// or `None` where it is held.
+    fn advance_bitrate<'a>(
+        &mut self,
+        levels: &'a [(Timestamp, Levels)],
+        first: Timestamp,
+    ) -> Option<&'a [(Timestamp, Levels)]> {
+        let (time, level) = *levels.last()?;
         match self.value {
-            None if time.since(first) < MIN_SPAN => return,
+            None if time.since(first) < MIN_SPAN => return None,
             Some(value) if level.video_bitrate < value.video_bitrate / 2.0 => {
                 let since = *self.held_since.get_or_insert(time);
                 if time.since(since) < MAX_HOLD {
-                    return;
+                    return None;
                 }
             }
             _ => {}
         }
-        let newest_first = levels.iter().rev();
-        let window = newest_first.take_while(|(old, _)| *old + MEDIAN_SPAN > time);
-        let bitrates = window.clone().map(|(_, level)| level.video_bitrate);
-        let video = window
-            .clone()
-            .filter_map(|(_, level)| level.video_framerate);
-        let audio = window.filter_map(|(_, level)| level.audio_framerate);
-        self.value = median(bitrates.collect()).map(|video_bitrate| Levels {
+        let oldest = levels.partition_point(|(old, _)| *old + MEDIAN_SPAN <= time);
+        let window = levels.get(oldest..)?;
+        let video_bitrate = median_of(window, |level| Some(level.video_bitrate))?;
+        self.value = Some(Levels {
             video_bitrate,
-            video_framerate: median(video.collect()),
-            audio_framerate: median(audio.collect()),
+            video_framerate: self.value.and_then(|value| value.video_framerate),
+            audio_framerate: self.value.and_then(|value| value.audio_framerate),
         });
         self.held_since = None;
+        Some(window)
     }
+}
+
+/// The median of a field of levels, as far as they have it.
+fn median_of(
+    levels: &[(Timestamp, Levels)],
+    field: impl Fn(&Levels) -> Option<f64>,
+) -> Option<f64> {
+    let mut values = Vec::with_capacity(levels.len());
+    values.extend(levels.iter().filter_map(|(_, level)| field(level)));
+    median(values)
 }
 
 /// The median; the middle between the two middle ones of an even number.

@@ -30,7 +30,7 @@ pub fn baseline_course(
     };
     let mut state = BaselineState::default();
     let points = levels.iter().enumerate().filter_map(|(index, (time, _))| {
-        state.advance(levels.get(..=index), first);
+        state.advance_through(&levels, index..index + 1, first);
         let value = state.value?;
         Some(BaselinePoint {
             time: *time,

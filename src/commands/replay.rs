@@ -12,7 +12,7 @@ use crate::cli::ReplayArgs;
 use crate::config::{Channel, Config};
 use crate::display::Language;
 use crate::recorder::{Period, Reader};
-use crate::replay::{ReplayedIssue, replay};
+use crate::replay::{ReplayedIssue, WARM_UP, replay};
 use crate::report::{Presentation, utc};
 use crate::scheduler::freshness_policy;
 use crate::state::ChannelMeta;
@@ -103,15 +103,19 @@ fn replay_all(
 ) -> anyhow::Result<Vec<Replayed>> {
     let policy = freshness_policy(config);
     let next = AtomicUsize::new(0);
+    let played = Period {
+        start: period.start - WARM_UP,
+        end: period.end,
+    };
     let replayed = Mutex::new(Vec::new());
     let work = || -> anyhow::Result<()> {
         let reader = open()?;
         while let Some(meta) = channels.get(next.fetch_add(1, Ordering::Relaxed)) {
             let id = &meta.channel.id;
-            let Some(recording) = reader.recording(&meta.account, id, period)? else {
+            let Some(recording) = reader.recording(&meta.account, id, played)? else {
                 continue;
             };
-            let issues = replay(&recording, meta.clone(), policy);
+            let issues = replay(&recording, meta.clone(), policy, period.start);
             let done = Replayed {
                 meta: meta.clone(),
                 issues,

@@ -2,5 +2,7 @@
 //! with these thresholds and expectations.
 
 mod player;
+#[cfg(test)]
+mod tests;
 
-pub use player::{ReplayedIssue, replay};
+pub use player::{ReplayedIssue, WARM_UP, replay};

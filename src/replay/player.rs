@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::recorder::{ChannelRecording, Period, RecordedSample, StreamRecording};
 use crate::state::{
-    ChannelMeta, ChannelStore, Exposure, FreshnessPolicy, HealthIssue, HealthIssueKind, LiveState,
+    ChannelMeta, ChannelStore, Exposure, FreshnessPolicy, HealthIssue, HealthIssueKind,
+    LikelyCause, LiveState,
 };
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
 use polyv_client::{NumericField, RawSample, SampleTime, StreamInfo, StreamName};
@@ -12,7 +13,7 @@ use polyv_client::{NumericField, RawSample, SampleTime, StreamInfo, StreamName};
 /// A health issue that a channel would have had.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReplayedIssue {
-    /// The issue.
+    /// The issue, with the last cause that its samples showed.
     pub issue: HealthIssue,
     /// When it began and ended, by the polls that would have shown it.
     pub period: Period,
@@ -23,8 +24,13 @@ pub struct ReplayedIssue {
 /// How often a channel that is not live is played.
 const IDLE_INTERVAL: Duration = Duration::from_secs(30);
 
+/// How long before the period of interest a recording is to begin, so that streams have the baselines
+/// and last frames that an exporter had then.
+pub const WARM_UP: Duration = Duration::from_secs(3 * 3600);
+
 /// Plays a recording with a channel's configuration: a poll at every live interval in the periods
-/// that were observed, with the samples of that time. The health issues come by their start.
+/// that were observed, with the samples of that time. The health issues come by their start; those that were over before
+/// `since` are left out.
 ///
 /// Samples are played at their own time. An exporter receives them later by Polyv's delay.
 #[must_use]
@@ -32,6 +38,7 @@ pub fn replay(
     recording: &ChannelRecording,
     meta: ChannelMeta,
     policy: FreshnessPolicy,
+    since: Timestamp,
 ) -> Vec<ReplayedIssue> {
     let Some((first, last)) = extent(recording) else {
         return Vec::new();
@@ -83,6 +90,7 @@ pub fn replay(
         ..issue
     });
     over.extend(unfinished);
+    over.retain(|replayed| replayed.period.end > since);
     over.sort_by_key(|replayed| (replayed.period.start, replayed.issue.kind));
     over
 }
@@ -97,12 +105,21 @@ fn update(
     for replayed in open.iter_mut() {
         replayed.period.end = time;
     }
-    let ended = open.extract_if(.., |replayed| !issues.contains(&replayed.issue));
+    let is_same = |a: &HealthIssue, b: &HealthIssue| a.kind == b.kind && a.stream == b.stream;
+    let ended = open.extract_if(.., |replayed| {
+        !issues.iter().any(|issue| is_same(issue, &replayed.issue))
+    });
     over.extend(ended);
     for issue in issues {
-        // Failed polls are not recorded.
-        let is_known = open.iter().any(|replayed| replayed.issue == issue);
-        if !is_known && issue.kind != HealthIssueKind::PollFailed {
+        let known = open
+            .iter_mut()
+            .find(|replayed| is_same(&issue, &replayed.issue));
+        if let Some(known) = known {
+            if issue.likely_cause != LikelyCause::Unknown {
+                known.issue.likely_cause = issue.likely_cause;
+            }
+        } else if issue.kind != HealthIssueKind::PollFailed {
+            // Failed polls are not recorded.
             open.push(ReplayedIssue {
                 issue,
                 period: Period {

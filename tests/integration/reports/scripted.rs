@@ -97,7 +97,12 @@ fn assert_replayed(recording: &Path, live: &BTreeMap<&str, i64>) {
     };
     let reader = Reader::open(recording).unwrap();
     let recording = reader.recording(&meta.account, "3880533", always).unwrap();
-    let issues = replay(&recording.unwrap(), meta, freshness_policy(&config));
+    let issues = replay(
+        &recording.unwrap(),
+        meta,
+        freshness_policy(&config),
+        always.start,
+    );
     let mut replayed = BTreeMap::new();
     for issue in issues {
         let length = issue.period.end.millis_after(issue.period.start) / 1000;

@@ -98,8 +98,7 @@ impl Reader {
         };
         let mut times = Vec::new();
         for stream in self.streams(&channel)? {
-            let samples = self.stream_samples(stream.0, always)?;
-            times.extend(samples.into_iter().map(|sample| sample.time));
+            self.sample_times(stream.0, &mut times)?;
         }
         times.sort_unstable();
         let states = self.states(channel.row, always)?;
@@ -271,6 +270,24 @@ impl Reader {
         period: Period,
     ) -> Result<Vec<ViewerCount>, RecorderError> {
         self.viewers(channel.row, period)
+    }
+
+    /// Adds the times of all samples of a stream, in any order.
+    fn sample_times(&self, stream: i64, times: &mut Vec<Timestamp>) -> Result<(), RecorderError> {
+        let sql = "SELECT data FROM sample_block WHERE stream = ?";
+        let mut blocks = self.connection.prepare_cached(sql)?;
+        let mut blocks = blocks.query([stream])?;
+        while let Some(row) = blocks.next()? {
+            let data = row.get_ref(0)?.as_blob().unwrap_or_default();
+            times.extend(sample_block::decode_times(data)?);
+        }
+        let sql = "SELECT time FROM sample WHERE stream = ?";
+        let mut rows = self.connection.prepare_cached(sql)?;
+        let mut rows = rows.query([stream])?;
+        while let Some(row) = rows.next()? {
+            times.push(Timestamp::from_millis(row.get(0)?));
+        }
+        Ok(())
     }
 
     /// The samples of a stream, oldest first.

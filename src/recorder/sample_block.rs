@@ -55,10 +55,20 @@ pub(super) fn encode(samples: &[RecordedSample]) -> Result<Vec<u8>, RecorderErro
 
 /// Decodes a block.
 pub(super) fn decode(data: &[u8]) -> Result<Vec<RecordedSample>, RecorderError> {
-    read_block(data).ok_or_else(|| RecorderError::Damaged("an unreadable block of samples".into()))
+    read_block(data).ok_or_else(damaged)
 }
 
-fn read_block(data: &[u8]) -> Option<Vec<RecordedSample>> {
+/// Decodes the times of a block alone, which is much faster.
+pub(super) fn decode_times(data: &[u8]) -> Result<Vec<Timestamp>, RecorderError> {
+    let times = inflate(data).and_then(|plain| take_times(&mut plain.as_slice()));
+    times.ok_or_else(damaged)
+}
+
+fn damaged() -> RecorderError {
+    RecorderError::Damaged("an unreadable block of samples".into())
+}
+
+fn inflate(data: &[u8]) -> Option<Vec<u8>> {
     let (format, deflated) = data.split_first()?;
     if *format != FORMAT {
         return None;
@@ -66,8 +76,11 @@ fn read_block(data: &[u8]) -> Option<Vec<RecordedSample>> {
     let mut plain = Vec::new();
     let decoder = DeflateDecoder::new(deflated);
     decoder.take(MAX_BYTES).read_to_end(&mut plain).ok()?;
-    let mut rest = plain.as_slice();
-    let count = usize::try_from(take_unsigned(&mut rest)?).ok()?;
+    Some(plain)
+}
+
+fn take_times(rest: &mut &[u8]) -> Option<Vec<Timestamp>> {
+    let count = usize::try_from(take_unsigned(rest)?).ok()?;
     // Each sample takes a byte at least.
     if count > rest.len() {
         return None;
@@ -75,10 +88,18 @@ fn read_block(data: &[u8]) -> Option<Vec<RecordedSample>> {
     let mut times = Vec::with_capacity(count);
     let (mut time, mut step) = (0_i64, 0_i64);
     for _ in 0..count {
-        step = step.wrapping_add(take_signed(&mut rest)?);
+        step = step.wrapping_add(take_signed(rest)?);
         time = time.wrapping_add(step);
         times.push(Timestamp::from_millis(time));
     }
+    Some(times)
+}
+
+fn read_block(data: &[u8]) -> Option<Vec<RecordedSample>> {
+    let plain = inflate(data)?;
+    let mut rest = plain.as_slice();
+    let times = take_times(&mut rest)?;
+    let count = times.len();
     let bitrates = take_column(&mut rest, count)?;
     let video = take_column(&mut rest, count)?;
     let audio = take_column(&mut rest, count)?;

@@ -12,7 +12,7 @@ use fastrand::Rng;
 
 use crate::broadcasts::Broadcast;
 use crate::faults::{Fault, Onset};
-use crate::playback::{Playback, Played};
+use crate::playback::{Outcome, Playback, Played};
 use crate::rules::{EVALUATION_SECONDS, Firing};
 
 /// How many channels are played.
@@ -29,6 +29,8 @@ pub struct Scale {
 pub struct Study {
     pub healthy: BTreeMap<usize, Healthy>,
     pub faulty: BTreeMap<usize, Faulty>,
+    /// Where pages and the exporter's problems disagree.
+    pub disagreements: Vec<String>,
 }
 
 /// What the alerts made of one kind of healthy broadcast.
@@ -135,6 +137,7 @@ impl Study {
 
     /// Demands what is promised of the alerts.
     pub fn check(&self) {
+        assert!(self.disagreements.is_empty(), "{:#?}", self.disagreements);
         for (kind, healthy) in &self.healthy {
             let broadcast = Broadcast::ALL[*kind];
             assert_eq!(healthy.count("page"), 0, "{}", broadcast.name());
@@ -165,8 +168,12 @@ fn play_healthy(cases: &[Case], study: &Mutex<Study>) {
         seconds: HEALTHY_SECONDS,
         channels: channels.collect(),
     };
-    let firing = playback.play(&mut cases[0].rng(1));
+    let Outcome {
+        firing,
+        disagreements,
+    } = playback.play(&mut cases[0].rng(1));
     let mut study = study.lock().unwrap();
+    study.disagreements.extend(disagreements);
     for (channel, case) in cases.iter().enumerate() {
         let healthy = study.healthy.entry(case.kind).or_default();
         healthy.channels += 1;
@@ -209,8 +216,12 @@ fn play_faulty(cases: &[Case], study: &Mutex<Study>) {
         seconds: FAULTY_SECONDS,
         channels,
     };
-    let firing = playback.play(&mut shared);
+    let Outcome {
+        firing,
+        disagreements,
+    } = playback.play(&mut shared);
     let mut study = study.lock().unwrap();
+    study.disagreements.extend(disagreements);
     for (channel, (case, visible)) in cases.iter().zip(&visible).enumerate() {
         let faulty = study.faulty.entry(case.kind).or_default();
         faulty.judge(&Fault::ALL[case.kind], &episodes(&firing, channel), visible);

@@ -48,6 +48,9 @@ impl Display for Study {
                 list(&fault.other_pages),
             )?;
         }
+        for disagreement in &self.disagreements {
+            writeln!(f, "{disagreement}")?;
+        }
         Ok(())
     }
 }

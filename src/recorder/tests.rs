@@ -255,6 +255,37 @@ fn log_has_what_was_recorded_in_order_once_a_remote_write_is_configured() {
 }
 
 #[test]
+fn full_minutes_before_a_change_have_the_state_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let recorded = Recorded::start(directory.path());
+    recorded.recorder.set_remotes(vec!["a".into()]);
+    recorded.live(70, 0, [(65, 1e6)]);
+    recorded.live(110, 0, [(105, 1e6)]);
+    // A change without a state that a response showed.
+    let mut update = recorded
+        .store
+        .apply_not_live(recorded.key, now(130))
+        .unwrap();
+    update.observed = None;
+    recorded.recorder.channel_updated(&update, now(130));
+    recorded.not_live(185);
+    recorded.recorder.flush();
+
+    let mut log = LogReader::open(directory.path()).unwrap();
+    let entries = log.read(Lane::New, 0, 100).unwrap();
+    let live = entries.iter().filter_map(|entry| match entry.value {
+        LogValue::Live(live) => Some((entry.time, live)),
+        _ => None,
+    });
+    let expected = [(70, true), (120, true), (130, false), (180, false)];
+    assert_eq!(
+        live.collect::<Vec<_>>(),
+        expected.map(|(seconds, live)| (at(seconds), live))
+    );
+    recorded.stop();
+}
+
+#[test]
 fn what_was_missed_while_the_exporter_was_down_is_requested_newest_first() {
     let directory = tempfile::tempdir().unwrap();
     let before = Recorded::start(directory.path());
@@ -305,7 +336,8 @@ fn what_was_missed_while_the_exporter_was_down_is_requested_newest_first() {
     // What the end of the broadcast took away.
     let (_, range) = after.recorder.take_range().unwrap();
     let newest = at(590).plus_millis(1);
-    assert_eq!(range.start, Some(newest.plus_millis(-60_000)));
+    // A minute of what was there before may have been corrected, and a gap begins a minute early.
+    assert_eq!(range.start, Some(newest.plus_millis(-120_000)));
     assert_eq!(range.end, Some(at(760)));
     after.recorder.range_received(key, range, Vec::new());
     after.recorder.flush();

@@ -252,6 +252,9 @@ impl TrackedChannel {
         if state == LiveState::Unknown {
             self.write_periods(store)?;
             self.observed = None;
+        } else if self.observed.is_some_and(|known| known.end < time) {
+            // The minutes until then had the state before.
+            self.observe(time, state, store)?;
         }
         self.state = Some(state);
         if let Some(row) = self.row {

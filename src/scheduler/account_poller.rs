@@ -9,7 +9,6 @@ use super::batch_endpoint::BatchEndpoint;
 use super::circuit_breaker::{CircuitBreaker, OpenReason, Permission};
 use super::discovery::ChannelDiscovery;
 use super::in_flight::ReloadableSecret;
-use super::live_call::LiveCall;
 use super::live_calls::LiveCalls;
 use super::poll_queue::PollQueue;
 use super::poll_target::{ChannelSource, PollInterval, PollTarget, discovered_channel};
@@ -19,7 +18,7 @@ use super::virtual_clock::{VirtualClock, VirtualInstant};
 use crate::config::{self, Expose};
 use crate::state::{ChannelKey, ChannelMeta, ChannelStore, Exposure, IntervalScale};
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot};
-use polyv_client::{Client, Error, Range};
+use polyv_client::{Client, Error};
 
 /// An account with its channels.
 #[allow(clippy::struct_excessive_bools)] // independent facts, not the states of one machine
@@ -55,47 +54,18 @@ pub(super) struct AccountPoller {
     /// Whether the next probe polls statuses, if there is a choice.
     probes_status: bool,
     /// Paces best-effort calls: one per virtual second.
-    best_effort_clock: VirtualClock,
-    next_best_effort: VirtualInstant,
+    pub(super) best_effort_clock: VirtualClock,
+    pub(super) next_best_effort: VirtualInstant,
     /// The interval scale that the store knows.
     interval_scale: IntervalScale,
     /// The average time to a response, in seconds.
     latency: f64,
 }
 
-/// A call that can be due, in the order of priority.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum NextCall {
-    /// A page of the channel list: it is about many channels.
-    Page,
-    /// A part of a refused batch.
-    IsolatedBatch,
-    /// A batch of statuses.
-    Batch,
-    /// The stream information of a channel.
-    Stream,
-    /// A call about live channels beside the polls of their streams.
-    Live(LiveCall),
-    /// The stream information of a channel that has no guaranteed interval.
-    BestEffort,
-    /// Such a call with what other calls leave of the rate limit.
-    LiveBestEffort(LiveCall),
-}
-
 /// The weight of one call in the average latency.
 const LATENCY_EWMA_ALPHA: f64 = 0.1;
 /// The store learns an interval scale that differs by more than this share.
 const SCALE_TOLERANCE: f64 = 0.1;
-
-// === impl NextCall ===
-
-impl NextCall {
-    /// Returns whether the call supplements polls. It waits for them where the rate limit does not
-    /// suffice, which is no lag of a poll.
-    const fn is_supplement(self) -> bool {
-        matches!(self, Self::Live(_) | Self::LiveBestEffort(_))
-    }
-}
 
 // === impl AccountPoller ===
 
@@ -331,88 +301,11 @@ impl AccountPoller {
         }
     }
 
-    /// Returns the next call of each kind, and when it is due while the clock runs. Pages are due
-    /// by real time: they are few, and a slow clock must not keep channels from being found.
-    fn next_calls(&self) -> impl Iterator<Item = (MonotonicInstant, NextCall)> {
-        let real_time = |due: Option<VirtualInstant>| self.clock.real_time(due?);
-        let page = self.discovery.as_ref().and_then(ChannelDiscovery::due);
-        let allowed = self.best_effort_clock.real_time(self.next_best_effort);
-        let paced = move |due| real_time(due).zip(allowed).map(|(due, at)| due.max(at));
-        let live = LiveCall::ALL.into_iter().map(move |call| {
-            let due = self.live_calls.get(call).next_due();
-            if call.is_best_effort() {
-                (paced(due), NextCall::LiveBestEffort(call))
-            } else {
-                (real_time(due), NextCall::Live(call))
-            }
-        });
-        let calls = [
-            (page.filter(|_| self.clock.speed() > 0.0), NextCall::Page),
-            (real_time(self.batch_status.due()), NextCall::IsolatedBatch),
-            (real_time(self.queue.status_due()), NextCall::Batch),
-            (real_time(self.queue.stream_due()), NextCall::Stream),
-            (paced(self.queue.best_effort_due()), NextCall::BestEffort),
-        ];
-        calls
-            .into_iter()
-            .chain(live)
-            .filter_map(|(due, call)| Some((due?, call)))
-    }
-
-    /// Returns when the next call is due, or was.
-    pub(super) fn next_due(&self) -> Option<MonotonicInstant> {
-        self.next_calls().map(|(due, _)| due).min()
-    }
-
-    /// Returns when the next poll is due, or was.
-    pub(super) fn next_poll_due(&self) -> Option<MonotonicInstant> {
-        let polls = self.next_calls().filter(|(_, call)| !call.is_supplement());
-        polls.map(|(due, _)| due).min()
-    }
-
     /// Returns whether there is anything to poll, due or not.
     pub(super) fn has_waiting(&self) -> bool {
         self.batch_status.due().is_some()
             || self.queue.has_waiting()
             || self.discovery.as_ref().is_some_and(|d| d.due().is_some())
-    }
-
-    /// Takes the due call with the highest priority, or the next one if none is due.
-    pub(super) fn pop_due(&mut self, now: MonotonicInstant) -> Option<PollRequest> {
-        let calls = self.next_calls();
-        let (_, call) = calls.min_by_key(|(due, call)| ((*due).max(now), *call))?;
-        match call {
-            NextCall::Page => self.discovery.as_mut().map(ChannelDiscovery::pop_page),
-            NextCall::IsolatedBatch => self.batch_status.pop_isolated().map(Into::into),
-            NextCall::Batch => {
-                let now = self.clock.now(now);
-                self.queue.pop_status_batch(now).map(Into::into)
-            }
-            NextCall::Stream => self.queue.pop_stream().map(Into::into),
-            NextCall::Live(call) => self.pop_live(call, now),
-            NextCall::BestEffort => {
-                self.pace_best_effort(now);
-                self.queue.pop_best_effort().map(Into::into)
-            }
-            NextCall::LiveBestEffort(call) => {
-                self.pace_best_effort(now);
-                self.pop_live(call, now)
-            }
-        }
-    }
-
-    /// Counts a best-effort call.
-    fn pace_best_effort(&mut self, now: MonotonicInstant) {
-        let one_call = Duration::from_secs(1);
-        let now = self.best_effort_clock.now(now);
-        // A late call is caught up on, a second one is not.
-        self.next_best_effort = self.next_best_effort.max(now - one_call) + one_call;
-    }
-
-    fn pop_live(&mut self, call: LiveCall, now: MonotonicInstant) -> Option<PollRequest> {
-        let batch = self.live_calls.get_mut(call).pop(self.clock.now(now))?;
-        let range = Range::default();
-        Some(PollRequest::Live { call, batch, range })
     }
 
     /// Takes a call for a probe. During a fault, streams and statuses take turns: either endpoint

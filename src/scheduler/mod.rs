@@ -33,6 +33,7 @@ mod live_batches;
 mod live_call;
 mod live_calls;
 mod log_events;
+mod next_call;
 mod plan_reader;
 mod poll_queue;
 mod poll_target;

@@ -187,10 +187,7 @@ impl Poller {
         if now.monotonic >= self.ready_at || self.accounts.iter().all(is_complete) {
             health.set_ready();
         }
-        let next = self
-            .accounts
-            .iter()
-            .filter_map(AccountPoller::next_poll_due);
+        let next = self.accounts.iter().filter_map(AccountPoller::next_due);
         health.set_next_due(next.min());
     }
 }

@@ -205,9 +205,8 @@ impl AccountPoller {
     /// Returns how often the stream information of a channel is polled.
     pub(super) fn interval_for(&self, key: ChannelKey, now: MonotonicInstant) -> PollInterval {
         let idle = self.queue.idle_interval();
-        let batch_enabled = self.batch_status.is_enabled();
         let target = self.queue.get(key);
-        let interval = target.map(|target| target.poll_interval(idle, batch_enabled, now));
+        let interval = target.map(|target| target.poll_interval(idle, &self.batch_status, now));
         interval.unwrap_or(PollInterval::Guaranteed(idle))
     }
 
@@ -384,8 +383,8 @@ impl AccountPoller {
     /// Polls every channel individually.
     pub(super) fn disable_batching(&mut self, now: MonotonicInstant) {
         let idle = self.queue.idle_interval();
-        let batch_enabled = self.batch_status.is_enabled();
-        let interval = |target: &PollTarget| target.poll_interval(idle, batch_enabled, now);
+        let status = &self.batch_status;
+        let interval = |target: &PollTarget| target.poll_interval(idle, status, now);
         self.queue.disable_batching(interval, self.clock.now(now));
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::batch_endpoint::BatchEndpoint;
 use super::schedule::{PollSchedule, next_slot};
 use super::virtual_clock::VirtualInstant;
 use crate::config;
@@ -169,12 +170,20 @@ impl PollTarget {
     pub(super) fn poll_interval(
         &self,
         idle_interval: Duration,
-        batch_enabled: bool,
+        batch_status: &BatchEndpoint,
         now: MonotonicInstant,
     ) -> PollInterval {
+        let is_guaranteed = self.overrules_status() || !batch_status.is_enabled();
         if self.live {
-            PollInterval::Guaranteed(self.channel.live_interval)
-        } else if self.overrules_status() || !batch_enabled || self.is_recently_live(now) {
+            let interval = self.channel.live_interval;
+            // Otherwise best-effort calls are those of a fallback, and may be slow.
+            let is_check = self.sources.only_checks_tencent && batch_status.is_available();
+            if is_check && !is_guaranteed {
+                PollInterval::BestEffort(interval)
+            } else {
+                PollInterval::Guaranteed(interval)
+            }
+        } else if is_guaranteed || self.is_recently_live(now) {
             PollInterval::Guaranteed(idle_interval)
         } else {
             PollInterval::BestEffort(idle_interval)

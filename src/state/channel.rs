@@ -325,9 +325,12 @@ impl ChannelState {
     }
 
     fn staleness_timeout(&self, policy: &FreshnessPolicy, scale: IntervalScale) -> Duration {
+        let choice = self.source_choice(policy);
+        let is_best_effort =
+            choice.source == StreamSource::ListStreamInfo || choice.only_checks_tencent;
         let scale = match self.liveness.state {
             // These calls are made with what is left of the rate limit.
-            LiveState::Live if self.source(policy) == StreamSource::ListStreamInfo => scale.idle,
+            LiveState::Live if is_best_effort => scale.idle,
             LiveState::Live => scale.all,
             LiveState::NotLive | LiveState::Unknown => scale.idle,
         };

@@ -53,9 +53,12 @@ impl ChannelState {
         let of_session = |time: Timestamp| not_before.is_none_or(|before| time > before);
         let has_samples = samples.iter().any(|sample| of_session(sample.time));
         match source {
-            StreamSource::Tencent if has_samples => self.sources.observe_tencent_samples(),
+            StreamSource::Tencent => {
+                let live_for = self.live_for(now);
+                self.sources.observe_tencent(has_samples, live_for);
+            }
             StreamSource::ListStreamInfo => self.sources.observe_v4(has_samples),
-            StreamSource::Tencent | StreamSource::Snapshot => {}
+            StreamSource::Snapshot => {}
         }
         self.decide_source(now, policy);
         if source == self.source(policy) {

@@ -107,12 +107,17 @@ impl ChannelState {
         self.decide_source(now, policy);
     }
 
+    /// The time since the session began.
+    pub(super) fn live_for(&self, now: TimeSnapshot) -> Duration {
+        now.monotonic.since(self.liveness.session_began)
+    }
+
     /// Makes the choice of the source if its time has come.
     pub(super) fn decide_source(&mut self, now: TimeSnapshot, policy: &FreshnessPolicy) {
         if policy.sources == Sources::Tencent || self.liveness.state != LiveState::Live {
             return;
         }
-        let live_for = now.monotonic.since(self.liveness.session_began);
+        let live_for = self.live_for(now);
         let push = self
             .push
             .as_ref()
@@ -157,6 +162,8 @@ impl ChannelState {
         now: TimeSnapshot,
         policy: &FreshnessPolicy,
     ) {
+        let live_for = self.live_for(now);
+        self.sources.observe_tencent(false, live_for);
         if self.source(policy) == StreamSource::Tencent {
             self.apply_error(outcome, message, now.monotonic);
         } else if self.push.as_ref().is_some_and(|push| !push.is_live) {

@@ -48,6 +48,9 @@ pub struct SourceChoice {
     pub reason: SourceReason,
     /// Whether the choice is made for this session.
     pub is_settled: bool,
+    /// Whether the Tencent call has brought no sample of this session although it had time to, and
+    /// is made only to see whether it has some: with what the rate limit leaves.
+    pub only_checks_tencent: bool,
     /// From when on and how often the v4 call is to be made; `None` where it is not.
     pub v4_calls: Option<V4Calls>,
 }
@@ -69,6 +72,8 @@ pub(super) struct SourceSelection {
     source: StreamSource,
     reason: SourceReason,
     is_settled: bool,
+    /// The time of the session at which the Tencent call last brought no sample.
+    tencent_empty_at: Duration,
     /// What the v4 call brought in this session.
     v4: V4Result,
     /// Whether the v4 call was empty more than once in this session.
@@ -89,6 +94,12 @@ pub(super) const V4_INTERVAL: Duration = Duration::from_secs(60);
 const FIRST_CHOICE_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 /// The time of a session in which the choice is made, if a stream is pushed.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(2 * 60 + 30);
+/// The time of a session after which the Tencent call holds samples where it is to hold any: they
+/// come up to 25 seconds late.
+const FIRST_SAMPLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The time of a session at which the Tencent call has to have been empty for another source to be
+/// chosen: it may have had to wait for the rate limit.
+const MIN_TENCENT_CHECK: Duration = Duration::from_secs(60);
 /// When an empty v4 call is made again.
 const V4_RETRY_INTERVAL: Duration = Duration::from_secs(25);
 /// The time of a session within which the v4 call brings a sample where it was the source of the
@@ -142,14 +153,18 @@ impl SourceSelection {
                 _ => SourceReason::LastSession,
             },
             is_settled: false,
+            tencent_empty_at: Duration::ZERO,
             v4: V4Result::None,
             retried_v4: false,
         };
     }
 
-    /// Records that the Tencent call brought a sample of this session.
-    pub(super) fn observe_tencent_samples(&mut self) {
-        if !self.is_settled {
+    /// Records whether the Tencent call brought a sample of this session, `live_for` after it
+    /// began.
+    pub(super) fn observe_tencent(&mut self, has_samples: bool, live_for: Duration) {
+        if !has_samples {
+            self.tencent_empty_at = live_for;
+        } else if !self.is_settled {
             self.settle(StreamSource::Tencent, SourceReason::TencentSamples);
         }
     }
@@ -176,7 +191,7 @@ impl SourceSelection {
             }
             return;
         }
-        if live_for < FIRST_CHOICE_TIMEOUT {
+        if live_for < FIRST_CHOICE_TIMEOUT || self.tencent_empty_at < MIN_TENCENT_CHECK {
             return;
         }
         let settles_at = match (self.source, self.v4) {
@@ -229,6 +244,9 @@ impl SourceSelection {
             source: self.source,
             reason: self.reason,
             is_settled: self.is_settled,
+            only_checks_tencent: !self.is_settled
+                && (self.source != StreamSource::Tencent
+                    || self.tencent_empty_at >= FIRST_SAMPLE_TIMEOUT),
             v4_calls,
         }
     }
@@ -248,6 +266,7 @@ impl SourceChoice {
         source: StreamSource::Tencent,
         reason: SourceReason::Configured,
         is_settled: true,
+        only_checks_tencent: false,
         v4_calls: None,
     };
 
@@ -276,7 +295,7 @@ mod tests {
         selection.begin_session();
         selection.decide(seconds(5), true);
         assert_eq!(chosen(selection), (StreamSource::Tencent, false));
-        selection.observe_tencent_samples();
+        selection.observe_tencent(true, seconds(10));
         assert_eq!(chosen(selection), (StreamSource::Tencent, true));
         // Later silence changes nothing.
         selection.observe_v4(true);
@@ -288,6 +307,7 @@ mod tests {
     fn v4_wins_if_it_holds_a_sample_after_two_minutes() {
         let mut selection = SourceSelection::default();
         selection.begin_session();
+        selection.observe_tencent(false, seconds(105));
         selection.observe_v4(true);
         selection.decide(seconds(119), true);
         assert_eq!(chosen(selection), (StreamSource::Tencent, false));
@@ -300,6 +320,7 @@ mod tests {
         for (v4, at) in [(Some(false), 145), (None, 150)] {
             let mut selection = SourceSelection::default();
             selection.begin_session();
+            selection.observe_tencent(false, seconds(105));
             if let Some(has_samples) = v4 {
                 selection.observe_v4(has_samples);
             }
@@ -316,6 +337,7 @@ mod tests {
     fn late_v4_samples_change_the_choice_once() {
         let mut selection = SourceSelection::default();
         selection.begin_session();
+        selection.observe_tencent(false, seconds(105));
         selection.decide(seconds(150), true);
         let began = MonotonicInstant::from_millis(0);
         assert!(selection.choice(true, began).v4_calls.is_some());
@@ -328,12 +350,13 @@ mod tests {
     fn choice_is_the_first_guess_of_the_next_session_and_may_change_there() {
         let mut selection = SourceSelection::default();
         selection.begin_session();
+        selection.observe_tencent(false, seconds(105));
         selection.observe_v4(false);
         selection.decide(seconds(145), true);
         selection.begin_session();
         assert_eq!(chosen(selection), (StreamSource::Snapshot, false));
         assert_eq!(selection.reason, SourceReason::LastSession);
-        selection.observe_tencent_samples();
+        selection.observe_tencent(true, seconds(10));
         assert_eq!(chosen(selection), (StreamSource::Tencent, true));
     }
 
@@ -341,6 +364,7 @@ mod tests {
     fn source_that_is_not_offered_any_more_is_given_up() {
         let mut selection = SourceSelection::default();
         selection.begin_session();
+        selection.observe_tencent(false, seconds(105));
         selection.observe_v4(true);
         selection.decide(seconds(130), true);
         selection.give_up(StreamSource::Snapshot);
@@ -349,5 +373,42 @@ mod tests {
         assert_eq!(chosen(selection), (StreamSource::Tencent, false));
         selection.decide(seconds(200), true);
         assert_eq!(chosen(selection), (StreamSource::Snapshot, true));
+    }
+
+    #[test]
+    fn no_other_source_is_chosen_before_the_tencent_call_had_its_turn() {
+        let mut selection = SourceSelection::default();
+        selection.begin_session();
+        selection.observe_v4(true);
+        selection.observe_tencent(false, seconds(15));
+        selection.decide(seconds(400), true);
+        assert_eq!(chosen(selection), (StreamSource::Tencent, false));
+        selection.observe_tencent(false, seconds(405));
+        selection.decide(seconds(405), true);
+        assert_eq!(chosen(selection), (StreamSource::ListStreamInfo, true));
+    }
+
+    #[test]
+    fn tencent_call_is_a_mere_check_once_its_samples_are_overdue() {
+        let began = MonotonicInstant::from_millis(0);
+        let is_check =
+            |selection: SourceSelection| selection.choice(true, began).only_checks_tencent;
+        let mut selection = SourceSelection::default();
+        selection.begin_session();
+        selection.observe_tencent(false, seconds(15));
+        assert!(!is_check(selection), "samples come 25 seconds late");
+        selection.observe_tencent(false, seconds(30));
+        assert!(is_check(selection));
+        selection.observe_tencent(true, seconds(45));
+        assert!(!is_check(selection));
+
+        // Another source brought the samples of the last session.
+        let mut selection = SourceSelection::default();
+        selection.begin_session();
+        selection.observe_tencent(false, seconds(105));
+        selection.decide(seconds(150), true);
+        assert!(!is_check(selection), "the call is not made");
+        selection.begin_session();
+        assert!(is_check(selection));
     }
 }

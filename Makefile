@@ -81,6 +81,10 @@ load: ## Polls 1,000 live channels on one core for a minute and shows lag and me
 fleet: ## Simulates a day of 100,000 channels, 500 of them live, and shows how fresh they stay
 	cargo test --locked --release --test integration hundred_thousand_channels -- --ignored --nocapture
 
+.PHONY: fleet-any-cdn
+fleet-any-cdn: ## Simulates hours of 20,000 live channels on any CDN among 100,000, and shows how fresh they stay
+	cargo test --locked --release --test integration twenty_thousand_live_channels -- --ignored --nocapture
+
 .PHONY: detection
 detection: ## Plays thousands of hours of broadcasts and faults to the alert rules (after `make test`)
 	PATH="$(CURDIR)/target/test-tools/forky/promtool/usr/bin:$$PATH" \

@@ -20,6 +20,8 @@ const POLYVS_DELAY: u64 = 20_000;
 const LIVE_INTERVAL: u64 = 15_000;
 const IDLE_INTERVAL: u64 = 30_000;
 const REQUESTS: usize = 1000;
+/// How long the choice of a source takes.
+const SETTLE: u64 = 150_000;
 /// What is promised on top of the intervals.
 const MARGIN: u64 = 5_000;
 
@@ -67,6 +69,10 @@ fn print_observations(fleet: Fleet, seen: &Observations, begun: Instant) {
     println!("seen live after {}", seen.starts);
     println!("seen ended after{}", seen.ends);
     println!("newest sample   {}", seen.ages);
+    println!("v4 sample       {}", seen.v4_ages);
+    println!("snapshot        {}", seen.snapshot_ages);
+    println!("settled after   {}", seen.settled);
+    println!("wrong source      {} times", seen.wrong_sources);
     println!("lag             {}", seen.lags);
     println!("at the beginning{}", seen.early_lags);
     let found = seen.found.expect("all channels are found");
@@ -103,13 +109,7 @@ fn check(seen: &Observations) {
 
 #[tokio::test(start_paused = true)]
 async fn fleet_stays_fresh_under_the_limit() {
-    let fleet = Fleet {
-        channels: 2_000,
-        configured_one_in: 20,
-        live: 40,
-        lasts: 3 * HOUR,
-        seed: 1,
-    };
+    let fleet = Fleet::small(3 * HOUR, 1);
     let seen = live(fleet, REQUESTS).await;
     check(&seen);
 }
@@ -117,13 +117,7 @@ async fn fleet_stays_fresh_under_the_limit() {
 #[tokio::test(start_paused = true)]
 async fn fleet_over_the_limit_is_late_by_the_stretch_only() {
     let requests = 25;
-    let fleet = Fleet {
-        channels: 2_000,
-        configured_one_in: 20,
-        live: 40,
-        lasts: 2 * HOUR,
-        seed: 2,
-    };
+    let fleet = Fleet::small(2 * HOUR, 2);
     let seen = live(fleet, requests).await;
     assert_eq!(seen.blocked, 0);
     // All of the budget is used, and no more.
@@ -147,18 +141,67 @@ async fn fleet_over_the_limit_is_late_by_the_stretch_only() {
     assert!(seen.lags.percentile(100) <= MARGIN + 1_000, "{}", seen.lags);
 }
 
+fn hours(default: u64) -> u64 {
+    std::env::var("FLEET_HOURS").map_or(default, |hours| hours.parse().unwrap()) * HOUR
+}
+
 /// The size that is promised: `make fleet` runs it and shows what was seen.
 #[tokio::test(start_paused = true)]
 #[ignore = "it takes many minutes: `make fleet`"]
 async fn hundred_thousand_channels_stay_fresh_for_a_day() {
-    let hours = std::env::var("FLEET_HOURS").map_or(24, |hours| hours.parse().unwrap());
     let fleet = Fleet {
         channels: 100_000,
         configured_one_in: 100,
         live: 500,
-        lasts: hours * HOUR,
-        seed: 1,
+        rush: 250,
+        flapping: 10,
+        ..Fleet::small(hours(24), 1)
     };
     let seen = live(fleet, REQUESTS).await;
     check(&seen);
+}
+
+/// As many live channels as the limit allows where most of them are on CDNs whose streams come in
+/// snapshots: `make fleet-any-cdn` runs it and shows what was seen.
+#[tokio::test(start_paused = true)]
+#[ignore = "it takes many minutes: `make fleet-any-cdn`"]
+async fn twenty_thousand_live_channels_on_any_cdn_stay_fresh() {
+    let fleet = Fleet {
+        channels: 100_000,
+        configured_one_in: 100,
+        live: 20_000,
+        rush: 250,
+        flapping: 10,
+        minutes: (60, 300),
+        tencent_one_in: 40,
+        warm_up: 30 * 60_000,
+        ..Fleet::small(hours(4), 1)
+    };
+    let seen = live(fleet, REQUESTS).await;
+    check_sources(&seen);
+    check(&seen);
+}
+
+/// A smaller one, with a limit to match.
+#[tokio::test(start_paused = true)]
+async fn fleet_on_any_cdn_stays_fresh_under_the_limit() {
+    let fleet = Fleet {
+        live: 400,
+        rush: 20,
+        minutes: (30, 90),
+        tencent_one_in: 40,
+        warm_up: 15 * 60_000,
+        ..Fleet::small(HOUR, 3)
+    };
+    let seen = live(fleet, 40).await;
+    check_sources(&seen);
+}
+
+fn check_sources(seen: &Observations) {
+    let age = seen.snapshot_ages.percentile(99);
+    assert!(age <= LIVE_INTERVAL + MARGIN, "{age} ms");
+    let settled = seen.settled.percentile(99);
+    assert!(settled <= IDLE_INTERVAL + SETTLE + MARGIN, "{settled} ms");
+    let looks = seen.snapshot_ages.count() + seen.v4_ages.count();
+    assert!(seen.wrong_sources * 100 <= looks, "{}", seen.wrong_sources);
 }

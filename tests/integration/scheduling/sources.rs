@@ -343,3 +343,41 @@ async fn call_that_is_offered_again_is_used_again() {
     advance(700.0).await;
     assert_eq!(source(&env.scrape(), "1").unwrap(), "snapshot");
 }
+
+/// What is pushed is the only poll of a channel with snapshots.
+#[tokio::test(start_paused = true)]
+async fn snapshots_are_as_late_as_other_polls_where_the_rate_limit_does_not_suffice() {
+    let limit = "{requests: 40, per: 10s";
+    let env = TestEnv::with_exporter(
+        &format!(
+            "limits: {limit}, for: 5m, as: 429}}
+troubles: [{{trouble: latency, median: 300ms, p99: 3s}}]
+channels: [{{id: 1000, count: 100}}, {{id: 2000, count: 20, cdn: other}}]"
+        ),
+        &format!(
+            "api: {{rate_limit: {limit}}}}}\n{}",
+            config("{}", (1000..1100).chain(2000..2020))
+        ),
+    );
+    advance(900.0).await;
+    let mut oldest = 0.0_f64;
+    let mut stretch = 1.0_f64;
+    for _ in 0..60 {
+        advance(5.0).await;
+        let scrape = env.scrape();
+        for id in 2000..2020 {
+            let id = id.to_string();
+            assert_eq!(source(&scrape, &id).unwrap(), "snapshot", "{id}");
+            let last = value(&scrape, "polyv_channel_last_sample_timestamp_seconds", &id);
+            oldest = oldest.max(env.wall_seconds() - last.expect("a snapshot"));
+        }
+        stretch = stretch.max(
+            scrape
+                .get("polyv_exporter_poll_stretch_ratio", &[])
+                .unwrap(),
+        );
+    }
+    assert!(stretch > 1.5, "the limit is too high: {stretch}");
+    assert!(oldest <= 15.0 * stretch + 5.0, "{oldest} s, {stretch}");
+    println!("{oldest} {stretch} {:?}", env.lag());
+}

@@ -1,6 +1,6 @@
 //! A fleet of channels, and when each of them is live.
 
-use polyv_simulator::{ChannelScript, Phase, Simulator};
+use polyv_simulator::{Cdn, ChannelScript, Phase, Simulator};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ const FIRST: u32 = 1_000_000;
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 pub const HOUR: u64 = 60 * MINUTE;
-/// Every so often a rush begins: half as many as are usually live start within a minute.
+/// Every so often a rush begins.
 const RUSH_EVERY: u64 = 4 * HOUR;
 const FIRST_RUSH: u64 = HOUR;
 /// A channel rests that long between two broadcasts, unless it flaps.
@@ -23,8 +23,20 @@ pub struct Fleet {
     pub configured_one_in: u32,
     /// How many are live at a time, on average.
     pub live: u32,
+    /// How many more start within a minute in each rush.
+    pub rush: u32,
+    /// How many flap at a time.
+    pub flapping: u32,
+    /// The shortest and the longest usual broadcast, in minutes.
+    pub minutes: (u64, u64),
+    /// One channel in that many is on Tencent's CDN, as many on Alibaba's, and the others on
+    /// further ones. With 1 all are on Tencent's.
+    pub tencent_one_in: u32,
     /// Milliseconds.
     pub lasts: u64,
+    /// The time in which the exporter finds its channels, and what is live already
+    /// (milliseconds).
+    pub warm_up: u64,
     pub seed: u64,
 }
 
@@ -50,6 +62,22 @@ struct Rng(u64);
 // === impl Fleet ===
 
 impl Fleet {
+    /// 2,000 channels, 40 of them live at a time, all on Tencent's CDN.
+    pub const fn small(lasts: u64, seed: u64) -> Self {
+        Self {
+            channels: 2_000,
+            configured_one_in: 20,
+            live: 40,
+            rush: 20,
+            flapping: 1,
+            minutes: (20, 180),
+            tencent_one_in: 1,
+            lasts,
+            warm_up: 2 * MINUTE,
+            seed,
+        }
+    }
+
     /// The numbers of all channels that the configuration names.
     pub fn configured(self) -> impl Iterator<Item = u32> {
         (FIRST..FIRST + self.channels).step_by(self.configured_one_in as usize)
@@ -61,7 +89,39 @@ impl Fleet {
 
     /// All channels as a scenario has them, none of them live.
     pub fn scenario(self) -> String {
-        format!("{{id: {FIRST}, count: {}, life: offline}}", self.channels)
+        let mut first = FIRST;
+        let mut entries = Vec::new();
+        for (cdn, count) in self.cdns() {
+            let cdn_name = cdn.name();
+            entries.push(format!(
+                "{{id: {first}, count: {count}, life: offline, cdn: {cdn_name}}}"
+            ));
+            first += count;
+        }
+        entries.join(", ")
+    }
+
+    /// How many channels are on each CDN; the first ones are on the first.
+    fn cdns(self) -> Vec<(Cdn, u32)> {
+        let each = self.channels / self.tencent_one_in;
+        if each == self.channels {
+            return vec![(Cdn::Tencent, each)];
+        }
+        let others = self.channels - 2 * each;
+        vec![
+            (Cdn::Tencent, each),
+            (Cdn::Alibaba, each),
+            (Cdn::Other, others),
+        ]
+    }
+
+    pub fn cdn(self, channel: u32) -> Cdn {
+        let each = self.channels / self.tencent_one_in;
+        match (channel - FIRST) / each {
+            0 => Cdn::Tencent,
+            1 => Cdn::Alibaba,
+            _ => Cdn::Other,
+        }
     }
 
     /// Every broadcast, in the order of their starts. Those that have been going on for a while
@@ -70,6 +130,7 @@ impl Fleet {
         let mut rng = Rng(self.seed);
         let mut free = vec![0; self.channels as usize];
         let mut sessions = Vec::new();
+        let (shortest, longest) = self.minutes;
         for (starts, kind) in self.beginnings(&mut rng) {
             // A fifth of them are on channels that the configuration names.
             let channel = loop {
@@ -90,9 +151,12 @@ impl Fleet {
             };
             match kind {
                 Kind::Usual if starts == 0 => {
-                    add(0, rng.between(5 * MINUTE, 140 * MINUTE));
+                    add(0, rng.between(5 * MINUTE, (longest - 40) * MINUTE));
                 }
-                Kind::Usual => add(starts, starts + rng.between(20 * MINUTE, 3 * HOUR)),
+                Kind::Usual => {
+                    let lasts = rng.between(shortest * MINUTE, longest * MINUTE);
+                    add(starts, starts + lasts);
+                }
                 Kind::Rush => add(starts, starts + rng.between(45 * MINUTE, 75 * MINUTE)),
                 Kind::Flapping => {
                     let until = starts + 20 * MINUTE;
@@ -112,16 +176,18 @@ impl Fleet {
     /// When something begins, in its order.
     fn beginnings(self, rng: &mut Rng) -> Vec<(u64, Kind)> {
         let live = u64::from(self.live);
+        let (shortest, longest) = self.minutes;
         let mut beginnings = vec![(0, Kind::Usual); self.live as usize];
-        // Usual broadcasts take 100 minutes on average, and flapping channels 20.
-        let usual = live * 85 / 100 * self.lasts / (100 * MINUTE);
-        let flapping = live.div_ceil(50) * self.lasts / (20 * MINUTE);
+        // The channels of a rush are live for an hour in four, and flapping ones for 20 minutes.
+        let usual = live - u64::from(self.rush / 4);
+        let usual = usual * self.lasts / ((shortest + longest) / 2 * MINUTE);
+        let flapping = u64::from(self.flapping) * self.lasts / (20 * MINUTE);
         for (count, kind) in [(usual, Kind::Usual), (flapping, Kind::Flapping)] {
             beginnings.extend((0..count).map(|_| (rng.between(1, self.lasts), kind)));
         }
         let mut rush = FIRST_RUSH;
         while rush < self.lasts {
-            let starts = (0..live / 2).map(|_| rush + rng.below(MINUTE));
+            let starts = (0..self.rush).map(|_| rush + rng.below(MINUTE));
             beginnings.extend(starts.map(|at| (at, Kind::Rush)));
             rush += RUSH_EVERY;
         }

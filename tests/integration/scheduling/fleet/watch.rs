@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use polyv_client::clock::Timestamp;
-use polyv_exporter::state::ChannelKey;
-use polyv_exporter::state::LiveState;
+use polyv_exporter::state::{ChannelKey, LiveState, SourceChoice, StreamSource};
+use polyv_simulator::Cdn;
 
 use super::day::{Fleet, HOUR, Session};
+use super::{IDLE_INTERVAL, LIVE_INTERVAL, SETTLE};
 use crate::support::test_env::{BEGINNING, TestEnv, advance};
 
-/// Until then the exporter finds its channels, and what is live already.
-const WARM_UP: u64 = 120_000;
+/// A session's source is settled so long after its start: the choice takes 2 minutes and 30
+/// seconds from the moment at which it is seen.
+const SETTLED_AFTER: u64 = IDLE_INTERVAL + SETTLE + LIVE_INTERVAL;
+/// The most live channels that are looked at in a second; of more, each takes its turn.
+const LOOKS_A_SECOND: u32 = 4_000;
 /// The window of the limit.
 const WINDOW: u64 = 10_000;
 
@@ -30,8 +34,15 @@ pub struct Observations {
     pub starts: Percentiles,
     /// From its end to the moment at which it is not.
     pub ends: Percentiles,
-    /// How old the newest sample of each channel is that is live, each second.
+    /// How old the newest sample of each channel is that is live, each second or some: on
+    /// Tencent's CDN, on Alibaba's and on others once the source is settled.
     pub ages: Percentiles,
+    pub v4_ages: Percentiles,
+    pub snapshot_ages: Percentiles,
+    /// From the start of a channel on another CDN to the source of its samples, where it was seen.
+    pub settled: Percentiles,
+    /// Looks at channels whose source is another one than their CDN has.
+    pub wrong_sources: u64,
     /// How late the most overdue poll is, each second.
     pub lags: Percentiles,
     /// The same at the beginning.
@@ -60,11 +71,14 @@ struct Calls {
     window: VecDeque<u64>,
 }
 
+type Sources = Option<SourceChoice>;
+
 /// A broadcast that is watched.
 struct Observer {
     session: Session,
     key: Option<ChannelKey>,
     seen: bool,
+    is_settled: bool,
 }
 
 // === impl Percentiles ===
@@ -80,6 +94,10 @@ impl Percentiles {
         }
         self.counts[index] += 1;
         self.total += 1;
+    }
+
+    pub fn count(&self) -> u64 {
+        self.total
     }
 
     /// The smallest value that this percentage of all are not above, in milliseconds.
@@ -129,21 +147,22 @@ impl Calls {
 // === impl Observer ===
 
 impl Observer {
-    /// Since when its channel has been in the state that it is said to be in, and the time of
-    /// its newest sample.
-    fn read(&mut self, env: &TestEnv) -> Option<(LiveState, u64, Option<Timestamp>)> {
+    /// Since when its channel has been in the state that it is said to be in, the time of its
+    /// newest sample, and where that comes from.
+    fn read(&mut self, env: &TestEnv) -> Option<(LiveState, u64, Option<Timestamp>, Sources)> {
         let store = env.store();
         if self.key.is_none() {
             self.key = store.find(&self.session.channel.to_string());
         }
         let Some(channel) = store.snapshot(self.key?, env.now()) else {
             // It has no series, since it was not live so far.
-            return Some((LiveState::Unknown, 0, None));
+            return Some((LiveState::Unknown, 0, None, None));
         };
         let since = channel
             .since
             .millis_after(Timestamp::from_millis(BEGINNING));
-        Some((channel.state, since.cast_unsigned(), channel.last_sample))
+        let since = since.cast_unsigned();
+        Some((channel.state, since, channel.last_sample, channel.sources))
     }
 }
 
@@ -154,6 +173,7 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, sessions: &[Session]) -> Observa
     let mut to_come = sessions.iter().peekable();
     let mut live: Vec<Observer> = Vec::new();
     let mut ended: Vec<Observer> = Vec::new();
+    let turns = fleet.live.div_ceil(LOOKS_A_SECOND);
     while env.monotonic_ms() < fleet.lasts {
         advance(1.0).await;
         let now = env.monotonic_ms();
@@ -163,22 +183,26 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, sessions: &[Session]) -> Observa
                 session: *session,
                 key: None,
                 seen: false,
+                is_settled: false,
             });
         }
         for watched in &mut live {
-            observe_live(watched, env, now, &mut seen);
+            let turn = u64::from(watched.session.channel % turns);
+            if !watched.seen || turn == now / 1_000 % u64::from(turns) {
+                observe_live(watched, env, fleet, now, &mut seen);
+            }
         }
         for watched in live.extract_if(.., |watched| watched.session.ends <= now) {
             if watched.seen {
                 ended.push(watched);
-            } else if watched.session.starts >= WARM_UP {
+            } else if watched.session.starts >= fleet.warm_up {
                 seen.missed.push(watched.session);
             }
         }
         ended.retain_mut(|watched| match watched.read(env) {
             // It may be back already.
-            Some((LiveState::Live, since, _)) => since < watched.session.ends,
-            Some((_, since, _)) => {
+            Some((LiveState::Live, since, ..)) => since < watched.session.ends,
+            Some((_, since, ..)) => {
                 seen.ends.add(since.saturating_sub(watched.session.ends));
                 false
             }
@@ -186,7 +210,7 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, sessions: &[Session]) -> Observa
         });
         seen.most_live = seen.most_live.max(live.len());
         seen.live_seconds += live.len();
-        let lags = if now < WARM_UP {
+        let lags = if now < fleet.warm_up {
             &mut seen.early_lags
         } else {
             &mut seen.lags
@@ -195,13 +219,13 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, sessions: &[Session]) -> Observa
         if seen.found.is_none() && env.store().len() == fleet.channels as usize {
             seen.found = Some(now);
         }
-        if now >= WARM_UP && now.is_multiple_of(60_000) {
+        if now >= fleet.warm_up && now.is_multiple_of(60_000) {
             let stretch = env
                 .self_metrics()
                 .get("polyv_exporter_poll_stretch_ratio", &[]);
             seen.stretch = seen.stretch.max(stretch.unwrap());
         }
-        if now >= WARM_UP && now.is_multiple_of(600_000) {
+        if now >= fleet.warm_up && now.is_multiple_of(600_000) {
             let exposed = check_exposure(env, fleet, sessions, now);
             seen.most_exposed = seen.most_exposed.max(exposed);
         }
@@ -210,23 +234,51 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, sessions: &[Session]) -> Observa
 }
 
 /// Looks at a broadcast that is going on, or was until a moment ago.
-fn observe_live(watched: &mut Observer, env: &TestEnv, now: u64, seen: &mut Observations) {
-    let Session { starts, ends, .. } = watched.session;
-    let Some((state, since, newest)) = watched.read(env) else {
+fn observe_live(
+    watched: &mut Observer,
+    env: &TestEnv,
+    fleet: Fleet,
+    now: u64,
+    seen: &mut Observations,
+) {
+    let Session {
+        channel,
+        starts,
+        ends,
+    } = watched.session;
+    let Some((state, since, newest, sources)) = watched.read(env) else {
         return;
     };
     if !watched.seen && state == LiveState::Live && since >= starts {
         watched.seen = true;
-        if starts >= WARM_UP {
+        if starts >= fleet.warm_up {
             seen.starts.add(since - starts);
         }
     }
-    if now >= WARM_UP && now < ends {
-        // There is no sample from before its start.
-        let began = Timestamp::from_millis(BEGINNING + starts.cast_signed());
-        let newest = newest.map_or(began, |newest| newest.max(began));
-        let polyv_now = Timestamp::from_millis(BEGINNING + now.cast_signed());
-        seen.ages.add(polyv_now.since(newest).as_millis() as u64);
+    if now < fleet.warm_up || now >= ends {
+        return;
+    }
+    // There is no sample from before its start.
+    let began = Timestamp::from_millis(BEGINNING + starts.cast_signed());
+    let newest = newest.map_or(began, |newest| newest.max(began));
+    let polyv_now = Timestamp::from_millis(BEGINNING + now.cast_signed());
+    let age = polyv_now.since(newest).as_millis() as u64;
+    let (ages, expected) = match fleet.cdn(channel) {
+        Cdn::Tencent => return seen.ages.add(age),
+        Cdn::Alibaba => (&mut seen.v4_ages, StreamSource::ListStreamInfo),
+        Cdn::Other => (&mut seen.snapshot_ages, StreamSource::Snapshot),
+    };
+    let is_settled = sources.is_some_and(|choice| choice.is_settled);
+    if is_settled && !watched.is_settled {
+        watched.is_settled = true;
+        if starts >= fleet.warm_up {
+            seen.settled.add(now - starts);
+        }
+    }
+    if now >= starts + SETTLED_AFTER {
+        ages.add(age);
+        let source = sources.map(|choice| choice.source);
+        seen.wrong_sources += u64::from(source != Some(expected));
     }
 }
 

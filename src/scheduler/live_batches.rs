@@ -124,14 +124,15 @@ impl LiveBatches {
         self.endpoint.drop_channel(key);
     }
 
-    /// Returns the calls per second that the channels need.
+    /// Returns the calls per second that the channels need: few channels need a call as well.
     #[allow(clippy::cast_precision_loss)] // channels are counted in thousands
     pub(super) fn demand(&self) -> f64 {
-        if self.is_available() {
-            self.rate.max(0.0) / self.call.max_channels() as f64
-        } else {
-            0.0
+        if !self.is_available() || self.members.is_empty() {
+            return 0.0;
         }
+        let channels = self.members.len();
+        let calls = channels.div_ceil(self.call.max_channels()) as f64;
+        calls * self.rate.max(0.0) / channels as f64
     }
 
     /// Returns when the next call is due; `None` while as many as allowed are in flight.

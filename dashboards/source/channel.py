@@ -170,7 +170,7 @@ def over_time(board: build.Dashboard) -> build.Dashboard:
             ),
         ],
         unit="bps",
-        width=24,
+        width=16,
     ).height(10)
     bitrate = parts.dashed(bitrate, "expected", GOOD)
     bitrate = parts.dashed(bitrate, "/.*usual(ly above| level)/", OFF)
@@ -248,7 +248,12 @@ def over_time(board: build.Dashboard) -> build.Dashboard:
         " or that Polyv has no count.",
         [parts.query(of_channel("polyv_channel_viewers"), "viewers")],
         unit="short",
-        width=24,
+        width=8,
+    ).height(10)
+    planned = (
+        f"(time() >= bool {of_channel('polyv_channel_planned_start_timestamp_seconds')})"
+        f" * (time() <= bool ({of_channel('polyv_channel_planned_end_timestamp_seconds')} or vector(Inf)))"
+        f" or 0 * {of_channel('polyv_channel_info')}"
     )
     return (
         board.with_panel(
@@ -258,6 +263,23 @@ def over_time(board: build.Dashboard) -> build.Dashboard:
                 " Prometheus.",
                 [parts.query(f"max({parts.state(OF)})", "state")],
                 parts.STATES,
+                height=4,
+            )
+        )
+        .with_panel(
+            parts.states(
+                "Planned against live",
+                "When a broadcast was planned, and when the channel was live: a late start, an early end and a"
+                " broadcast that goes on show as bars that differ. Where only a start is planned, until it is"
+                " over. Grey means no. A gap means that no exporter answered Prometheus.",
+                [
+                    parts.query(planned, "planned", "A"),
+                    parts.query(f'max(polyv_channel_state{{state="live",{OF}}})', "live", "B"),
+                ],
+                {
+                    "1": models.ValueMappingResult(text="yes", color=GOOD, index=0),
+                    "0": models.ValueMappingResult(text="no", color=OFF, index=1),
+                },
                 height=4,
             )
         )
@@ -340,7 +362,7 @@ def details(board: build.Dashboard) -> build.Dashboard:
         "Whether the channel should be live now, by expect.live or its plan. No means that"
         " nothing is expected.",
         f"{of_channel('polyv_channel_expected_live')} or 0 * {of_channel('polyv_channel_info')}",
-        width=14,
+        width=6,
     ).mappings(
         parts.mapped(
             {
@@ -349,12 +371,21 @@ def details(board: build.Dashboard) -> build.Dashboard:
             }
         )
     )
+    start = parts.number(
+        "Planned start",
+        "The start of the planned broadcast that is running, or else of the next one within 24 hours. No"
+        " data means that none is planned.",
+        f"1000 * {of_channel('polyv_channel_planned_start_timestamp_seconds')}",
+        unit="dateTimeAsIso",
+        width=8,
+    )
     return (
         board.with_panel(streams)
         .with_panel(samples)
         .with_panel(firing)
         .with_panel(polls)
         .with_panel(expected)
+        .with_panel(start)
         .with_panel(transitions)
     )
 

@@ -1,6 +1,7 @@
 //! Hints on what to do about a result.
 
 use super::related_lookups::{RelatedLookups, Samples};
+use super::sources::SourceLookups;
 use polyv_client::{LiveStatus, Outcome};
 
 /// A clock that is further off than this causes other faults as well.
@@ -12,9 +13,10 @@ pub(super) fn for_outcome(
     account: &str,
     samples: Samples,
     related: &RelatedLookups,
+    sources: &SourceLookups,
 ) -> Vec<String> {
     let advice: &[&str] = match outcome {
-        Outcome::Ok if samples == Samples::None => return for_no_samples(related),
+        Outcome::Ok if samples == Samples::None => return for_no_samples(related, sources),
         Outcome::Ok if samples == Samples::Unusable => &[
             "Polyv sent samples, and none of them can be used: their times or values are not as \
              documented. Is poll.time_zone as Polyv's times need it?",
@@ -39,6 +41,9 @@ pub(super) fn for_outcome(
              minutes beyond. Wait that long, and look for other programs that call Polyv from \
              here; divide api.rate_limit among exporters.",
         ],
+        Outcome::Forbidden | Outcome::Rejected if sources.live == Some(true) => {
+            return for_live(sources);
+        }
         Outcome::Forbidden if related.explains() => return for_rejected(account, related),
         Outcome::Forbidden => &[
             "The account may not do this: ask Polyv whether the live API is enabled for it and \
@@ -95,13 +100,33 @@ fn for_rejected(account: &str, related: &RelatedLookups) -> Vec<String> {
     advice
 }
 
-fn for_no_samples(related: &RelatedLookups) -> Vec<String> {
+/// Hints on a live channel of which the first source has no samples.
+fn for_live(sources: &SourceLookups) -> Vec<String> {
+    let advice = match (sources.source(), sources.pushing()) {
+        (Some(source), _) if sources.only_tencent => format!(
+            "Tencent's call has no samples of it, and {source} does: remove `poll.sources: \
+             tencent`, or it stays without series."
+        ),
+        (Some(source), _) => format!(
+            "It is not on Tencent's CDN, or has only just begun. The exporter takes its samples \
+             from {source} once Tencent's call has had none for 2 minutes."
+        ),
+        (None, Some(false)) => "The channel is live and nothing is pushed: look at the encoder. \
+                                The status can be set without a push."
+            .to_owned(),
+        (None, _) => "The channel is live, and no source has samples of it: it has only just \
+                      begun, or the account is not offered the calls for its CDN."
+            .to_owned(),
+    };
+    vec![advice]
+}
+
+fn for_no_samples(related: &RelatedLookups, sources: &SourceLookups) -> Vec<String> {
+    if sources.source().is_some() {
+        return for_live(sources);
+    }
     match &related.status {
-        Some(Ok(LiveStatus::Live)) => vec![
-            "The channel is live and Polyv has no samples of its stream: it probably is not on \
-             Tencent's CDN, or has only just begun."
-                .to_owned(),
-        ],
+        Some(Ok(LiveStatus::Live)) => for_live(sources),
         Some(status) => {
             let status = match status {
                 Ok(status) => status.to_string(),
@@ -118,8 +143,8 @@ fn for_no_samples(related: &RelatedLookups) -> Vec<String> {
                 .to_owned(),
         ],
         None => vec![
-            "Polyv has no samples of this channel's stream; try again in a minute. A channel \
-             that is not on Tencent's CDN never has any."
+            "Polyv has no samples of this channel's stream from any source; try again in a \
+             minute."
                 .to_owned(),
         ],
     }

@@ -6,9 +6,13 @@ use serde::Serialize;
 
 use super::hints;
 use super::related_lookups::{RelatedLookups, Samples};
+use super::sources::{SourceLookups, SourceReport};
 use crate::commands::api_session::ApiSession;
 use polyv_client::clock::Timestamp;
 use polyv_client::{Error, Outcome, RawSample, StreamInfo};
+
+/// The stream that a snapshot is a sample of, as in the metrics.
+const SNAPSHOT_STREAM: &str = "ingest";
 
 /// What a probe found. Its JSON is documented in `docs/probe.md`.
 #[derive(Debug, Serialize)]
@@ -26,6 +30,17 @@ pub(super) struct Report {
     pub(super) error: Option<String>,
     /// Polyv's clock minus this host's.
     pub(super) clock_skew_seconds: Option<f64>,
+    /// The source that the exporter settles on; `None` where none has a sample.
+    pub(super) source: Option<&'static str>,
+    pub(super) sources: Vec<SourceReport>,
+    /// Whether a stream is pushed to the live channel; `None` where Polyv does not say.
+    pub(super) pushing: Option<bool>,
+    /// The CDN's node that receives the push.
+    pub(super) ingest_node: Option<String>,
+    /// `lfr`, as Polyv reports it.
+    pub(super) lost_frames: Option<f64>,
+    pub(super) viewers: Option<u64>,
+    /// Those of the source.
     pub(super) streams: Vec<StreamReport>,
     /// Samples of the response that could not be read.
     pub(super) unreadable_samples: usize,
@@ -58,6 +73,7 @@ impl Report {
     pub(super) fn new(
         session: &ApiSession<'_>,
         result: Result<StreamInfo, Error>,
+        sources: SourceLookups,
         related: &RelatedLookups,
     ) -> Self {
         let (outcome, error, info) = match result {
@@ -65,7 +81,7 @@ impl Report {
             Err(error) => (error.outcome(), Some(error), StreamInfo::default()),
         };
         let requested_at = session.clock.now().server_time;
-        let (streams, unreadable_samples) = streams(&info, requested_at);
+        let (mut streams, unreadable_samples) = streams(&info, requested_at);
         let samples = match (&info.samples[..], &streams[..]) {
             ([], _) => Samples::None,
             (_, []) => Samples::Unusable,
@@ -73,8 +89,12 @@ impl Report {
         };
         let account = &session.account.name;
         let clock_skew_seconds = session.clock.skew(Duration::MAX).map(|skew| skew.seconds);
-        let mut advice = hints::for_outcome(outcome, account, samples, related);
+        let mut advice = hints::for_outcome(outcome, account, samples, related, &sources);
         advice.extend(hints::for_clock(clock_skew_seconds));
+        if streams.is_empty() {
+            streams = other_streams(&sources, requested_at);
+        }
+        let pushed = sources.pushed.as_ref();
         let mut channels = session.account.channels.iter();
         let channel = channels.find(|channel| *channel.id == *session.channel_id);
         Self {
@@ -85,6 +105,8 @@ impl Report {
             state: match outcome {
                 Outcome::Ok => "live",
                 Outcome::NotLive => "not_live",
+                // Polyv refuses the first call, and another one says it.
+                _ if sources.live == Some(true) => "live",
                 _ => "unknown",
             },
             outcome: outcome.as_str(),
@@ -92,6 +114,12 @@ impl Report {
                 .filter(|_| !outcome.is_success())
                 .map(|error| error.to_string()),
             clock_skew_seconds,
+            source: sources.source(),
+            pushing: sources.pushing(),
+            ingest_node: pushed.and_then(|pushed| pushed.ingest_node.clone()),
+            lost_frames: pushed.and_then(|pushed| pushed.lost_frames.number()),
+            viewers: sources.viewers,
+            sources: sources.reports,
             streams,
             unreadable_samples,
             advice,
@@ -102,6 +130,23 @@ impl Report {
     pub(super) fn is_success(&self) -> bool {
         self.state != "unknown"
     }
+}
+
+/// The streams of the other sources: samples of the v4 call, else a snapshot.
+fn other_streams(sources: &SourceLookups, now: Timestamp) -> Vec<StreamReport> {
+    let (v4, _) = streams(&sources.v4, now);
+    let snapshot = sources.pushed.as_ref().filter(|_| v4.is_empty());
+    let snapshot = snapshot.map(|pushed| StreamReport {
+        stream: SNAPSHOT_STREAM.to_owned(),
+        newest_sample_age_seconds: 0.0,
+        samples: vec![SampleReport {
+            time: now,
+            video_bitrate_bps: pushed.bitrate.number(),
+            video_framerate_fps: pushed.video_framerate.number(),
+            audio_framerate_fps: None,
+        }],
+    });
+    v4.into_iter().chain(snapshot).collect()
 }
 
 /// The samples by stream and time, and how many could not be read.

@@ -37,6 +37,7 @@ pub(super) fn write(report: &Report, zone: FixedOffset) -> String {
         let count = report.unreadable_samples;
         _ = writeln!(out, "  {count} samples can't be read and are left out");
     }
+    write_sources(report, &mut out);
     for stream in &report.streams {
         write_stream(stream, report.requested_at, zone, &mut out);
     }
@@ -44,6 +45,43 @@ pub(super) fn write(report: &Report, zone: FixedOffset) -> String {
         _ = writeln!(out, "→ {advice}");
     }
     out
+}
+
+/// What each source has, what is pushed, and how many are watching.
+fn write_sources(report: &Report, out: &mut String) {
+    for source in &report.sources {
+        let found = match (
+            &source.error,
+            source.samples,
+            source.newest_sample_age_seconds,
+        ) {
+            (Some(error), ..) => error.clone(),
+            (None, 0, _) if source.outcome == "ok" => "no samples".to_owned(),
+            (None, 0, _) => source.outcome.replace('_', " "),
+            (None, count, Some(age)) => format!("{count} samples, the newest {age:.0} s old"),
+            (None, _, None) => "a stream".to_owned(),
+        };
+        let chosen = if report.source == Some(source.source) {
+            "*"
+        } else {
+            " "
+        };
+        _ = writeln!(out, " {chosen}{:<17} {found}", source.source);
+    }
+    match report.pushing {
+        Some(true) => {
+            let node = report.ingest_node.as_deref();
+            let node = node.map_or(String::new(), |node| format!(" to {node}"));
+            let lost = report.lost_frames;
+            let lost = lost.map_or(String::new(), |lost| format!(", lost frames {lost}"));
+            _ = writeln!(out, "  a stream is pushed{node}{lost}");
+        }
+        Some(false) => _ = writeln!(out, "  nothing is pushed"),
+        None => {}
+    }
+    if let Some(viewers) = report.viewers {
+        _ = writeln!(out, "  {viewers} watching");
+    }
 }
 
 fn write_stream(stream: &StreamReport, now: Timestamp, zone: FixedOffset, out: &mut String) {

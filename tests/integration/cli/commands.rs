@@ -558,6 +558,48 @@ channels: [{id: 3880533, bitrate_bps: 1157120, video_framerate_fps: 13, audio_fr
 }
 
 #[tokio::test]
+async fn probe_command_tries_all_sources_of_a_live_channel() {
+    let polyv = SimulatorServer::start(
+        "noise: 0
+channels:
+- {id: 1, cdn: other, ingest_node: 203.0.113.7, lost_frames: 0.02, viewers: 310}
+- {id: 2, life: offline}",
+    )
+    .await;
+    let config = quick_config(polyv.address, "[{id: 1}, {id: 2}]");
+    let (status, text) = probe(&polyv, &config, &["1"]).await;
+    assert_eq!(status, Some(0), "{text}");
+    for part in [
+        "  tencent           no samples",
+        "  list_stream_info  no samples",
+        " *snapshot          a stream",
+        "a stream is pushed to 203.0.113.7, lost frames 0.02",
+        " watching",
+        "Stream ingest",
+        "1200 kbit/s",
+    ] {
+        assert!(text.contains(part), "{part}:\n{text}");
+    }
+    let (_, text) = probe(&polyv, &config, &["1", "--output=json"]).await;
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["source"], "snapshot");
+    assert_eq!(report["pushing"], true);
+    assert_eq!(report["ingest_node"], "203.0.113.7");
+    assert_eq!(report["lost_frames"], 0.02);
+    assert!((300..320).contains(&report["viewers"].as_u64().unwrap()));
+    let samples = report["sources"].as_array().unwrap().iter();
+    let samples = samples.map(|source| source["samples"].as_u64().unwrap());
+    assert_eq!(samples.collect::<Vec<_>>(), [0, 0, 1]);
+    assert!(report["streams"][0]["samples"][0]["audio_framerate_fps"].is_null());
+    assert!(!text.contains("inAddress") && !text.contains("streamName"));
+
+    _ = polyv.simulator.take_requests();
+    let (_, text) = probe(&polyv, &config, &["2", "--output=json"]).await;
+    assert!(text.contains("\"sources\": []"), "{text}");
+    assert_eq!(polyv.simulator.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn probe_command_gives_a_remedy_for_each_failure() {
     let polyv = SimulatorServer::start(
         "channels:
@@ -565,16 +607,43 @@ async fn probe_command_gives_a_remedy_for_each_failure() {
 - {id: 2, life: deleted}
 - {id: 3, exists_in_account: other}
 - {id: 4, life: empty}
-- {id: 5}",
+- {id: 5}
+- {id: 6, cdn: other}
+- {id: 7, cdn: alibaba}",
     )
     .await;
     let config = quick_config(polyv.address, "[{id: 1}]");
+    let only_tencent = config.replace("poll: {", "poll: {sources: tencent, ");
+    assert_ne!(only_tencent, config);
     let wrong = config.replace("app_secret: simulated-secret", "app_secret: wrong");
     for (channel, config, fault, expected, advice) in [
         ("1", &config, "", 0, "not live"),
         ("2", &config, "", 1, "The channel was deleted"),
         ("3", &config, "", 1, "but is not the account `main`'s"),
-        ("4", &config, "", 0, "probably is not on Tencent's CDN"),
+        ("4", &config, "", 0, "live and nothing is pushed"),
+        ("6", &config, "", 0, "takes its samples from snapshot"),
+        (
+            "7",
+            &config,
+            "",
+            0,
+            "takes its samples from list_stream_info",
+        ),
+        ("6", &only_tencent, "", 0, "remove `poll.sources: tencent`"),
+        (
+            "6",
+            &config,
+            "{trouble: forbidden, endpoints: [stream_info]}",
+            0,
+            "takes its samples from snapshot",
+        ),
+        (
+            "6",
+            &config,
+            "{trouble: error_500, endpoints: [streams, stream_info_v4, viewers]}",
+            0,
+            "no source has samples of it",
+        ),
         ("9", &config, "", 1, "not the account `main`'s"),
         ("5", &wrong, "", 1, "have to belong together"),
         (

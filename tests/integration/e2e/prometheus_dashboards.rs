@@ -165,8 +165,11 @@ troubles:
 
 fn config(polyv: &SimulatorServer, recordings: &Path) -> String {
     let expect = "{live: true, video_bitrate_bps: 1200000, video_framerate_fps: 15, audio_framerate_fps: 43}";
+    // An hour's broadcast at each hour: one is always planned.
+    let planned = "schedule: [{cron: '0 * * * *', duration: 1h}]";
+    let of_planned = expect.replace("live: true, ", "");
     let of_main = format!(
-        "[{{id: 1, expect: {{content: camera}}}}, {{id: 2, expect: {{live: true}}}}, {{id: 3}}, {{id: 4}}, {{id: 5, expect: {expect}}}, {{id: 6}}, {{id: 7}}, \
+        "[{{id: 1, expect: {{content: camera}}}}, {{id: 2, expect: {{live: true}}}}, {{id: 3}}, {{id: 4}}, {{id: 5, {planned}, expect: {of_planned}}}, {{id: 6}}, {{id: 7}}, \
          {{id: 8}}, {{id: 9}}, {{id: 10, expect: {expect}}}]"
     );
     format!(

@@ -1,6 +1,7 @@
 //! Whether Polyv takes what a first configuration says.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -10,6 +11,10 @@ use crate::commands::api_session::ApiSession;
 use crate::commands::probe;
 use crate::config::Config;
 use polyv_client::{ChannelPageRequest, Client, Error, Outcome, Permit, Range};
+
+/// How much of a channel's history is requested: little, but Polyv refuses an empty range, and no
+/// clock is exact.
+const LOOKBACK: Duration = Duration::from_secs(60);
 
 /// Sends a call for each channel, or for the first page of the account's channels, and returns what
 /// was found, for a person.
@@ -47,7 +52,7 @@ async fn listed(session: &ApiSession<'_>, ids: &[String]) -> Result<String, Comm
     let mut refusals = Vec::new();
     for id in ids {
         let info = async |client: &Client, permit: Permit| {
-            let range = Range::since(session.clock.now().server_time);
+            let range = Range::since(session.clock.now().server_time - LOOKBACK);
             client.stream_info(permit, id, range).await
         };
         let state = match session.read(info).await {

@@ -545,14 +545,18 @@ fn rendered_configurations_are_valid() {
                     &channels
                 };
                 let here = directory.path().to_str().unwrap();
-                let content = text(content).replace("/run/secrets/polyv", here);
+                let content = ["/run/secrets/polyv", "/run/secrets/victoria"]
+                    .iter()
+                    .fold(text(content).to_owned(), |content, mount| {
+                        content.replace(mount, here)
+                    });
                 std::fs::write(folder.join(name), content).unwrap();
                 if is_config {
                     config = folder.join(name);
                 }
             }
         }
-        for name in ["main", "second"] {
+        for name in ["main", "second", "password"] {
             std::fs::write(directory.path().join(name), "s\n").unwrap();
         }
         let checked = run(polyv_exporter().arg("check-config").arg(&config));
@@ -592,10 +596,12 @@ async fn pods_record_on_their_claims() {
             simulated(polyv.address),
         );
         let (_program, address) = start_as(&pod, "polyv-exporter-0").await;
-        let url = format!("http://{address}/metrics");
-        let response = client().get(url).send().await.unwrap();
-        let scrape = Scrape::parse(&response.text().await.unwrap());
-        assert_eq!(scrape.all("polyv_recorder_up", &[])[0].value, 1.0);
+        until("it records", async || {
+            let metrics = client().get(format!("http://{address}/metrics"));
+            let text = metrics.send().await.unwrap().text().await.unwrap();
+            Scrape::parse(&text).all("polyv_recorder_up", &[])[0].value == 1.0
+        })
+        .await;
         let recorded = std::fs::read_dir(pod.path("/var/lib/polyv-exporter"));
         assert!(recorded.unwrap().count() > 0);
     }

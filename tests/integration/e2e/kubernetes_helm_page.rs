@@ -150,6 +150,7 @@ fn documented_values_add_to_ones_own() {
         ("my-values.yaml", ("Deployment", 1)),
         ("two.yaml", ("Deployment", 2)),
         ("shards.yaml", ("StatefulSet", 3)),
+        ("recorder.yaml", ("Deployment", 1)),
         ("web-config.yaml", ("Deployment", 1)),
     ] {
         let rendered = render(&[own, &files[name]]).unwrap();
@@ -167,5 +168,5 @@ fn documented_values_add_to_ones_own() {
         );
         assert!(notes.contains(&status), "{notes}");
     }
-    assert_eq!(files.len(), 4);
+    assert_eq!(files.len(), 5);
 }

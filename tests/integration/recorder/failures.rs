@@ -44,12 +44,9 @@ impl SmallDisk {
         let mut other = std::fs::File::create(&path).unwrap();
         let mut length = 65_536;
         while length > 0 {
-            match other.write(&vec![1; length]) {
-                Ok(_) => {}
-                Err(error) => {
-                    assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
-                    length /= 2;
-                }
+            if let Err(error) = other.write_all(&vec![1; length]) {
+                assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+                length /= 2;
             }
         }
         path

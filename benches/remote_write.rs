@@ -24,6 +24,7 @@ use polyv_exporter::remote_write::{RecorderLog, RemoteWriters};
 use polyv_exporter::scheduler::freshness_policy;
 use polyv_exporter::state::{ChannelKey, ChannelMeta, ChannelStore, Exposure, UpdateSubscriber};
 use polyv_exporter::telemetry::Metrics;
+use procfs::WithCurrentSystemInfo;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -204,8 +205,16 @@ fn used() -> f64 {
     ticks as f64 / procfs::ticks_per_second() as f64
 }
 
+/// The process's memory in MiB.
+fn memory() -> f64 {
+    let this = procfs::process::Process::myself().unwrap();
+    let bytes = this.stat().unwrap().rss_bytes().get();
+    bytes as f64 / f64::from(1 << 20)
+}
+
 fn steady(url: &str) {
     let mut bench = Bench::new(url);
+    let memory_before = memory();
     let (runtime, shutdown) = bench.send();
     bench.poll_until(|bench, elapsed| elapsed.as_secs() > 10 && bench.metric(PENDING) < 20_000.0);
     let before = used();
@@ -217,11 +226,12 @@ fn steady(url: &str) {
     lags.sort_by(f64::total_cmp);
     let share = |part: usize| lags.get((lags.len() - 1) * part / 100).copied().unwrap();
     println!(
-        "10,000 live channels, 2,000 samples a second: behind by {:.1} s (median), {:.1} s (99 %), {:.1} s (most); sending takes {:.1} % of a core",
+        "10,000 live channels, 2,000 samples a second: behind by {:.1} s (median), {:.1} s (99 %), {:.1} s (most); sending takes {:.1} % of a core and {:.1} MiB",
         share(50),
         share(99),
         share(100),
         (used() - before) / MEASURED.as_secs_f64() * 100.0,
+        memory() - memory_before,
     );
     shutdown.cancel();
     bench.end(runtime);
@@ -237,6 +247,7 @@ fn catch_up(url: &str) {
         "recording an hour of 10,000 channels took {:.0} s",
         begin.elapsed().as_secs_f64()
     );
+    let memory_before = memory();
     let (runtime, shutdown) = bench.send();
     let before = used();
     let mut took = Duration::ZERO;
@@ -245,9 +256,10 @@ fn catch_up(url: &str) {
         elapsed.as_secs() > 3 && bench.lag() < 5.0
     });
     println!(
-        "the receiver was away for an hour: caught up after {:.0} s, with {:.0} % of a core",
+        "the receiver was away for an hour: caught up after {:.0} s, with {:.0} % of a core and {:.1} MiB",
         took.as_secs_f64(),
         (used() - before) / took.as_secs_f64() * 100.0,
+        memory() - memory_before,
     );
     shutdown.cancel();
     bench.end(runtime);

@@ -54,7 +54,7 @@ struct Counts {
 struct Limits {
     /// The failing channels, at least.
     failing: usize,
-    /// One of so many of the node's channels fails, at least.
+    /// One of this many of the node's channels fails, at least.
     one_failing_of: usize,
     /// Fewer of a hundred channels of the account's other nodes fail.
     failing_others_percent: usize,
@@ -237,7 +237,7 @@ mod tests {
     }
 
     impl Fleet {
-        /// A healthy account: so many channels on node `a`, and on node `b`.
+        /// A healthy account: some channels on node `a`, and some on node `b`.
         fn healthy(on_a: u64, on_b: u64) -> Self {
             let mut fleet = Self::default();
             for channel in 0..on_a {

@@ -138,7 +138,9 @@ impl Poller {
                 LiveCall::Viewers => !poll.viewers_interval.is_zero(),
                 LiveCall::Streams | LiveCall::StreamInfoV4 => uses_others,
             };
-            account.live_calls.get_mut(call).set_enabled(is_enabled);
+            let calls = account.live_calls.get_mut(call);
+            calls.set_max_in_flight(self.config.api.max_in_flight);
+            calls.set_enabled(is_enabled);
             if is_enabled {
                 let metrics = &self.context.metrics;
                 metrics.begin_endpoint(&account.name, call.endpoint());

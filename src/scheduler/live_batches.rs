@@ -25,6 +25,8 @@ pub(super) struct LiveBatches {
     members: HashMap<ChannelKey, Member>,
     due: BTreeSet<(VirtualInstant, ChannelKey)>,
     in_flight: usize,
+    /// The most calls in flight: where they are slow, the polls go on.
+    max_in_flight: usize,
     /// The sum of the members' rates, in channels per second.
     rate: f64,
 }
@@ -39,8 +41,8 @@ struct Member {
     waits: bool,
 }
 
-/// The most calls of one kind and account in flight: where they are slow, the others go on.
-const MAX_IN_FLIGHT: usize = 16;
+/// The share of `api.max_in_flight` that calls of one kind may take: an eighth.
+const MAX_IN_FLIGHT_DIVISOR: usize = 8;
 /// The channels of a canary: few, since each refusal of it costs a call.
 const CANARY_CHANNELS: usize = 2;
 /// The interval that a trial counts for.
@@ -56,6 +58,7 @@ impl LiveBatches {
             members: HashMap::new(),
             due: BTreeSet::new(),
             in_flight: 0,
+            max_in_flight: 1,
             rate: 0.0,
         }
     }
@@ -63,11 +66,18 @@ impl LiveBatches {
     /// Turns the calls on or off.
     pub(super) fn set_enabled(&mut self, enabled: bool) {
         if self.endpoint.is_enabled() != enabled {
-            let in_flight = self.in_flight;
-            *self = Self::new(self.call);
-            self.endpoint = BatchEndpoint::new(enabled);
-            self.in_flight = in_flight;
+            *self = Self {
+                endpoint: BatchEndpoint::new(enabled),
+                in_flight: self.in_flight,
+                max_in_flight: self.max_in_flight,
+                ..Self::new(self.call)
+            };
         }
+    }
+
+    /// Sets how many calls of all kinds may be in flight.
+    pub(super) fn set_max_in_flight(&mut self, of_all_kinds: usize) {
+        self.max_in_flight = (of_all_kinds / MAX_IN_FLIGHT_DIVISOR).max(1);
     }
 
     pub(super) fn is_available(&self) -> bool {
@@ -137,7 +147,7 @@ impl LiveBatches {
 
     /// Returns when the next call is due; `None` while as many as allowed are in flight.
     pub(super) fn next_due(&self) -> Option<VirtualInstant> {
-        if self.in_flight >= MAX_IN_FLIGHT {
+        if self.in_flight >= self.max_in_flight {
             return None;
         }
         let regular = self.due.first().filter(|_| self.is_available());

@@ -151,7 +151,7 @@ pub(super) const ACTIONS: [Action; 5] = [
         effects: &[
             effect("in 15 s", Place::Metrics, "the values are as before"),
             effect("in 15 s", Place::StatusPage, "Main stage is well"),
-            effect("in 2 min", Place::Alert, "what had fired is resolved"),
+            effect("in 1 min", Place::Alert, "what had fired is resolved"),
             effect(
                 "in 15 s",
                 Place::Report,

@@ -64,7 +64,7 @@ impl Inputs {
             Channels::Discovered
         } else if arguments.channels.is_empty() {
             let question = "ids of channels (empty: discover all of the account): ";
-            repeat(prompt, question, |text| channels(text))?
+            repeat(prompt, question, channels)?
         } else {
             channels(&arguments.channels.join(",")).map_err(wrong("channels"))?
         };

@@ -5,6 +5,7 @@ mod inputs;
 mod new_file;
 mod prompt;
 
+use std::fmt::Write;
 use std::path::Path;
 
 use super::runtime::block_on;
@@ -31,10 +32,10 @@ pub(super) fn run(arguments: &InitArgs) -> Result<(), CommandError> {
         )));
     }
     let inputs = Inputs::collect(arguments, &mut Terminal::new())?;
-    let secret = inputs.new_secret.as_ref().map(|secret| {
-        let path = inputs.app_secret_file.clone();
-        NewFile::write(path, 0o600, &format!("{secret}\n"))
-    });
+    let secret = inputs
+        .new_secret
+        .as_ref()
+        .map(|secret| NewFile::write(&inputs.app_secret_file, 0o600, &format!("{secret}\n")));
     let secret = secret.transpose()?;
     let text = configuration(&inputs);
     let source = Source::text(&file.to_string_lossy(), &text);
@@ -42,7 +43,7 @@ pub(super) fn run(arguments: &InitArgs) -> Result<(), CommandError> {
         .load()
         .map_err(CommandError::faulty("configuration"))?;
     let found = block_on(async { check::with_polyv(&config, &inputs.channels).await })?;
-    let written = NewFile::write(file.clone(), 0o644, &text)?;
+    let written = NewFile::write(file, 0o644, &text)?;
     output::show(&(found + &next_steps(file)))?;
     written.keep();
     if let Some(secret) = secret {
@@ -83,7 +84,7 @@ fn channels(channels: &Channels) -> String {
         Channels::Listed(ids) => {
             let mut text = "    channels:\n".to_owned();
             for (index, id) in ids.iter().enumerate() {
-                text.push_str(&format!("      - id: {}\n", quoted(id)));
+                _ = writeln!(text, "      - id: {}", quoted(id));
                 if index == 0 {
                     text.push_str(expectations);
                 }

@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -21,13 +21,13 @@ impl NewFile {
     ///
     /// # Errors
     /// It exists, or can't be written.
-    pub(super) fn write(path: PathBuf, mode: u32, text: &str) -> anyhow::Result<Self> {
+    pub(super) fn write(path: &Path, mode: u32, text: &str) -> anyhow::Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(mode);
         let failed = || format!("{} can't be written", path.display());
-        let mut file = options.open(&path).with_context(failed)?;
+        let mut file = options.open(path).with_context(failed)?;
         let written = Self {
-            path: path.clone(),
+            path: path.to_owned(),
             kept: false,
         };
         file.write_all(text.as_bytes())

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::json::{decode_data, is_object, raw_text};
 use crate::limiter::Permit;
 use crate::numeric_field::NumericField;
+use crate::sample_time::milliseconds;
 
 const SESSIONS_PATH: &str = "/live/v4/channel/session/new/list";
 const START_TIMES_PATH: &str = "/live/v4/channel/basic/list";
@@ -67,9 +68,6 @@ struct RawChannel<'a> {
     #[serde(borrow)]
     start_time: Option<&'a RawValue>,
 }
-
-/// 13-digit milliseconds: from 2001 to 2286.
-const THIRTEEN_DIGITS: std::ops::Range<f64> = 1e12..1e13;
 
 impl Client {
     /// A page of the planned sessions of all channels; pages count from 1.
@@ -145,11 +143,11 @@ fn decode(
         return Err(Error::unexpected_data(format!("{expected} was expected")));
     };
     let broadcasts = items.into_iter().filter_map(|(channel_id, start, end)| {
-        let start = millis(start)?;
+        let start = milliseconds(start)?;
         Some(ChannelPlan {
             channel_id: raw_text(channel_id),
             start,
-            end: millis(end).filter(|end| *end > start),
+            end: milliseconds(end).filter(|end| *end > start),
         })
     });
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
@@ -157,14 +155,6 @@ fn decode(
         pages: pages as u32,
         broadcasts: broadcasts.collect(),
     })
-}
-
-/// 13-digit milliseconds; 0, `null` and a missing value stand for no time.
-fn millis(raw: Option<&RawValue>) -> Option<Timestamp> {
-    let millis = NumericField::parse_json(raw).number()?;
-    #[allow(clippy::cast_possible_truncation)] // 13 digits fit
-    let time = Timestamp::from_millis(millis as i64);
-    THIRTEEN_DIGITS.contains(&millis).then_some(time)
 }
 
 #[cfg(test)]

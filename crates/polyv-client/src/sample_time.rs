@@ -20,6 +20,14 @@ pub enum SampleTime {
 /// 13-digit milliseconds: from 2001 to 2286.
 const THIRTEEN_DIGITS: std::ops::Range<f64> = 1e12..1e13;
 
+/// 13-digit milliseconds; 0, `null` and a missing value stand for no time.
+pub(crate) fn milliseconds(raw: Option<&RawValue>) -> Option<Timestamp> {
+    let millis = NumericField::parse_json(raw).number()?;
+    #[allow(clippy::cast_possible_truncation)] // 13 digits fit
+    let time = Timestamp::from_millis(millis as i64);
+    THIRTEEN_DIGITS.contains(&millis).then_some(time)
+}
+
 impl SampleTime {
     /// Decodes a sample's time.
     ///
@@ -32,11 +40,8 @@ impl SampleTime {
         time: Option<&RawValue>,
         zone: FixedOffset,
     ) -> Self {
-        if let NumericField::Number(millis) = NumericField::parse_json(timestamp)
-            && THIRTEEN_DIGITS.contains(&millis)
-        {
-            #[allow(clippy::cast_possible_truncation)] // 13 digits fit
-            return Self::At(Timestamp::from_millis(millis as i64));
+        if let Some(time) = milliseconds(timestamp) {
+            return Self::At(time);
         }
         let raw = time.map_or("", RawValue::get);
         match string_content(raw) {

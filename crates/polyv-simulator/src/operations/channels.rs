@@ -14,7 +14,7 @@ use crate::request::Parameters;
 
 pub(super) const DEFAULT_PAGE_SIZE: usize = 10;
 pub(super) const MAX_PAGE_SIZE: usize = 1000;
-/// The orders of the list. Channels have no start time here: they are in the order of their ids.
+/// The orders of the list; channels without a start time come before all others.
 pub(super) const ORDERS: [&str; 3] = ["startTimeDesc", "startTimeAsc", "channelCreatedTimeDesc"];
 /// The category of all channels.
 const CATEGORY: &str = "1";
@@ -102,6 +102,9 @@ pub(super) fn page(request: &SignedCall<'_>, channels: &mut Channels) -> Operati
         .collect();
     // Ids increase with time. The map has those of one length in order.
     known.sort_by_key(|channel| channel.spec.id.len());
+    if order.is_some_and(|order| order.starts_with("startTime")) {
+        known.sort_by_key(|channel| channel.plans.start_time());
+    }
     if order.is_some_and(|order| order.ends_with("Desc")) {
         known.reverse();
     }

@@ -92,3 +92,21 @@ async fn default_account_suits_the_official_command_line_and_keeps_its_former_ap
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn channel_list_is_ordered_by_the_start_that_viewers_see() {
+    const CHANNEL_LIST: &str = "/live/v4/channel/simple/list";
+    let simulator =
+        simulator("channels: [{id: 1, start_time: 2h}, {id: 2, start_time: 1h}, {id: 3}]");
+    let ids = |order: &str| -> Vec<String> {
+        let page = json(&simulator, CHANNEL_LIST, &format!("orderBy={order}"));
+        let contents = page["data"]["contents"].as_array().unwrap();
+        let ids = contents
+            .iter()
+            .map(|channel| channel["channelId"].as_str().unwrap());
+        ids.map(str::to_owned).collect()
+    };
+    assert_eq!(ids("startTimeAsc"), ["3", "2", "1"]);
+    assert_eq!(ids("startTimeDesc"), ["1", "2", "3"]);
+    assert_eq!(ids("channelCreatedTimeDesc"), ["3", "2", "1"]);
+}

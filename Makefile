@@ -46,7 +46,7 @@ bench-recorder: ## Measures what recording costs: processor, memory, disk (4 min
 	cargo bench --locked --bench recorder
 
 .PHONY: recorder-kill
-recorder-kill: ## Kills a recording exporter 200 times in a broadcast and compares all copies (30 minutes; needs victoria-metrics and prometheus)
+recorder-kill: ## Kills a recording exporter 200 times in a broadcast and compares all copies (50 minutes; needs victoria-metrics and prometheus)
 	POLYV_KILL_ROUNDS=200 cargo test --locked --test integration killed_exporter -- --nocapture
 
 .PHONY: docs

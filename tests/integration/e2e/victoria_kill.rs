@@ -49,7 +49,7 @@ async fn kill_in_broadcast(
     for round in 0..rounds {
         between(&mut rng).await;
         let exporter = Exporter::start(config).await;
-        let up = Duration::from_millis(rng.u64(1_000..3_000));
+        let up = Duration::from_millis(rng.u64(1_000..7_000));
         let before_fault = up.mul_f64(rng.f64());
         tokio::time::sleep(before_fault).await;
         if let Some(fault) = FAULTS.get(rng.usize(0..2 * FAULTS.len())) {
@@ -71,7 +71,9 @@ async fn kill_in_broadcast(
     }
     between(&mut rng).await;
     let exporter = Exporter::start(config).await;
-    let samples = until_complete(polyv, recording, first, &exporter).await;
+    // Each start leaves a gap to fill, and a failed call is repeated after 5 minutes.
+    let deadline = Duration::from_secs(60) + Duration::from_secs(5) * rounds;
+    let samples = until_complete(polyv, recording, first, deadline, &exporter).await;
     println!("{rounds} rounds, {samples} samples");
     exporter
 }

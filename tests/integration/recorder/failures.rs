@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::exporter_process::{Exporter, polyv_exporter, run, text_of};
+use crate::support::exporter_process::{DEADLINE, Exporter, polyv_exporter, run, text_of};
 use crate::support::recording::{export, recording_config, until_complete};
 use crate::support::scrape::Scrape;
 use crate::support::simulator_server::SimulatorServer;
@@ -105,7 +105,7 @@ async fn recording_pauses_while_its_disk_is_full_or_read_only() {
         })
         .await;
     // What came meanwhile is requested again.
-    until_complete(&polyv, &recording, None, &exporter).await;
+    until_complete(&polyv, &recording, None, DEADLINE, &exporter).await;
     exporter.program.signal("TERM");
     assert!(exporter.program.ended().await.success());
 
@@ -122,7 +122,7 @@ async fn recording_pauses_while_its_disk_is_full_or_read_only() {
             is_recording(scrape) && recorded_samples(scrape) > 0.0
         })
         .await;
-    until_complete(&polyv, &recording, None, &exporter).await;
+    until_complete(&polyv, &recording, None, DEADLINE, &exporter).await;
 }
 
 #[tokio::test]

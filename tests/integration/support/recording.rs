@@ -13,7 +13,7 @@ use super::simulator_server::SimulatorServer;
 /// its first poll requests a second of history.
 pub fn recording_config(polyv: &SimulatorServer, directory: &Path) -> String {
     format!(
-        "api: {{base_url: 'http://{}', timeout: 1s}}
+        "api: {{base_url: 'http://{}', timeout: 3s}}
 poll: {{live_interval: 1s, idle_interval: 1s, lookback: 1s}}
 recorder: {{path: '{}'}}
 accounts:
@@ -83,6 +83,7 @@ pub async fn until_complete(
     polyv: &SimulatorServer,
     recording: &Path,
     first: Option<i64>,
+    deadline: Duration,
     exporter: &Exporter,
 ) -> usize {
     let begin = Instant::now();
@@ -105,7 +106,7 @@ pub async fn until_complete(
             return rows.len();
         }
         assert!(
-            begin.elapsed() < Duration::from_secs(60),
+            begin.elapsed() < deadline,
             "missing: {missing:?}\nnever sent: {unknown:?}\n{}\n{}",
             exporter.scrape().await.text,
             exporter.program.log()

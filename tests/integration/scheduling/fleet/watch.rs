@@ -11,7 +11,7 @@ use super::day::{Fleet, HOUR, Session};
 use super::{IDLE_INTERVAL, LIVE_INTERVAL, SETTLE};
 use crate::support::test_env::{BEGINNING, TestEnv, advance};
 
-/// A session's source is settled so long after its start: the choice takes 2 minutes and 30
+/// When a session's source is settled, after its start: the choice takes 2 minutes and 30
 /// seconds from the moment at which it is seen.
 const SETTLED_AFTER: u64 = IDLE_INTERVAL + SETTLE + LIVE_INTERVAL;
 /// The most live channels that are looked at in a second; of more, each takes its turn.

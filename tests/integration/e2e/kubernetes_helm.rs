@@ -602,8 +602,8 @@ async fn pods_record_on_their_claims() {
             Scrape::parse(&text).all("polyv_recorder_up", &[])[0].value == 1.0
         })
         .await;
-        let recorded = std::fs::read_dir(pod.path("/var/lib/polyv-exporter"));
-        assert!(recorded.unwrap().count() > 0);
+        let claim = std::fs::read_dir(pod.path("/var/lib/polyv-exporter"));
+        assert!(claim.unwrap().count() > 0);
     }
 }
 

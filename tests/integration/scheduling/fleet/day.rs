@@ -180,7 +180,7 @@ impl Fleet {
         let mut beginnings = vec![(0, Kind::Usual); self.live as usize];
         // The channels of a rush are live for an hour in four, and flapping ones for 20 minutes.
         let usual = live - u64::from(self.rush / 4);
-        let usual = usual * self.lasts / ((shortest + longest) / 2 * MINUTE);
+        let usual = usual * self.lasts / (u64::midpoint(shortest, longest) * MINUTE);
         let flapping = u64::from(self.flapping) * self.lasts / (20 * MINUTE);
         for (count, kind) in [(usual, Kind::Usual), (flapping, Kind::Flapping)] {
             beginnings.extend((0..count).map(|_| (rng.between(1, self.lasts), kind)));

@@ -56,11 +56,18 @@ impl AccountPoller {
             }
             None => v4.remove(key),
         }
+        let target = self.queue.get(key);
+        let has_stream = target.is_some_and(|target| target.stream.is_some());
         if !is_live {
+            // The calls above may have been the only ones about it.
+            let has_status = target.is_some_and(|target| target.status.is_some());
+            if !has_stream && !has_status {
+                let interval = self.interval_for(key, now);
+                self.queue.enqueue_stream(key, interval, virtual_now);
+            }
             return;
         }
         if sources.uses_tencent() {
-            let has_stream = self.queue.get(key).is_some_and(|t| t.stream.is_some());
             if !has_stream {
                 let interval = PollInterval::Guaranteed(live_interval);
                 self.queue.enqueue_stream(key, interval, virtual_now);

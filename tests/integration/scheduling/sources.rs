@@ -361,6 +361,33 @@ async fn call_that_is_offered_again_is_used_again() {
     assert_eq!(source(&env.scrape(), "1").unwrap(), "snapshot");
 }
 
+/// Where no status is polled, get-streams is the only poll of a channel with snapshots.
+#[tokio::test(start_paused = true)]
+async fn channel_whose_only_call_fails_is_polled_by_another() {
+    for trouble in ["hang", "error_500", "rejected", "html", "reset"] {
+        let env = TestEnv::with_exporter(
+            "channels: [{id: 1, cdn: other}, {id: 2}]",
+            &config("{}", 1..3),
+        );
+        let no_status = "{trouble: rejected, endpoints: [live_status]}";
+        env.inject_faults(&format!("[{no_status}]"));
+        advance(240.0).await;
+        assert_eq!(source(&env.scrape(), "1").unwrap(), "snapshot");
+        for lasts in [100.0, 130.0, 170.0, 250.0] {
+            let further = "endpoints: [streams, stream_info_v4, stream_info]";
+            env.inject_faults(&format!("[{no_status}, {{trouble: {trouble}, {further}}}]"));
+            advance(lasts).await;
+            env.inject_faults(&format!("[{no_status}]"));
+            // At most the back-off of a call.
+            advance(330.0).await;
+            assert_eq!(env.scrape().state("1"), "live", "{trouble} for {lasts} s");
+        }
+        env.set_script("1", "offline");
+        advance(60.0).await;
+        assert_eq!(env.scrape().state("1"), "not_live", "{trouble}");
+    }
+}
+
 /// What is pushed is the only poll of a channel with snapshots.
 #[tokio::test(start_paused = true)]
 async fn snapshots_are_as_late_as_other_polls_where_the_rate_limit_does_not_suffice() {

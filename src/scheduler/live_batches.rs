@@ -5,7 +5,7 @@
 //! [endpoint](super::batch_endpoint). These calls supplement what is polled anyway: a failure of
 //! theirs opens no circuit breaker and pauses nothing else, and only a few are in flight.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::batch_endpoint::{BatchEndpoint, BatchTransition};
@@ -22,7 +22,8 @@ use polyv_client::clock::MonotonicInstant;
 pub(super) struct LiveBatches {
     call: LiveCall,
     endpoint: BatchEndpoint,
-    members: HashMap<ChannelKey, Member>,
+    /// In order, so that a canary has the same channels in every run of a simulation.
+    members: BTreeMap<ChannelKey, Member>,
     due: BTreeSet<(VirtualInstant, ChannelKey)>,
     in_flight: usize,
     /// The most calls in flight: where they are slow, the polls go on.
@@ -55,7 +56,7 @@ impl LiveBatches {
         Self {
             call,
             endpoint: BatchEndpoint::new(false),
-            members: HashMap::new(),
+            members: BTreeMap::new(),
             due: BTreeSet::new(),
             in_flight: 0,
             max_in_flight: 1,

@@ -4,8 +4,7 @@
 //! channels change, the host's clock is set and samples are late. Then Polyv is well again, and
 //! the exporter has to be as well: every channel polled at its interval, the states and values
 //! those of the scenario, as many series as an hour before, no more memory. The seed decides on
-//! everything, so that a failure can be repeated. Sources other than the Tencent call have tests of
-//! their own: here a channel without samples has to stay without.
+//! everything, so that a failure can be repeated. All calls are made that are made by default.
 
 mod channels;
 mod faults;
@@ -15,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
-use channels::{Channels, ends_live};
+use channels::{Channels, ends_live, ends_with_snapshots};
 use fastrand::Rng;
 use faults::FaultDeck;
 use polyv_simulator::{Fault, LoggedRequest};
@@ -60,6 +59,18 @@ struct Hour {
     retained_bytes: i64,
     outcomes: BTreeMap<String, usize>,
 }
+
+/// Parts of the names and labels of series from calls about many channels, and of the problem that
+/// a channel without snapshots has.
+const FROM_BATCHES: [&str; 7] = [
+    "polyv_channel_reported_status",
+    "polyv_channel_pushing",
+    "polyv_channel_ingest",
+    "polyv_channel_viewers",
+    "polyv_channel_source",
+    "stream=\"ingest\"",
+    "problem=\"no_samples\"",
+];
 
 thread_local! {
     static PANICS: Cell<usize> = const { Cell::new(0) };
@@ -241,14 +252,14 @@ impl Chaos {
     }
 }
 
-/// The names and labels of all series, except those of statuses: a channel that is left out of
-/// batches for an hour has none.
+/// The names and labels of all series, except those from calls about many channels: a channel that
+/// is left out of batches for an hour has none.
 fn series(text: &str) -> BTreeSet<String> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let names = lines.filter_map(|line| line.rsplit_once(' '));
     let names = names.map(|(name, _)| name.to_owned());
     names
-        .filter(|name| !name.starts_with("polyv_channel_reported_status"))
+        .filter(|name| !FROM_BATCHES.iter().any(|part| name.contains(part)))
         .collect()
 }
 
@@ -257,7 +268,9 @@ fn check_intervals(channels: Channels, calls: &[LoggedRequest]) {
     let first = calls.first().expect("there were calls").monotonic_ms;
     let last = calls.last().expect("there were calls").monotonic_ms;
     for id in channels.ids() {
-        let (longest, endpoint) = if ends_live(id) {
+        let (longest, endpoint) = if ends_with_snapshots(id) {
+            (IDLE_INTERVAL_MS, "")
+        } else if ends_live(id) {
             (LIVE_INTERVAL_MS, "stream_info")
         } else {
             (IDLE_INTERVAL_MS, "")

@@ -3,7 +3,14 @@
 use fastrand::Rng;
 use polyv_simulator::Fault;
 
-const ENDPOINTS: [&str; 3] = ["stream_info", "live_status", "channel_list"];
+const ENDPOINTS: [&str; 6] = [
+    "stream_info",
+    "live_status",
+    "channel_list",
+    "streams",
+    "viewers",
+    "stream_info_v4",
+];
 const BLOCKS: [&str; 5] = ["reset", "timeout", "403", "405", "429"];
 const REFUSALS: [&str; 6] = [
     "param validate error",

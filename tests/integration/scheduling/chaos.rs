@@ -60,9 +60,10 @@ struct Hour {
     outcomes: BTreeMap<String, usize>,
 }
 
-/// Parts of the names and labels of series from calls about many channels, and of the problem that
-/// a channel without snapshots has.
-const FROM_BATCHES: [&str; 7] = [
+/// Parts of the names and labels of series from calls about many channels, from the hourly call for
+/// minutes, which may fail like any other, and of the problem that a channel without snapshots has.
+const FROM_BATCHES: [&str; 8] = [
+    "polyv_account_minutes",
     "polyv_channel_reported_status",
     "polyv_channel_pushing",
     "polyv_channel_ingest",

@@ -78,8 +78,11 @@ impl AccountPoller {
             target.set_live(true, now);
         }
         self.queue.dequeue_stream(key);
-        let status = &self.batch_status;
-        if status.is_available() && !status.is_excluded(key) && !overrules_status {
+        let status = &mut self.batch_status;
+        if status.is_available()
+            && !overrules_status
+            && (!status.is_excluded(key) || status.readmit(key, virtual_now, now))
+        {
             self.queue.enqueue_status_also(key, virtual_now);
         }
     }

@@ -32,6 +32,8 @@ const NOON: i64 = 1_795_867_200_000;
 struct MemoryQueue {
     entries: Mutex<[Vec<LogEntry>; 2]>,
     positions: Mutex<HashMap<(String, Lane), i64>>,
+    /// How many configurations were applied.
+    configurations: AtomicUsize,
 }
 
 impl MemoryQueue {
@@ -104,6 +106,7 @@ impl Queue for MemoryQueue {
             let end = self.last_sequence(lane).unwrap();
             positions.entry((remote.clone(), lane)).or_insert(end);
         }
+        self.configurations.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -534,6 +537,10 @@ async fn restarts_and_reloads_continue_at_the_position_of_the_name() {
     // Another address: what is new goes there.
     let changed = format!("[{{name: a, url: '{}'}}]", second.url);
     running.configured.send(endpoints(&changed)).unwrap();
+    until("the former endpoint has stopped", || {
+        queue.configurations.load(Ordering::SeqCst) == 2
+    })
+    .await;
     queue.record(Lane::New, "1", 2, 1.0);
     assert_eq!(second.received(1).await, [("1".to_owned(), 2, 1.0)]);
     running.stop().await;

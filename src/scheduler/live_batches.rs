@@ -129,6 +129,11 @@ impl LiveBatches {
         }
     }
 
+    /// Returns whether calls are made about a channel.
+    pub(super) fn includes(&self, key: ChannelKey) -> bool {
+        self.is_available() && self.members.contains_key(&key) && !self.endpoint.is_excluded(key)
+    }
+
     /// Forgets a channel that was removed from the account.
     pub(super) fn drop_channel(&mut self, key: ChannelKey) {
         self.remove(key);

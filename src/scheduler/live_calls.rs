@@ -6,7 +6,7 @@ use super::live_batches::LiveBatches;
 use super::live_call::LiveCall;
 use super::rate_budget::Demand;
 use super::virtual_clock::VirtualInstant;
-use crate::state::ChannelKey;
+use crate::state::{ChannelKey, StreamSource};
 use polyv_client::clock::MonotonicInstant;
 
 /// The calls about live channels beside the polls of their streams.
@@ -60,6 +60,16 @@ impl LiveCalls {
             }
         }
         demand
+    }
+
+    /// Returns whether calls of a source other than the Tencent call are made about a channel.
+    pub(super) fn include(&self, key: ChannelKey, source: StreamSource) -> bool {
+        let call = match source {
+            StreamSource::Tencent => return false,
+            StreamSource::ListStreamInfo => LiveCall::StreamInfoV4,
+            StreamSource::Snapshot => LiveCall::Streams,
+        };
+        self.get(call).includes(key)
     }
 
     /// Forgets a channel that was removed.

@@ -363,11 +363,8 @@ impl PollQueue {
         now: VirtualInstant,
     ) {
         let targets = self.channels.iter();
-        let intervals = targets.map(|(key, target)| {
-            // The samples of a channel with another source say as well whether it is live.
-            let has_other_source = target.live && !target.sources.uses_tencent();
-            (*key, interval(target), has_other_source)
-        });
+        let intervals =
+            targets.map(|(key, target)| (*key, interval(target), target.has_other_source));
         for (key, interval, has_other_source) in intervals.collect::<Vec<_>>() {
             self.dequeue_status(key);
             if !has_other_source {
@@ -383,9 +380,8 @@ impl PollQueue {
             self.enqueue_status_also(key, now);
         }
         let targets = self.channels.iter();
-        let other_source = targets.filter(|(key, target)| {
-            target.live && !target.sources.uses_tencent() && !endpoint.is_excluded(**key)
-        });
+        let other_source =
+            targets.filter(|(key, target)| target.has_other_source && !endpoint.is_excluded(**key));
         for key in other_source.map(|(key, _)| *key).collect::<Vec<_>>() {
             self.enqueue_status_also(key, now);
         }

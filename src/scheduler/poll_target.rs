@@ -59,6 +59,9 @@ pub(super) struct PollTarget {
     pub(super) expected_live: bool,
     /// Where its samples come from.
     pub(super) sources: SourceChoice,
+    /// Whether it is live and calls of another source than the Tencent call are made about it: they
+    /// say as well whether it is live, so its stream information need not be polled.
+    pub(super) has_other_source: bool,
     /// Boxed, since few channels have one.
     pub(super) failure: Option<Box<LoggedFailure>>,
     /// Whether ignored values were logged.
@@ -133,6 +136,7 @@ impl PollTarget {
             next_range: NextRange::default(),
             expected_live: false,
             sources: SourceChoice::default(),
+            has_other_source: false,
             failure: None,
             discard_logged: false,
         }

@@ -56,34 +56,29 @@ impl AccountPoller {
             }
             None => v4.remove(key),
         }
-        let target = self.queue.get(key);
-        let has_stream = target.is_some_and(|target| target.stream.is_some());
-        if !is_live {
-            // The calls above may have been the only ones about it.
-            let has_status = target.is_some_and(|target| target.status.is_some());
-            if !has_stream && !has_status {
-                let interval = self.interval_for(key, now);
-                self.queue.enqueue_stream(key, interval, virtual_now);
-            }
+        let has_other_source = is_live && self.live_calls.include(key, sources.source);
+        let Some(target) = self.queue.get_mut(key) else {
             return;
-        }
-        if sources.uses_tencent() {
-            if !has_stream {
-                let interval = PollInterval::Guaranteed(live_interval);
-                self.queue.enqueue_stream(key, interval, virtual_now);
-            }
-            return;
-        }
-        if let Some(target) = self.queue.get_mut(key) {
+        };
+        target.has_other_source = has_other_source;
+        if has_other_source {
             target.set_live(true, now);
-        }
-        self.queue.dequeue_stream(key);
-        let status = &mut self.batch_status;
-        if status.is_available()
-            && !overrules_status
-            && (!status.is_excluded(key) || status.readmit(key, virtual_now, now))
-        {
-            self.queue.enqueue_status_also(key, virtual_now);
+            self.queue.dequeue_stream(key);
+            let status = &mut self.batch_status;
+            if status.is_available()
+                && !overrules_status
+                && (!status.is_excluded(key) || status.readmit(key, virtual_now, now))
+            {
+                self.queue.enqueue_status_also(key, virtual_now);
+            }
+        } else if target.stream.is_none() && (is_live || target.status.is_none()) {
+            // The calls above may have been the only ones about it.
+            let interval = if is_live {
+                PollInterval::Guaranteed(live_interval)
+            } else {
+                self.interval_for(key, now)
+            };
+            self.queue.enqueue_stream(key, interval, virtual_now);
         }
     }
 
@@ -95,6 +90,7 @@ impl AccountPoller {
         for key in others.map(|(key, _)| key).collect::<Vec<_>>() {
             if let Some(target) = self.queue.get_mut(key) {
                 target.sources = SourceChoice::default();
+                target.has_other_source = false;
                 let interval = PollInterval::Guaranteed(target.channel.live_interval);
                 self.queue.enqueue_stream(key, interval, virtual_now);
             }

@@ -100,7 +100,7 @@ impl ResponseHandler<'_> {
             return;
         };
         let is_live = *status == LiveStatus::Live;
-        let has_other_source = target.live && !target.sources.uses_tencent();
+        let has_other_source = target.has_other_source;
         let was_excluded = account.batch_status.include(key) && !target.overrules_status();
         let ends_live = !is_live && (target.status_is_authoritative() || was_excluded);
         let store = &self.context.store;
@@ -155,7 +155,7 @@ impl ResponseHandler<'_> {
             return;
         };
         let has_stream = target.stream.is_some();
-        let has_other_source = target.live && !target.sources.uses_tencent();
+        let has_other_source = target.has_other_source;
         account.queue.dequeue_status(key);
         let status = &mut account.batch_status;
         if status.exclude(key, refused, self.now.monotonic) {

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
-use channels::{Channels, ends_live, ends_with_snapshots};
+use channels::{Channels, ends_live, ends_with_samples};
 use fastrand::Rng;
 use faults::FaultDeck;
 use polyv_simulator::{Fault, LoggedRequest};
@@ -269,9 +269,8 @@ fn check_intervals(channels: Channels, calls: &[LoggedRequest]) {
     let first = calls.first().expect("there were calls").monotonic_ms;
     let last = calls.last().expect("there were calls").monotonic_ms;
     for id in channels.ids() {
-        let (longest, endpoint) = if ends_with_snapshots(id) {
-            (IDLE_INTERVAL_MS, "")
-        } else if ends_live(id) {
+        // The call that brings no samples is made with what the rate limit leaves.
+        let (longest, endpoint) = if ends_live(id) && ends_with_samples(id) {
             (LIVE_INTERVAL_MS, "stream_info")
         } else {
             (IDLE_INTERVAL_MS, "")

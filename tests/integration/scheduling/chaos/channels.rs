@@ -208,8 +208,13 @@ pub fn ends_live(id: u32) -> bool {
 }
 
 /// Whether a channel has snapshots in its final phase, where the call for them has recovered.
-pub fn ends_with_snapshots(id: u32) -> bool {
+fn ends_with_snapshots(id: u32) -> bool {
     final_phase(id).script == NO_SAMPLES
+}
+
+/// Whether the Tencent call brings samples of a channel in its final phase.
+pub fn ends_with_samples(id: u32) -> bool {
+    final_phase(id).streams > 0
 }
 
 fn final_phase(id: u32) -> &'static FinalPhase {

@@ -56,7 +56,8 @@ impl AccountPoller {
             }
             None => v4.remove(key),
         }
-        let has_other_source = is_live && self.live_calls.include(key, sources.source);
+        let has_other_source =
+            is_live && !sources.uses_tencent() && self.live_calls.include(key, sources.source);
         let Some(target) = self.queue.get_mut(key) else {
             return;
         };

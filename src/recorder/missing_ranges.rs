@@ -41,7 +41,7 @@ impl MissingRanges {
 }
 
 /// The newest part of `wanted`, at most `max_millis` long, that is neither covered nor excluded,
-/// with a minute before it. All periods are sorted.
+/// with a minute of what is wanted before it. All periods are sorted.
 pub(super) fn newest_gap(
     wanted: Period,
     covered: &[Period],
@@ -68,7 +68,8 @@ pub(super) fn newest_gap(
     }
     let gap = gap?;
     let earliest = gap.end.plus_millis(-max_millis);
-    let start = gap.start.plus_millis(-OVERLAP_MILLIS).max(earliest);
+    let start = gap.start.plus_millis(-OVERLAP_MILLIS).max(wanted.start);
+    let start = start.max(earliest);
     Some(Period { start, ..gap })
 }
 
@@ -113,5 +114,7 @@ mod tests {
         assert_eq!(gap(&[period(590, 600)], &[]), Some(period(415, 590)));
         assert_eq!(gap(&[period(0, 600)], &[]), None);
         assert_eq!(gap(&[period(-5, 300)], &[period(200, 700)]), None);
+        // Nothing from before what is wanted.
+        assert_eq!(gap(&[period(5, 600)], &[]), Some(period(0, 5)));
     }
 }

@@ -196,6 +196,9 @@ fn start_recording(
     let (recorder, thread) =
         Recorder::start(recorder.clone(), Arc::clone(store), recorder_metrics)?;
     info!(path = %path.display(), "recording");
+    // Before anything is recorded: the log has only what comes after.
+    let remotes = config.remote_write.iter();
+    recorder.set_remotes(remotes.map(|endpoint| endpoint.name.clone()).collect());
     let log = Arc::new(RecorderLog::new(recorder.clone(), &path));
     let remote_metrics = metrics.remote_write().clone();
     Ok(Recording {

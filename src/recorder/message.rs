@@ -20,8 +20,6 @@ pub(super) enum Message {
     NotFilled(ChannelKey, Outcome),
     /// How many people are watching a channel.
     Viewers(ChannelMeta, ViewerCount),
-    /// The names of all remote writes.
-    Remotes(Vec<String>),
     /// Up to which entry of the log a remote write has sent all.
     Position(String, Lane, i64),
     /// Write everything that was sent before, and confirm.

@@ -33,6 +33,7 @@ use polyv_client::{Outcome, Range};
 pub struct Recorder {
     queue: SyncSender<Message>,
     shared: Arc<Shared>,
+    remotes: watch::Sender<Vec<String>>,
     committed: watch::Receiver<u64>,
 }
 
@@ -100,6 +101,7 @@ impl Recorder {
         };
         let (queue, messages) = sync_channel(QUEUE_LENGTH);
         let (commits, committed) = watch::channel(0);
+        let (remotes, configured_remotes) = watch::channel(Vec::new());
         let lost = Arc::new(LostSamples::default());
         let missing = Arc::new(MissingRanges::default());
         let writer = Writer::new(WriterParts {
@@ -109,6 +111,7 @@ impl Recorder {
             metrics: metrics.clone(),
             lost: Arc::clone(&lost),
             missing: Arc::clone(&missing),
+            remotes: configured_remotes,
             committed: commits,
         });
         let thread = std::thread::Builder::new()
@@ -129,6 +132,7 @@ impl Recorder {
         let recorder = Self {
             queue,
             shared,
+            remotes,
             committed,
         };
         Ok((recorder, RecorderThread(thread)))
@@ -139,10 +143,10 @@ impl Recorder {
         self.send(Message::Viewers(channel, viewers));
     }
 
-    /// Keeps the log for these remote writes, and for none other. One that is new begins at the
-    /// log's end.
+    /// Keeps the log for these remote writes, and for none other: it has all that is sent to the
+    /// recorder from now on. One that is new begins at the log's end.
     pub fn set_remotes(&self, names: Vec<String>) {
-        self.send(Message::Remotes(names));
+        self.remotes.send_replace(names);
     }
 
     /// Records up to which entry of a lane a remote write has sent or dropped all. That is durable

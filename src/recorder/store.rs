@@ -361,13 +361,17 @@ impl Store {
         Ok(())
     }
 
-    /// Records up to which entry of a lane a remote write has sent or dropped all.
+    /// Records up to which entry of a lane a remote write has sent or dropped all. An entry that
+    /// this log does not have was one of a file that was set aside.
     pub(super) fn write_position(
         &self,
         remote: &str,
         lane: Lane,
         sequence: i64,
     ) -> Result<(), RecorderError> {
+        if sequence > database::last_sequence(&self.connection, lane.number())? {
+            return Ok(());
+        }
         let sql = "UPDATE position SET sequence = ?3 WHERE remote = ?1 AND lane = ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
         statement.execute(params![remote, lane.number(), sequence])?;

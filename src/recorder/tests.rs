@@ -225,6 +225,7 @@ fn log_has_what_was_recorded_in_order_once_a_remote_write_is_configured() {
     let directory = tempfile::tempdir().unwrap();
     let recorded = Recorded::start(directory.path());
     recorded.live(60, 0, [(45, 1e6)]);
+    recorded.recorder.flush();
     recorded.recorder.set_remotes(vec!["a".into()]);
     recorded.live(75, 0, [(45, 1e6), (50, 2e6), (61, 2e6)]);
     recorded.live(130, 0, [(61, 3e6)]);
@@ -253,6 +254,10 @@ fn log_has_what_was_recorded_in_order_once_a_remote_write_is_configured() {
     assert_eq!(log.position("a", Lane::Filled).unwrap(), Some(0));
     assert_eq!(log.last_sequence(Lane::New).unwrap(), 2);
     assert_eq!(log.read(Lane::New, 1, 100).unwrap(), entries[1..]);
+    // A position in a file that was set aside.
+    recorded.recorder.set_position("a", Lane::New, 3);
+    recorded.recorder.flush();
+    assert_eq!(log.position("a", Lane::New).unwrap(), Some(1));
     recorded.stop();
 }
 

@@ -31,6 +31,8 @@ pub(super) struct WriterParts {
     pub(super) metrics: RecorderMetrics,
     pub(super) lost: Arc<LostSamples>,
     pub(super) missing: Arc<MissingRanges>,
+    /// The names of all remote writes.
+    pub(super) remotes: watch::Receiver<Vec<String>>,
     /// Counts commits.
     pub(super) committed: watch::Sender<u64>,
 }
@@ -44,8 +46,6 @@ pub(super) struct Writer {
     /// Whether it is logged that nothing can be recorded.
     failure_logged: bool,
     channels: HashMap<ChannelKey, TrackedChannel>,
-    /// For everything that is not about a channel of the configuration.
-    remotes: Vec<String>,
     /// The newest time by Polyv's clock.
     now: Timestamp,
     periods_written: Instant,
@@ -95,7 +95,6 @@ impl Writer {
             retry_at: start,
             failure_logged: false,
             channels: HashMap::new(),
-            remotes: Vec::new(),
             now: Timestamp::from_millis(0),
             periods_written: start,
             cleaned_up: start,
@@ -140,7 +139,7 @@ impl Writer {
         let mut store = Store::open(&self.parts.files)?;
         store.transaction(|store| {
             store.check_writable()?;
-            store.set_remotes(&self.remotes)
+            store.set_remotes(&self.parts.remotes.borrow_and_update())
         })?;
         self.store = Some(store);
         self.cleaned_up = Instant::now();
@@ -175,25 +174,26 @@ impl Writer {
     fn write(&mut self, batch: Vec<Message>, is_last: bool) {
         let mut confirmations = Vec::new();
         let mut batch = batch;
-        batch.retain(|message| match message {
-            Message::Flush(confirm) => {
-                confirmations.push(confirm.clone());
-                false
-            }
-            Message::Remotes(remotes) => {
-                self.remotes.clone_from(remotes);
-                true
-            }
-            _ => true,
+        batch.retain(|message| {
+            let Message::Flush(confirm) = message else {
+                return true;
+            };
+            confirmations.push(confirm.clone());
+            false
         });
         let periods_due = is_last
             || !confirmations.is_empty()
             || self.periods_written.elapsed() >= PERIODS_INTERVAL;
         self.open();
+        // After what the batch was received: the log has all of it.
+        let remotes = self.changed_remotes();
         let result = match self.store.take() {
             None => Err(None),
             Some(mut store) => {
                 let written = store.transaction(|store| {
+                    if let Some(remotes) = &remotes {
+                        store.set_remotes(remotes)?;
+                    }
                     let counts = self.apply(&batch, store)?;
                     for (key, channel) in &mut self.channels {
                         if let Some(range) =
@@ -249,6 +249,14 @@ impl Writer {
         }
     }
 
+    /// The names of all remote writes, if they changed since the store was told.
+    fn changed_remotes(&mut self) -> Option<Vec<String>> {
+        let remotes = &mut self.parts.remotes;
+        // An error means that the recorder is gone, and this is the last batch.
+        let is_changed = remotes.has_changed().unwrap_or(true);
+        is_changed.then(|| remotes.borrow_and_update().clone())
+    }
+
     fn apply(
         &mut self,
         batch: &[Message],
@@ -297,7 +305,6 @@ impl Writer {
                 let value = LogValue::Viewers(viewers.count);
                 store.log(Lane::New, row.0, viewers.time, value)?;
             }
-            Message::Remotes(remotes) => store.set_remotes(remotes)?,
             Message::Position(remote, lane, sequence) => {
                 store.write_position(remote, *lane, *sequence)?;
             }

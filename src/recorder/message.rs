@@ -55,8 +55,10 @@ pub(super) struct ObservedSample {
 pub(super) struct Fill {
     pub(super) key: ChannelKey,
     pub(super) samples: Vec<ObservedSample>,
-    /// The period, all of whose samples these are.
+    /// The period, whose samples these are.
     pub(super) period: Period,
+    /// Whether the period has no others that could not be read.
+    pub(super) is_complete: bool,
 }
 
 // === impl Observation ===

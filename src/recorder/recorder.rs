@@ -20,8 +20,8 @@ use super::recording::{Period, ViewerCount};
 use super::writer::{Writer, WriterParts};
 use crate::config::RecorderConfig;
 use crate::state::{
-    ChannelKey, ChannelMeta, ChannelStore, ChannelUpdate, CorrectedSample, LiveState,
-    MissingSamples, StateTransition, UpdateSubscriber,
+    ChannelKey, ChannelMeta, ChannelStore, ChannelUpdate, LiveState, MissingSamples,
+    RequestedSamples, StateTransition, UpdateSubscriber,
 };
 use crate::telemetry::RecorderMetrics;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
@@ -234,11 +234,11 @@ impl MissingSamples for Recorder {
         Some((channel, range))
     }
 
-    fn range_received(&self, key: ChannelKey, range: Range, samples: Vec<CorrectedSample>) {
+    fn range_received(&self, key: ChannelKey, range: Range, received: RequestedSamples) {
         let Some((start, end)) = range.start.zip(range.end) else {
             return;
         };
-        let samples = samples.into_iter().map(|sample| ObservedSample {
+        let samples = received.samples.into_iter().map(|sample| ObservedSample {
             stream: sample.stream,
             time: sample.time,
             values: sample.values,
@@ -248,6 +248,7 @@ impl MissingSamples for Recorder {
             key,
             samples: samples.collect(),
             period: Period { start, end },
+            is_complete: received.is_complete,
         })));
     }
 

@@ -9,7 +9,7 @@ use crate::config::{Channel, RecorderConfig, Source};
 use crate::scheduler::freshness_policy;
 use crate::state::{
     ChannelKey, ChannelMeta, ChannelStore, CorrectedSample, Exposure, LiveState, MissingSamples,
-    SampleValues, UpdateSubscriber,
+    RequestedSamples, SampleValues, UpdateSubscriber,
 };
 use crate::telemetry::Metrics;
 use polyv_client::clock::{MonotonicInstant, TimeSnapshot, Timestamp};
@@ -60,6 +60,14 @@ fn channel_store() -> Arc<ChannelStore> {
     let config = "accounts: [{app_id: a, app_secret: b, channels: [{id: \"1\"}]}]";
     let config = Source::text("test", config).load().unwrap();
     Arc::new(ChannelStore::new(freshness_policy(&config), START))
+}
+
+/// A response that has nothing but these samples.
+fn whole(samples: Vec<CorrectedSample>) -> RequestedSamples {
+    RequestedSamples {
+        samples,
+        is_complete: true,
+    }
 }
 
 fn info(samples: impl IntoIterator<Item = (i64, f64)>) -> StreamInfo {
@@ -321,7 +329,9 @@ fn what_was_missed_while_the_exporter_was_down_is_requested_newest_first() {
             ..SampleValues::NONE
         },
     };
-    after.recorder.range_received(key, range, vec![sample]);
+    after
+        .recorder
+        .range_received(key, range, whole(vec![sample]));
     after.recorder.flush();
     let (_, range) = after.recorder.take_range().unwrap();
     // The time off air that was observed has no samples, but for its beginning and end.
@@ -331,14 +341,26 @@ fn what_was_missed_while_the_exporter_was_down_is_requested_newest_first() {
     );
     // A failure is no reason to give up.
     after.recorder.range_failed(key, range, Outcome::Timeout);
-    after.live(30_400, 29_990, [(30_395, 1e6)]);
+    after.live(30_021, 29_950, [(30_010, 1e6)]);
     after.recorder.flush();
     let (_, range) = after.recorder.take_range().unwrap();
     assert_eq!(range.end, Some(at(19_430)));
-    after.recorder.range_received(key, range, Vec::new());
+    // Nor is a response some of whose samples cannot be read.
+    let unreadable = RequestedSamples {
+        samples: Vec::new(),
+        is_complete: false,
+    };
+    after.recorder.range_received(key, range, unreadable);
+    after.recorder.flush();
+    assert_eq!(after.recorder.take_range(), None);
+    after.live(30_027, 29_960, [(30_015, 1e6)]);
     after.recorder.flush();
     let (_, range) = after.recorder.take_range().unwrap();
-    after.recorder.range_received(key, range, Vec::new());
+    assert_eq!(range.end, Some(at(19_430)));
+    after.recorder.range_received(key, range, whole(Vec::new()));
+    after.recorder.flush();
+    let (_, range) = after.recorder.take_range().unwrap();
+    after.recorder.range_received(key, range, whole(Vec::new()));
     after.recorder.flush();
     // What the end of the broadcast took away.
     let (_, range) = after.recorder.take_range().unwrap();
@@ -346,7 +368,7 @@ fn what_was_missed_while_the_exporter_was_down_is_requested_newest_first() {
     // A minute of what was there before may have been corrected, and a gap begins a minute early.
     assert_eq!(range.start, Some(newest.plus_millis(-120_000)));
     assert_eq!(range.end, Some(at(760)));
-    after.recorder.range_received(key, range, Vec::new());
+    after.recorder.range_received(key, range, whole(Vec::new()));
     after.recorder.flush();
     assert_eq!(after.recorder.take_range(), None);
 
@@ -360,7 +382,7 @@ fn what_was_missed_while_the_exporter_was_down_is_requested_newest_first() {
         .iter()
         .map(|s| s.time)
         .collect();
-    let expected = [590, 20_000, 29_990, 30_005, 30_395].map(at);
+    let expected = [590, 20_000, 29_990, 30_005, 30_010, 30_015].map(at);
     assert_eq!(times, expected);
     after.stop();
 }
@@ -400,7 +422,7 @@ fn finished_hours_are_compacted_and_can_still_be_corrected() {
     };
     recorded
         .recorder
-        .range_received(recorded.key, range, vec![sample]);
+        .range_received(recorded.key, range, whole(vec![sample]));
     recorded.recorder.flush();
     let reader = Reader::open(directory.path()).unwrap();
     let recording = reader

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use chrono::DateTime;
 use tracing::info;
 
 use super::error::RecorderError;
-use super::filling::Filling;
+use super::filling::{Filling, Received};
 use super::log::{Lane, LogValue};
-use super::message::{Observation, ObservedSample};
+use super::message::{Fill, Observation, ObservedSample};
 use super::missing_ranges::{OVERLAP_MILLIS, oldest_at_polyv};
 use super::recording::{Period, PlannedBroadcast};
 use super::sample_block::block_start;
@@ -197,20 +198,31 @@ impl TrackedChannel {
         }
     }
 
-    /// Writes samples that were missing, and that all of the period are there.
+    /// Writes samples that were missing, and that all of the period are there, unless some could
+    /// not be read and are worth another request.
     pub(super) fn fill(
         &mut self,
-        samples: &[ObservedSample],
-        period: Period,
+        fill: &Fill,
         store: &mut Store,
     ) -> Result<WrittenCounts, RecorderError> {
         let row = match self.row {
             Some(row) => row,
             None => self.begin(store)?,
         };
-        let counts = self.write_samples(row, samples, store)?;
-        store.add_period(PeriodTable::Covered, row, period)?;
-        self.filling.received(counts.new, self.last_used);
+        let counts = self.write_samples(row, &fill.samples, store)?;
+        let received = self
+            .filling
+            .received(counts.new, fill.is_complete, self.last_used);
+        if received == Received::Whole {
+            if !fill.is_complete {
+                let ChannelMeta { account, channel } = &self.meta;
+                let [since, until] = [fill.period.start, fill.period.end].map(|time| {
+                    DateTime::from_timestamp_millis(time.as_millis()).unwrap_or_default()
+                });
+                info!(%account, channel = %channel.id, %since, %until, "some samples that were missing cannot be read");
+            }
+            store.add_period(PeriodTable::Covered, row, fill.period)?;
+        }
         Ok(counts)
     }
 

@@ -288,7 +288,7 @@ impl Writer {
             Message::Fill(fill) => {
                 // A channel that was removed meanwhile needs nothing any more.
                 if let Some(channel) = self.channels.get_mut(&fill.key) {
-                    return channel.fill(&fill.samples, fill.period, store);
+                    return channel.fill(fill, store);
                 }
             }
             Message::NotFilled(key, outcome) => {

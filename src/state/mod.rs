@@ -73,5 +73,5 @@ pub use stream::{StreamAggregates, StreamSnapshot};
 pub use transition::StateTransition;
 pub use update::{
     ChannelActivity, ChannelUpdate, CorrectedSample, MissingSamples, NewSample, NextRange,
-    UpdateSubscriber,
+    RequestedSamples, UpdateSubscriber,
 };

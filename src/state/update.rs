@@ -33,8 +33,8 @@ pub trait MissingSamples: Send + Sync {
     /// Takes the next range to request of a live channel, at most 2h55m long.
     fn take_range(&self) -> Option<(ChannelKey, Range)>;
 
-    /// A range was received, with these valid samples.
-    fn range_received(&self, key: ChannelKey, range: Range, samples: Vec<CorrectedSample>);
+    /// A range was received.
+    fn range_received(&self, key: ChannelKey, range: Range, received: RequestedSamples);
 
     /// A range could not be received.
     fn range_failed(&self, key: ChannelKey, range: Range, outcome: Outcome);
@@ -93,6 +93,15 @@ pub struct CorrectedSample {
     pub time: Timestamp,
     /// The sample's values from now on.
     pub values: SampleValues,
+}
+
+/// What a response to a request for missing samples has of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestedSamples {
+    /// The valid ones, sorted by stream and time, one for each time.
+    pub samples: Vec<CorrectedSample>,
+    /// Whether all of the response was valid. What was not may be so a little later.
+    pub is_complete: bool,
 }
 
 /// How active a channel is, which decides how often it is polled.

@@ -71,7 +71,7 @@ async fn kill_in_broadcast(
     }
     between(&mut rng).await;
     let exporter = Exporter::start(config).await;
-    // Each start leaves a gap to fill, and a failed call is repeated after 5 minutes.
+    // Each start leaves a gap to fill.
     let deadline = Duration::from_secs(60) + Duration::from_secs(5) * rounds;
     let samples = until_complete(polyv, recording, first, deadline, &exporter).await;
     println!("{rounds} rounds, {samples} samples");

@@ -10,6 +10,7 @@ use super::freshness::FreshnessPolicy;
 use super::likely_cause::{LikelyCause, likely_cause, likely_cause_of_silence};
 use super::liveness::LiveState;
 use super::sample_values::SampleValues;
+use super::source::StreamSource;
 use super::stream::{FRAMES_LOST_BELOW, MIN_INTERVALS, StreamAggregates, StreamSnapshot};
 use crate::config::{Content, Expect};
 use polyv_client::StreamName;
@@ -206,8 +207,9 @@ impl ChannelState {
                     add(kind, None);
                 }
                 let began = now.server_time - now.monotonic.since(self.liveness.session_began);
+                let source = self.source(policy);
                 for stream in streams {
-                    for kind in of_stream(&stream.aggregates, expect, began) {
+                    for kind in of_stream(&stream.aggregates, source, expect, began) {
                         add(kind, Some(stream));
                     }
                 }
@@ -320,6 +322,7 @@ pub(super) fn has_transient_issue(streams: &[StreamSnapshot], expect: &Expect) -
 /// The issues of a stream whose session began at `began`, in server time.
 fn of_stream(
     aggregates: &StreamAggregates,
+    source: StreamSource,
     expect: &Expect,
     began: Timestamp,
 ) -> impl Iterator<Item = HealthIssueKind> {
@@ -333,7 +336,9 @@ fn of_stream(
         None => expected.is_some() && aggregates.newest_time.since(began) >= FIRST_FRAME_TIMEOUT,
     };
     let video = frames(aggregates.last_video_frame, expect.video_framerate_fps);
-    let audio = frames(aggregates.last_audio_frame, expect.audio_framerate_fps);
+    let has_audio = source != StreamSource::Snapshot;
+    let expected_audio = expect.audio_framerate_fps.filter(|_| has_audio);
+    let audio = frames(aggregates.last_audio_frame, expected_audio);
     let empty = is_empty(aggregates) && aggregates.newest_time.since(began) >= EMPTY_TIMEOUT;
     [
         video.then_some(HealthIssueKind::NoVideo),

@@ -47,7 +47,9 @@ fn go_offline(env: &TestEnv) {
 
 #[tokio::test(start_paused = true)]
 async fn source_is_settled_within_two_and_a_half_minutes_and_at_once_in_the_next_session() {
-    let env = TestEnv::with_exporter(CDNS, &config("{}", 1..5));
+    let config = config("{}", 1..5);
+    let config = config.replace("{id: 3}", "{id: 3, expect: {audio_framerate_fps: 43}}");
+    let env = TestEnv::with_exporter(CDNS, &config);
     advance(90.0).await;
     let scrape = env.scrape();
     assert_eq!(source(&scrape, "3"), None, "not live");
@@ -105,6 +107,8 @@ async fn source_is_settled_within_two_and_a_half_minutes_and_at_once_in_the_next
     let audio = "polyv_stream_audio_framerate_fps";
     assert!(value(&scrape, audio, "2").is_some());
     assert_eq!(value(&scrape, audio, "3"), None, "a snapshot has none");
+    let problems = scrape.all("polyv_channel_problem", &[("channel_id", "3")]);
+    assert!(problems.is_empty(), "that is no problem: {problems:?}");
     let stream = &scrape.all("polyv_stream_samples_total", &[("channel_id", "3")])[0];
     assert_eq!(stream.label("stream"), Some("ingest"));
 

@@ -88,6 +88,8 @@ pub fn data(firing: usize, over: usize, text: impl Fn(&str) -> String) -> String
             "annotations": {
                 "summary": text("Main stage: video bitrate fell to 25% of what it should be"),
                 "summary_zh": text("Main stage：视频码率骤降，仅为应有水平的 25%"),
+                "action": text("2340 are watching. First: look at the stream in a player, then call the venue: its uplink and its encoder."),
+                "action_zh": text("2340 人正在观看。先用播放器看一眼，再打电话给现场：检查上行网络和编码器。"),
                 "description": text("at most 300kbit/s; 1.2Mbit/s are expected"),
                 "runbook_url": text("https://example.com/PolyvStreamBitrateDropped.md"),
             },
@@ -124,6 +126,7 @@ fn messages_name_the_fault_and_its_duration() {
             "en",
             [
                 "Main stage: video bitrate fell to 25%",
+                "2340 are watching. First: look at the stream in a player, then call the venue: its uplink and its encoder.",
                 "1.2Mbit/s are expected",
                 "03:00:00 UTC",
             ],
@@ -133,6 +136,7 @@ fn messages_name_the_fault_and_its_duration() {
             "zh",
             [
                 "【紧急】Main stage：视频码率骤降",
+                "2340 人正在观看。先用播放器看一眼，再打电话给现场：检查上行网络和编码器。",
                 "1.2Mbit/s are expected",
                 "11:00:00（北京时间）",
             ],

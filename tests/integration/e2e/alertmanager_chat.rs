@@ -56,12 +56,14 @@ fn assert_is_whole(language: &str, text: &str) {
             "bitrate fell to 25%",
             "since 2026-11-21",
             "likely: the venue's uplink",
+            "2340 are watching. First: look at the stream in a player, then call the venue: its uplink and its encoder.",
         ],
         _ => [
             "【紧急】",
             "视频码率骤降",
             "开始于 2026-11-21 11:00:00",
             "可能的原因：现场的上行网络",
+            "2340 人正在观看。先用播放器看一眼，再打电话给现场：检查上行网络和编码器。",
         ],
     };
     let links = [
@@ -151,7 +153,58 @@ fn chat_messages_work_without_our_labels_and_annotations() {
                 "{text}"
             );
             assert!(!text.contains("likely") && !text.contains("可能"), "{text}");
+            // Nothing stands where there is nothing to say.
+            let (firing, _) = text.split_once("\n\n").unwrap();
+            assert!(firing.lines().count() == 3, "{text}");
         }
+    }
+}
+
+/// What the rules' tests expect of an annotation.
+fn expected(annotation: &str) -> Vec<String> {
+    let tests = ["bitrate", "channels", "frames", "many", "pairs", "samples"];
+    let begin = format!("{annotation}: \"");
+    tests
+        .iter()
+        .flat_map(|test| {
+            let text = read(&format!("alerts/tests/{test}.yml"));
+            let lines = text.lines().map(str::trim);
+            lines
+                .filter_map(|line| line.strip_prefix(&begin)?.strip_suffix('"'))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn chat_messages_have_actions_as_a_whole() {
+    for annotation in ["action", "action_zh"] {
+        let actions = expected(annotation);
+        assert!(actions.len() > 20, "{actions:?}");
+        for action in actions {
+            // Templates leave longer ones out; up to 6 digits may be added for the viewers.
+            assert!(action.len() < 140, "{}: {action}", action.len());
+        }
+    }
+}
+
+#[test]
+fn likely_cause_of_many_channels_is_in_messages() {
+    let description = expected("description")
+        .into_iter()
+        .find(|text| text.contains("The likely cause: source, by the samples of"))
+        .expect("a test has many channels with a cause");
+    let mut message: Value = serde_json::from_str(&data(1, 0, str::to_owned)).unwrap();
+    message["alerts"][0]["annotations"]["description"] = json!(description);
+    for (template, cause) in [
+        ("polyv.en.chat", "likely cause, by the samples: source"),
+        ("polyv.en.text", "likely cause, by the samples: source"),
+        ("polyv.zh.chat", "从采样看，可能的原因：信号源"),
+        ("polyv.zh.text", "从采样看，可能的原因：信号源"),
+    ] {
+        let text = render(template, &message.to_string());
+        assert!(text.contains(cause), "{template}: {text}");
     }
 }
 

@@ -215,6 +215,29 @@ def calls(board: build.Dashboard) -> build.Dashboard:
                 unit="short",
             )
         )
+        .with_panel(
+            parts.lines(
+                "Minutes of viewing",
+                "How many minutes of viewing each account has left, and on the right how many it has"
+                " used. They are read once an hour. No data means that Polyv does not say.",
+                [
+                    parts.query(
+                        f"min by (account) (polyv_account_minutes_available{{{ACCOUNT}}})",
+                        "{{account}} left",
+                        "A",
+                    ),
+                    parts.query(
+                        f"max by (account) (polyv_account_minutes_used{{{ACCOUNT}}})",
+                        "{{account}} used",
+                        "B",
+                    ),
+                ],
+                unit="short",
+            ).override_by_regexp(
+                "/.*used/",
+                [models.DynamicConfigValue("custom.axisPlacement", "right")],
+            )
+        )
     )
 
 

@@ -388,7 +388,7 @@ async fn demo_has_metrics_within_five_seconds_and_plays_what_it_announces() {
     for part in [
         &format!("http://{address}/metrics"),
         "/_simulator/",
-        "1000002  Workshop                steady for 1m30s, bitrate_drop for 1m, and again",
+        "1000002  Workshop                steady for 2m40s, bitrate_drop for 50s, steady for 2m30s, and again",
         "1000007  Shaky uplink            steady for 20s, offline for 15s, and again",
         "/_simulator/channels/1000001/life -d '{phase: uplink_loss, to: 0.2}'",
         &format!("http://{address}/channels/1000006/broadcasts"),

@@ -454,3 +454,39 @@ async fn health_issues_agree_with_the_alert_rules() {
     }
     recording.judge("health issues");
 }
+
+#[tokio::test(start_paused = true)]
+async fn faults_of_the_demonstration_page_one_after_another() {
+    const PAGES: &[(u64, Firing<'_>)] = &[
+        (90, ("PolyvStreamVideoFrozen", "1000003")),
+        (160, ("PolyvStreamAudioLost", "1000004")),
+        (225, ("PolyvStreamBitrateDropped", "1000002")),
+        (290, ("PolyvChannelOfflineUnexpectedly", "1000006")),
+        (350, ("PolyvStreamSamplesMissing", "1000008")),
+    ];
+    const CYCLE: u64 = 360;
+    // Of a plan promtool's time, which begins at 0, knows nothing.
+    const UNPLANNED: &str = "severity=\"page\",channel_id!=\"1000012\"";
+    let read = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands/demo");
+        std::fs::read_to_string(path.join(name)).unwrap()
+    };
+    let config = read("config.yml").replace("{base_url}", "http://127.0.0.1:1");
+    let env = TestEnv::with_exporter(&read("scenario.yml"), &config);
+    let mut recording = Recording::new(5);
+    for scrape in 0..3 * CYCLE / 5 {
+        recording.add(&[env.scrape()]);
+        if scrape * 5 == CYCLE / 2 {
+            let bitrate = "polyv_stream_video_bitrate_bps";
+            let other_cdn = env.scrape().get(bitrate, &[("channel_id", "1000011")]);
+            assert!(other_cdn.is_some(), "its source fails for another channel");
+        }
+        advance(5.0).await;
+    }
+    for cycle in 0..2 {
+        for (second, page) in PAGES {
+            recording.expect_among(UNPLANNED, cycle * CYCLE + second, &[*page]);
+        }
+    }
+    recording.judge("the demonstration");
+}

@@ -41,7 +41,7 @@ const VERSION: &str = concat!(
 ///
 /// Without a command it serves; `polyv-exporter demo` shows it without an account.
 #[derive(Debug, Parser)]
-#[command(name = "polyv-exporter", version = VERSION, args_conflicts_with_subcommands = true)]
+#[command(name = "polyv-exporter", version = VERSION, propagate_version = true, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do; `serve` where nothing is said.
     #[command(subcommand)]
@@ -240,11 +240,14 @@ fn with_variables(command: clap::Command) -> clap::Command {
         .mut_subcommands(with_variables)
 }
 
+/// Without this file everyone has access: an empty name must not mean that there is none.
+const PROTECTION: &str = "web.config.file";
+
 /// `--log.level` can be `POLYV_EXPORTER_LOG_LEVEL` as well, and so on. An empty variable is one
 /// that is not set: that is what Compose makes of `${LEVEL:-}`.
 fn with_variable(argument: Arg) -> Arg {
     let argument = argument.ignore_case(true);
-    let Some(flag) = argument.get_long() else {
+    let Some(flag) = argument.get_long().map(str::to_owned) else {
         return argument;
     };
     let name = format!(
@@ -256,7 +259,7 @@ fn with_variable(argument: Arg) -> Arg {
         _ => argument,
     };
     match std::env::var_os(&name) {
-        Some(value) if value.is_empty() => argument,
+        Some(value) if value.is_empty() && flag != PROTECTION => argument,
         _ => argument.env(name),
     }
 }

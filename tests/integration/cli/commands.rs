@@ -309,6 +309,8 @@ fn usage_error_has_a_remedy_and_exit_status_2() {
 fn version_and_help_describe_the_program() {
     let output = run(polyv_exporter().arg("--version"));
     assert!(output.status.success());
+    let of_serve = run(polyv_exporter().args(["serve", "--version"]));
+    assert!(of_serve.status.success(), "{}", text_of(&of_serve));
     let text = text_of(&output);
     assert!(
         text.starts_with(concat!("polyv-exporter ", env!("CARGO_PKG_VERSION"))),

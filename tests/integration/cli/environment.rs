@@ -21,7 +21,6 @@ async fn an_empty_variable_is_one_that_is_not_set() {
             "SHARD_TOTAL",
             "SHARD_POD_NAME",
             "WEB_LISTEN_ADDRESS",
-            "WEB_CONFIG_FILE",
             "WEB_TELEMETRY_PATH",
             "WEB_ENABLE_LIFECYCLE",
         ] {
@@ -45,6 +44,16 @@ async fn an_empty_variable_is_one_that_is_not_set() {
     assert_eq!(output.status.code(), Some(2));
     let text = text_of(&output);
     assert!(text.contains("there is no configuration"), "{text}");
+}
+
+#[test]
+fn empty_variable_removes_no_protection() {
+    let mut command = polyv_exporter();
+    command.env("POLYV_EXPORTER_WEB_CONFIG_FILE", "");
+    let output = run(&mut command);
+    assert_eq!(output.status.code(), Some(2));
+    let text = text_of(&output);
+    assert!(text.contains("--web.config.file"), "{text}");
 }
 
 #[tokio::test]

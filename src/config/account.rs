@@ -1,5 +1,6 @@
 //! An entry of `accounts`, with the channel files that it names.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,17 @@ use super::yaml;
 
 /// The name of an account without a configured name.
 pub(super) const DEFAULT_NAME: &str = "default";
+
+/// More symbolic links that follow one another are a circle.
+const MAX_LINKS: usize = 40;
+
+/// The channel files of an account.
+#[derive(Default)]
+struct ChannelFiles {
+    /// Where a change may show.
+    directories: Vec<PathBuf>,
+    paths: HashSet<PathBuf>,
+}
 
 /// Decodes the accounts of a configuration.
 pub(super) struct AccountDecoder<'a> {
@@ -47,10 +59,10 @@ impl AccountDecoder<'_> {
         if let Some(field) = map.get("channels") {
             channels = channel::decode_all(field, self.live_interval, &mut self.ids);
         }
-        let mut watched_directories = Vec::new();
+        let mut files = ChannelFiles::default();
         let patterns = map.get("channel_files").into_iter();
         for pattern in patterns.flat_map(|field| field.items("this pattern")) {
-            self.channel_files(pattern, &mut channels, &mut watched_directories);
+            self.channel_files(pattern, &mut channels, &mut files);
         }
         let discover = map.get("discover").and_then(discovery::decode);
         let sources = [
@@ -68,7 +80,7 @@ impl AccountDecoder<'_> {
             },
             secret,
             channels,
-            watched_directories,
+            watched_directories: files.directories,
             discover,
             schedule_from: schedule_from.unwrap_or_default(),
         })
@@ -134,7 +146,7 @@ impl AccountDecoder<'_> {
         &mut self,
         field: Field<'_>,
         channels: &mut Vec<Arc<Channel>>,
-        directories: &mut Vec<PathBuf>,
+        files: &mut ChannelFiles,
     ) -> Option<()> {
         let pattern = field.text()?;
         // The directory's own name may contain the characters of wildcards.
@@ -143,15 +155,13 @@ impl AccountDecoder<'_> {
         let paths = self.fingerprint.expand(&absolute.to_string_lossy());
         let paths = paths.map_err(|error| format!("`{pattern}` is not a pattern: {}", error.msg));
         let paths = field.ok(paths)?;
-        directories.push(directory_without_wildcards(&self.directory.join(pattern)));
+        files.watch(&directory_without_wildcards(&self.directory.join(pattern)));
         if paths.is_empty() {
             field.warn(format!("`{pattern}` matches no file so far"));
         }
         for path in paths.into_iter().filter_map(|path| field.ok(path)) {
-            if let Some(directory) = path.parent()
-                && !directories.iter().any(|other| other == directory)
-            {
-                directories.push(directory.to_owned());
+            if !files.add(&path) {
+                continue;
             }
             match self.channel_file(&path, field.report) {
                 Ok(more) => channels.extend(more),
@@ -180,6 +190,29 @@ impl AccountDecoder<'_> {
             self.live_interval,
             &mut self.ids,
         ))
+    }
+}
+
+// === impl ChannelFiles ===
+
+impl ChannelFiles {
+    /// Adds a file with the directories where a change of it shows: its own, and those of the files
+    /// to which its symbolic link leads. Returns whether no earlier pattern matched it.
+    fn add(&mut self, path: &Path) -> bool {
+        let mut link = path.to_owned();
+        for _ in 0..MAX_LINKS {
+            let directory = link.parent().unwrap_or(Path::new("")).to_owned();
+            self.watch(&directory);
+            let Ok(target) = link.read_link() else { break };
+            link = directory.join(target);
+        }
+        self.paths.insert(path.to_owned())
+    }
+
+    fn watch(&mut self, directory: &Path) {
+        if !self.directories.iter().any(|other| other == directory) {
+            self.directories.push(directory.to_owned());
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Notices that files may have changed.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher as _};
@@ -25,6 +25,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 pub struct Watcher {
     notify: Option<notify::RecommendedWatcher>,
     directories: Vec<PathBuf>,
+    /// The parents of directories that are not there.
+    parents: HashSet<PathBuf>,
     /// Directories for which a warning was logged.
     warned: HashSet<PathBuf>,
     events: watch::Receiver<()>,
@@ -60,6 +62,7 @@ impl Watcher {
         Self {
             notify: watcher,
             directories: Vec::new(),
+            parents: HashSet::new(),
             warned: HashSet::new(),
             events,
             debounce: Debounce::new(Instant::now()),
@@ -70,29 +73,32 @@ impl Watcher {
     pub fn watch(&mut self, directories: impl IntoIterator<Item = PathBuf>) {
         let directories: Vec<PathBuf> = directories.into_iter().collect();
         if let Some(watcher) = &mut self.notify {
-            for gone in self.directories.iter().filter(|d| !directories.contains(d)) {
+            let gone = self.directories.iter().chain(&self.parents);
+            for gone in gone.filter(|gone| !directories.contains(gone)) {
                 // The directory may no longer exist.
                 _ = watcher.unwatch(gone);
             }
+            self.parents.clear();
             for directory in &directories {
-                let path = if directory.as_os_str().is_empty() {
-                    std::path::Path::new(".")
-                } else {
-                    directory
-                };
+                let path = or_here(directory);
                 // Another directory may have the name by now, so it is watched again.
-                match watcher.watch(path, RecursiveMode::NonRecursive) {
-                    Ok(()) => {
-                        self.warned.remove(directory);
-                    }
-                    Err(error) => {
-                        if self.warned.insert(directory.clone()) {
-                            warn!(
-                                directory = %path.display(), %error,
-                                "this directory cannot be watched; checking every minute instead"
-                            );
-                        }
-                    }
+                let Err(error) = watcher.watch(path, RecursiveMode::NonRecursive) else {
+                    self.warned.remove(directory);
+                    continue;
+                };
+                // One that is not there shows in its parent once it is.
+                let mut parents = path.ancestors().skip(1).map(or_here);
+                let parent = parents.find(|parent| parent.is_dir());
+                let is_parent_watched = parent.is_some_and(|parent| {
+                    let watched = watcher.watch(parent, RecursiveMode::NonRecursive);
+                    self.parents.insert(parent.to_owned());
+                    !path.exists() && watched.is_ok()
+                });
+                if !is_parent_watched && self.warned.insert(directory.clone()) {
+                    warn!(
+                        directory = %path.display(), %error,
+                        "this directory cannot be watched; checking every minute instead"
+                    );
                 }
             }
         }
@@ -120,6 +126,15 @@ impl Watcher {
     /// Has to be called after each check, with whether something had changed.
     pub fn record_check(&mut self, changed: bool) {
         self.debounce.record_check(Instant::now(), changed);
+    }
+}
+
+/// The path; the working directory where it is empty.
+fn or_here(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        path
     }
 }
 

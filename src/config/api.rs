@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use polyv_client::is_loopback;
 use url::Url;
+use web_config::redact;
 
 use super::decoder::Field;
 use super::shard::MAX_SHARDS;
@@ -89,7 +90,16 @@ pub(super) fn parse_base_url(text: &str) -> Result<Url, String> {
         };
         Err(fault.to_owned())
     })
-    .map_err(|why| format!("must be an address such as `https://api.polyv.net`: {why}"))
+    .map_err(|why| {
+        let whole = format!("https://{text}");
+        let is_host = !text.contains("://") && Url::parse(&whole).is_ok_and(|url| url.has_host());
+        let hint = if is_host {
+            format!("; did you mean {}?", redact(&whole))
+        } else {
+            String::new()
+        };
+        format!("must be an address such as `https://api.polyv.net`: {why}{hint}")
+    })
 }
 
 /// A warning about an address whose calls can be read on their way.

@@ -9,7 +9,7 @@ use super::diagnostic::Location;
 use super::labels;
 use super::model::{Channel, Content, Expect};
 use super::schedule;
-use super::values::{boolean, choice, interval, positive};
+use super::values::{boolean, choice, interval, non_blank, positive};
 use web_config::redact;
 
 /// Longer numbers are not the id of a channel.
@@ -85,7 +85,7 @@ fn decode(field: Field<'_>, live_interval: Duration, ids: &mut ChannelIdIndex) -
     let id = map.required("id").and_then(|field| {
         field.ok(ids.insert(field.text()?, field.source, Some(field.location())))
     });
-    let name = map.parse("name", |name| Ok(name.into()));
+    let name = map.parse("name", |name| non_blank(name).map(Arc::from));
     let labels = map.get("labels").map(labels::decode).unwrap_or_default();
     let live_interval = map
         .parse("live_interval", interval)

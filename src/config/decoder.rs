@@ -50,6 +50,11 @@ impl Report {
         self.faults.borrow_mut().push(fault);
     }
 
+    /// The number of faults so far.
+    pub(super) fn fault_count(&self) -> usize {
+        self.faults.borrow().len()
+    }
+
     /// Records a warning about something that is valid and perhaps not intended.
     pub(super) fn warn(&self, warning: Diagnostic) {
         self.warnings.borrow_mut().push(warning);

@@ -32,8 +32,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let hint = match parse_units(&compact) {
         Some(duration) if compact == text => return Ok(duration),
         Some(_) => format!(": write it as `{compact}`"),
-        None if text.parse::<u64>().is_ok() => format!(": did you mean `{text}s`?"),
-        None => String::new(),
+        None => match probable(text) {
+            Some(duration) => format!(": did you mean `{}`?", format_duration(duration)),
+            None => String::new(),
+        },
     };
     Err(format!("{expected}, not {}{hint}", redact(text)))
 }
@@ -56,6 +58,28 @@ pub fn format_duration(duration: Duration) -> String {
     } else {
         text
     }
+}
+
+/// The duration that was probably meant: in capitals, a number alone or with a fraction, with a
+/// unit's name.
+fn probable(text: &str) -> Option<Duration> {
+    let text = text.trim().to_ascii_lowercase();
+    let compact: String = text.split_whitespace().collect();
+    if let Some(duration) = parse_units(&compact) {
+        return Some(duration);
+    }
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    let seconds = match unit.trim() {
+        "" | "sec" | "secs" | "second" | "seconds" | "s" => 1.0,
+        "min" | "mins" | "minute" | "minutes" | "m" => 60.0,
+        "hr" | "hrs" | "hour" | "hours" | "h" => 3_600.0,
+        "day" | "days" | "d" => 86_400.0,
+        "week" | "weeks" | "w" => 604_800.0,
+        "y" | "year" | "years" => 31_536_000.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
 }
 
 fn parse_units(text: &str) -> Option<Duration> {
@@ -101,11 +125,13 @@ mod tests {
         for (text, remedy) in [
             ("15", "did you mean `15s`?"),
             ("1h 30m", "write it as `1h30m`"),
-            ("15 seconds", "such as `15s`"),
+            ("15 seconds", "did you mean `15s`?"),
+            ("2min", "did you mean `2m`?"),
+            ("30S", "did you mean `30s`?"),
+            ("1.5h", "did you mean `1h30m`?"),
+            ("1y", "did you mean `365d`?"),
             ("30m1h", "such as"),
-            ("1y", "such as"),
             ("-5s", "such as"),
-            ("1.5h", "such as"),
             ("", "such as"),
             ("99999999999999999999s", "such as"),
         ] {

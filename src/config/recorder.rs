@@ -42,7 +42,8 @@ pub struct RecorderConfig {
 /// Decodes `recorder`. Relative paths start at `directory`. `None` where no path is set.
 pub(super) fn decode(field: Field<'_>, directory: &Path) -> Option<RecorderConfig> {
     let mut map = field.mapping()?;
-    let path = map.parse("path", non_blank);
+    let field_of_path = map.get("path");
+    let path = field_of_path.and_then(|field| field.parse(non_blank));
     let mut recorder = RecorderConfig {
         path: directory.join(path.as_deref().unwrap_or_default()),
         retention: 14 * DAY,
@@ -57,9 +58,8 @@ pub(super) fn decode(field: Field<'_>, directory: &Path) -> Option<RecorderConfi
     map.set("broadcast_gap", &mut recorder.broadcast_gap, gap);
     let backfill = within(Duration::ZERO..=MAX_BACKFILL);
     map.set("backfill", &mut recorder.backfill, backfill);
-    let has_path = map.get("path").is_some();
     map.deny_unknown();
-    if !has_path {
+    if field_of_path.is_none() {
         field.warn("nothing is recorded, since `recorder` has no `path`");
     }
     path.map(|_| recorder)
@@ -76,8 +76,30 @@ fn size(text: &str) -> Result<u64, String> {
     match parse() {
         Some(bytes) if bytes >= MIN_SIZE => Ok(bytes),
         Some(_) => expected("at least `16MiB`", text),
-        None => expected("a size such as `512MiB` or `2GiB`", text),
+        None => {
+            let failure = expected("a size such as `512MiB` or `2GiB`", text);
+            match probable_size(text) {
+                Some(size) => failure.map_err(|why| format!("{why}: did you mean `{size}`?")),
+                None => failure,
+            }
+        }
     }
+}
+
+/// The size that was probably meant: `2 gib` or `2G`.
+fn probable_size(text: &str) -> Option<String> {
+    let compact: String = text.split_whitespace().collect();
+    let digits = compact.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = compact.strip_prefix(digits)?;
+    digits.parse::<u64>().ok()?;
+    let is_meant = |name: &str| {
+        let short = name.trim_end_matches("iB");
+        [name, short]
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(unit))
+    };
+    let (name, _) = UNITS.iter().find(|(name, _)| is_meant(name))?;
+    Some(format!("{digits}{name}"))
 }
 
 #[cfg(test)]
@@ -90,6 +112,9 @@ mod tests {
         assert_eq!(size("2GB"), Ok(2_000_000_000));
         for text in ["2", "GiB", "2 GiB", "-2GiB", "2gib", "1KiB", "99999999TiB"] {
             assert!(size(text).is_err(), "{text}");
+        }
+        for text in ["2g", "2G", "2 GiB", "2gib"] {
+            assert!(size(text).unwrap_err().ends_with("did you mean `2GiB`?"));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use chrono::{LocalResult, NaiveDateTime, TimeZone};
-use chrono_tz::Tz;
+use chrono_tz::{TZ_VARIANTS, Tz};
 
 use super::decoder::Field;
 use super::duration::format_duration;
@@ -81,18 +81,47 @@ fn broadcast(field: Field<'_>, schedule: &mut Schedule) -> Option<()> {
 }
 
 fn cron_rule(text: &str, zone: Tz, duration: Duration) -> Result<CronRule, String> {
-    CronRule::new(&non_blank(text)?, zone, duration).map_err(|why| {
-        let text = redact(text);
-        format!(
-            "must be five fields (minute, hour, day of the month, month, day of the week) such \
-             as `0 20 * * 1-5`, not {text} ({why})"
-        )
+    const FIELDS: [&str; 5] = [
+        "minute",
+        "hour",
+        "day of the month",
+        "month",
+        "day of the week",
+    ];
+    let text = non_blank(text)?;
+    CronRule::new(&text, zone, duration).map_err(|why| {
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        let alone = |index: usize, field: &str| {
+            let all = (0..FIELDS.len()).map(|other| if other == index { field } else { "*" });
+            all.collect::<Vec<_>>().join(" ")
+        };
+        let mut named = FIELDS.iter().zip(&fields).enumerate();
+        let faulty = named.find(|(index, (_, field))| {
+            CronRule::new(&alone(*index, field), zone, duration).is_err()
+        });
+        match faulty.filter(|_| fields.len() == FIELDS.len()) {
+            Some((_, (name, field))) => format!("has a wrong {name}: {}", redact(field)),
+            None => format!(
+                "must be five fields ({}) such as `0 20 * * 1-5`, not {} ({why})",
+                FIELDS.join(", "),
+                redact(&text)
+            ),
+        }
     })
 }
 
 fn time_zone(text: &str) -> Result<Tz, String> {
     let zone = text.parse();
-    zone.or_else(|_| expected("the name of a time zone such as `Asia/Shanghai`", text))
+    zone.or_else(|_| {
+        let failure = expected("the name of a time zone such as `Asia/Shanghai`", text);
+        let distance = |zone: &Tz| strsim::damerau_levenshtein(zone.name(), text);
+        match TZ_VARIANTS.iter().min_by_key(|zone| distance(zone)) {
+            Some(zone) if distance(zone) <= 2 => {
+                failure.map_err(|why| format!("{why}: did you mean `{zone}`?"))
+            }
+            _ => failure,
+        }
+    })
 }
 
 /// A local time. One that occurs twice, when clocks are set back, counts the first time.

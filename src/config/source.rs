@@ -211,6 +211,7 @@ fn decode(
         return None;
     };
     map.deny_unknown();
+    let before = field.report.fault_count();
     let mut entries = field.items("this account").peekable();
     if entries.peek().is_none() {
         field.fault("`accounts` lists no account");
@@ -223,7 +224,9 @@ fn decode(
             && account.watched_directories.is_empty()
             && account.discover.is_none()
     };
-    if !accounts.is_empty() && accounts.iter().all(is_empty) {
+    // A channel with a fault is not there either.
+    if !accounts.is_empty() && accounts.iter().all(is_empty) && field.report.fault_count() == before
+    {
         field.fault(
             "there is no channel to watch: list some under `channels` or `channel_files`, or have \
              them found by `discover`",

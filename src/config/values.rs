@@ -28,7 +28,13 @@ pub(super) fn non_blank(text: &str) -> Result<String, String> {
 
 /// `true` or `false`.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
-    choice(&[("true", true), ("false", false)])(text)
+    let parsed = choice(&[("true", true), ("false", false)])(text);
+    let meant = match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => "true",
+        "false" | "no" | "off" | "0" => "false",
+        _ => return parsed,
+    };
+    parsed.map_err(|why| format!("{why}: did you mean `{meant}`?"))
 }
 
 /// One of several words.

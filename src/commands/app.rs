@@ -86,6 +86,7 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
         config,
     };
     let (requests, reload_receiver) = mpsc::channel(MAX_WAITING_RELOADS);
+    let pages = ui::routes(&setup.telemetry_path);
     let app = AppState::new(http::AppDeps {
         rendered,
         store: Arc::clone(&context.store),
@@ -113,8 +114,8 @@ pub(super) async fn run(setup: AppConfig, shutdown: CancellationToken) -> anyhow
     reloader.metrics.succeeded(clock.host().wall());
     // Each of the five ends at the shutdown. If one ended earlier, the exporter would only look
     // alive, so the first to end ends all.
-    let serving =
-        Server::new(http::router(app, ui::routes()), handle, shutdown.clone()).run(setup.listeners);
+    let routes = http::router(app, pages);
+    let serving = Server::new(routes, handle, shutdown.clone()).run(setup.listeners);
     let polling = poller.run(updates, shutdown.clone());
     let reloading = reloader.run(reload_receiver, setup.reload_signal, shutdown.clone());
     let accompanying = notifier.run(watched, health, clock, shutdown.clone());

@@ -1,5 +1,6 @@
 //! What a handler knows of a request, and how it renders the response.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
@@ -111,7 +112,7 @@ impl RequestContext {
         headers.insert(VARY, HeaderValue::from_static(VARY_HEADERS));
         let length = pieces.length();
         let is_small = length.is_some_and(|length| length <= MIN_GZIP_BYTES);
-        let body = if !is_small && accepts_gzip(Some(self.header(ACCEPT_ENCODING))) {
+        let body = if !is_small && accepts_gzip(Some(&self.header(ACCEPT_ENCODING))) {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             pieces.gzip(render_permits)?
         } else {
@@ -123,15 +124,17 @@ impl RequestContext {
         Ok(Response::from_parts(head, body))
     }
 
-    /// A header as text; empty if it is absent or not ASCII.
-    pub(crate) fn header(&self, name: HeaderName) -> &str {
-        let value = self.headers.get(name);
-        value.and_then(|value| value.to_str().ok()).unwrap_or("")
+    /// A header as text; empty if it is absent or not ASCII. Several lines are one list.
+    pub(crate) fn header(&self, name: HeaderName) -> Cow<'_, str> {
+        let lines = self.headers.get_all(name).iter();
+        let mut lines = lines.filter_map(|value| value.to_str().ok());
+        let first = lines.next().unwrap_or_default();
+        lines.fold(first.into(), |list, line| format!("{list}, {line}").into())
     }
 
     /// The metrics format that the client prefers.
     pub(super) fn metrics_format(&self) -> Format {
-        format(Some(self.header(ACCEPT)))
+        format(Some(&self.header(ACCEPT)))
     }
 
     /// The query string.

@@ -48,12 +48,7 @@ pub fn check_telemetry_path(path: &str) -> Result<(), String> {
 /// All routes. `ui` are those of the status page.
 pub fn router(state: AppState, ui: Router<Arc<AppState>>) -> Router {
     let telemetry_path = state.deps.telemetry_path.clone();
-    let mut site = Router::new();
-    // With the metrics at `/` there is no path left for the page.
-    if telemetry_path != "/" {
-        site = site.merge(ui);
-    }
-    let site = site
+    let site = ui
         .route(&telemetry_path, get(scrape::all))
         .route(DISCOVERY, get(http_sd::handler))
         .route(PROBE, get(scrape::channel))

@@ -52,7 +52,7 @@ impl PageParams {
             .find_map(|(name, value)| (name == COOKIE_NAME).then_some(value));
         let accepted = request.header(ACCEPT_LANGUAGE);
         RenderContext {
-            language: Language::select(self.lang.as_deref(), chosen, accepted),
+            language: Language::select(self.lang.as_deref(), chosen, &accepted),
             wall: snapshot.wall,
             polyv: snapshot.now.server_time,
         }

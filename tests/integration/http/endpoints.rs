@@ -130,7 +130,8 @@ async fn gzip_is_used_if_accepted() {
     drop(response);
     let raw = raw(
         exporter.address,
-        "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n",
+        // Several lines are one list.
+        "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept-Encoding: br\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n",
     )
     .await;
     let text = String::from_utf8_lossy(&raw);

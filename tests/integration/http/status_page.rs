@@ -365,7 +365,7 @@ async fn unknown_paths_and_parameters_are_rejected() {
 }
 
 #[tokio::test]
-async fn telemetry_path_may_replace_the_page() {
+async fn telemetry_path_may_replace_the_overview() {
     let polyv = SimulatorServer::start("channels: [{id: 1}]").await;
     let config = quick_config(polyv.address, "[{id: 1}]");
     let exporter = Exporter::start_with(&config, |command| {
@@ -374,7 +374,7 @@ async fn telemetry_path_may_replace_the_page() {
     .await;
     let metrics = exporter.get("/").await.text().await.unwrap();
     assert!(metrics.contains("# TYPE polyv_channel_state gauge"));
-    assert_eq!(exporter.get("/channels/1").await.status(), 404);
+    assert_eq!(exporter.get("/channels/1").await.status(), 200);
     assert_eq!(ids(&exporter, "").await, ["1"]);
     for taken in [
         "/channels/x",

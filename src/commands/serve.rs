@@ -33,7 +33,9 @@ pub(super) fn run(arguments: &ServeArgs) -> Result<(), CommandError> {
 /// Listens on all of these.
 pub(super) async fn listen(addresses: &[String]) -> Result<Vec<http::Listener>, CommandError> {
     let mut listeners = Vec::new();
-    for address in addresses {
+    // A variable may have spaces between them, and a comma at the end.
+    let addresses = addresses.iter().map(|address| address.trim());
+    for address in addresses.filter(|address| !address.is_empty()) {
         let bound = http::bind(address).await.map_err(|error| match error {
             http::BindError::InvalidAddress(_) => CommandError::Usage(error.to_string()),
             http::BindError::Refused { .. } => CommandError::Failed(error.into()),

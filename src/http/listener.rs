@@ -136,9 +136,7 @@ fn is_ipv6_unavailable(error: &io::Error) -> bool {
 
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "; another program listens there: choose another with --web.listen-address"
-        }
+        io::ErrorKind::AddrInUse => "; a program listens there already: choose another address",
         io::ErrorKind::PermissionDenied => "; ports under 1024 are for root",
         _ => "",
     }
@@ -199,6 +197,11 @@ mod tests {
         }
         let taken = bind("127.0.0.1:0").await.unwrap();
         let error = bind(&taken[0].address.to_string()).await.unwrap_err();
-        assert!(error.to_string().contains("another program"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("a program listens there already"),
+            "{error}"
+        );
     }
 }

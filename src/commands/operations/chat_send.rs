@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
+use std::fs::OpenOptions;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -55,6 +56,11 @@ struct MessageReport<'a> {
 pub(crate) fn run(arguments: &SendArgs) -> Result<(), CommandError> {
     let messages = messages::read(arguments)?;
     let batch_size = usize::from(arguments.batch_size);
+    if let Some(path) = arguments.unsent.as_deref()
+        && !arguments.operation.dry_run
+    {
+        check_writable(path)?;
+    }
     operate(&arguments.operation, async |context| {
         if arguments.operation.dry_run {
             let batches = messages.chunks(batch_size);
@@ -67,6 +73,17 @@ pub(crate) fn run(arguments: &SendArgs) -> Result<(), CommandError> {
             Some(error) => report.with_error(&error),
             None => report,
         }
+    })
+}
+
+/// Checks that the messages that will not be sent can be written, before any is sent.
+fn check_writable(path: &Path) -> Result<(), CommandError> {
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened.map(|_| ()).map_err(|error| {
+        let path = path.display();
+        CommandError::Usage(format!(
+            "nothing was sent: {path} can't be written: {error}"
+        ))
     })
 }
 

@@ -100,7 +100,9 @@ impl Report {
         Self {
             account: account.clone(),
             channel_id: session.channel_id.to_owned(),
-            channel_name: channel.map(|channel| channel.name.to_string()),
+            channel_name: channel
+                .filter(|channel| channel.name != channel.id)
+                .map(|channel| channel.name.to_string()),
             requested_at,
             state: match outcome {
                 Outcome::Ok => "live",

@@ -33,6 +33,12 @@ pub enum RecorderError {
         /// The directory.
         path: PathBuf,
     },
+    /// The files of the recording are not there any more.
+    #[error("the recording in {} was removed; a new one begins", path.display())]
+    Removed {
+        /// The directory.
+        path: PathBuf,
+    },
     /// A file or directory cannot be used.
     #[error("{}: {source}", path.display())]
     Io {

@@ -35,7 +35,7 @@ pub enum ExportError {
     #[error(transparent)]
     Read(#[from] RecorderError),
     /// The output cannot be written.
-    #[error("cannot write the export: {0}")]
+    #[error("cannot write the export")]
     Write(#[from] io::Error),
 }
 

@@ -257,18 +257,26 @@ impl Store {
         Ok(())
     }
 
-    /// Records how many people were watching.
+    /// Records how many people were watching. Returns the lane for that, if it was not known: after
+    /// a start Polyv sends what was recorded before.
     pub(super) fn write_viewers(
         &self,
         channel: ChannelRow,
         time: Timestamp,
         count: u64,
-    ) -> Result<(), RecorderError> {
-        let sql = "INSERT OR REPLACE INTO viewers (channel, time, count) VALUES (?, ?, ?)";
+    ) -> Result<Option<Lane>, RecorderError> {
+        let sql = "SELECT max(time) FROM viewers WHERE channel = ?";
+        let mut newest = self.connection.prepare_cached(sql)?;
+        let newest: Option<i64> = newest.query_row([channel.0], |row| row.get(0))?;
+        let sql = "INSERT INTO viewers (channel, time, count) VALUES (?, ?, ?)
+                   ON CONFLICT DO UPDATE SET count = excluded.count
+                   WHERE count <> excluded.count";
         let mut statement = self.connection.prepare_cached(sql)?;
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        statement.execute(params![channel.0, time.as_millis(), count])?;
-        Ok(())
+        let changed = statement.execute(params![channel.0, time.as_millis(), count])?;
+        let is_newest = newest.is_none_or(|newest| newest < time.as_millis());
+        let lane = if is_newest { Lane::New } else { Lane::Filled };
+        Ok((changed > 0).then_some(lane))
     }
 
     /// Records a planned broadcast. One with the same start is replaced.

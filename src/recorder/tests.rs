@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     Lane, LogEntry, LogReader, LogValue, Period, Reader, Recorder, RecorderError, RecorderThread,
+    ViewerCount,
 };
 use crate::config::{Channel, RecorderConfig, Source};
 use crate::scheduler::freshness_policy;
@@ -485,6 +486,68 @@ fn largest_size_is_kept_and_the_oldest_samples_go_first() {
     };
     let kept = recorded.times_once(directory.path(), |times| times[0] > 0 && size() <= max_size);
     assert!(all.ends_with(&kept) && kept.len() > 120, "{}", kept.len());
+    recorded.stop();
+}
+
+#[test]
+fn what_is_not_kept_is_not_requested() {
+    let directory = tempfile::tempdir().unwrap();
+    let recorded = Recorded::start_with(RecorderConfig {
+        retention: Duration::from_secs(3600),
+        backfill: Duration::from_secs(24 * 3600),
+        ..config(directory.path())
+    });
+    let today = Timestamp::from(std::time::SystemTime::now());
+    let today = (today.as_millis() - START) / 1000;
+    recorded.live(today, today - 60, [(today - 10, 1e6)]);
+    recorded.live(today + 6, today - 60, [(today - 5, 1e6)]);
+    recorded.recorder.flush();
+    let (_, range) = recorded.recorder.take_range().unwrap();
+    let oldest = at(today - 3700);
+    assert!(range.start.unwrap() > oldest, "{range:?}");
+    recorded.stop();
+}
+
+#[test]
+fn recording_that_was_removed_is_begun_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("recording");
+    let recorded = Recorded::start(&path);
+    recorded.live(60, 0, [(45, 1e6)]);
+    recorded.recorder.flush();
+    std::fs::remove_dir_all(&path).unwrap();
+    recorded.live(75, 0, [(50, 1e6)]);
+    recorded.recorder.flush();
+    assert_eq!(times(&path), [50]);
+    recorded.stop();
+}
+
+#[test]
+fn viewers_that_are_known_are_not_sent_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let recorded = Recorded::start(directory.path());
+    recorded.recorder.set_remotes(vec!["a".into()]);
+    recorded.live(60, 0, [(45, 1e6)]);
+    let meta = recorded.store.metadata(recorded.key).unwrap();
+    for (seconds, count) in [(30, 5), (40, 6), (40, 6), (20, 4), (40, 7)] {
+        let time = at(seconds);
+        recorded
+            .recorder
+            .record_viewers(meta.clone(), ViewerCount { time, count });
+    }
+    recorded.recorder.flush();
+    let mut log = LogReader::open(directory.path()).unwrap();
+    let mut viewers = |lane| -> Vec<_> {
+        let entries = log.read(lane, 0, 100).unwrap();
+        let viewers = entries.iter().filter_map(|entry| match entry.value {
+            LogValue::Viewers(count) => Some((entry.time, count)),
+            _ => None,
+        });
+        viewers.collect()
+    };
+    // What is late goes the way of what was filled: it must not hold up what is new.
+    assert_eq!(viewers(Lane::New), [(at(30), 5), (at(40), 6)]);
+    assert_eq!(viewers(Lane::Filled), [(at(20), 4), (at(40), 7)]);
     recorded.stop();
 }
 

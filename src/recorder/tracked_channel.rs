@@ -162,10 +162,11 @@ impl TrackedChannel {
     }
 
     /// The newest range of missing samples, if it is time to request one of a live channel.
-    /// `backfill` is how far back the history is wanted.
+    /// `backfill` is how far back the history is wanted; what is older than `cutoff` is not kept.
     pub(super) fn missing_range(
         &mut self,
         backfill: Duration,
+        cutoff: Timestamp,
         store: &Store,
     ) -> Result<Option<Period>, RecorderError> {
         let now = self.last_used;
@@ -176,7 +177,7 @@ impl TrackedChannel {
             return Ok(None);
         }
         self.write_periods(store)?;
-        let oldest = oldest_at_polyv(now);
+        let oldest = oldest_at_polyv(now).max(cutoff);
         let since = (!backfill.is_zero()).then(|| now - backfill);
         let max_range = self.filling.max_range;
         let gap = store.newest_gap(row, since, oldest, covered.end, max_range)?;

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::error::RecorderError;
 use super::files::{RecordingFiles, RecordingLock};
-use super::log::{Lane, LogValue};
+use super::log::LogValue;
 use super::lost_samples::LostSamples;
 use super::message::{Message, Observation};
 use super::missing_ranges::MissingRanges;
@@ -41,6 +41,8 @@ pub(super) struct WriterParts {
 pub(super) struct Writer {
     parts: WriterParts,
     store: Option<Store>,
+    /// The database file that is open.
+    identity: Option<(u64, u64)>,
     /// When to try again, while nothing can be recorded.
     retry_at: Instant,
     /// Whether it is logged that nothing can be recorded.
@@ -92,6 +94,7 @@ impl Writer {
         Self {
             parts,
             store: None,
+            identity: None,
             retry_at: start,
             failure_logged: false,
             channels: HashMap::new(),
@@ -122,8 +125,15 @@ impl Writer {
         }
     }
 
-    /// Opens the database, if that is not too soon after a failure.
+    /// Opens the database, if that is not too soon after a failure. One that was removed would
+    /// be written to unseen, so another one begins.
     fn open(&mut self) {
+        if self.store.is_some() && self.parts.files.identity() != self.identity {
+            self.parts.lock = None;
+            let path = self.parts.files.directory().to_owned();
+            self.fail(&RecorderError::Removed { path });
+            self.retry_at = Instant::now();
+        }
         if self.store.is_some() || Instant::now() < self.retry_at {
             return;
         }
@@ -137,6 +147,7 @@ impl Writer {
             self.parts.lock = Some(self.parts.files.lock()?);
         }
         let mut store = Store::open(&self.parts.files)?;
+        self.identity = self.parts.files.identity();
         store.transaction(|store| {
             store.check_writable()?;
             store.set_remotes(&self.parts.remotes.borrow_and_update())
@@ -195,9 +206,10 @@ impl Writer {
                         store.set_remotes(remotes)?;
                     }
                     let counts = self.apply(&batch, store)?;
+                    let cutoff = self.cutoff();
                     for (key, channel) in &mut self.channels {
                         if let Some(range) =
-                            channel.missing_range(self.parts.config.backfill, store)?
+                            channel.missing_range(self.parts.config.backfill, cutoff, store)?
                         {
                             self.parts.missing.push(*key, range);
                         }
@@ -301,9 +313,10 @@ impl Writer {
                     Some(row) => row,
                     None => store.write_channel(meta)?,
                 };
-                store.write_viewers(row, viewers.time, viewers.count)?;
-                let value = LogValue::Viewers(viewers.count);
-                store.log(Lane::New, row.0, viewers.time, value)?;
+                if let Some(lane) = store.write_viewers(row, viewers.time, viewers.count)? {
+                    let value = LogValue::Viewers(viewers.count);
+                    store.log(lane, row.0, viewers.time, value)?;
+                }
             }
             Message::Position(remote, lane, sequence) => {
                 store.write_position(remote, *lane, *sequence)?;
@@ -389,13 +402,19 @@ impl Writer {
         (now - self.parts.config.retention).max(self.size_cutoff)
     }
 
-    /// Has the oldest hour removed if the recording is too large.
+    /// Has the oldest hours removed if the recording is too large.
     fn limit_size(&mut self, store: &Store) -> Result<(), RecorderError> {
+        let (used, max) = (store.used_bytes()?, self.parts.config.max_size);
         if self.is_cut
-            && store.used_bytes()? > self.parts.config.max_size
+            && used > max
             && let Some(oldest) = store.oldest_sample()?
         {
-            self.size_cutoff = block_start(oldest).plus_millis(BLOCK_MILLIS);
+            let hours =
+                self.now.millis_after(oldest).max(0).unsigned_abs() / BLOCK_MILLIS.unsigned_abs();
+            // Half of what would suffice if all hours had the same size.
+            let excess = hours.saturating_mul(used - max) / used / 2;
+            let removed = i64::try_from(excess + 1).unwrap_or(1) * BLOCK_MILLIS;
+            self.size_cutoff = block_start(oldest).plus_millis(removed);
             self.is_cut = false;
         }
         Ok(())

@@ -17,11 +17,11 @@ impl Backoff {
         Self { next: min, max }
     }
 
-    /// The delay after a failure; what the receiver asks for takes precedence.
+    /// The delay after a failure; a longer one that the receiver demands takes precedence.
     pub(super) fn after_failure(&mut self, retry_after: Option<Duration>) -> Duration {
         let delay = self.next.min(self.max);
         self.next = (delay * 2).min(self.max);
-        retry_after.unwrap_or(delay)
+        retry_after.unwrap_or_default().max(delay)
     }
 }
 
@@ -38,5 +38,6 @@ mod tests {
         let header = Some(Duration::from_secs(7));
         assert_eq!(backoff.after_failure(header), Duration::from_secs(7));
         assert_eq!(backoff.after_failure(None), millis(100));
+        assert_eq!(backoff.after_failure(Some(Duration::ZERO)), millis(100));
     }
 }

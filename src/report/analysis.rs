@@ -26,7 +26,7 @@ impl BroadcastReport {
         for stream in &mut streams {
             stream.learn_baselines(&off_air);
         }
-        let viewers = ViewerCourse::new(&recording.viewers, broadcast);
+        let viewers = ViewerCourse::new(&recording.viewers, &off_air, broadcast);
         let interruptions = interruptions::find(recording, &streams, &off_air, &viewers);
         let affected = interruptions.iter().map(|interruption| Period {
             start: interruption.start,

@@ -40,9 +40,12 @@ pub(super) fn last_live(recording: &ChannelRecording) -> Option<Timestamp> {
         .states
         .get(last + 1..)
         .and_then(|after| after.iter().find(|s| s.state == LiveState::NotLive));
-    let observed = recording.observed.iter().map(|period| period.end).max();
-    let end = over.map(|state| state.time).or(observed);
-    Some(end?.min(recording.period.end))
+    let over = over.map_or(recording.period.end, |state| state.time);
+    // What was not observed before it was over may have been anything.
+    let observed = recording.observed.iter();
+    let observed = observed.filter(|period| period.start < over);
+    let end = observed.map(|period| period.end).max()?;
+    Some(end.min(over).min(recording.period.end))
 }
 
 /// The samples that a stream should have from its first one to its last one, without the time

@@ -29,7 +29,7 @@ pub(super) fn find(
     recording: &ChannelRecording,
     streams: &[StreamTimeline<'_>],
     off_air: &Spans,
-    viewers: &ViewerCourse<'_>,
+    viewers: &ViewerCourse,
 ) -> Vec<Interruption> {
     let mut found: Vec<Interruption> = off_air
         .iter()

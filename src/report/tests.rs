@@ -291,6 +291,46 @@ fn running_broadcast_has_no_end_and_a_pending_tail() {
 }
 
 #[test]
+fn time_that_was_not_observed_is_no_pending_tail() {
+    let mut recording = recording(600, vec![stream("recordf", 600, 5, |_| Some(normal()))]);
+    // The exporter was stopped, and the channel ended meanwhile.
+    recording.states[2].time = at(5000);
+    recording.observed = vec![period(-60, 610), period(5000, 5060)];
+    recording.period = period(-60, 5060);
+    assert_eq!(report(&recording).completeness.pending_tail_ms, 0);
+}
+
+#[test]
+fn nobody_counts_as_a_viewer_less_while_the_channel_is_off_air() {
+    let mut recording = recording(
+        600,
+        vec![stream("recordf", 600, 5, |second| {
+            (!(200..260).contains(&second)).then(normal)
+        })],
+    );
+    let off_air =
+        [(200, LiveState::NotLive), (262, LiveState::Live)].map(|(second, state)| RecordedState {
+            time: at(second),
+            state,
+        });
+    recording.states.splice(2..2, off_air);
+    for viewers in &mut recording.viewers {
+        // Polyv counts none then.
+        if (at(200)..at(260)).contains(&viewers.time) {
+            viewers.count = 0;
+        }
+    }
+    let report = report(&recording);
+    let seconds = report.affected_ms as f64 / 1000.0;
+    let affected = report.viewers.affected_minutes.unwrap();
+    assert!(
+        (affected - 2340.0 * seconds / 60.0).abs() < 1e-6,
+        "{affected}"
+    );
+    assert!((report.viewers.average.unwrap() - 2340.0).abs() < 1e-6);
+}
+
+#[test]
 fn live_channel_without_samples_has_times_by_polls() {
     let mut recording = recording(HOUR, Vec::new());
     let off_air =

@@ -10,16 +10,21 @@ use polyv_client::clock::Timestamp;
 const VALID_MS: i64 = 120_000;
 
 /// The counts of a broadcast, oldest first.
-pub(super) struct ViewerCourse<'a> {
-    counts: &'a [ViewerCount],
+pub(super) struct ViewerCourse {
+    counts: Vec<ViewerCount>,
     broadcast: Period,
 }
 
 // === impl ViewerCourse ===
 
-impl<'a> ViewerCourse<'a> {
-    pub(super) fn new(counts: &'a [ViewerCount], broadcast: Period) -> Self {
-        Self { counts, broadcast }
+impl ViewerCourse {
+    /// Polyv counts nobody while a channel is off air: those who wait for it stay its viewers.
+    pub(super) fn new(counts: &[ViewerCount], off_air: &Spans, broadcast: Period) -> Self {
+        let counts = counts.iter().filter(|count| !off_air.contains(count.time));
+        Self {
+            counts: counts.copied().collect(),
+            broadcast,
+        }
     }
 
     /// The viewers at a moment; `None` where the newest count is too old.
@@ -48,6 +53,10 @@ impl<'a> ViewerCourse<'a> {
 
     /// The summary; `affected` are the periods with interruptions.
     pub(super) fn summary(&self, affected: &Spans) -> ViewerSummary {
+        // The sum of nothing would be -0.
+        let affected = affected
+            .iter()
+            .fold(0.0, |sum, p| sum + self.viewer_time(p));
         let peak = self.valid().map(|(_, count)| count).max();
         let (mut sum, mut time) = (0.0, 0.0);
         for (period, count) in self.valid() {
@@ -57,8 +66,7 @@ impl<'a> ViewerCourse<'a> {
         ViewerSummary {
             peak,
             average: peak.map(|_| sum / time),
-            affected_minutes: peak
-                .map(|_| affected.iter().map(|p| self.viewer_time(p)).sum::<f64>() / 60_000.0),
+            affected_minutes: peak.map(|_| affected / 60_000.0),
         }
     }
 

@@ -3,7 +3,8 @@
 //! Polyv refuses a whole call for one channel at fault (a seminar channel, for example). A refused
 //! batch is bisected until the channels at fault are found; these are excluded and polled
 //! individually. If every call is refused, or only these calls fail, the endpoint is unavailable:
-//! all channels are polled individually, and some are sent as a canary every 10 minutes.
+//! all channels are polled individually, and some are sent as a canary: after 15 seconds where Polyv
+//! had accepted calls before, then after twice as long each time, and every 10 minutes in the end.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -18,9 +19,16 @@ use polyv_client::{BadResponse, Error};
 const MAX_REFUSALS: u32 = 20;
 /// Consecutive failures, while other calls succeed, that are a fault of this endpoint.
 const MAX_FAILURES: u32 = 3;
-const CANARY_INTERVAL: Duration = Duration::from_secs(600);
-/// How long a channel is excluded.
-const EXCLUSION_DURATION: Duration = Duration::from_secs(3600);
+/// The first pause of an endpoint that has worked: what befell it may be over soon.
+const FIRST_PAUSE: Duration = Duration::from_secs(15);
+/// The longest pause, and the only one of an endpoint that has never worked.
+const LAST_PAUSE: Duration = Duration::from_secs(600);
+/// How long a channel is excluded when calls with it are first refused; twice as long each time.
+const FIRST_EXCLUSION: Duration = Duration::from_secs(60);
+/// The longest exclusion, and the only one of a channel that responses do not contain.
+const LAST_EXCLUSION: Duration = Duration::from_secs(3600);
+/// A channel that is excluded for as long as this is not offered the call.
+const LASTING_EXCLUSION: Duration = Duration::from_secs(240);
 
 /// One account's use of an endpoint that takes many channels.
 #[derive(Debug)]
@@ -46,6 +54,7 @@ pub(super) struct BatchEndpoint {
 #[derive(Debug, Clone, Copy)]
 struct Exclusion {
     until: MonotonicInstant,
+    duration: Duration,
     /// Whether calls with the channel are refused; otherwise responses do not contain it.
     refused: bool,
 }
@@ -58,6 +67,8 @@ enum BatchState {
     Unavailable {
         /// When the next canary is sent.
         retry_at: MonotonicInstant,
+        /// How long to wait after it.
+        pause: Duration,
     },
 }
 
@@ -160,9 +171,37 @@ impl BatchEndpoint {
         refused: bool,
         now: MonotonicInstant,
     ) -> bool {
-        let until = now + EXCLUSION_DURATION;
-        let exclusion = Exclusion { until, refused };
+        let before = self.exclusions.get(&channel);
+        let duration = match before {
+            _ if !refused => LAST_EXCLUSION,
+            Some(before) => (before.duration * 2).min(LAST_EXCLUSION),
+            None => FIRST_EXCLUSION,
+        };
+        let exclusion = Exclusion {
+            until: now + duration,
+            duration,
+            refused,
+        };
         self.exclusions.insert(channel, exclusion).is_none()
+    }
+
+    /// Returns whether calls with a channel were refused for minutes.
+    pub(super) fn is_exclusion_lasting(&self, channel: ChannelKey) -> bool {
+        let exclusion = self.exclusions.get(&channel);
+        exclusion.is_some_and(|exclusion| exclusion.duration >= LASTING_EXCLUSION)
+    }
+
+    /// Returns how long to wait between two canaries; `None` while none is needed.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        match self.state {
+            BatchState::Unavailable { pause, .. } => Some(pause),
+            BatchState::Off | BatchState::Available => None,
+        }
+    }
+
+    /// Returns whether the endpoint has not been available for a quarter of an hour, or never.
+    pub(super) fn is_unavailability_lasting(&self) -> bool {
+        self.pause() == Some(LAST_PAUSE)
     }
 
     /// Makes a channel part of batches, and returns whether it was excluded.
@@ -191,7 +230,7 @@ impl BatchEndpoint {
             return false;
         };
         if exclusion.refused {
-            exclusion.until = now + EXCLUSION_DURATION;
+            exclusion.until = now + exclusion.duration;
             self.bisect(vec![channel], due);
             return false;
         }
@@ -207,7 +246,7 @@ impl BatchEndpoint {
     /// Returns whether a canary is to be sent.
     pub(super) fn canary_due(&self, now: MonotonicInstant) -> bool {
         let is_idle = self.bisect_queue.is_empty() && !self.isolated_in_flight;
-        matches!(self.state, BatchState::Unavailable { retry_at } if retry_at <= now && is_idle)
+        matches!(self.state, BatchState::Unavailable { retry_at, .. } if retry_at <= now && is_idle)
     }
 
     /// Queues these channels as a canary.
@@ -217,8 +256,9 @@ impl BatchEndpoint {
         due: VirtualInstant,
         now: MonotonicInstant,
     ) {
-        if let BatchState::Unavailable { retry_at } = &mut self.state {
-            *retry_at = now + CANARY_INTERVAL;
+        if let BatchState::Unavailable { retry_at, pause } = &mut self.state {
+            *pause = (*pause * 2).min(LAST_PAUSE);
+            *retry_at = now + *pause;
             self.refusals = 0;
             self.failures = 0;
             self.bisect(channels, due);
@@ -247,14 +287,14 @@ impl BatchEndpoint {
         now: MonotonicInstant,
     ) -> Option<BatchTransition> {
         match error {
-            error if is_refusal(error) => self.record_refusal(batch, due, now),
+            error if is_refusal(error) => self.record_refusal(batch, error, due, now),
             // These are about all calls of the account.
             Error::ClockSkew(_) | Error::Throttled(_) => None,
             // The endpoint does not exist.
             Error::BadResponse(BadResponse::NoEnvelope {
                 http_status: 400..=499,
                 ..
-            }) if self.is_available() && !self.ever_accepted => self.disable(now),
+            }) if self.is_available() && !self.ever_accepted => self.disable(true, now),
             _ => self.record_failure(now),
         }
     }
@@ -262,6 +302,7 @@ impl BatchEndpoint {
     fn record_refusal(
         &mut self,
         batch: &ChannelBatch,
+        error: &Error,
         due: VirtualInstant,
         now: MonotonicInstant,
     ) -> Option<BatchTransition> {
@@ -279,7 +320,8 @@ impl BatchEndpoint {
             self.refusals += 1;
         }
         if self.refusals >= MAX_REFUSALS {
-            return self.disable(now);
+            let is_forbidden = matches!(error, Error::Forbidden(_));
+            return self.disable(is_forbidden, now);
         }
         if let Some(only) = single {
             let refused = BatchTransition::ChannelRefused(only);
@@ -298,19 +340,26 @@ impl BatchEndpoint {
         }
         self.failures += 1;
         if self.is_available() && self.failures >= MAX_FAILURES && self.other_succeeded {
-            return self.disable(now);
+            return self.disable(false, now);
         }
         None
     }
 
-    fn disable(&mut self, now: MonotonicInstant) -> Option<BatchTransition> {
+    /// `lasts` says that Polyv does not offer the call to the account.
+    fn disable(&mut self, lasts: bool, now: MonotonicInstant) -> Option<BatchTransition> {
         let was_available = self.is_available();
         self.bisect_queue.clear();
         self.refusals = 0;
         self.failures = 0;
-        self.state = BatchState::Unavailable {
-            retry_at: now + CANARY_INTERVAL,
+        let pause = if self.ever_accepted && !lasts {
+            FIRST_PAUSE
+        } else {
+            LAST_PAUSE
         };
+        if was_available {
+            let retry_at = now + pause;
+            self.state = BatchState::Unavailable { retry_at, pause };
+        }
         was_available.then_some(BatchTransition::BecameUnavailable)
     }
 
@@ -491,6 +540,51 @@ mod tests {
             endpoint.is_available() && endpoint.due().is_some(),
             "the other half is still sent"
         );
+    }
+
+    #[test]
+    fn endpoint_that_has_worked_is_tried_soon() {
+        let mut endpoint = BatchEndpoint::new(true);
+        endpoint.record_success(false);
+        fail(&mut endpoint);
+        endpoint.observe_other_success();
+        fail(&mut endpoint);
+        assert_eq!(
+            fail(&mut endpoint),
+            Some(BatchTransition::BecameUnavailable)
+        );
+        let mut now = 0;
+        for pause in [15, 30, 60, 120, 240, 480, 600, 600] {
+            assert_eq!(endpoint.is_unavailability_lasting(), pause == 600);
+            assert!(!endpoint.canary_due(at(now + pause - 1)));
+            now += pause;
+            assert!(endpoint.canary_due(at(now)));
+            endpoint.start_canary(keys(1), DUE, at(now));
+            next_part(&mut endpoint).unwrap();
+            fail(&mut endpoint);
+        }
+        assert!(unavailable().is_unavailability_lasting());
+    }
+
+    #[test]
+    fn refused_channel_is_left_out_for_longer_each_time() {
+        let mut endpoint = BatchEndpoint::new(true);
+        let key = ChannelKey::from_index(0);
+        let mut now = 0;
+        for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
+            assert_eq!(endpoint.exclude(key, true, at(now)), minutes == 1);
+            assert_eq!(endpoint.is_exclusion_lasting(key), minutes >= 4);
+            assert!(
+                endpoint
+                    .excluded_since(at(now + minutes * 60 - 1))
+                    .is_empty()
+            );
+            now += minutes * 60;
+            assert_eq!(endpoint.excluded_since(at(now)), [key]);
+            // It is tried alone, and refused.
+            assert!(!endpoint.readmit(key, DUE, at(now)));
+            assert_eq!(next_part(&mut endpoint).unwrap().channels, [key]);
+        }
     }
 
     #[test]

@@ -101,7 +101,15 @@ impl LiveBatches {
         if let Some(known) = self.members.get_mut(&key) {
             self.rate += rate - known.rate;
             known.rate = rate;
+            let longer_by = interval.saturating_sub(known.interval);
             known.interval = interval;
+            let before = known.due;
+            if known.waits {
+                // Its last call was made when the interval was shorter.
+                known.due = before + longer_by;
+                self.due.remove(&(before, key));
+                self.due.insert((before + longer_by, key));
+            }
             return;
         }
         let waits = !self.endpoint.is_excluded(key);
@@ -140,11 +148,15 @@ impl LiveBatches {
         self.endpoint.drop_channel(key);
     }
 
-    /// Returns the calls per second that the channels need: few channels need a call as well.
+    /// Returns the calls per second that the channels need: few channels need a call as well, and
+    /// so does a canary.
     #[allow(clippy::cast_precision_loss)] // channels are counted in thousands
     pub(super) fn demand(&self) -> f64 {
-        if !self.is_available() || self.members.is_empty() {
+        if self.members.is_empty() {
             return 0.0;
+        }
+        if let Some(pause) = self.endpoint.pause() {
+            return rate(pause);
         }
         let channels = self.members.len();
         let calls = channels.div_ceil(self.call.max_channels()) as f64;
@@ -240,10 +252,20 @@ impl LiveBatches {
         }
     }
 
-    /// Excludes a channel from calls for an hour.
+    /// Excludes a channel from calls for a while.
     pub(super) fn exclude(&mut self, key: ChannelKey, refused: bool, now: MonotonicInstant) {
         self.endpoint.exclude(key, refused, now);
         self.set_waiting(key, false);
+    }
+
+    /// Returns whether the calls have not been possible for a quarter of an hour, or never.
+    pub(super) fn is_unavailability_lasting(&self) -> bool {
+        self.endpoint.is_unavailability_lasting()
+    }
+
+    /// Returns whether calls with a channel were refused for minutes.
+    pub(super) fn is_exclusion_lasting(&self, key: ChannelKey) -> bool {
+        self.endpoint.is_exclusion_lasting(key)
     }
 
     /// Records an accepted call.

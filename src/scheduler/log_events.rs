@@ -253,8 +253,8 @@ pub(super) fn live_call_unavailable(account: &str, call: LiveCall, error: &Error
     let endpoint = call.endpoint().as_str();
     info!(
         account, endpoint, %error,
-        "Polyv does not offer this call for the account, or it fails: it is tried every 10 minutes, \
-         and everything else goes on without it"
+        "Polyv does not offer this call for the account, or it fails: it is tried from time to \
+         time, and everything else goes on without it"
     );
 }
 
@@ -269,7 +269,7 @@ pub(super) fn batch_unavailable(account: &AccountPoller, error: &Error) {
     warn!(
         account = %account.name, channels = account.queue.len(), %error,
         "batch status is unavailable: channels are polled individually, and some are tried in a \
-         batch every 10 minutes"
+         batch from time to time"
     );
 }
 
@@ -297,7 +297,7 @@ pub(super) fn batch_exclusion(account: &mut AccountPoller, key: ChannelKey) {
         warn!(
             account = %name, channel = %id,
             "batch status does not work for this channel (a seminar channel, or a missing one): it \
-             is polled individually, and tried in a batch again after an hour; more of this \
+             is polled individually, and tried in a batch again later; more of this \
              account are counted, and logged at debug"
         );
     }

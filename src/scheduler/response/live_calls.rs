@@ -165,24 +165,36 @@ impl ResponseHandler<'_> {
         match transition {
             Some(BatchTransition::BecameUnavailable) => {
                 log_events::live_call_unavailable(&self.account.name, call, error);
-                let Some(source) = source_of(call) else {
-                    return;
-                };
-                let targets = self.account.queue.iter();
-                let affected = targets.filter(|(_, target)| target.sources.source == source);
-                for key in affected.map(|(key, _)| key).collect::<Vec<_>>() {
-                    self.give_up_source(key, source);
-                }
             }
             Some(BatchTransition::ChannelRefused(key)) => {
                 let calls = self.account.live_calls.get_mut(call);
                 calls.exclude(key, true, now);
                 self.apply_source_error(key, call, error);
-                if let Some(source) = source_of(call) {
-                    self.give_up_source(key, source);
-                }
             }
             Some(BatchTransition::BecameAvailable) | None => {}
+        }
+        self.give_up_denied(call, batch);
+    }
+
+    /// Gives up the source where its call is not possible for long: a fault of some minutes would
+    /// otherwise leave channels without samples for far longer.
+    fn give_up_denied(&mut self, call: LiveCall, batch: &ChannelBatch) {
+        let Some(source) = source_of(call) else {
+            return;
+        };
+        let calls = self.account.live_calls.get(call);
+        let denied: Vec<ChannelKey> = if calls.is_unavailability_lasting() {
+            let targets = self.account.queue.iter();
+            let affected = targets.filter(|(_, target)| target.sources.source == source);
+            affected.map(|(key, _)| key).collect()
+        } else {
+            let channels = batch.channels.iter().copied();
+            channels
+                .filter(|key| calls.is_exclusion_lasting(*key))
+                .collect()
+        };
+        for key in denied {
+            self.give_up_source(key, source);
         }
     }
 

@@ -365,6 +365,67 @@ async fn call_that_is_offered_again_is_used_again() {
     assert_eq!(source(&env.scrape(), "1").unwrap(), "snapshot");
 }
 
+/// A fault of a minute leaves no trace a minute later: neither a channel's source nor its calls.
+#[tokio::test(start_paused = true)]
+async fn calls_about_many_channels_come_back_soon_after_a_fault() {
+    for fault in [
+        "error_500",
+        "hang",
+        "reset",
+        "rejected",
+        "wrong_types, what: [data_text]",
+    ] {
+        let env = TestEnv::with_exporter(
+            "channels: [{id: 1, cdn: other}, {id: 2, cdn: alibaba}, {id: 3}]",
+            &config("{live_interval: 5s}", 1..4),
+        );
+        advance(240.0).await;
+        let endpoints = "[streams, viewers, stream_info_v4]";
+        for lasts in [6.0, 60.0] {
+            env.inject_faults(&format!("[{{trouble: {fault}, endpoints: {endpoints}}}]"));
+            for _ in 0..6 {
+                advance(lasts / 6.0).await;
+                let scrape = env.scrape();
+                assert_eq!(source(&scrape, "1").unwrap(), "snapshot", "{fault}");
+            }
+            env.inject_faults("[]");
+            advance(130.0).await;
+            let scrape = env.scrape();
+            for (channel, expected) in [("1", "snapshot"), ("2", "list_stream_info")] {
+                assert_eq!(source(&scrape, channel).unwrap(), expected, "{fault}");
+                let bitrate = value(&scrape, "polyv_stream_video_bitrate_bps", channel);
+                assert!(bitrate.is_some(), "{fault} for {lasts} s: {channel}");
+            }
+            for channel in ["1", "2", "3"] {
+                for name in ["polyv_channel_pushing", "polyv_channel_viewers"] {
+                    let shown = value(&scrape, name, channel);
+                    assert!(
+                        shown.is_some(),
+                        "{fault} for {lasts} s: {name} of {channel}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_with_the_name_of_snapshots_stays() {
+    let env = TestEnv::with_exporter(
+        "channels: [{id: 1, streams: [ingest]}]",
+        &config("{}", 1..2),
+    );
+    advance(60.0).await;
+    let samples = |env: &TestEnv| value(&env.scrape(), "polyv_stream_samples_total", "1");
+    let mut before = samples(&env).unwrap();
+    for _ in 0..30 {
+        advance(10.0).await;
+        let now = samples(&env).unwrap();
+        assert!(now >= before, "{before}, {now}");
+        before = now;
+    }
+}
+
 /// Where no status is polled, get-streams is the only poll of a channel with snapshots.
 #[tokio::test(start_paused = true)]
 async fn channel_whose_only_call_fails_is_polled_by_another() {

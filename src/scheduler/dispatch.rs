@@ -56,7 +56,12 @@ impl Poller {
         self.spare_calls.advance(now.monotonic);
         let mut accounts = self.accounts.iter_mut();
         let account = accounts.find(|account| account.queue.get(channel).is_some());
-        let account = account.filter(|a| matches!(a.breaker.permission(), Permission::Unlimited));
+        let account = account.filter(|account| {
+            let target = account.queue.get(channel);
+            // Another call than that of the channel's source would find nothing.
+            matches!(account.breaker.permission(), Permission::Unlimited)
+                && target.is_some_and(|target| target.sources.is_settled)
+        });
         let permit = account.and_then(|account| {
             let permit = self.context.limiter.try_acquire().ok()?;
             Some((account, permit))
@@ -66,8 +71,13 @@ impl Poller {
             return;
         };
         let target = account.queue.get(channel);
+        let source = target.map_or(StreamSource::Tencent, |target| target.sources.source);
         let channel_ids = target.map(|target| Arc::clone(&target.channel.id));
-        let request = PollRequest::MissingSamples { channel, range };
+        let request = PollRequest::MissingSamples {
+            channel,
+            range,
+            source,
+        };
         let client = Arc::clone(&account.client);
         let channel_ids = channel_ids.into_iter().collect();
         let call = send_request(client, None, permit, request.clone(), channel_ids);

@@ -12,6 +12,7 @@ use super::live_call::LiveCall;
 use super::request::{PollRequest, RequestKind};
 use super::virtual_clock::VirtualInstant;
 use crate::config::SecretSource;
+use crate::state::StreamSource;
 use polyv_client::clock::MonotonicInstant;
 use polyv_client::{
     AccountMinutes, BadResponse, ChannelLiveStatus, ChannelPage, ChannelPush, ChannelViewers,
@@ -177,6 +178,20 @@ pub(super) async fn send_request(
     let sent = Instant::now();
     let ids: Vec<&str> = channel_ids.iter().map(AsRef::as_ref).collect();
     let result = match request {
+        PollRequest::MissingSamples {
+            range,
+            source: StreamSource::ListStreamInfo,
+            ..
+        }
+        | PollRequest::Live {
+            call: LiveCall::StreamInfoV4,
+            range,
+            ..
+        } => {
+            let id = ids.first().copied().unwrap_or_default();
+            let response = client.list_stream_info(permit, id, range).await;
+            response.map(Response::StreamInfo)
+        }
         PollRequest::StreamInfo { range, .. } | PollRequest::MissingSamples { range, .. } => {
             let id = ids.first().copied().unwrap_or_default();
             let response = client.stream_info(permit, id, range).await;
@@ -203,15 +218,6 @@ pub(super) async fn send_request(
         } => {
             let response = client.realtime_viewers(permit, &ids).await;
             response.map(Response::Viewers)
-        }
-        PollRequest::Live {
-            call: LiveCall::StreamInfoV4,
-            range,
-            ..
-        } => {
-            let id = ids.first().copied().unwrap_or_default();
-            let response = client.list_stream_info(permit, id, range).await;
-            response.map(Response::StreamInfo)
         }
         PollRequest::Account(call) => account_call(&client, permit, call).await,
     };

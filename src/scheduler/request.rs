@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::account_call::AccountCall;
 use super::live_call::LiveCall;
-use crate::state::ChannelKey;
+use crate::state::{ChannelKey, StreamSource};
 use crate::telemetry::Endpoint;
 use polyv_client::clock::MonotonicInstant;
 use polyv_client::{ChannelPageRequest, Outcome, Range};
@@ -25,6 +25,8 @@ pub(super) enum PollRequest {
         channel: ChannelKey,
         /// The missing samples.
         range: Range,
+        /// The call that has them.
+        source: StreamSource,
     },
     /// The live status of several channels.
     LiveStatus(ChannelBatch),
@@ -94,6 +96,10 @@ impl PollRequest {
     /// Returns the endpoint, as a metric label.
     pub(super) const fn endpoint(&self) -> Endpoint {
         match self {
+            Self::MissingSamples {
+                source: StreamSource::ListStreamInfo,
+                ..
+            } => Endpoint::StreamInfoV4,
             Self::StreamInfo { .. } | Self::MissingSamples { .. } => Endpoint::StreamInfo,
             Self::LiveStatus(_) => Endpoint::LiveStatus,
             Self::ChannelPage(_) => Endpoint::ChannelList,

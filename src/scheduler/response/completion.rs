@@ -39,7 +39,7 @@ impl Poller {
         // present ones.
         if in_flight.client_generation != account.client_generation {
             account.requeue_request(&in_flight.request, now.monotonic);
-            if let PollRequest::MissingSamples { channel, range } = &in_flight.request {
+            if let PollRequest::MissingSamples { channel, range, .. } = &in_flight.request {
                 let failed = Err(Error::NotLive);
                 report_missing_samples(&self.context, *channel, *range, failed);
             }
@@ -97,7 +97,7 @@ impl Poller {
                 let result = result.and_then(Response::into_stream_info);
                 handler.stream_info(*channel, *range, &result);
             }
-            PollRequest::MissingSamples { channel, range } => {
+            PollRequest::MissingSamples { channel, range, .. } => {
                 let result = result.and_then(Response::into_stream_info);
                 report_missing_samples(&self.context, *channel, *range, result);
             }

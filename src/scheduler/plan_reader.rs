@@ -58,8 +58,6 @@ const REFUSED_INTERVAL: Duration = Duration::from_secs(3600);
 const MAX_PAGES: u32 = 10;
 /// Broadcasts from this long ago on: they may be running, or the channel overruns.
 const PAST: Duration = Duration::from_secs(24 * 3600);
-/// Channels that started before are not late any more.
-const PAST_STARTS: Duration = Duration::from_secs(3600);
 /// Broadcasts until then; what comes later is read later.
 const FUTURE: Duration = Duration::from_secs(24 * 3600 + 600);
 
@@ -95,7 +93,7 @@ impl PlanReader {
         let call = match self.step {
             Step::Sessions { page } => AccountCall::PlannedSessions { page },
             Step::StartTimes { page } => AccountCall::StartTimes {
-                from: now.server_time - PAST_STARTS,
+                from: now.server_time - PAST,
                 until: now.server_time + FUTURE,
                 page,
             },

@@ -86,6 +86,10 @@ impl ChannelState {
             self.record_success(Outcome::Ok, now);
             let sample = push::sample(push, now).into_iter().collect();
             self.ingest_response(sample, pause, now, policy, &mut digest);
+            let mut streams = self.streams.iter_mut();
+            if let Some(stream) = streams.find(|stream| stream.name.as_str() == push::STREAM) {
+                stream.is_snapshot = true;
+            }
             let new_samples = u64::try_from(digest.new_samples.len()).unwrap_or(u64::MAX);
             self.poll_log
                 .push(Outcome::Ok, None, new_samples, now.monotonic);
@@ -126,8 +130,7 @@ impl ChannelState {
         self.sources.decide(live_for, is_pushing);
         // What the first guess brought is not continued.
         if self.source(policy) != StreamSource::Snapshot {
-            self.streams
-                .retain(|stream| !push::is_snapshot(&stream.name));
+            self.streams.retain(|stream| !stream.is_snapshot);
         }
     }
 

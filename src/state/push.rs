@@ -29,7 +29,7 @@ pub(super) struct PushState {
 }
 
 /// The stream to which the samples of snapshots belong.
-const STREAM: &str = "ingest";
+pub(super) const STREAM: &str = "ingest";
 /// A snapshot older than this says nothing of the present: three times the longest interval.
 const MAX_AGE: Duration = Duration::from_secs(90);
 /// Higher bitrates (10 Gbit/s) and frame rates are mistakes, as in samples.
@@ -61,11 +61,6 @@ impl PushState {
     pub(super) fn is_valid(&self, now: MonotonicInstant) -> bool {
         now < self.valid_until()
     }
-}
-
-/// Whether a stream's samples are snapshots.
-pub(super) fn is_snapshot(stream: &StreamName) -> bool {
-    stream.as_str() == STREAM
 }
 
 /// The sample of a snapshot, with the response's time; `None` where nothing is pushed.

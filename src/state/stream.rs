@@ -21,6 +21,8 @@ use polyv_client::clock::{MonotonicInstant, Timestamp};
 #[derive(Debug, Clone)]
 pub(super) struct Stream {
     pub(super) name: StreamName,
+    /// Whether its samples are snapshots of what is pushed.
+    pub(super) is_snapshot: bool,
     /// The newest samples, exact: those that the windows need, and that may be corrected.
     recent: SampleWindow<SampleValues>,
     /// The samples that are not recent any more.
@@ -135,6 +137,7 @@ impl Stream {
     ) -> Self {
         Self {
             name,
+            is_snapshot: false,
             recent: SampleWindow::default(),
             older: History::default(),
             known: SampleWindow::default(),

@@ -35,7 +35,7 @@ const VALUES: &str = "
 | label | values |
 | --- | --- |
 | `state` | `live`, `not_live`, `unknown` (not polled yet, or no response for `poll.stale_after` or three of the channel's intervals, whichever is longer) |
-| `endpoint` | `stream_info`; if used `live_status`, `channel_list`, `streams`, `stream_info_v4` |
+| `endpoint` | `stream_info`; if used `live_status`, `channel_list`, `streams`, `stream_info_v4`, `viewers`, `sessions`, `channel_plans`, `minutes` |
 | `status` | `not_started`, `live`, `ended`, `waiting`, `playback`, `banned`; of `polyv_account_channels` also `not_live` (nothing more is known), `unknown` |
 | `outcome` | `ok`, `not_live` (both are successes), `auth_failed`, `clock_skew`, `throttled`, `forbidden`, `rejected` (any other refusal), `server_error`, `timeout`, `connection_failed`, `bad_response` |
 | `problem` | `off_air`, `no_samples`, `no_video`, `no_audio`, `bitrate_dropped`, `bitrate_low`, `framerate_low`, `never_a_sample`, `state_unknown`, `poll_failed` |

@@ -82,7 +82,7 @@ impl Filling {
         is_due
     }
 
-    /// A range was received, with so many samples that were missing.
+    /// A range was received, with `samples` that were missing.
     pub(super) fn received(&mut self, samples: u64, is_complete: bool, now: Timestamp) -> Received {
         self.samples += samples;
         self.failures = 0;
@@ -123,7 +123,7 @@ impl Filling {
     }
 }
 
-/// How long to wait after so many failures in a row.
+/// How long to wait after a number of failures in a row.
 fn doubled(failures: u32) -> Duration {
     SHORT_WAIT * 2_u32.pow((failures - 1).min(MAX_DOUBLINGS))
 }

@@ -509,7 +509,7 @@ fn what_is_not_kept_is_not_requested() {
 }
 
 #[test]
-fn recording_that_was_removed_is_begun_anew() {
+fn recording_that_was_removed_is_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("recording");
     let recorded = Recorded::start(&path);

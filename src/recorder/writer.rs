@@ -261,7 +261,7 @@ impl Writer {
         }
     }
 
-    /// The names of all remote writes, if they changed since the store was told.
+    /// The names of all remote writes, if they changed since the store knows them.
     fn changed_remotes(&mut self) -> Option<Vec<String>> {
         let remotes = &mut self.parts.remotes;
         // An error means that the recorder is gone, and this is the last batch.

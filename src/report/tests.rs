@@ -301,7 +301,7 @@ fn time_that_was_not_observed_is_no_pending_tail() {
 }
 
 #[test]
-fn nobody_counts_as_a_viewer_less_while_the_channel_is_off_air() {
+fn viewers_stay_while_the_channel_is_off_air() {
     let mut recording = recording(
         600,
         vec![stream("recordf", 600, 5, |second| {

@@ -18,7 +18,7 @@ pub(super) struct ViewerCourse {
 // === impl ViewerCourse ===
 
 impl ViewerCourse {
-    /// Polyv counts nobody while a channel is off air: those who wait for it stay its viewers.
+    /// Polyv counts no viewers while a channel is off air: those who wait for it stay its viewers.
     pub(super) fn new(counts: &[ViewerCount], off_air: &Spans, broadcast: Period) -> Self {
         let counts = counts.iter().filter(|count| !off_air.contains(count.time));
         Self {

@@ -4,7 +4,7 @@
 //! tests out and says so.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::victoria::start_at;
 use super::victoria_remote_write::{
@@ -30,6 +30,9 @@ const FAULTS: [&str; 3] = [
     "{trouble: bad_values, defects: ['null'], one_in: 3, for: 1500ms}",
     "{trouble: bad_values, defects: [no_time], one_in: 3, for: 1500ms}",
 ];
+
+/// How long a response takes to be committed at most, also on a busy machine.
+const COMMIT_TIME: Duration = Duration::from_secs(5);
 
 /// Rounds of `make recorder-kill`; a few in all tests.
 const ROUNDS: &str = "POLYV_KILL_ROUNDS";
@@ -71,6 +74,11 @@ async fn kill_in_broadcast(
     }
     between(&mut rng).await;
     let exporter = Exporter::start(config).await;
+    exporter
+        .until("it records", |scrape| {
+            scrape.get("polyv_recorder_samples_total", &[]) > Some(0.0)
+        })
+        .await;
     // Each start leaves a gap to fill.
     let deadline = Duration::from_secs(60) + Duration::from_secs(5) * rounds;
     let samples = until_complete(polyv, recording, first, deadline, &exporter).await;
@@ -121,11 +129,19 @@ async fn killed_exporter_has_recorded_and_sent_every_sample() {
     })
     .await;
     polyv.control("PUT", "channels/1/life", "offline").await;
+    exporter
+        .until("it is over", |scrape| scrape.state("1") == "not_live")
+        .await;
+    // What is pending is counted once a second, and so is what was received committed.
+    let all_recorded = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + COMMIT_TIME;
     let sent = exporter
         .until("all is sent", |scrape| {
             let mut names = ["victoria", "prometheus"].iter();
-            scrape.state("1") == "not_live"
-                && names.all(|name| value(scrape, "pending_samples", name) == 0.0)
+            names.all(|name| {
+                let position = value(scrape, "position_timestamp_seconds", name);
+                position > all_recorded.as_secs_f64()
+                    && value(scrape, "pending_samples", name) == 0.0
+            })
         })
         .await;
     let dropped = sent.all("polyv_remote_write_dropped_samples_total", &[]);

@@ -45,7 +45,7 @@ impl Poller {
             }
             return;
         }
-        if let PollRequest::Live { call, batch, .. } = &in_flight.request {
+        if let PollRequest::Live { call, batch, range } = &in_flight.request {
             let mut handler = ResponseHandler {
                 virtual_now: account.clock.now(now.monotonic),
                 account,
@@ -54,7 +54,7 @@ impl Poller {
                 class: FailureClass::new(outcome, true),
                 now,
             };
-            handler.live_call(*call, batch, result);
+            handler.live_call(*call, batch, *range, result);
             return;
         }
         if let PollRequest::Account(call) = in_flight.request {

@@ -10,7 +10,7 @@ use crate::scheduler::live_call::LiveCall;
 use crate::scheduler::log_events;
 use crate::scheduler::request::ChannelBatch;
 use crate::state::{ChannelKey, StreamSource};
-use polyv_client::{ChannelPush, ChannelViewers, Error, StreamInfo};
+use polyv_client::{ChannelPush, ChannelViewers, Error, Range, StreamInfo};
 
 impl ResponseHandler<'_> {
     /// Applies the result of a call.
@@ -18,6 +18,7 @@ impl ResponseHandler<'_> {
         &mut self,
         call: LiveCall,
         batch: &ChannelBatch,
+        range: Range,
         result: Result<Response, Error>,
     ) {
         self.account.live_calls.get_mut(call).completed(batch);
@@ -32,7 +33,7 @@ impl ResponseHandler<'_> {
             }
             LiveCall::StreamInfoV4 => {
                 let info = result.and_then(Response::into_stream_info);
-                self.stream_info_v4(batch, info);
+                self.stream_info_v4(batch, range, info);
             }
         }
     }
@@ -107,7 +108,12 @@ impl ResponseHandler<'_> {
     }
 
     /// Applies the samples of the one channel of a v4 call.
-    fn stream_info_v4(&mut self, batch: &ChannelBatch, result: Result<StreamInfo, Error>) {
+    fn stream_info_v4(
+        &mut self,
+        batch: &ChannelBatch,
+        range: Range,
+        result: Result<StreamInfo, Error>,
+    ) {
         let Some(key) = batch.channels.first().copied() else {
             return;
         };
@@ -116,7 +122,8 @@ impl ResponseHandler<'_> {
             Ok(info) => {
                 self.live_call_succeeded(LiveCall::StreamInfoV4, batch);
                 self.reschedule_v4(key);
-                if let Some(update) = store.apply_stream_info_v4(key, &info, self.now) {
+                if let Some(mut update) = store.apply_stream_info_v4(key, &info, self.now) {
+                    update.received = Some(range);
                     self.accept_update(&update);
                 }
             }

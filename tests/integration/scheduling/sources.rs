@@ -1,5 +1,11 @@
 //! Where the samples of live channels come from, on every CDN.
 
+use std::time::Duration;
+
+use polyv_client::clock::Timestamp;
+use polyv_exporter::recorder::{Period, Reader};
+
+use crate::support::exporter_process::DEADLINE;
 use crate::support::scrape::Scrape;
 use crate::support::test_env::{TestEnv, advance, max_calls_in_window};
 
@@ -586,4 +592,45 @@ async fn two_exporters_agree_on_snapshots() {
             assert!((0.9..1.1).contains(&ratio), "{name}: {one:?}, {other:?}");
         }
     }
+}
+
+/// The samples of a channel on Alibaba's CDN are a minute apart.
+#[tokio::test(start_paused = true)]
+async fn missed_samples_of_another_cdn_are_filled() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = format!(
+        "recorder: {{path: '{}'}}\n{}",
+        directory.path().display(),
+        config("{lookback: 4m}", 1..2)
+    );
+    let mut env = TestEnv::new("channels: [{id: 1, cdn: alibaba}]");
+    env.start(&config);
+    advance(600.0).await;
+    env.stop().await;
+    advance(1200.0).await;
+    env.start(&config);
+    let longest_gap = || {
+        let always = Period {
+            start: Timestamp::from_millis(0),
+            end: Timestamp::from_millis(i64::MAX / 2),
+        };
+        let reader = Reader::open(directory.path()).unwrap();
+        let recording = reader.recording("default", "1", always).unwrap().unwrap();
+        let samples = &recording.streams[0].samples;
+        let pairs = samples.windows(2);
+        let gaps = pairs.map(|pair| pair[1].time.since(pair[0].time));
+        (samples.len(), gaps.max().unwrap())
+    };
+    // The recorder's thread has a clock of its own.
+    let begin = std::time::Instant::now();
+    loop {
+        advance(15.0).await;
+        std::thread::sleep(Duration::from_millis(200));
+        let (samples, gap) = longest_gap();
+        if samples >= 25 && gap < Duration::from_secs(90) {
+            break;
+        }
+        assert!(begin.elapsed() < DEADLINE, "{samples} samples, {gap:?}");
+    }
+    env.stop().await;
 }

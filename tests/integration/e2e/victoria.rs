@@ -70,7 +70,7 @@ accounts:
     let exporter = Exporter::start(&config).await;
     let pager = Pager::start().await;
     let alertmanager = Alertmanager::start(&format!(
-        "{{route: {{receiver: nobody, group_wait: 1s, group_interval: 5s, routes: [{{receiver: pager, matchers: ['severity = page']}}]}}, receivers: [{{name: nobody}}, {{name: pager, webhook_configs: [{{url: 'http://{}/pages'}}]}}]}}",
+        "{{route: {{receiver: none, group_wait: 1s, group_interval: 5s, routes: [{{receiver: pager, matchers: ['severity = page']}}]}}, receivers: [{{name: none}}, {{name: pager, webhook_configs: [{{url: 'http://{}/pages'}}]}}]}}",
         pager.address
     ))
     .await;

@@ -241,7 +241,7 @@ fn with_variables(command: clap::Command) -> clap::Command {
 }
 
 /// Without this file everyone has access: an empty name must not mean that there is none.
-const PROTECTION: &str = "web.config.file";
+const WEB_CONFIG_FLAG: &str = "web.config.file";
 
 /// `--log.level` can be `POLYV_EXPORTER_LOG_LEVEL` as well, and so on. An empty variable is one
 /// that is not set: that is what Compose makes of `${LEVEL:-}`.
@@ -259,7 +259,7 @@ fn with_variable(argument: Arg) -> Arg {
         _ => argument,
     };
     match std::env::var_os(&name) {
-        Some(value) if value.is_empty() && flag != PROTECTION => argument,
+        Some(value) if value.is_empty() && flag != WEB_CONFIG_FLAG => argument,
         _ => argument.env(name),
     }
 }

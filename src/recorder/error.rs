@@ -34,7 +34,7 @@ pub enum RecorderError {
         path: PathBuf,
     },
     /// The files of the recording are not there any more.
-    #[error("the recording in {} was removed; a new one begins", path.display())]
+    #[error("the recording in {} was removed", path.display())]
     Removed {
         /// The directory.
         path: PathBuf,

@@ -55,9 +55,9 @@ pub(super) struct ObservedSample {
 pub(super) struct Fill {
     pub(super) key: ChannelKey,
     pub(super) samples: Vec<ObservedSample>,
-    /// The period, whose samples these are.
+    /// The period of the samples.
     pub(super) period: Period,
-    /// Whether the period has no others that could not be read.
+    /// Whether these are all: none of the response was unreadable.
     pub(super) is_complete: bool,
 }
 

@@ -196,7 +196,7 @@ impl Writer {
             || !confirmations.is_empty()
             || self.periods_written.elapsed() >= PERIODS_INTERVAL;
         self.open();
-        // After what the batch was received: the log has all of it.
+        // Read after the batch was received, so that the log has all of the batch.
         let remotes = self.changed_remotes();
         let result = match self.store.take() {
             None => Err(None),
@@ -261,7 +261,7 @@ impl Writer {
         }
     }
 
-    /// The names of all remote writes, if they changed since the store knows them.
+    /// The names of all remote writes, if they changed since the store last took them.
     fn changed_remotes(&mut self) -> Option<Vec<String>> {
         let remotes = &mut self.parts.remotes;
         // An error means that the recorder is gone, and this is the last batch.

@@ -299,7 +299,9 @@ async fn symbolic_link_swap_of_kubernetes_is_noticed() {
 #[tokio::test]
 async fn file_behind_a_symbolic_link_and_a_directory_that_comes_back_are_noticed() {
     let polyv = SimulatorServer::start(FOUR).await;
-    let exporter = Exporter::start(&with_files(&polyv, "channels/*.yml")).await;
+    // A file that two patterns match is read once.
+    let patterns = "channels/*.yml', 'channels/a*.yml";
+    let exporter = Exporter::start(&with_files(&polyv, patterns)).await;
     let directory = exporter.directory.path().join("channels");
     let elsewhere = exporter.directory.path().join("elsewhere");
     // The pattern's directory is not there at first.

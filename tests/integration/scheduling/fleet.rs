@@ -7,8 +7,6 @@
 mod day;
 mod watch;
 
-use std::time::Instant;
-
 use day::{Fleet, HOUR};
 use watch::Observations;
 
@@ -45,47 +43,9 @@ channels: [{}]",
 accounts: [{{app_id: simulated, app_secret: simulated-secret, discover: {{}}, channels: [{}]}}]",
         configured.join(", ")
     ));
-    let begun = Instant::now();
     let seen = watch::watch(&env, fleet, &sessions).await;
-    print_observations(fleet, &seen, begun);
+    assert!(seen.found.is_some(), "not all channels were found");
     seen
-}
-
-/// Shows what was seen.
-fn print_observations(fleet: Fleet, seen: &Observations, begun: Instant) {
-    let seconds = fleet.lasts / 1000;
-    println!(
-        "channels          {}, of which {} configured",
-        fleet.channels,
-        fleet.configured().count()
-    );
-    println!(
-        "live              {} on average, {} at most",
-        seen.live_seconds as u64 / seconds,
-        seen.most_live
-    );
-    println!("time              {} h", seconds as f64 / 3600.0);
-    println!("                   half     99 %     all");
-    println!("seen live after {}", seen.starts);
-    println!("seen ended after{}", seen.ends);
-    println!("newest sample   {}", seen.ages);
-    println!("v4 sample       {}", seen.v4_ages);
-    println!("snapshot        {}", seen.snapshot_ages);
-    println!("settled after   {}", seen.settled);
-    println!("wrong source      {} times", seen.wrong_sources);
-    println!("lag             {}", seen.lags);
-    println!("at the beginning{}", seen.early_lags);
-    let found = seen.found.expect("all channels are found");
-    println!("all found after   {} s", found / 1000);
-    println!("never seen        {}", seen.missed.len());
-    for (endpoint, count) in &seen.calls {
-        let rate = *count as f64 / seconds as f64;
-        println!("calls             {count} {endpoint}, {rate:.2} a second");
-    }
-    println!("busiest 10 s      {} calls", seen.busiest);
-    println!("most stretched    {}", seen.stretch);
-    println!("channels shown    {} at most", seen.most_exposed);
-    println!("wall-clock time   {:.0} s", begun.elapsed().as_secs_f64());
 }
 
 /// What is promised of every fleet that fits into the budget.

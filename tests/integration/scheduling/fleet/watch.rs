@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::time::Instant;
 
 use polyv_client::clock::Timestamp;
 use polyv_exporter::state::{ChannelKey, LiveState, SourceChoice, StreamSource};
@@ -15,7 +16,7 @@ use crate::support::test_env::{BEGINNING, TestEnv, advance};
 /// seconds from the moment at which it is seen.
 const SETTLED_AFTER: u64 = IDLE_INTERVAL + SETTLE + LIVE_INTERVAL;
 /// The most live channels that are looked at in a second; of more, each takes its turn.
-const LOOKS_A_SECOND: u32 = 4_000;
+const LOOKS_A_SECOND: u32 = 1_000;
 /// The window of the limit.
 const WINDOW: u64 = 10_000;
 
@@ -144,6 +145,48 @@ impl Calls {
     }
 }
 
+// === impl Observations ===
+
+impl Observations {
+    /// Shows what was seen so far.
+    fn print(&self, fleet: Fleet, now: u64) {
+        let seconds = now / 1000;
+        println!(
+            "channels          {}, of which {} configured",
+            fleet.channels,
+            fleet.configured().count()
+        );
+        println!(
+            "live              {} on average, {} at most",
+            self.live_seconds as u64 / seconds,
+            self.most_live
+        );
+        println!("time              {} h", seconds as f64 / 3600.0);
+        println!("                   half     99 %     all");
+        println!("seen live after {}", self.starts);
+        println!("seen ended after{}", self.ends);
+        println!("newest sample   {}", self.ages);
+        println!("v4 sample       {}", self.v4_ages);
+        println!("snapshot        {}", self.snapshot_ages);
+        println!("settled after   {}", self.settled);
+        println!("wrong source      {} times", self.wrong_sources);
+        println!("lag             {}", self.lags);
+        println!("at the beginning{}", self.early_lags);
+        match self.found {
+            Some(found) => println!("all found after   {} s", found / 1000),
+            None => println!("all found         not yet"),
+        }
+        println!("never seen        {}", self.missed.len());
+        for (endpoint, count) in &self.calls {
+            let rate = *count as f64 / seconds as f64;
+            println!("calls             {count} {endpoint}, {rate:.2} a second");
+        }
+        println!("busiest 10 s      {} calls", self.busiest);
+        println!("most stretched    {}", self.stretch);
+        println!("channels shown    {} at most", self.most_exposed);
+    }
+}
+
 // === impl Observer ===
 
 impl Observer {
@@ -174,6 +217,7 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, sessions: &[Session]) -> Observa
     let mut live: Vec<Observer> = Vec::new();
     let mut ended: Vec<Observer> = Vec::new();
     let turns = fleet.live.div_ceil(LOOKS_A_SECOND);
+    let begun = Instant::now();
     while env.monotonic_ms() < fleet.lasts {
         advance(1.0).await;
         let now = env.monotonic_ms();
@@ -228,6 +272,11 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, sessions: &[Session]) -> Observa
         if now >= fleet.warm_up && now.is_multiple_of(600_000) {
             let exposed = check_exposure(env, fleet, sessions, now);
             seen.most_exposed = seen.most_exposed.max(exposed);
+        }
+        // A day takes long: what there is so far is shown every hour.
+        if now.is_multiple_of(HOUR) || now >= fleet.lasts {
+            seen.print(fleet, now);
+            println!("wall-clock time   {:.0} s", begun.elapsed().as_secs_f64());
         }
     }
     seen

@@ -24,7 +24,9 @@ pub(super) struct LiveBatches {
     endpoint: BatchEndpoint,
     /// In order, so that a canary has the same channels in every run of a simulation.
     members: BTreeMap<ChannelKey, Member>,
-    due: BTreeSet<(VirtualInstant, ChannelKey)>,
+    due: DueSet,
+    /// The same of channels for which the call is only tried: they wait for what is left.
+    due_trials: DueSet,
     in_flight: usize,
     /// The most calls in flight: where they are slow, the polls go on.
     max_in_flight: usize,
@@ -32,11 +34,22 @@ pub(super) struct LiveBatches {
     rate: f64,
 }
 
+/// Channels in the order in which they are due.
+type DueSet = BTreeSet<(VirtualInstant, ChannelKey)>;
+
+/// What the calls about a channel are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// What they bring is shown: they go on, and count as demand.
+    Data,
+    /// They only try whether the call has something about the channel.
+    Trial,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Member {
     interval: Duration,
-    /// The calls per second that it counts for.
-    rate: f64,
+    purpose: Purpose,
     due: VirtualInstant,
     /// Whether the channel waits for its call: it is neither in flight nor excluded.
     waits: bool,
@@ -58,6 +71,7 @@ impl LiveBatches {
             endpoint: BatchEndpoint::new(false),
             members: BTreeMap::new(),
             due: BTreeSet::new(),
+            due_trials: BTreeSet::new(),
             in_flight: 0,
             max_in_flight: 1,
             rate: 0.0,
@@ -85,55 +99,60 @@ impl LiveBatches {
         self.endpoint.is_available()
     }
 
-    /// Makes a channel part of the calls, every `interval` from `due` on, or changes its interval.
-    /// `lasts` says whether the calls count as demand: those that only try something do not.
+    /// Makes a channel part of the calls, every `interval` from `due` on, or changes its interval
+    /// and purpose.
     pub(super) fn add(
         &mut self,
         key: ChannelKey,
         interval: Duration,
-        lasts: bool,
+        purpose: Purpose,
         due: VirtualInstant,
     ) {
         if !self.endpoint.is_enabled() {
             return;
         }
-        let rate = rate(if lasts { interval } else { TRIAL_INTERVAL });
-        if let Some(known) = self.members.get_mut(&key) {
-            self.rate += rate - known.rate;
-            known.rate = rate;
-            let longer_by = interval.saturating_sub(known.interval);
-            known.interval = interval;
-            let before = known.due;
-            if known.waits {
-                // Its last call was made when the interval was shorter.
-                known.due = before + longer_by;
-                self.due.remove(&(before, key));
-                self.due.insert((before + longer_by, key));
-            }
-            return;
-        }
-        let waits = !self.endpoint.is_excluded(key);
-        let member = Member {
+        let known = self.take(key);
+        let mut member = known.unwrap_or(Member {
             interval,
-            rate,
+            purpose,
             due,
-            waits,
-        };
-        self.members.insert(key, member);
-        self.rate += rate;
-        if waits {
-            self.due.insert((due, key));
+            waits: !self.endpoint.is_excluded(key),
+        });
+        if member.waits {
+            // Its last call was made when the interval was shorter.
+            member.due = member.due + interval.saturating_sub(member.interval);
         }
+        (member.interval, member.purpose) = (interval, purpose);
+        self.put(key, member);
     }
 
     /// Makes no more calls about a channel.
     pub(super) fn remove(&mut self, key: ChannelKey) {
-        if let Some(member) = self.members.remove(&key) {
-            self.due.remove(&(member.due, key));
-            self.rate -= member.rate;
-            if self.members.is_empty() {
-                self.rate = 0.0;
-            }
+        self.take(key);
+    }
+
+    fn put(&mut self, key: ChannelKey, member: Member) {
+        if member.waits {
+            self.due_set(member.purpose).insert((member.due, key));
+        }
+        self.rate += member.rate();
+        self.members.insert(key, member);
+    }
+
+    fn take(&mut self, key: ChannelKey) -> Option<Member> {
+        let member = self.members.remove(&key)?;
+        self.due_set(member.purpose).remove(&(member.due, key));
+        self.rate -= member.rate();
+        if self.members.is_empty() {
+            self.rate = 0.0;
+        }
+        Some(member)
+    }
+
+    const fn due_set(&mut self, purpose: Purpose) -> &mut DueSet {
+        match purpose {
+            Purpose::Data => &mut self.due,
+            Purpose::Trial => &mut self.due_trials,
         }
     }
 
@@ -163,29 +182,36 @@ impl LiveBatches {
         calls * self.rate.max(0.0) / channels as f64
     }
 
-    /// Returns when the next call is due; `None` while as many as allowed are in flight.
-    pub(super) fn next_due(&self) -> Option<VirtualInstant> {
+    /// Returns when the next call for some purpose is due; `None` while as many as allowed are in
+    /// flight. A canary and the parts of a refused batch count as data.
+    pub(super) fn next_due(&self, purpose: Purpose) -> Option<VirtualInstant> {
         if self.in_flight >= self.max_in_flight {
             return None;
         }
-        let regular = self.due.first().filter(|_| self.is_available());
+        let (due, isolated) = match purpose {
+            Purpose::Data => (&self.due, self.endpoint.due()),
+            Purpose::Trial => (&self.due_trials, None),
+        };
+        let regular = due.first().filter(|_| self.is_available());
         let regular = regular.map(|(due, _)| *due);
-        self.endpoint.due().into_iter().chain(regular).min()
+        isolated.into_iter().chain(regular).min()
     }
 
     /// Takes the channels of the next call, including those that are due within half an interval:
     /// channels come to share calls, and keep doing so.
-    pub(super) fn pop(&mut self, now: VirtualInstant) -> Option<ChannelBatch> {
-        if let Some(isolated) = self.endpoint.pop_isolated() {
+    pub(super) fn pop(&mut self, purpose: Purpose, now: VirtualInstant) -> Option<ChannelBatch> {
+        if purpose == Purpose::Data
+            && let Some(isolated) = self.endpoint.pop_isolated()
+        {
             self.in_flight += 1;
             return Some(isolated);
         }
-        let (first, key) = self.due.first().copied()?;
+        let (first, key) = self.due_set(purpose).first().copied()?;
         let interval = self.members.get(&key)?.interval;
         let until = now.max(first) + interval / 2;
         let mut channels = Vec::new();
         while channels.len() < self.call.max_channels()
-            && let Some((due, key)) = self.due.first().copied()
+            && let Some((due, key)) = self.due_set(purpose).first().copied()
             && due <= until
         {
             self.set_waiting(key, false);
@@ -228,13 +254,21 @@ impl LiveBatches {
 
     fn set_waiting(&mut self, key: ChannelKey, waits: bool) {
         let excluded = self.endpoint.is_excluded(key);
-        if let Some(member) = self.members.get_mut(&key) {
-            member.waits = waits && !excluded;
-            if member.waits {
-                self.due.insert((member.due, key));
-            } else {
-                self.due.remove(&(member.due, key));
-            }
+        let Some(member) = self.members.get_mut(&key) else {
+            return;
+        };
+        member.waits = waits && !excluded;
+        let Member {
+            purpose,
+            due,
+            waits,
+            ..
+        } = *member;
+        let set = self.due_set(purpose);
+        if waits {
+            set.insert((due, key));
+        } else {
+            set.remove(&(due, key));
         }
     }
 
@@ -328,5 +362,17 @@ impl LiveBatches {
         for key in self.members.keys().copied().collect::<Vec<_>>() {
             self.reschedule(key, now);
         }
+    }
+}
+
+// === impl Member ===
+
+impl Member {
+    /// The calls per second that it counts for.
+    fn rate(&self) -> f64 {
+        rate(match self.purpose {
+            Purpose::Data => self.interval,
+            Purpose::Trial => TRIAL_INTERVAL,
+        })
     }
 }

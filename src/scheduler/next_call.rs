@@ -3,12 +3,14 @@
 //! A call about many channels comes before one about a single channel: it is as urgent for each of
 //! them, and costs the others next to nothing. It cannot crowd them out, since each kind is made
 //! once per interval and has a limit of its own on calls in flight. Best-effort calls take turns:
-//! the one that has waited longest comes first.
+//! the one that has waited longest comes first. Trials come last: where 20,000 channels are live
+//! at the start, they are due for all of them at once.
 
 use std::time::Duration;
 
 use super::account_poller::AccountPoller;
 use super::discovery::ChannelDiscovery;
+use super::live_batches::Purpose;
 use super::live_call::LiveCall;
 use super::request::PollRequest;
 use super::virtual_clock::VirtualInstant;
@@ -30,6 +32,8 @@ enum NextCall {
     Stream,
     /// The stream information of a channel that has no guaranteed interval.
     BestEffort,
+    /// A call that only tries whether it has something about a channel.
+    Trial(LiveCall),
 }
 
 /// The order of calls that are due. Those of one priority come in the order of their due times.
@@ -43,6 +47,8 @@ enum Priority {
     Single,
     /// Calls with what others leave of the rate limit.
     BestEffort,
+    /// Calls with what is left even then.
+    Trial,
 }
 
 // === impl NextCall ===
@@ -55,6 +61,7 @@ impl NextCall {
             Self::Live(_) => Priority::LiveBatch,
             Self::Stream => Priority::Single,
             Self::BestEffort => Priority::BestEffort,
+            Self::Trial(_) => Priority::Trial,
         }
     }
 }
@@ -67,8 +74,12 @@ impl AccountPoller {
         let page = self.discovery.as_ref().and_then(ChannelDiscovery::due);
         let page = page.filter(|_| self.clock.speed() > 0.0);
         let live = LiveCall::ALL.into_iter().map(move |call| {
-            let due = self.live_calls.get(call).next_due();
+            let due = self.live_calls.get(call).next_due(Purpose::Data);
             (real_time(due), NextCall::Live(call))
+        });
+        let trials = LiveCall::ALL.into_iter().map(move |call| {
+            let due = self.live_calls.get(call).next_due(Purpose::Trial);
+            (real_time(due), NextCall::Trial(call))
         });
         let calls = [
             (page, NextCall::Page),
@@ -83,13 +94,14 @@ impl AccountPoller {
         calls
             .into_iter()
             .chain(live)
+            .chain(trials)
             .filter_map(|(due, call)| Some((due?, call)))
     }
 
     /// Returns when a call may be made that is due at some time.
     fn allowed_at(&self, due: MonotonicInstant, call: NextCall) -> Option<MonotonicInstant> {
         match call.priority() {
-            Priority::BestEffort => {
+            Priority::BestEffort | Priority::Trial => {
                 let allowed = self.best_effort_clock.real_time(self.next_best_effort)?;
                 Some(due.max(allowed))
             }
@@ -112,7 +124,7 @@ impl AccountPoller {
             Some((at, call.priority(), due, call))
         });
         let (.., call) = calls.min_by_key(|(at, priority, due, _)| (*at, *priority, *due))?;
-        if call.priority() == Priority::BestEffort {
+        if call.priority() >= Priority::BestEffort {
             self.pace_best_effort(now);
         }
         match call {
@@ -124,12 +136,21 @@ impl AccountPoller {
             }
             NextCall::Stream => self.queue.pop_stream().map(Into::into),
             NextCall::BestEffort => self.queue.pop_best_effort().map(Into::into),
-            NextCall::Live(call) => {
-                let batch = self.live_calls.get_mut(call).pop(self.clock.now(now))?;
-                let range = Range::default();
-                Some(PollRequest::Live { call, batch, range })
-            }
+            NextCall::Live(call) => self.pop_live(call, Purpose::Data, now),
+            NextCall::Trial(call) => self.pop_live(call, Purpose::Trial, now),
         }
+    }
+
+    fn pop_live(
+        &mut self,
+        call: LiveCall,
+        purpose: Purpose,
+        now: MonotonicInstant,
+    ) -> Option<PollRequest> {
+        let now = self.clock.now(now);
+        let batch = self.live_calls.get_mut(call).pop(purpose, now)?;
+        let range = Range::default();
+        Some(PollRequest::Live { call, batch, range })
     }
 
     /// Counts a best-effort call.

@@ -7,7 +7,7 @@ use super::batch_endpoint::BatchEndpoint;
 use super::schedule::{PollSchedule, next_slot};
 use super::virtual_clock::VirtualInstant;
 use crate::config;
-use crate::state::{ChannelKey, NextRange, SourceChoice};
+use crate::state::{ChannelKey, NextRange, SourceChoice, TENCENT_CHECK_INTERVAL};
 use polyv_client::clock::MonotonicInstant;
 
 /// Consecutive failures of a live channel's stream information before its status is used instead.
@@ -183,7 +183,7 @@ impl PollTarget {
             // Otherwise best-effort calls are those of a fallback, and may be slow.
             let is_check = self.sources.only_checks_tencent && batch_status.is_available();
             if is_check && !is_guaranteed {
-                PollInterval::BestEffort(interval)
+                PollInterval::BestEffort(interval.max(TENCENT_CHECK_INTERVAL))
             } else {
                 PollInterval::Guaranteed(interval)
             }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::account_poller::AccountPoller;
+use super::live_batches::Purpose;
 use super::live_call::LiveCall;
 use super::poll_target::PollInterval;
 use super::schedule::next_slot;
@@ -37,14 +38,14 @@ impl AccountPoller {
         let streams = self.live_calls.get_mut(LiveCall::Streams);
         if is_live || activity.is_reported_live(now) {
             let interval = live_interval.min(MAX_STREAMS_INTERVAL);
-            streams.add(key, interval, true, shared_start);
+            streams.add(key, interval, Purpose::Data, shared_start);
         } else {
             streams.remove(key);
         }
         let interval = self.live_calls.viewers_interval.filter(|_| is_live);
         let viewers = self.live_calls.get_mut(LiveCall::Viewers);
         match interval {
-            Some(interval) => viewers.add(key, interval, true, shared_start),
+            Some(interval) => viewers.add(key, interval, Purpose::Data, shared_start),
             None => viewers.remove(key),
         }
         let v4 = self.live_calls.get_mut(LiveCall::StreamInfoV4);
@@ -52,7 +53,12 @@ impl AccountPoller {
             Some(calls) => {
                 let due = virtual_now + calls.from.since(now);
                 let interval = calls.interval.max(live_interval);
-                v4.add(key, interval, calls.is_source, due);
+                let purpose = if calls.is_source {
+                    Purpose::Data
+                } else {
+                    Purpose::Trial
+                };
+                v4.add(key, interval, purpose, due);
             }
             None => v4.remove(key),
         }

@@ -6,7 +6,7 @@ use super::channel::{ChannelState, UpdateSummary};
 use super::freshness::FreshnessPolicy;
 use super::liveness::LiveState;
 use super::push::{self, Push, PushState};
-use super::source::{SourceChoice, StreamSource, V4_INTERVAL};
+use super::source::{SourceChoice, StreamSource, TENCENT_CHECK_INTERVAL, V4_INTERVAL};
 use crate::config::Sources;
 use polyv_client::clock::TimeSnapshot;
 use polyv_client::{ChannelPush, Outcome};
@@ -18,11 +18,17 @@ impl ChannelState {
     /// The poll interval in the channel's present state.
     pub(super) fn interval(&self, policy: &FreshnessPolicy) -> Duration {
         match self.liveness.state {
-            LiveState::Live => match self.source(policy) {
-                StreamSource::Tencent => self.live_interval,
-                StreamSource::ListStreamInfo => self.live_interval.max(V4_INTERVAL),
-                StreamSource::Snapshot => self.live_interval.min(SNAPSHOT_INTERVAL),
-            },
+            LiveState::Live => {
+                let choice = self.source_choice(policy);
+                match choice.source {
+                    StreamSource::Tencent if choice.only_checks_tencent => {
+                        self.live_interval.max(TENCENT_CHECK_INTERVAL)
+                    }
+                    StreamSource::Tencent => self.live_interval,
+                    StreamSource::ListStreamInfo => self.live_interval.max(V4_INTERVAL),
+                    StreamSource::Snapshot => self.live_interval.min(SNAPSHOT_INTERVAL),
+                }
+            }
             LiveState::NotLive | LiveState::Unknown => policy.idle_interval,
         }
     }

@@ -66,7 +66,7 @@ pub use requested_samples::requested_samples;
 pub use sample_validation::{DiscardCounts, DiscardReason};
 pub use sample_values::{Measurement, SampleValues};
 pub use snapshot::{ChannelDetail, ChannelSnapshot, PollLogView};
-pub use source::{SourceChoice, SourceReason, StreamSource};
+pub use source::{SourceChoice, SourceReason, StreamSource, TENCENT_CHECK_INTERVAL};
 pub use status_counts::{StatusCounts, StatusLabel};
 pub use store::{ChangedChannels, ChannelStore};
 pub use stream::{StreamAggregates, StreamSnapshot};

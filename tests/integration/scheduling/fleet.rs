@@ -50,6 +50,12 @@ accounts: [{{app_id: simulated, app_secret: simulated-secret, discover: {{}}, ch
 
 /// What is promised of every fleet that fits into the budget.
 fn check(seen: &Observations) {
+    check_freshness(seen);
+    // No channel is polled less often than configured.
+    assert_eq!(seen.stretch, 1.0);
+}
+
+fn check_freshness(seen: &Observations) {
     assert_eq!(seen.blocked, 0);
     assert!(seen.busiest <= REQUESTS, "{}", seen.busiest);
     let seen_live = seen.starts.percentile(99);
@@ -62,9 +68,8 @@ fn check(seen: &Observations) {
     assert!(missed.is_empty(), "{missed:?}");
     let ended = seen.ends.percentile(99);
     assert!(ended <= LIVE_INTERVAL + MARGIN, "{ended} ms");
-    // Nothing queues, and no channel is polled less often than configured.
+    // Nothing queues.
     assert!(seen.lags.percentile(100) <= MARGIN, "{}", seen.lags);
-    assert_eq!(seen.stretch, 1.0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +103,7 @@ async fn fleet_over_the_limit_is_late_by_the_stretch_only() {
         "{age} ms"
     );
     // Calls that supplement polls take their part of the budget.
-    assert!(seen.lags.percentile(100) <= MARGIN + 1_000, "{}", seen.lags);
+    assert!(seen.lags.percentile(100) <= stretched(MARGIN), "{}", seen.lags);
 }
 
 fn hours(default: u64) -> u64 {
@@ -122,13 +127,9 @@ async fn hundred_thousand_channels_stay_fresh_for_a_day() {
 }
 
 /// As many live channels as the limit allows where most of them are on CDNs whose streams come in
-/// snapshots: `make fleet-any-cdn` runs it and shows what was seen.
-#[tokio::test(start_paused = true)]
-#[ignore = "it takes many minutes: `make fleet-any-cdn`"]
-async fn twenty_thousand_live_channels_on_any_cdn_stay_fresh() {
-    // A fraction of the fleet needs the same fraction of the limit.
-    let fraction = std::env::var("FLEET_FRACTION").map_or(1, |fraction| fraction.parse().unwrap());
-    let fleet = Fleet {
+/// snapshots. A fraction of that fleet needs the same fraction of the limit.
+fn any_cdn(fraction: u32, lasts: u64, warm_up: u64) -> Fleet {
+    Fleet {
         channels: 100_000 / fraction,
         configured_one_in: 100,
         live: 20_000 / fraction,
@@ -136,35 +137,46 @@ async fn twenty_thousand_live_channels_on_any_cdn_stay_fresh() {
         flapping: 10_u32.div_ceil(fraction),
         minutes: (60, 300),
         tencent_one_in: 40,
-        warm_up: 30 * 60_000,
-        ..Fleet::small(hours(4), 1)
-    };
-    let seen = live(fleet, REQUESTS / fraction as usize).await;
-    check_sources(&seen);
-    check(&seen);
+        warm_up,
+        ..Fleet::small(lasts, 1)
+    }
 }
 
-/// A smaller one, with a limit to match.
+/// `make fleet-any-cdn` runs it and shows what was seen.
+#[tokio::test(start_paused = true)]
+#[ignore = "it takes many minutes: `make fleet-any-cdn`"]
+async fn twenty_thousand_live_channels_on_any_cdn_stay_fresh() {
+    let fraction = std::env::var("FLEET_FRACTION").map_or(1, |fraction| fraction.parse().unwrap());
+    // The first hour is left out: until its end the v4 call is tried with each channel.
+    let fleet = any_cdn(fraction, hours(4), HOUR);
+    let seen = live(fleet, REQUESTS / fraction as usize).await;
+    check_sources(&seen);
+    // Nearly all of the limit is needed: what only tries a source is stretched at times.
+    check_freshness(&seen);
+}
+
 #[tokio::test(start_paused = true)]
 async fn fleet_on_any_cdn_stays_fresh_under_the_limit() {
-    let fleet = Fleet {
-        live: 200,
-        minutes: (20, 60),
-        tencent_one_in: 40,
-        warm_up: 10 * 60_000,
-        ..Fleet::small(HOUR / 2, 3)
-    };
-    let seen = live(fleet, 30).await;
+    let fraction = 40;
+    // What was live already has samples by then, and the v4 calls that come after them take
+    // nothing away from it.
+    let warm_up = HOUR / 5;
+    let fleet = any_cdn(fraction, HOUR, warm_up);
+    let seen = live(fleet, REQUESTS / fraction as usize).await;
     check_sources(&seen);
-    assert!(seen.lags.percentile(100) <= MARGIN, "{}", seen.lags);
-    assert_eq!(seen.stretch, 1.0);
+    let first_samples = seen.early_samples.percentile(99);
+    assert!(first_samples <= warm_up, "{first_samples} ms");
+    let seen_live = seen.starts.percentile(99);
+    assert!(seen_live <= IDLE_INTERVAL + MARGIN, "{seen_live} ms");
 }
 
 fn check_sources(seen: &Observations) {
     let age = seen.snapshot_ages.percentile(99);
     assert!(age <= LIVE_INTERVAL + MARGIN, "{age} ms");
     let settled = seen.settled.percentile(99);
-    assert!(settled <= IDLE_INTERVAL + SETTLE + MARGIN, "{settled} ms");
+    // The choice is made with a response.
+    let settles = IDLE_INTERVAL + SETTLE + LIVE_INTERVAL;
+    assert!(settled <= settles + MARGIN, "{settled} ms");
     let looks = seen.snapshot_ages.count() + seen.v4_ages.count();
     assert!(seen.wrong_sources * 100 <= looks, "{}", seen.wrong_sources);
 }

@@ -151,7 +151,14 @@ impl Fleet {
             };
             match kind {
                 Kind::Usual if starts == 0 => {
-                    add(0, rng.between(5 * MINUTE, (longest - 40) * MINUTE));
+                    // Of those that are going on at some moment, more are long ones.
+                    let lasts = loop {
+                        let lasts = rng.between(shortest * MINUTE, longest * MINUTE);
+                        if rng.below(longest * MINUTE) < lasts {
+                            break lasts;
+                        }
+                    };
+                    add(0, rng.between(1, lasts));
                 }
                 Kind::Usual => {
                     let lasts = rng.between(shortest * MINUTE, longest * MINUTE);

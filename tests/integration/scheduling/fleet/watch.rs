@@ -33,6 +33,10 @@ pub struct Percentiles {
 pub struct Observations {
     /// From a channel's start to the moment at which it is said to be live.
     pub starts: Percentiles,
+    /// From the exporter's start to the moment at which a channel is said to be live that was
+    /// live already, and to its first sample.
+    pub early_starts: Percentiles,
+    pub early_samples: Percentiles,
     /// From its end to the moment at which it is not.
     pub ends: Percentiles,
     /// How old the newest sample of each channel is that is live, each second or some: on
@@ -79,6 +83,7 @@ struct Observer {
     session: Session,
     key: Option<ChannelKey>,
     seen: bool,
+    has_samples: bool,
     is_settled: bool,
 }
 
@@ -86,7 +91,7 @@ struct Observer {
 
 impl Percentiles {
     /// Larger ones all count as this.
-    const LARGEST: u64 = 600_000;
+    const LARGEST: u64 = 3_600_000;
 
     pub fn add(&mut self, millis: u64) {
         let index = millis.min(Self::LARGEST) as usize;
@@ -172,6 +177,8 @@ impl Observations {
         println!("wrong source      {} times", self.wrong_sources);
         println!("lag             {}", self.lags);
         println!("at the beginning{}", self.early_lags);
+        println!("live already    {}", self.early_starts);
+        println!("their samples   {}", self.early_samples);
         match self.found {
             Some(found) => println!("all found after   {} s", found / 1000),
             None => println!("all found         not yet"),
@@ -190,6 +197,15 @@ impl Observations {
 // === impl Observer ===
 
 impl Observer {
+    /// Whether something about it is to be seen for the first time.
+    fn is_new(&self, fleet: Fleet, now: u64) -> bool {
+        let Session {
+            channel, starts, ..
+        } = self.session;
+        let settles = fleet.cdn(channel) != Cdn::Tencent && now < starts + 2 * SETTLED_AFTER;
+        !self.seen || settles && !self.is_settled
+    }
+
     /// Since when its channel has been in the state that it is said to be in, the time of its
     /// newest sample, and where that comes from.
     fn read(&mut self, env: &TestEnv) -> Option<(LiveState, u64, Option<Timestamp>, Sources)> {
@@ -227,12 +243,13 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, sessions: &[Session]) -> Observa
                 session: *session,
                 key: None,
                 seen: false,
+                has_samples: false,
                 is_settled: false,
             });
         }
         for watched in &mut live {
             let turn = u64::from(watched.session.channel % turns);
-            if !watched.seen || turn == now / 1_000 % u64::from(turns) {
+            if watched.is_new(fleet, now) || turn == now / 1_000 % u64::from(turns) {
                 observe_live(watched, env, fleet, now, &mut seen);
             }
         }
@@ -247,7 +264,9 @@ pub async fn watch(env: &TestEnv, fleet: Fleet, sessions: &[Session]) -> Observa
             // It may be back already.
             Some((LiveState::Live, since, ..)) => since < watched.session.ends,
             Some((_, since, ..)) => {
-                seen.ends.add(since.saturating_sub(watched.session.ends));
+                if watched.session.ends >= fleet.warm_up {
+                    seen.ends.add(since.saturating_sub(watched.session.ends));
+                }
                 false
             }
             None => false,
@@ -302,7 +321,13 @@ fn observe_live(
         watched.seen = true;
         if starts >= fleet.warm_up {
             seen.starts.add(since - starts);
+        } else if starts == 0 {
+            seen.early_starts.add(since);
         }
+    }
+    if starts == 0 && !watched.has_samples && newest.is_some() {
+        watched.has_samples = true;
+        seen.early_samples.add(now);
     }
     if now < fleet.warm_up || now >= ends {
         return;

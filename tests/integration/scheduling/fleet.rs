@@ -103,7 +103,11 @@ async fn fleet_over_the_limit_is_late_by_the_stretch_only() {
         "{age} ms"
     );
     // Calls that supplement polls take their part of the budget.
-    assert!(seen.lags.percentile(100) <= stretched(MARGIN), "{}", seen.lags);
+    assert!(
+        seen.lags.percentile(100) <= stretched(MARGIN),
+        "{}",
+        seen.lags
+    );
 }
 
 fn hours(default: u64) -> u64 {

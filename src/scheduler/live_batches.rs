@@ -111,8 +111,11 @@ impl LiveBatches {
         if !self.endpoint.is_enabled() {
             return;
         }
-        let known = self.take(key);
-        let mut member = known.unwrap_or(Member {
+        let is_same = |known: &Member| (known.interval, known.purpose) == (interval, purpose);
+        if self.members.get(&key).is_some_and(is_same) {
+            return;
+        }
+        let mut member = self.take(key).unwrap_or(Member {
             interval,
             purpose,
             due,

@@ -569,7 +569,7 @@ async fn two_exporters_agree_on_snapshots() {
     go_live(&first);
     go_live(&second);
     // A session without a sample is a problem after five minutes, as each of them saw it begin.
-    advance(330.0).await;
+    advance(360.0).await;
     for _ in 0..30 {
         advance(10.0).await;
         let [one, other] = [&first, &second].map(TestEnv::scrape);

@@ -3,6 +3,7 @@
 //! The recorder gets what the scheduler would give it for many live channels, each polled every 15
 //! seconds with three new samples. Polling itself is not part of it.
 
+// A benchmark has no API, ends at the first error, and prints its result.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

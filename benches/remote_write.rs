@@ -4,6 +4,7 @@
 //! The recorder gets what the scheduler would give it for 10,000 live channels, each polled every
 //! 15 seconds with three new samples. `VictoriaMetrics` on the same host is the receiver.
 
+// A benchmark has no API, ends at the first error, and prints its result.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

@@ -14,7 +14,7 @@ const WATCHED: Duration = Duration::from_secs(30);
 const SCRAPES: usize = 9;
 
 /// Watches an exporter for a while, scrapes it, and prints a row of the table.
-#[allow(clippy::cast_precision_loss)]
+#[allow(clippy::cast_precision_loss)] // what is counted is far below 2^52
 pub(crate) fn row(exporter: SocketAddr, process: u32, what: &str) -> Result<()> {
     let mut client = Client::new(exporter, false)?;
     let before = client.text()?;

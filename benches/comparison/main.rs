@@ -1,7 +1,7 @@
 //! The table of docs/performance.md: requests from servers that `scripts/bench` has started.
 //!
 //! Rivals take turns within one run, so that whatever else the machine does hits all alike.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout)] // the tables are its output
 
 mod client;
 mod competitors;

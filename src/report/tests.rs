@@ -501,7 +501,7 @@ fn media_that_was_played_as_missing_is_found_by_gaps_and_audio_frames() {
         let missing = report(&recording(HOUR, vec![stream])).streams[0]
             .media_missing_ms
             .unwrap();
-        #[allow(clippy::cast_precision_loss)]
+        #[allow(clippy::cast_precision_loss)] // minutes in milliseconds
         let (missing, played) = (missing as f64 / 1000.0, 55.0 + lost as f64 * share);
         // A sample of the gap, and half a frame of each second's.
         let error = 5.0 + lost as f64 / nominal;

@@ -64,7 +64,7 @@ impl RateLimit {
     /// How many calls a second can be sustained when a call takes `latency`: a slot is
     /// occupied during the call and `per` longer.
     #[must_use]
-    #[allow(clippy::cast_precision_loss)]
+    #[allow(clippy::cast_precision_loss)] // a limit is far below 2^52
     pub fn sustained_rate(&self, latency: Duration) -> f64 {
         let latency = latency.as_secs_f64();
         let by_window = self.requests as f64 / (self.per.as_secs_f64() + latency);

@@ -36,6 +36,7 @@ pub(super) fn draw(
 }
 
 fn bar(value: f64, highest: f64) -> char {
+    // It is between 0 and 7.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let height = if highest > 0.0 {
         (value / highest * 7.0).round() as usize

@@ -24,7 +24,7 @@ fn lecture(name: &str) -> ChannelRecording {
         noise = noise
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        #[allow(clippy::cast_precision_loss)]
+        #[allow(clippy::cast_precision_loss)] // 24 bits
         let share = 1.0 + ((noise >> 40) as f64 / f64::from(1 << 24) - 0.5) * 0.12;
         let values = &mut sample.values;
         values.video_bitrate = values
@@ -46,6 +46,7 @@ fn lecture(name: &str) -> ChannelRecording {
         }
     });
     recording.states.splice(2..2, off_air);
+    // Viewers of an example: thousands.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

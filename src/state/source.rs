@@ -100,7 +100,8 @@ const FIRST_SAMPLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time of a session at which the Tencent call has to have been empty for another source to be
 /// chosen: it may have had to wait for the rate limit.
 const MIN_TENCENT_CHECK: Duration = Duration::from_secs(60);
-/// The shortest interval of Tencent calls that only check whether there are samples.
+/// The shortest interval of Tencent calls that only check whether there are samples: a channel on
+/// another CDN needs some in each session, and they take a sixth of the limit where 20,000 are live.
 pub const TENCENT_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 /// When an empty v4 call is made again.
 const V4_RETRY_INTERVAL: Duration = Duration::from_secs(25);
